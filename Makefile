@@ -1,0 +1,82 @@
+# `make demo` and `make test` set up everything they need in .venv, then run. Needed beforehand: Python 3.11 or newer,
+# a C++20 compiler and make; for the C++ tests and benchmarks also doctest and Google Benchmark (Debian: doctest-dev,
+# libbenchmark-dev). CMake, Ninja and the rest come through pip.
+
+PYTHON ?= python3
+ARGS   ?=
+BIN    := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
+
+.PHONY: help demo test bench lint format cpp-test wheel clean
+
+help:
+	@echo "make demo      train a network on handwritten digits and show how fast it went"
+	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
+	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
+	@echo "make bench     the benchmarks, C++ and Python"
+	@echo "make lint      ruff, mypy and clang-format; make format mends what they can mend"
+	@echo "make wheel     the sdist and the wheel in dist/, checked as a user gets them"
+	@echo "make clean     removes what was built, and .venv"
+
+demo: .venv/with-cli
+	$(BIN)/deepnet demo $(ARGS)
+
+test: .venv/with-test
+	$(BIN)/python -m pytest $(ARGS)
+
+PRESET ?= dev
+cpp-test: .venv/build-tools
+	cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET)
+	ctest --preset $(PRESET)
+
+bench: .venv/with-bench
+	cmake --preset bench
+	cmake --build --preset bench
+	build/bench/deepnet_benchmarks
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
+lint: .venv/with-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
+
+format: .venv/with-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP_FILES)
+
+# The time stamp of the last commit makes two builds the same bytes.
+wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 946684800)
+wheel: .venv/with-dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m pytest tests/wheel
+
+clean:
+	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+
+# --- .venv ------------------------------------------------------------------------------------------------------------
+# An empty file per step, as new as what it was made from. The package is installed editable: a change of Python needs
+# nothing, a change of C++ compiles only what it touched (in build/).
+
+.venv/created:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("deepnet needs Python 3.11 or newer")'
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+BUILD_REQUIRES = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+.venv/build-tools: pyproject.toml | .venv/created
+	$(BIN)/python -c '$(BUILD_REQUIRES)' > .venv/build-requires.txt
+	$(BIN)/python -m pip install --quiet -r .venv/build-requires.txt cmake ninja
+	@touch $@
+
+.venv/with-%: .venv/build-tools $(CORE)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
+	@touch $@
