@@ -1,0 +1,114 @@
+"""A data set in memory: rows as they were stored (bytes for images), made into columns batch by batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+# A 64 x 64 RGB image is 12 KB, so this is room for 350,000 of them.
+MAX_BYTES = 4 * 2**30
+
+
+class DataError(ValueError):
+    """Data that cannot be used as asked; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and held-out rows with their labels.
+
+    Attributes
+    ----------
+    train_x, test_x : ndarray, shape (m, ...)
+        One row per example, as stored: uint8 images of shape (m, h, w) or (m, h, w, 3), or floats.
+    train_y, test_y : ndarray of int, shape (m,)
+        Indices into ``classes``.
+    classes : tuple of str
+        Names of the classes.
+    scale : float
+        What the stored values are divided by: 255 for images of bytes.
+    skipped : tuple of Skipped
+        Files that were found but could not be used.
+    """
+
+    train_x: NDArray[Any]
+    train_y: NDArray[np.intp]
+    test_x: NDArray[Any]
+    test_y: NDArray[np.intp]
+    classes: tuple[str, ...]
+    scale: float = 1.0
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def n_features(self) -> int:
+        """Number of values per example."""
+        return int(np.prod(self.train_x.shape[1:]))
+
+
+def as_columns(rows: NDArray[Any], scale: float = 1.0, dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Rows (m, ...) as the course's X: floats, divided by `scale`, one column per example.
+
+    >>> as_columns(np.array([[0, 255], [51, 102]], dtype=np.uint8), scale=255)
+    array([[0. , 0.2],
+           [1. , 0.4]])
+    """
+    flat = rows.reshape(len(rows), -1).astype(dtype)
+    flat /= scale
+    return flat.T
+
+
+def as_targets(labels: NDArray[Any], n_classes: int, dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Labels (m,) as the course's Y: (1, m) for two classes, else one row per class (one-vs-all).
+
+    >>> as_targets(np.array([0, 2, 1]), n_classes=3)
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 1., 0.]])
+    """
+    first = 1 if n_classes == 2 else 0  # two classes: the one row says "is it the second class?"
+    return np.asarray(labels == np.arange(first, n_classes)[:, None], dtype=dtype)
+
+
+def hold_out(
+    labels: NDArray[Any], *, fraction: float = 0.2, seed: int = 1
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices (train, test): `fraction` of every class set aside at random, never a class's last example.
+
+    >>> train, test = hold_out(np.repeat([0, 1], 10), seed=1)
+    >>> len(train), len(test)
+    (16, 4)
+    """
+    random = np.random.default_rng(seed)
+    test = []
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        test.append(members[:count])
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[np.concatenate(test)] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def check_classes(labels: NDArray[Any], classes: Sequence[str], where: str) -> None:
+    """Raise a DataError unless the training labels are of at least two of the classes."""
+    present = [classes[label] for label in np.unique(labels)]
+    if len(present) < 2:
+        found = f"only one class, {present[0]!r}" if present else "no examples"
+        raise DataError(f"{where} has {found}; training needs examples of at least two classes")
+
+
+def check_size(n_bytes: int, where: str, advice: str) -> None:
+    """Raise a DataError where the data would not fit into MAX_BYTES of memory."""
+    if n_bytes > MAX_BYTES:
+        limit = f"{MAX_BYTES / 2**30:.0f} GiB"
+        raise DataError(f"{where} would take {n_bytes / 2**30:.1f} GiB of memory, over {limit}: {advice}")

@@ -1,0 +1,195 @@
+"""Pictures: the course's two plotting functions, and the pictures that the demo saves.
+
+Matplotlib is imported when a picture is drawn, never before:
+importing deepnet stays fast, and works without it.
+"""
+
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepnet._extras import needs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_RIGHT, _WRONG, _INK, _PAPER = "#2a7f4f", "#c8322b", "#1f5fa8", "#fbfbfa"
+
+
+def plot_costs(costs: ArrayLike, learning_rate: float = 0.0075) -> None:
+    """Plot the cost curve that ``two_layer_model`` and ``L_layer_model`` return, and show it.
+
+    Parameters
+    ----------
+    costs : sequence of numbers or of 0-d arrays
+        One cost per hundred iterations.
+    learning_rate : float
+        For the title.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+
+    Notes
+    -----
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+    """
+    with needs("plot", "plot_costs"):
+        import matplotlib.pyplot as plt
+    plt.plot(np.asarray(costs).ravel())
+    plt.ylabel("cost")
+    plt.xlabel("iterations (per hundreds)")
+    plt.title(f"Learning rate = {learning_rate}")
+    plt.show()
+
+
+def print_mislabeled_images(
+    classes: Sequence[str | bytes] | NDArray[Any], X: NDArray[Any], y: NDArray[Any], p: NDArray[Any]
+) -> None:
+    """Draw the images whose prediction is wrong into the current Matplotlib figure.
+
+    Parameters
+    ----------
+    classes : sequence of str or bytes
+        The names of class 0 and class 1.
+    X : ndarray, shape (side * side * 3, m)
+        One flattened RGB image per column, of bytes or of floats in [0, 1].
+    y, p : ndarray, shape (1, m)
+        Labels and predictions, 0 or 1.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    ValueError
+        If a column of ``X`` is no square RGB image, or the numbers of examples differ.
+
+    Notes
+    -----
+    Unlike the course's function it leaves Matplotlib's settings as they are.
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+    """
+    with needs("plot", "print_mislabeled_images"):
+        import matplotlib.pyplot as plt
+    side = math.isqrt(X.shape[0] // 3)
+    if side * side * 3 != X.shape[0]:
+        raise ValueError(
+            f"X has {X.shape[0]} rows; a square RGB image has side * side * 3 (12288 for 64 x 64)"
+        )
+    labels, predictions = np.ravel(y).astype(int), np.ravel(p).astype(int)
+    if not len(labels) == len(predictions) == X.shape[1]:
+        sizes = f"X has {X.shape[1]} examples, y {len(labels)}, p {len(predictions)}"
+        raise ValueError(f"{sizes}; they should agree")
+    wrong = np.flatnonzero(labels != predictions)
+    if not len(wrong):
+        return
+    figure = plt.gcf()
+    figure.set_size_inches(max(2.0 * len(wrong), 4.0), 4.0)
+    for place, index in enumerate(wrong, start=1):
+        axes = figure.add_subplot(2, len(wrong), place)
+        axes.imshow(X[:, index].reshape(side, side, 3), interpolation="nearest")
+        axes.axis("off")
+        names = [_text(classes[labels_[index]]) for labels_ in (predictions, labels)]
+        axes.set_title(f"Prediction: {names[0]}\nClass: {names[1]}", parse_math=False)
+
+
+def save_training_picture(
+    path: str | os.PathLike[str],
+    costs: Sequence[float],
+    images: NDArray[Any],
+    titles: Sequence[str],
+    right: Sequence[bool],
+    *,
+    title: str,
+    x_label: str = "epoch",
+) -> None:
+    """Save a picture of a training run: the cost curve, and examples with what the network said of them.
+
+    Parameters
+    ----------
+    path : str or path
+        The PNG file to write.
+    costs : sequence of float
+        The curve.
+    images : ndarray, shape (k, h, w) or (k, h, w, 3)
+        Up to 24 examples.
+    titles : sequence of str
+        The prediction of each, drawn above it.
+    right : sequence of bool
+        Whether it is right: green, else red.
+    title, x_label : str
+        Title of the picture and label of the curve's x axis.
+    """
+    with needs("plot", "saving a picture"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    figure = Figure(figsize=(10, 4.2), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, parse_math=False, fontsize=12)
+    halves = figure.add_gridspec(1, 2, width_ratios=(1, 1.35))
+    axes = figure.add_subplot(halves[0])
+    axes.plot(np.arange(1, len(costs) + 1), costs, color=_INK, linewidth=1.8)
+    axes.set(xlabel=x_label, ylabel="cost", facecolor=_PAPER)
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.02)
+    axes.grid(color="#e4e4e0", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    _draw_grid(halves[1].subgridspec(4, 6).subplots(), images, titles, right, fontsize=8)
+    _save(figure, path)
+
+
+def save_image_grid(
+    path: str | os.PathLike[str], images: NDArray[Any], titles: Sequence[str], *, title: str
+) -> None:
+    """Save a grid of images with a title above each, for example those that a network gets wrong.
+
+    Parameters
+    ----------
+    path : str or path
+        The PNG file to write.
+    images : ndarray, shape (k, h, w) or (k, h, w, 3)
+        The images, at least one.
+    titles : sequence of str
+        One per image.
+    title : str
+        Title of the picture.
+    """
+    with needs("plot", "saving a picture"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    columns = min(max(len(images), 3), 8)
+    rows = math.ceil(len(images) / columns)
+    figure = Figure(figsize=(1.3 * columns, 1.65 * rows + 0.5), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, parse_math=False, fontsize=12)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    _draw_grid(grid, images, titles, [False] * len(images), fontsize=8)
+    _save(figure, path)
+
+
+def _draw_grid(
+    grid: NDArray[Any], images: NDArray[Any], titles: Sequence[str], right: Sequence[bool], fontsize: int
+) -> None:
+    places: list[Axes] = list(grid.flat)
+    for axes in places:
+        axes.axis("off")
+    for axes, image, text, is_right in zip(places, images, titles, right, strict=False):
+        axes.imshow(image, cmap="gray_r" if image.ndim == 2 else None, interpolation="nearest")
+        colour = _RIGHT if is_right else _WRONG
+        axes.set_title(text, color=colour, fontsize=fontsize, pad=3, parse_math=False)
+
+
+def _save(figure: Any, path: str | os.PathLike[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a class named in a script the font lacks
+        figure.savefig(path, format="png", dpi=100)
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
