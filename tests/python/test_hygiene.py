@@ -1,0 +1,210 @@
+"""What the extension may and may not do to the process, the machine and the linker that it meets."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from deepnet import backends
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTENSION = backends.native.__file__
+LOADER = f"ld-linux-{platform.machine().replace('_', '-')}"
+
+
+def run(*command, **environment):
+    """Run a command to its end and return its output; what it complains of shows in the failure."""
+    env = {**os.environ, **environment}
+    result = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def python(program, **environment):
+    return run(sys.executable, "-c", program, **environment)
+
+
+# --- import -------------------------------------------------------------------------------------------------
+
+OPTIONAL = [
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "PIL",
+    "h5py",
+    "typer",
+    "click",
+    "rich",
+    "pandas",
+    "ctypes.util",
+]
+
+STATE = """
+import ctypes, json, os, signal, sys
+import numpy as np
+
+def floating_point_control():
+    # glibc's fenv_t: 28 bytes of x87, then MXCSR (x86-64), or FPCR (AArch64). Sticky flags do not count.
+    env = (ctypes.c_uint32 * 16)()
+    assert ctypes.CDLL("libm.so.6").fegetenv(env) == 0
+    return env[7] & ~0x3F if os.uname().machine == "x86_64" else env[0]
+
+def state():
+    with open("/proc/self/status") as file:
+        masks = dict(line.split(":\\t") for line in file if line.startswith("Sig"))
+    return {
+        "threads": len(os.listdir("/proc/self/task")),
+        "floating-point control": floating_point_control(),
+        "denormals": [float(np.float32(1e-40) * np.float32(1)), float(np.float64(1e-310) * np.float64(1))],
+        "signal masks": masks,
+        "signal handlers": [str(signal.getsignal(number)) for number in signal.valid_signals()],
+        "environment": dict(os.environ),
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def first_use():
+    """The state of a process before and after its first use of deepnet, and the modules that came with it."""
+    program = """
+before, modules = state(), set(sys.modules)
+import deepnet
+after_import, imported = state(), sorted(set(sys.modules) - modules)
+deepnet.linear_forward(np.ones((8, 40)), np.ones((3, 8)), np.ones((3, 1)))
+print(json.dumps({"before": before, "import": after_import, "use": state(), "modules": imported}))
+"""
+    return json.loads(python(STATE + program))
+
+
+@pytest.mark.parametrize("moment", ["import", "use"])
+@pytest.mark.parametrize(
+    "aspect",
+    ["threads", "floating-point control", "denormals", "signal masks", "signal handlers", "environment"],
+)
+def test_import_and_use_leave_the_process_as_it_was(first_use, moment, aspect):
+    assert first_use[moment][aspect] == first_use["before"][aspect]
+
+
+def test_denormals_stay_numbers(first_use):
+    assert all(first_use["use"]["denormals"])
+
+
+def test_import_needs_numpy_alone(first_use):
+    assert "deepnet" in first_use["modules"]
+    assert not [name for name in first_use["modules"] if name.split(".")[0] in OPTIONAL]
+
+
+def test_import_adds_under_60_ms(tmp_path):
+    """The best of 7, after NumPy: other processes only ever add. Bytecode is kept, as installing does."""
+    program = """
+import sys, time
+import numpy
+start = time.perf_counter()
+import deepnet
+print(time.perf_counter() - start)
+"""
+    seconds = [
+        float(python(program, PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=str(tmp_path)))
+        for _ in range(7)
+    ]
+    assert min(seconds) < 0.060
+
+
+# --- instruction sets ---------------------------------------------------------------------------------------
+
+CONFIG = backends.native.config()
+FORWARD = (
+    "import numpy as np, deepnet; deepnet.linear_forward(np.ones((4, 5)), np.ones((3, 4)), np.ones((3, 1)));"
+)
+
+
+@pytest.mark.parametrize("isa", CONFIG["supported"])
+def test_deepnet_isa_pins_the_instruction_set(isa):
+    program = FORWARD + "print(deepnet.backends.native.config()['chosen'])"
+    assert python(program, DEEPNET_ISA=isa).strip() == isa
+
+
+def test_an_unknown_instruction_set_fails_loudly():
+    env = {**os.environ, "DEEPNET_ISA": "no_such_isa"}
+    result = subprocess.run(
+        [sys.executable, "-c", FORWARD], capture_output=True, text=True, env=env, check=False
+    )
+    assert result.returncode == 1
+    assert "RuntimeError" in result.stderr
+    assert all(name in result.stderr for name in ["no_such_isa", *CONFIG["supported"]])
+
+
+# --- the linker ---------------------------------------------------------------------------------------------
+
+
+def kernel_objects(folder):
+    """The kernel objects of a build, by instruction set."""
+    objects = folder.glob("CMakeFiles/deepnet_*.dir/cpp/kernels/*.o")
+    return {path.parts[-4].removeprefix("deepnet_").removesuffix(".dir"): path for path in objects}
+
+
+def is_current(objects):
+    sources = [path for room in ("simd", "kernels") for path in (ROOT / "cpp" / room).iterdir()]
+    newest = max(path.stat().st_mtime for path in sources)
+    return bool(objects) and all(path.stat().st_mtime > newest for path in objects.values())
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory):
+    """The objects that the editable install was linked from or, where it was another, their own build."""
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    system = re.sub(r"\W", "_", sysconfig.get_platform())
+    found = kernel_objects(ROOT / "build" / f"{tag}-{tag}-{system}")
+    if is_current(found):
+        return found
+    build = tmp_path_factory.mktemp("kernels")
+    options = ["-DDEEPNET_BUILD_PYTHON=OFF", "-DDEEPNET_BUILD_TESTS=OFF", "-DDEEPNET_BUILD_BENCHMARKS=OFF"]
+    run("cmake", "-G", "Ninja", "-S", str(ROOT), "-B", str(build), "-DCMAKE_BUILD_TYPE=Release", *options)
+    run("cmake", "--build", str(build))
+    return kernel_objects(build)
+
+
+def test_every_instruction_set_of_the_table_has_its_object(objects):
+    assert set(objects) == set(CONFIG["built"])
+
+
+@pytest.mark.parametrize("isa", CONFIG["built"])
+def test_a_kernel_object_defines_its_own_names_only(objects, isa):
+    """The linker might keep any other symbol's copy from here, and crash a CPU without these instructions."""
+    defined = run("nm", "--demangle", "--extern-only", "--defined-only", str(objects[isa])).splitlines()
+    assert defined
+    assert not [line for line in defined if f"deepnet::{isa}::" not in line]
+
+
+@pytest.mark.parametrize("isa", CONFIG["built"])
+def test_a_kernel_object_calls_nothing_but_memory_copies(objects, isa):
+    undefined = run("nm", "--undefined-only", str(objects[isa])).split()
+    assert {*undefined} <= {"U", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}
+
+
+def test_the_extension_exports_its_entry_alone():
+    exported = run("nm", "--dynamic", "--defined-only", EXTENSION).splitlines()
+    assert any(line.endswith(" T PyInit__core") for line in exported)
+    assert len(exported) <= 5
+
+
+def test_the_extension_needs_system_libraries_alone():
+    dynamic = run("readelf", "--dynamic", "--wide", EXTENSION)
+    needed = set(re.findall(r"\(NEEDED\).*\[(.+?)\.so", dynamic))
+    assert needed <= {"libstdc++", "libm", "libgcc_s", "libc", "libpthread", LOADER}
+    assert "RPATH" not in dynamic
+    assert "RUNPATH" not in dynamic
+
+
+def test_the_stack_is_not_executable():
+    stack = [
+        line for line in run("readelf", "--segments", "--wide", EXTENSION).splitlines() if "GNU_STACK" in line
+    ]
+    assert stack
+    assert " RWE " not in stack[0]

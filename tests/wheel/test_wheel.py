@@ -1,0 +1,129 @@
+"""The sdist and the wheel in dist/, as a user gets them. `make wheel` builds both and then runs this.
+
+Not among the tests of `make test`: it builds the wheel again, and needs pip to reach NumPy.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "python" / "deepnet"
+
+
+def run(*command, cwd=None):
+    hidden = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=cwd, env=env, check=False)
+
+
+def succeed(*command, cwd=None):
+    result = run(*command, cwd=cwd)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def the_only(pattern):
+    found = list((ROOT / "dist").glob(pattern))
+    assert len(found) == 1, f"`make wheel` leaves one dist/{pattern}, not {found}"
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def sdist():
+    return the_only("deepnet-*.tar.gz")
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    return the_only("deepnet-*.whl")
+
+
+def test_the_sdist_has_what_a_build_and_its_tests_need_and_no_build(sdist):
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "CMakeLists.txt", "LICENSE", "README.md", "cpp/kernels/kernels.h"} <= names
+    assert {"python/deepnet/__init__.py", "tests/python/test_house.py", "Makefile"} <= names
+    assert not [name for name in names if re.search(r"\.(so|o|pyc|whl)$|^(build|dist|\.venv)/", name)]
+
+
+def test_the_wheel_has_the_package_and_the_extension_alone(wheel):
+    sources = {p for p in PACKAGE.rglob("*") if p.suffix in {".py", ".pyi"} or p.name == "py.typed"}
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        licences = [name for name in archive.namelist() if ".dist-info/licenses/" in name]
+    package = {f"deepnet/{path.relative_to(PACKAGE).as_posix()}" for path in sources}
+    assert {name for name in names if not name.endswith(".so")} == package
+    assert {"deepnet/py.typed", "deepnet/_core.pyi"} <= package
+    extensions = [name for name in names if name.endswith(".so")]
+    assert len(extensions) == 1
+    assert extensions[0].startswith("deepnet/_core.")
+    assert licences
+
+
+def test_the_wheel_is_under_2_mb(wheel):
+    assert wheel.stat().st_size < 2_000_000
+
+
+def test_the_wheel_names_no_folder_of_the_machine_that_built_it(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            assert not re.search(rb"/(?:home|root|tmp|work|build)/[\w.-]+/", archive.read(name)), name
+
+
+def test_two_builds_are_the_same_bytes(sdist, wheel, tmp_path):
+    """The second from the same sdist in another folder, one year of file times apart."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    for path in source.rglob("*"):
+        os.utime(path, (1.7e9, 1.7e9))
+    succeed(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, source)
+    (again,) = tmp_path.glob("*.whl")
+    assert again.name == wheel.name
+    assert again.read_bytes() == wheel.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def fresh(wheel, tmp_path_factory):
+    """The bin folder of a new environment with the wheel and what it asks for: NumPy."""
+    folder = tmp_path_factory.mktemp("fresh")
+    succeed(sys.executable, "-m", "venv", folder)
+    succeed(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel)
+    return folder / "bin"
+
+
+def test_the_wheel_needs_numpy_alone(fresh):
+    listed = succeed(fresh / "python", "-m", "pip", "list", "--format=freeze")
+    assert {line.partition("==")[0] for line in listed.split()} <= {"deepnet", "numpy", "pip", "setuptools"}
+
+
+STEP = """
+import numpy as np, deepnet
+assert deepnet.backend_name() == "native"
+X, Y = np.random.default_rng(0).random((4, 50)), np.arange(50).reshape(1, 50) % 2
+parameters = deepnet.initialize_parameters_deep([4, 5, 1])
+AL, caches = deepnet.L_model_forward(X, parameters)
+grads = deepnet.L_model_backward(AL, Y, caches)
+after = deepnet.update_parameters(parameters, grads, 0.1)
+before, now = (deepnet.compute_cost(deepnet.L_model_forward(X, p)[0], Y) for p in (parameters, after))
+assert now < before
+print(deepnet.__version__)
+"""
+
+
+def test_a_training_step_runs(fresh, wheel, tmp_path):
+    assert succeed(fresh / "python", "-c", STEP, cwd=tmp_path).strip() == wheel.name.split("-")[1]
+
+
+def test_the_command_says_what_to_install(fresh, tmp_path):
+    result = run(fresh / "deepnet", "demo", cwd=tmp_path)
+    assert result.returncode != 0
+    assert "pip install 'deepnet[cli]'" in result.stderr
+    assert "Traceback" not in result.stderr
