@@ -1,0 +1,12 @@
+"""What every example in the documentation may take for granted."""
+
+import numpy as np
+import pytest
+
+import deepnet
+
+
+@pytest.fixture(autouse=True)
+def _names_for_examples(doctest_namespace):
+    doctest_namespace["np"] = np
+    doctest_namespace["deepnet"] = deepnet

@@ -1,0 +1,66 @@
+"""Dense neural networks of any depth on the CPU: the course's functions on a C++ core.
+
+The names of week 4 are here in their step-by-step variant; :mod:`deepnet.course.dnn_app_utils` is the
+application's. :mod:`deepnet.reference` holds each of them once more, in NumPy, to read and to compare.
+
+>>> import numpy as np, deepnet
+>>> X, Y = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]), np.array([[0, 1, 1, 0]])
+>>> parameters, costs = deepnet.L_layer_model(X, Y, [2, 8, 1], learning_rate=1.0, num_iterations=1000)
+>>> p = deepnet.predict(X, Y, parameters)
+Accuracy: 1.0
+"""
+
+from . import activations as activations
+from . import reference as reference
+from .activations import ACTIVATIONS as ACTIVATIONS
+from .backends import backend_name as backend_name
+from .backends import show_config as show_config
+from .backends import use_backend as use_backend
+from .caches import LayerCache as LayerCache
+from .course.dnn_app_utils import L_layer_model, plot_costs, predict, print_mislabeled_images, two_layer_model
+from .course.step_by_step import (
+    L_model_backward,
+    L_model_forward,
+    compute_cost,
+    initialize_parameters,
+    initialize_parameters_deep,
+    linear_activation_backward,
+    linear_activation_forward,
+    linear_backward,
+    linear_forward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    update_parameters,
+)
+
+__all__ = [
+    "L_layer_model",
+    "L_model_backward",
+    "L_model_forward",
+    "compute_cost",
+    "initialize_parameters",
+    "initialize_parameters_deep",
+    "linear_activation_backward",
+    "linear_activation_forward",
+    "linear_backward",
+    "linear_forward",
+    "plot_costs",
+    "predict",
+    "print_mislabeled_images",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "two_layer_model",
+    "update_parameters",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":  # on demand: the module that knows it takes longer to import than all of this
+        from importlib.metadata import version
+
+        return version("deepnet")
+    raise AttributeError(f"module 'deepnet' has no attribute {name!r}")

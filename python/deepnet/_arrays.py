@@ -1,0 +1,157 @@
+"""One array at a time: what deepnet accepts, and what it says about everything else.
+
+Every function takes the label under which the user knows the array and returns a plain one: exactly
+ndarray, aligned, in native byte order. Only arrays that are not so already are copied. The word after the
+label's last space is the expression that the advice is written with: ``caches[0]: W`` advises about ``W``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .activations import Array
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def anything(label: str, value: Any) -> Array:
+    """Accept arrays of any dtype and shape, and say how to make one of what is none."""
+    if type(value) is np.ndarray:
+        return value
+    name = label.rsplit(" ", 1)[-1]
+    kind = type(value).__name__
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{label} is a masked array, and a network cannot skip entries: fill them, as in {name}.filled(0)"
+        )
+    if isinstance(value, np.matrix):
+        raise TypeError(f"{label} is an np.matrix, for which * means another product: np.asarray({name})")
+    if isinstance(value, np.ndarray):
+        return np.asarray(value)
+    if value is None:
+        raise TypeError(
+            f"{label} is None, but must be a NumPy array; did the function that made it return it?"
+        )
+    if type(value).__module__.startswith("pandas"):
+        to_columns = "reshape(1, -1)" if kind == "Series" else "T"
+        raise TypeError(
+            f"{label} is a pandas {kind}, but must be a NumPy array with one column per example: "
+            f"{name}.to_numpy().{to_columns}"
+        )
+    way_out = f"{name}.toarray()" if hasattr(value, "toarray") else f"np.array({name}, dtype=np.float64)"
+    raise TypeError(f"{label} is a {kind}, but must be a NumPy array: {way_out}")
+
+
+def plain(array: Array) -> Array:
+    """Copy what is misaligned or byte-swapped; everything else stays where it is."""
+    if array.flags.aligned and array.dtype.isnative:
+        return array
+    return array.astype(array.dtype.newbyteorder("="))
+
+
+def floats(label: str, value: Any) -> Array:
+    """Accept float32 and float64 of any shape with at least one element."""
+    array = anything(label, value)
+    if array.dtype.newbyteorder("=") not in FLOATS:
+        name = label.rsplit(" ", 1)[-1]
+        way_out = (
+            f"{name}.real.astype(np.float64)" if array.dtype.kind == "c" else f"{name}.astype(np.float64)"
+        )
+        if array.dtype == np.uint8:
+            way_out += f", or {name} / 255 for pixels"
+        raise TypeError(f"{label} is {array.dtype}, but must be float32 or float64: {way_out}")
+    if array.size == 0:
+        what = "zero examples" if array.ndim == 2 and array.shape[1] == 0 else "zero units"
+        raise ValueError(f"{label} has shape {array.shape}: {what}")
+    return plain(array)
+
+
+def matrix(label: str, value: Any) -> Array:
+    """Accept float matrices: one row per unit and one column per example, or per unit before."""
+    array = floats(label, value)
+    if array.ndim != 2:
+        name = label.rsplit(" ", 1)[-1]
+        hint = f": {name}.reshape(-1, 1) is one column" if array.ndim == 1 else ""
+        if array.ndim > 2:
+            hint = f": {name}.reshape(len({name}), -1).T makes one column per example"
+        raise ValueError(f"{label} has shape {array.shape}, but must have two dimensions{hint}")
+    return array
+
+
+def bias(label: str, value: Any, W_label: str, W: Array) -> Array:
+    """Accept the (n, 1) column that belongs to W."""
+    b, shape = floats(label, value), (W.shape[0], 1)
+    if b.shape == shape:
+        return b
+    name = label.rsplit(" ", 1)[-1]
+    way_out = f", one row per unit: {name}.reshape(-1, 1)" if b.size == W.shape[0] else ""
+    raise ValueError(
+        f"{label} has shape {b.shape}, but {W_label} has {W.shape[0]} rows: must be {shape}{way_out}"
+    )
+
+
+def shaped(label: str, value: Any, shape: tuple[int, ...], why: str) -> Array:
+    """Accept float arrays of exactly this shape; `why` says where the shape comes from."""
+    array = floats(label, value)
+    if array.shape != shape:
+        transposed = "; transposed?" if array.ndim == 2 and array.shape[::-1] == shape else ""
+        raise ValueError(f"{label} has shape {array.shape}, but must be {shape}: {why}{transposed}")
+    return array
+
+
+def one_dtype(arrays: dict[str, Array]) -> None:
+    """Refuse a mix of float32 and float64; the first array says which it should be."""
+    (first, reference), *others = arrays.items()
+    for label, array in others:
+        if array.dtype != reference.dtype:
+            name = label.rsplit(" ", 1)[-1]
+            raise TypeError(
+                f"{label} is {array.dtype}, but {first} is {reference.dtype}: use one dtype, "
+                f"as in {name}.astype(np.{reference.dtype})"
+            )
+
+
+def labels(name: str, value: Any, AL_name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
+    """Accept labels in [0, 1] as bool, integers or floats, and give them the shape and dtype of AL.
+
+    One output unit: (1, m), (m, 1) and (m,) are the same labels. Several: (n_L, m), and (n_L,) when m is 1.
+    """
+    Y = anything(name, value)
+    if Y.dtype.kind not in "buif":
+        raise TypeError(f"{name} is {Y.dtype}, but labels must be numbers: {name}.astype(np.float64)")
+    units, m = shape
+    accepted = [shape]
+    if units == 1:
+        accepted += [(m,), (m, 1)]  # type: ignore[list-item]  # shapes of any length
+    elif m == 1:
+        accepted += [(units,)]  # type: ignore[list-item]
+    if Y.shape not in accepted:
+        hint = ""
+        if Y.ndim == 2 and Y.shape[::-1] == shape:
+            hint = f"; transposed? {name}.T"
+        elif Y.size == m:
+            hint = f"; {units} outputs want one-hot columns: np.eye({units})[:, {name}.ravel()]"
+        raise ValueError(f"{name} has shape {Y.shape}, but {AL_name} has {shape}{hint}")
+    within_unit_interval(name, Y, "labels")
+    converted = Y.astype(dtype, copy=False)
+    if Y.dtype.kind == "f" and not np.array_equal(converted, Y):
+        raise TypeError(f"{name} is {Y.dtype} and loses digits as {dtype}: {name}.astype(np.{dtype})")
+    return plain(converted.reshape(shape))
+
+
+def within_unit_interval(name: str, array: Array, what: str, *, allow_nan: bool = False) -> None:
+    """Refuse entries outside [0, 1], by name; reductions, so nothing as large as the array is allocated."""
+    low, high = (np.fmin.reduce, np.fmax.reduce) if allow_nan else (np.min, np.max)
+    if bool(low(array, axis=None) >= 0) and bool(high(array, axis=None) <= 1):
+        return
+    if allow_nan and np.isnan(array).all():
+        return
+    bad = ~((array >= 0) & (array <= 1))
+    if allow_nan:
+        bad &= ~np.isnan(array)
+    where = np.unravel_index(int(np.argmax(bad)), array.shape)
+    index, entry = ", ".join(str(i) for i in where), array[where]
+    hint = f"; for labels -1 and 1: ({name} + 1) / 2" if entry == -1 and what == "labels" else ""
+    raise ValueError(f"{name}[{index}] is {entry}, but {what} must lie in [0, 1]{hint}")

@@ -1,0 +1,39 @@
+"""The C++ extension, as :mod:`deepnet.backends` sees it.
+
+All parameters are positional. Arguments that cannot be used exactly as they are give None and change
+nothing; the only exceptions are KeyboardInterrupt and MemoryError.
+"""
+
+from collections.abc import Sequence
+
+from .activations import Array
+from .caches import LayerCache, Parameters
+
+def activation_forward(Z: Array, name: str, /) -> Array | None: ...
+def activation_backward(dA: Array, Z: Array, name: str, /) -> Array | None: ...
+def linear_forward(A: Array, W: Array, b: Array, /) -> Array | None: ...
+def linear_backward(dZ: Array, A_prev: Array, W: Array, b: Array, /) -> tuple[Array, Array, Array] | None: ...
+def linear_activation_forward(
+    A_prev: Array, W: Array, b: Array, activation: str, /
+) -> tuple[Array, LayerCache] | None: ...
+def linear_activation_backward(
+    dA: Array, cache: LayerCache, activation: str, /
+) -> tuple[Array, Array, Array] | None: ...
+def L_model_forward(
+    X: Array, parameters: Parameters, activations: str | Sequence[str], output: str | None, /
+) -> tuple[Array, list[LayerCache]] | None: ...
+def L_model_backward(
+    AL: Array,
+    Y: Array,
+    caches: Sequence[LayerCache],
+    activations: str | Sequence[str] | None,
+    compute_dA0: bool,
+    out: Parameters | None,
+    /,
+) -> Parameters | None: ...
+def compute_cost(AL: Array, Y: Array, /) -> Array | None: ...
+def update_parameters(
+    parameters: Parameters, grads: Parameters, learning_rate: float, out: Parameters | None, /
+) -> Parameters | None: ...
+def config() -> dict[str, object]: ...
+def activation_names() -> list[str]: ...

@@ -1,0 +1,145 @@
+"""Dicts, caches and lists of names: the structures that hold a network's arrays, checked and made plain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ._arrays import bias, matrix, one_dtype, shaped
+from .activations import Array, find_activation, layer_activations
+from .caches import LayerCache
+
+
+def layer_arrays(where: str, A_name: str, A: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
+    """A (n_prev, m), W (n, n_prev), b (n, 1), one dtype."""
+    A, W = matrix(where + A_name, A), matrix(where + "W", W)
+    if W.shape[1] != A.shape[0]:
+        transposed = f"; one column per example: {A_name}.T?" if W.shape[1] == A.shape[1] else ""
+        raise ValueError(f"{where}W has {W.shape[1]} columns, but {A_name} has {A.shape[0]} rows{transposed}")
+    b = bias(where + "b", b, "W", W)
+    one_dtype({where + A_name: A, where + "W": W, where + "b": b})
+    return A, W, b
+
+
+def not_a_cache(label: str, value: Any, form: str, length: int) -> Exception:
+    if isinstance(value, (tuple, list)):
+        return ValueError(f"{label} must be {form}, but has {len(value)} entries instead of {length}")
+    return TypeError(f"{label} must be {form}, but is a {type(value).__name__}")
+
+
+def layer_cache(label: str, cache: Any) -> LayerCache:
+    """((A_prev, W, b), Z), plain or a LayerCache; the activation it remembers comes along."""
+    if not isinstance(cache, (tuple, list)) or len(cache) != 2:
+        raise not_a_cache(label, cache, "((A_prev, W, b), Z)", 2)
+    linear, Z = cache
+    if not isinstance(linear, (tuple, list)) or len(linear) != 3:
+        raise not_a_cache(f"{label}[0]", linear, "(A_prev, W, b)", 3)
+    A_prev, W, b = layer_arrays(f"{label}: ", "A_prev", *linear)
+    Z = shaped(f"{label}: Z", Z, (W.shape[0], A_prev.shape[1]), "(rows of W, columns of A_prev)")
+    one_dtype({f"{label}: W": W, f"{label}: Z": Z})
+    result = LayerCache(((A_prev, W, b), Z))
+    result.activation = getattr(cache, "activation", None)
+    return result
+
+
+def layer_caches(caches: Any) -> list[LayerCache]:
+    if not isinstance(caches, (tuple, list)):
+        raise TypeError(f"caches is a {type(caches).__name__}, but must be the list from L_model_forward")
+    if not caches:
+        raise ValueError("caches is empty: one per layer is needed")
+    checked = [layer_cache(f"caches[{i}]", cache) for i, cache in enumerate(caches)]
+    for i, (((_, W, _), Z), ((A_prev, _, _), _)) in enumerate(pairwise(checked)):
+        if A_prev.shape != Z.shape:
+            raise ValueError(
+                f"caches[{i + 1}]: A_prev has shape {A_prev.shape}, but caches[{i}]: Z has {Z.shape}"
+            )
+        one_dtype({f"caches[{i}]: W": W, f"caches[{i + 1}]: A_prev": A_prev})
+    return checked
+
+
+def network_parameters(parameters: Any) -> dict[str, Array]:
+    """W1, b1, ..., WL, bL and nothing else, each layer fitting the one before."""
+    if not isinstance(parameters, dict):
+        raise TypeError(
+            f"parameters is a {type(parameters).__name__}, but must be a dict with W1, b1, ..., WL, bL"
+        )
+    kinds = [key[:1] for key in parameters if isinstance(key, str) and key[1:].isdecimal()]
+    layers = max(kinds.count("W"), kinds.count("b"))
+    expected = [f"{kind}{layer}" for layer in range(1, layers + 1) for kind in "Wb"]
+    missing = [key for key in expected if key not in parameters]
+    extra = [key for key in parameters if key not in expected]
+    if missing or extra or not expected:
+        faults = [f"lacks {listed(missing or ['W1', 'b1'])}"] if missing or not expected else []
+        faults += [f"has {listed(extra)}, which no layer uses"] if extra else []
+        state = "is empty and " if not parameters else ""
+        raise ValueError(
+            f"parameters {state}{' and '.join(faults)}: it must hold W1, b1, ..., WL, bL exactly"
+        )
+    checked: dict[str, Array] = {}
+    units = None
+    for layer in range(1, layers + 1):
+        W = matrix(f"W{layer}", parameters[f"W{layer}"])
+        if units is not None and W.shape[1] != units:
+            raise ValueError(f"W{layer} has {W.shape[1]} columns, but layer {layer - 1} has {units} units")
+        checked |= {f"W{layer}": W, f"b{layer}": bias(f"b{layer}", parameters[f"b{layer}"], f"W{layer}", W)}
+        units = W.shape[0]
+    one_dtype(checked)
+    return checked
+
+
+def activation_names(activations: str | Sequence[str], output: str | None, layers: int) -> tuple[str, ...]:
+    """One known name per layer."""
+    if not isinstance(activations, (str, list, tuple)):
+        raise TypeError(
+            f"activations is {activations!r}, but must be a name, or a list of one name per layer"
+        )
+    if not isinstance(activations, str):
+        if output is not None:
+            raise ValueError(
+                f"output is {output!r}, but activations already names every layer: leave one out"
+            )
+        if len(activations) != layers:
+            raise ValueError(f"activations has {len(activations)} names, but there are {layers} layers")
+    if isinstance(activations, str):
+        find_activation(activations)  # also where there is no hidden layer to use it
+    return tuple(find_activation(name).name for name in layer_activations(layers, activations, output))
+
+
+def writable(
+    out: Any, shapes: dict[str, tuple[int, ...]], dtype: np.dtype[Any], inputs: dict[str, Array]
+) -> None:
+    """Check that out holds exactly these arrays, each ready to be written and apart from all others."""
+    if not isinstance(out, dict):
+        raise TypeError(f"out is a {type(out).__name__}, but must be a dict of arrays from an earlier call")
+    missing, extra = [key for key in shapes if key not in out], [key for key in out if key not in shapes]
+    if missing or extra:
+        faults = [f"lacks {listed(missing)}"] if missing else []
+        faults += [f"has {listed(extra)}, which this call does not write"] if extra else []
+        raise ValueError(f"out {' and '.join(faults)}")
+    others = dict(inputs)
+    for key, shape in shapes.items():
+        array = out[key]
+        if type(array) is not np.ndarray or array.dtype != dtype:
+            kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"out[{key!r}] is {kind}, but must be an ndarray of {dtype}")
+        if array.shape != shape:
+            raise ValueError(f"out[{key!r}] has shape {array.shape}, but must be {shape}")
+        if not (array.flags.carray and array.dtype.isnative):
+            raise ValueError(
+                f"out[{key!r}] must be writable and in C order: np.ascontiguousarray or .copy() is"
+            )
+        for label, other in others.items():
+            if np.may_share_memory(array, other):
+                raise ValueError(
+                    f"out[{key!r}] shares memory with {label}, which would be overwritten while in use"
+                )
+        others[f"out[{key!r}]"] = array
+
+
+def listed(names: Sequence[object]) -> str:
+    """'a', 'b' and 'c'; long lists are cut."""
+    words = [repr(name) for name in names[:6]] + ([f"{len(names) - 6} more"] if len(names) > 6 else [])
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,228 @@
+"""The one front door: one check per public function.
+
+Each takes the arguments as the user gave them and returns them plain, by name and in the order of the
+extension's parameters, or raises the error that says what was given, what was expected, and the way out.
+Single arrays are checked in :mod:`deepnet._arrays`, dicts and caches in :mod:`deepnet._structures`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._arrays import floats, labels, matrix, one_dtype, shaped, within_unit_interval
+from ._structures import (
+    activation_names,
+    layer_arrays,
+    layer_cache,
+    layer_caches,
+    listed,
+    network_parameters,
+    not_a_cache,
+    writable,
+)
+from .activations import Array, find_activation
+from .caches import remembered_activations
+
+Arguments = dict[str, Any]
+
+
+# --- one layer ----------------------------------------------------------------------------------------------
+
+
+def activation_forward(Z: Any, name: Any) -> Arguments:
+    """Z may have any shape."""
+    return {"Z": floats("Z", Z), "name": find_activation(name).name}
+
+
+def activation_backward(dA: Any, Z: Any, name: Any) -> Arguments:
+    """Z, the cache, may have any shape, and dA the same."""
+    Z = floats("Z", Z)
+    dA = shaped("dA", dA, Z.shape, "the shape of Z, the cache")
+    one_dtype({"Z": Z, "dA": dA})
+    return {"dA": dA, "Z": Z, "name": find_activation(name).name}
+
+
+def linear_forward(A: Any, W: Any, b: Any) -> Arguments:
+    """A (n_prev, m), W (n, n_prev), b (n, 1)."""
+    return dict(zip("AWb", layer_arrays("", "A", A, W, b), strict=True))
+
+
+def linear_activation_forward(A_prev: Any, W: Any, b: Any, activation: Any) -> Arguments:
+    """A_prev (n_prev, m), W (n, n_prev), b (n, 1)."""
+    A_prev, W, b = layer_arrays("", "A_prev", A_prev, W, b)
+    return {"A_prev": A_prev, "W": W, "b": b, "activation": find_activation(activation).name}
+
+
+def linear_cache(cache: Any) -> tuple[Any, Any, Any]:
+    """Unpack (A_prev, W, b)."""
+    if isinstance(cache, (tuple, list)) and len(cache) == 3:
+        return tuple(cache)
+    raise not_a_cache("cache", cache, "(A_prev, W, b)", 3)
+
+
+def linear_backward(dZ: Any, A_prev: Any, W: Any, b: Any) -> Arguments:
+    """dZ (n, m) beside linear_forward's cache."""
+    A_prev, W, b = layer_arrays("", "A_prev", A_prev, W, b)
+    dZ = shaped("dZ", dZ, (W.shape[0], A_prev.shape[1]), "(rows of W, columns of A_prev)")
+    one_dtype({"W": W, "dZ": dZ})
+    return {"dZ": dZ, "A_prev": A_prev, "W": W, "b": b}
+
+
+def linear_activation_backward(dA: Any, cache: Any, activation: Any) -> Arguments:
+    """dA (n, m) beside linear_activation_forward's cache."""
+    cache = layer_cache("cache", cache)
+    Z = cache[1]
+    dA = shaped("dA", dA, Z.shape, "the shape of Z")
+    one_dtype({"Z": Z, "dA": dA})
+    return {"dA": dA, "cache": cache, "activation": find_activation(activation).name}
+
+
+# --- the whole network --------------------------------------------------------------------------------------
+
+
+def L_model_forward(X: Any, parameters: Any, activations: Any, output: Any) -> Arguments:
+    """X (n_0, m), and parameters that chain from it."""
+    X = matrix("X", X)
+    parameters = network_parameters(parameters)
+    W1 = parameters["W1"]
+    if W1.shape[1] != X.shape[0]:
+        transposed = "; one column per example: X.T?" if W1.shape[1] == X.shape[1] else ""
+        raise ValueError(f"W1 has {W1.shape[1]} columns, but X has {X.shape[0]} rows{transposed}")
+    one_dtype({"X": X} | parameters)
+    names = activation_names(activations, output, len(parameters) // 2)
+    return {"X": X, "parameters": parameters, "activations": names, "output": None}
+
+
+def compute_cost(AL: Any, Y: Any) -> Arguments:
+    """AL (n_L, m), probabilities; Y, labels of the same examples."""
+    AL = matrix("AL", AL)
+    within_unit_interval("AL", AL, "probabilities", allow_nan=True)
+    return {"AL": AL, "Y": labels("Y", Y, "AL", AL.shape, AL.dtype)}
+
+
+def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0: Any, out: Any) -> Arguments:
+    """AL (n_L, m), labels, one cache per layer, each fitting the next; out, if any, an earlier result."""
+    caches = layer_caches(caches)
+    Z = caches[-1][1]
+    AL = shaped("AL", AL, Z.shape, "the shape of the last layer's Z")
+    one_dtype({"AL": AL, "Z of the last layer": Z})
+    Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
+    if activations is None:
+        names = tuple(find_activation(name).name for name in remembered_activations(caches))
+    else:
+        names = activation_names(activations, None, len(caches))
+    if out is not None:
+        inputs = {"AL": AL, "Y": Y}
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, ((A_prev, W, b), Z) in enumerate(caches, start=1):
+            inputs |= {f"caches[{layer - 1}]: {k}": v for k, v in zip("AWbZ", (A_prev, W, b, Z), strict=True)}
+            shapes |= {f"dW{layer}": W.shape, f"db{layer}": b.shape}
+            if layer > 1 or compute_dA0:
+                shapes[f"dA{layer - 1}"] = A_prev.shape
+        writable(out, shapes, AL.dtype, inputs)
+    return {
+        "AL": AL,
+        "Y": Y,
+        "caches": caches,
+        "activations": names,
+        "compute_dA0": bool(compute_dA0),
+        "out": out,
+    }
+
+
+def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any) -> Arguments:
+    """grads holds dW and db of every layer (and whatever else); out may be parameters itself."""
+    given, parameters = parameters, network_parameters(parameters)
+    if not isinstance(grads, dict):
+        raise TypeError(f"grads is a {type(grads).__name__}, but must be the dict from L_model_backward")
+    missing = [f"d{key}" for key in parameters if f"d{key}" not in grads]
+    if missing:
+        raise ValueError(f"grads lacks {listed(missing)}")
+    grads = {
+        f"d{k}": shaped(f"d{k}", grads[f"d{k}"], p.shape, f"the shape of {k}") for k, p in parameters.items()
+    }
+    one_dtype(parameters | grads)
+    dtype = parameters["W1"].dtype
+    rate = _number("learning_rate", learning_rate)
+    if abs(rate) > np.finfo(dtype).max:
+        raise ValueError(f"learning_rate is {rate}, beyond the range of {dtype}")
+    if out is not None:
+        inputs = grads if out is given else parameters | grads
+        writable(out, {key: p.shape for key, p in parameters.items()}, dtype, inputs)
+        if out is given:
+            parameters = given
+    return {"parameters": parameters, "grads": grads, "learning_rate": rate, "out": out}
+
+
+# --- training -----------------------------------------------------------------------------------------------
+
+
+def layer_size(name: str, size: Any) -> None:
+    """Accept whole numbers from 1."""
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool):
+        raise TypeError(f"{name} is {size!r}, but must be a whole number of units")
+    if size < 1:
+        raise ValueError(f"{name} is {size}: " + ("zero units" if size == 0 else "must be 1 or more"))
+
+
+def layer_dims(name: str, value: Any, length: int | None = None) -> tuple[int, ...]:
+    """Two or more layer sizes, each a whole number from 1."""
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}, but must be a list such as [12288, 20, 7, 5, 1]"
+        )
+    for i, size in enumerate(value):
+        layer_size(f"{name}[{i}]", size)
+    if length is not None and len(value) != length:
+        raise ValueError(f"{name} has {len(value)} entries, but must have {length}: (n_x, n_h, n_y)")
+    if len(value) < 2:
+        raise ValueError(
+            f"{name} has {len(value)} entries, but a network needs at least an input and an output size"
+        )
+    return tuple(int(size) for size in value)
+
+
+def training(
+    X: Any, Y: Any, layers_dims: Any, learning_rate: Any, num_iterations: Any, length: int | None = None
+) -> tuple[Array, Array, tuple[int, ...], float, int]:
+    """Everything about a training run, before its first step."""
+    X = matrix("X", X)
+    dims = layer_dims("layers_dims", layers_dims, length)
+    if dims[0] != X.shape[0]:
+        transposed = "; one column per example: X.T?" if dims[0] == X.shape[1] else ""
+        raise ValueError(f"layers_dims[0] is {dims[0]}, but X has {X.shape[0]} rows{transposed}")
+    rate = _number("learning_rate", learning_rate)
+    if not isinstance(num_iterations, (int, np.integer)) or isinstance(num_iterations, bool):
+        raise TypeError(f"num_iterations is {num_iterations!r}, but must be a whole number")
+    if num_iterations < 0:
+        raise ValueError(f"num_iterations is {num_iterations}, but must be 0 or more")
+    outputs = f"the network ({dims[-1]} outputs, {X.shape[1]} examples)"
+    return X, labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype), dims, rate, int(num_iterations)
+
+
+def predicted_labels(y: Any, AL: Array) -> Array:
+    """Labels to compare a prediction with."""
+    return labels("y", y, "the prediction", AL.shape, AL.dtype)
+
+
+def initialization(seed: Any, dtype: Any) -> np.dtype[Any]:
+    """Seeds are those of np.random.RandomState, dtypes float32 and float64."""
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not (seed is None or (whole and 0 <= seed < 2**32)):
+        raise ValueError(f"seed is {seed!r}, but must be None or a whole number from 0 to 2**32 - 1")
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {np.dtype(dtype)}, but must be float32 or float64")
+    result: np.dtype[Any] = np.dtype(dtype)
+    return result
+
+
+def _number(name: str, value: Any) -> float:
+    """Accept finite real numbers, of Python or NumPy."""
+    number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    if not isinstance(number, (int, float, np.integer, np.floating)) or isinstance(number, bool):
+        raise TypeError(f"{name} is {value!r}, but must be a number")
+    if not np.isfinite(float(number)):
+        raise ValueError(f"{name} is {number}, but must be finite")
+    return float(number)

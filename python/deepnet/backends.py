@@ -1,0 +1,134 @@
+"""Who computes: the C++ extension, which nobody else imports, or the NumPy reference.
+
+The extension is taken where it can be imported. ``DEEPNET_BACKEND=numpy`` (or ``native``, which then fails
+loudly where it is missing) chooses for a whole process, :func:`use_backend` at any moment.
+
+The extension's functions check, in C++, that their arguments can be used exactly as they are, and return
+None when not. So the common case pays for one check, and every word that is said about the others, and
+every copy that is made for them, is in Python, in :mod:`deepnet._validation`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import reference
+
+native: ModuleType | None
+_why_not_native: ImportError | None = None
+try:
+    from . import _core as native
+except ImportError as error:
+    native = None
+    _why_not_native = error
+
+_chosen: ModuleType | None = native  # None: NumPy
+
+
+def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
+    """Call `name` of the chosen backend; `check` explains, or makes usable, what the extension declines."""
+    if _chosen is not None:
+        result = getattr(_chosen, name)(*args)
+        if result is not None:
+            return result
+    arguments = check(*args)
+    if _chosen is None:
+        with np.errstate(all="ignore"):  # as silent as the extension: inf and nan speak for themselves
+            return _numpy_function(name)(**arguments)
+    result = getattr(_chosen, name)(*arguments.values())
+    if result is None:
+        raise RuntimeError(
+            f"deepnet bug: _core.{name} declined arguments that the checks accept; please report"
+        )
+    return result
+
+
+def _numpy_function(name: str) -> Callable[..., Any]:
+    """Return the reference function with the signature that its twin in the extension has."""
+    if name == "linear_forward":
+        return lambda A, W, b: reference.linear_forward(A, W, b)[0]
+    if name == "linear_backward":
+        return lambda dZ, A_prev, W, b: reference.linear_backward(dZ, (A_prev, W, b))
+    function: Callable[..., Any] = getattr(reference, name)
+    return function
+
+
+class _Choice:
+    """What :func:`use_backend` returns: leaving its `with` block undoes the choice."""
+
+    def __init__(self, before: ModuleType | None) -> None:
+        self._before = before
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        global _chosen
+        _chosen = self._before
+
+    def __repr__(self) -> str:
+        return f"<deepnet backend: {backend_name()}>"
+
+
+def use_backend(name: str) -> _Choice:
+    """Choose who computes, for the whole process; in a ``with`` statement, until its end.
+
+    Parameters
+    ----------
+    name : {"native", "numpy"}
+        The C++ extension, or the NumPy reference.
+
+    Raises
+    ------
+    ValueError
+        If the name is neither, for example ``unknown backend 'cuda': "native" or "numpy"``.
+    ImportError
+        If the extension was asked for and cannot be imported.
+
+    Examples
+    --------
+    >>> with use_backend("numpy"):
+    ...     backend_name()
+    'numpy'
+    """
+    global _chosen
+    if name not in ("native", "numpy"):
+        raise ValueError(f'unknown backend {name!r}: "native" or "numpy"')
+    if name == "native" and native is None:
+        raise ImportError(
+            "the native backend was asked for, but deepnet._core cannot be imported: "
+            f'{_why_not_native}. Reinstall deepnet, or use_backend("numpy")'
+        )
+    before, _chosen = _chosen, native if name == "native" else None
+    return _Choice(before)
+
+
+def backend_name() -> str:
+    """Return who computes at the moment: "native" or "numpy"."""
+    return "numpy" if _chosen is None else "native"
+
+
+def show_config() -> None:
+    """Print the version, the backend, and for the extension its compiler, instruction sets and threads."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        lines = {"deepnet": version("deepnet")}
+    except PackageNotFoundError:
+        lines = {"deepnet": "not installed"}
+    lines |= {"numpy": np.__version__, "backend": backend_name()}
+    if native is None:
+        lines["extension"] = f"missing ({_why_not_native})"
+    else:
+        lines |= {f"native {key}": str(value) for key, value in native.config().items()}
+    width = max(map(len, lines))
+    print("\n".join(f"{key:<{width}}  {value}" for key, value in lines.items()))
+
+
+if os.environ.get("DEEPNET_BACKEND"):
+    use_backend(os.environ["DEEPNET_BACKEND"])

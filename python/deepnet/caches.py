@@ -1,0 +1,40 @@
+"""What one layer remembers between forward and backward, and the names of the shapes of data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .activations import Array, layer_activations
+
+Parameters = dict[str, Array]
+LinearCache = tuple[Array, Array, Array]
+
+
+class LayerCache(tuple[LinearCache, Array]):
+    """The course's cache of one layer, ``((A_prev, W, b), Z)``, which also knows its activation.
+
+    It is a tuple of two and unpacks like one, so code written for the course's caches works with it
+    and the other way round.
+
+    Attributes
+    ----------
+    activation : str or None
+        The activation that made ``A`` from ``Z``; None where nobody said.
+
+    Examples
+    --------
+    >>> cache = LayerCache((("A_prev", "W", "b"), "Z"))
+    >>> cache.activation = "relu"
+    >>> linear_cache, Z = cache
+    >>> linear_cache, Z, cache.activation
+    (('A_prev', 'W', 'b'), 'Z', 'relu')
+    """
+
+    activation: str | None = None
+
+
+def remembered_activations(caches: Sequence[LayerCache]) -> tuple[str, ...]:
+    """Return the activation of each layer; a plain tuple gets the course's: relu, ..., relu, sigmoid."""
+    defaults = layer_activations(len(caches), "relu")
+    known = (getattr(cache, "activation", None) for cache in caches)
+    return tuple(default if name is None else name for name, default in zip(known, defaults, strict=True))

@@ -1,0 +1,203 @@
+"""The whole network: forward, cost, backward and update, each one native call."""
+
+# `run` returns what the backend returns, which mypy cannot know:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deepnet import _validation as check
+from deepnet.activations import Array
+from deepnet.backends import run
+from deepnet.caches import LayerCache, Parameters
+
+
+def L_model_forward(
+    X: Array,
+    parameters: Parameters,
+    *,
+    activations: str | Sequence[str] = "relu",
+    output: str | None = None,
+) -> tuple[Array, list[LayerCache]]:
+    """Forward propagation: (LINEAR -> activation) x (L - 1), then LINEAR -> output.
+
+    Parameters
+    ----------
+    X : ndarray of float32 or float64, shape (n_x, m)
+        One column per example: n_x features, m examples. Scale features first.
+    parameters : dict of ndarray
+        ``W1..WL`` with shapes (n_l, n_{l-1}) and ``b1..bL`` with shapes (n_l, 1), same dtype as ``X``.
+    activations : str or sequence of str
+        One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, or one for each of the L layers.
+    output : str, optional
+        The last layer's activation, "sigmoid" if not given; not beside a sequence of names.
+
+    Returns
+    -------
+    AL : ndarray, shape (n_L, m)
+        Last activations; probabilities in [0, 1] for ``output="sigmoid"``.
+    caches : list of LayerCache
+        One per layer, for :func:`L_model_backward`; they remember the activations.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not chain, for example ``W2 has 4 columns, but layer 1 has 5 units``.
+    TypeError
+        If arrays mix float32 and float64, or are of another dtype.
+
+    Notes
+    -----
+    2 m sum(n_l n_{l-1}) floating-point operations.
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+
+    Examples
+    --------
+    >>> parameters = deepnet.initialize_parameters_deep([3, 4, 1])
+    >>> AL, caches = deepnet.L_model_forward(np.ones((3, 5)), parameters, activations="tanh")
+    >>> AL.shape, [cache.activation for cache in caches]
+    ((1, 5), ['tanh', 'sigmoid'])
+    """
+    return run("L_model_forward", check.L_model_forward, X, parameters, activations, output)
+
+
+def L_model_backward(
+    AL: Array,
+    Y: Array,
+    caches: Sequence[LayerCache],
+    *,
+    activations: str | Sequence[str] | None = None,
+    compute_dA0: bool = True,
+    out: Parameters | None = None,
+) -> Parameters:
+    """Backward propagation of the cross-entropy cost through all L layers.
+
+    Parameters
+    ----------
+    AL : ndarray of float32 or float64, shape (n_L, m)
+        Last activations, from :func:`L_model_forward`.
+    Y : ndarray of bool, integers or floats, shape (n_L, m)
+        Labels in [0, 1]; for one output unit also (m,) or (m, 1).
+    caches : list or tuple
+        One ((A_prev, W, b), Z) per layer.
+    activations : str or sequence of str, optional
+        As in :func:`L_model_forward`. Not needed for its caches, which remember; for plain tuples the
+        default is relu, ..., relu, sigmoid.
+    compute_dA0 : bool
+        False leaves out ``dA0``, the gradient of the input, which training does not need.
+    out : dict of ndarray, optional
+        The result of an earlier call of the same kind, to be overwritten and returned.
+
+    Returns
+    -------
+    grads : dict of ndarray
+        ``dA{l-1}``, ``dW{l}`` and ``db{l}`` for l = L..1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, for example ``Y has shape (4, 1), but AL has (1, 3)``; if a label is outside
+        [0, 1] or nan, for example ``Y[0, 3] is nan, but labels must lie in [0, 1]``; or if an array of
+        `out` shares memory with an input.
+    TypeError
+        If arrays mix float32 and float64, or are of another dtype.
+
+    Notes
+    -----
+    dA_L = -(Y / AL - (1 - Y) / (1 - AL)); dZ_l = dA_l * g_l'(Z_l); dW_l = dZ_l A_{l-1}^T / m;
+    db_l = (row sums of dZ_l) / m; dA_{l-1} = W_l^T dZ_l. The slopes g' come from the cached Z alone.
+
+    Where AL is exactly 0 or 1 the first formula is 0/0 or infinite. There a term 0/0 counts as 0, and the
+    dZ_L of a sigmoid output is its limit, AL - Y: a saturated network keeps its finite gradient.
+    ``deepnet.reference.L_model_backward(..., literal=True)`` shows what the formula itself gives.
+
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+
+    Examples
+    --------
+    >>> parameters = deepnet.initialize_parameters_deep([3, 4, 1])
+    >>> AL, caches = deepnet.L_model_forward(np.ones((3, 5)), parameters)
+    >>> list(deepnet.L_model_backward(AL, np.array([0, 1, 1, 0, 1]), caches))
+    ['dA1', 'dW2', 'db2', 'dA0', 'dW1', 'db1']
+    """
+    return run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
+
+
+def compute_cost(AL: Array, Y: Array) -> Array:
+    """Cross-entropy cost: J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)).
+
+    Parameters
+    ----------
+    AL : ndarray of float32 or float64, shape (n_L, m)
+        Probabilities in [0, 1], from :func:`L_model_forward`.
+    Y : ndarray of bool, integers or floats, shape (n_L, m)
+        Labels in [0, 1]; for one output unit also (m,) or (m, 1).
+
+    Returns
+    -------
+    cost : ndarray, shape ()
+        Summed in float64, then rounded to the dtype of AL.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or a probability or label is outside [0, 1], for example
+        ``AL[0, 2] is 1.5, but probabilities must lie in [0, 1]``.
+    TypeError
+        If AL is not float32 or float64.
+
+    Notes
+    -----
+    0 log 0 counts as 0, so a saturated and right prediction costs nothing; a saturated and wrong one inf.
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+
+    Examples
+    --------
+    >>> cost = deepnet.compute_cost(np.array([[0.8, 0.9, 0.4]]), np.array([[1, 1, 0]]))
+    >>> round(float(cost), 12)
+    0.279776563579
+    """
+    return run("compute_cost", check.compute_cost, AL, Y)
+
+
+def update_parameters(
+    parameters: Parameters, grads: Parameters, learning_rate: float, *, out: Parameters | None = None
+) -> Parameters:
+    """One step of gradient descent: W_l - learning_rate dW_l and b_l - learning_rate db_l.
+
+    Parameters
+    ----------
+    parameters : dict of ndarray
+        ``W1..WL`` and ``b1..bL``.
+    grads : dict of ndarray
+        ``dW1..dWL`` and ``db1..dbL``; other entries are not looked at.
+    learning_rate : float
+    out : dict of ndarray, optional
+        Where to write: an earlier result, or ``parameters`` itself for an update in place.
+
+    Returns
+    -------
+    parameters : dict of ndarray
+        `out`, or else a new dict with new arrays.
+
+    Raises
+    ------
+    ValueError
+        If an entry is missing or of the wrong shape, for example ``grads lacks 'db2'``, or the learning
+        rate is not finite.
+    TypeError
+        If arrays mix float32 and float64, or are of another dtype.
+
+    Notes
+    -----
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+
+    Examples
+    --------
+    >>> parameters = {"W1": np.array([[1.0, 2.0]]), "b1": np.array([[0.0]])}
+    >>> grads = {"dW1": np.array([[0.5, 0.5]]), "db1": np.array([[1.0]])}
+    >>> deepnet.update_parameters(parameters, grads, 0.1)
+    {'W1': array([[0.95, 1.95]]), 'b1': array([[-0.1]])}
+    """
+    return run("update_parameters", check.update_parameters, parameters, grads, learning_rate, out)

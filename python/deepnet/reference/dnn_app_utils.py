@@ -1,0 +1,110 @@
+"""Week 4, part 2: the application's initialisation, prediction, and the two training loops.
+
+Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from deepnet.activations import Array
+from deepnet.caches import Parameters
+
+from .step_by_step import (
+    L_model_backward,
+    L_model_forward,
+    compute_cost,
+    draw_parameters,
+    initialize_parameters,
+    update_parameters,
+)
+
+Callback = Callable[[int, Array | None], object]
+
+
+def initialize_parameters_deep(
+    layer_dims: Sequence[int], *, seed: int | None = 1, dtype: Any = np.float64
+) -> Parameters:
+    """W_l = N(0, 1) / sqrt(n_{l-1}), drawn layer by layer; b_l = 0."""
+    return draw_parameters(layer_dims, lambda fan_in: 1 / np.sqrt(fan_in), seed, dtype)
+
+
+def predict(
+    X: Array,
+    y: Array,
+    parameters: Parameters,
+    *,
+    activations: str | Sequence[str] = "relu",
+    output: str | None = None,
+) -> Array:
+    """``p = 1 where AL > 0.5, else 0``; prints the share of p == y."""
+    AL, _ = L_model_forward(X, parameters, activations=activations, output=output)
+    p = (AL > 0.5).astype(AL.dtype)
+    print("Accuracy: " + str(np.sum((p == y) / p.size)))
+    return p
+
+
+def two_layer_model(
+    X: Array,
+    Y: Array,
+    layers_dims: Sequence[int],
+    learning_rate: float = 0.0075,
+    num_iterations: int = 3000,
+    print_cost: bool = False,
+    *,
+    seed: int | None = 1,
+    callback: Callback | None = None,
+) -> tuple[Parameters, list[Array]]:
+    """LINEAR -> RELU -> LINEAR -> SIGMOID, trained by gradient descent."""
+    n_x, n_h, n_y = layers_dims
+    parameters = initialize_parameters(n_x, n_h, n_y, seed=seed, dtype=X.dtype)
+    return descend(X, Y, parameters, learning_rate, num_iterations, print_cost, callback)
+
+
+def L_layer_model(
+    X: Array,
+    Y: Array,
+    layers_dims: Sequence[int],
+    learning_rate: float = 0.0075,
+    num_iterations: int = 3000,
+    print_cost: bool = False,
+    *,
+    seed: int | None = 1,
+    activations: str | Sequence[str] = "relu",
+    output: str | None = None,
+    callback: Callback | None = None,
+) -> tuple[Parameters, list[Array]]:
+    """(LINEAR -> RELU) x (L - 1) -> LINEAR -> SIGMOID, trained by gradient descent."""
+    parameters = initialize_parameters_deep(layers_dims, seed=seed, dtype=X.dtype)
+    return descend(X, Y, parameters, learning_rate, num_iterations, print_cost, callback, activations, output)
+
+
+def descend(
+    X: Array,
+    Y: Array,
+    parameters: Parameters,
+    learning_rate: float,
+    num_iterations: int,
+    print_cost: bool,
+    callback: Callback | None,
+    activations: str | Sequence[str] = "relu",
+    output: str | None = None,
+) -> tuple[Parameters, list[Array]]:
+    """num_iterations times: forward, cost (recorded every 100th and at the last), backward, update."""
+    costs = []
+    for i in range(num_iterations):
+        AL, caches = L_model_forward(X, parameters, activations=activations, output=output)
+        cost = compute_cost(AL, Y)
+        grads = L_model_backward(AL, Y, caches)
+        parameters = update_parameters(parameters, grads, learning_rate)
+        recorded = i % 100 == 0 or i == num_iterations - 1
+        if recorded:
+            costs.append(cost)
+            if print_cost:
+                print(f"Cost after iteration {i}: {cost}")
+        if callback is not None:
+            callback(i, cost if recorded else None)
+    return parameters, costs
