@@ -18,7 +18,7 @@ from deepnet._extras import needs
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_RIGHT, _WRONG, _INK, _PAPER = "#2a7f4f", "#c8322b", "#1f5fa8", "#fbfbfa"
+_RIGHT, _WRONG, _CURVE, _TEXT, _PAPER = "#2a7f4f", "#c8322b", "#1f5fa8", "#333333", "#fbfbfa"
 
 
 def plot_costs(costs: ArrayLike, learning_rate: float = 0.0075) -> None:
@@ -131,16 +131,16 @@ def save_training_picture(
         from matplotlib.figure import Figure
     figure = Figure(figsize=(10, 4.2), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, parse_math=False, fontsize=12)
+    figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
     halves = figure.add_gridspec(1, 2, width_ratios=(1, 1.35))
     axes = figure.add_subplot(halves[0])
-    axes.plot(np.arange(1, len(costs) + 1), costs, color=_INK, linewidth=1.8)
+    axes.plot(np.arange(1, len(costs) + 1), costs, color=_CURVE, linewidth=1.8)
     axes.set(xlabel=x_label, ylabel="cost", facecolor=_PAPER)
     axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
     axes.grid(color="#e4e4e0", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
-    _draw_grid(halves[1].subgridspec(4, 6).subplots(), images, titles, right, fontsize=8)
+    _draw_grid(halves[1].subgridspec(4, 6).subplots(squeeze=False), images, titles, right)
     _save(figure, path)
 
 
@@ -167,14 +167,14 @@ def save_image_grid(
     rows = math.ceil(len(images) / columns)
     figure = Figure(figsize=(1.3 * columns, 1.65 * rows + 0.5), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, parse_math=False, fontsize=12)
+    figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
     grid = figure.subplots(rows, columns, squeeze=False)
-    _draw_grid(grid, images, titles, [False] * len(images), fontsize=8)
+    _draw_grid(grid, images, titles, [False] * len(images))
     _save(figure, path)
 
 
 def _draw_grid(
-    grid: NDArray[Any], images: NDArray[Any], titles: Sequence[str], right: Sequence[bool], fontsize: int
+    grid: NDArray[Any], images: NDArray[Any], titles: Sequence[str], right: Sequence[bool]
 ) -> None:
     places: list[Axes] = list(grid.flat)
     for axes in places:
@@ -182,10 +182,11 @@ def _draw_grid(
     for axes, image, text, is_right in zip(places, images, titles, right, strict=False):
         axes.imshow(image, cmap="gray_r" if image.ndim == 2 else None, interpolation="nearest")
         colour = _RIGHT if is_right else _WRONG
-        axes.set_title(text, color=colour, fontsize=fontsize, pad=3, parse_math=False)
+        axes.set_title(text, color=colour, fontsize=9, pad=3, parse_math=False)
 
 
 def _save(figure: Any, path: str | os.PathLike[str]) -> None:
+    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a class named in a script the font lacks
         figure.savefig(path, format="png", dpi=100)

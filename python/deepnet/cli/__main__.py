@@ -1,0 +1,5 @@
+"""`python -m deepnet.cli` is `deepnet`."""
+
+from deepnet.cli import main
+
+main()

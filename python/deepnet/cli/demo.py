@@ -1,0 +1,160 @@
+"""`deepnet demo`: load, train, look, compare; told line by line."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from deepnet import backends, io, plotting
+from deepnet.cli import speed
+from deepnet.cli.terminal import draw_costs, listed, printable, progress_bar, say
+from deepnet.cli.training import (
+    Parameters,
+    Plan,
+    batches,
+    initial_parameters,
+    layer_sizes,
+    plan_for,
+    predict,
+    train,
+)
+from deepnet.io import Dataset
+
+MOST_SKIPPED = 10  # files named one by one; the rest are counted
+MOST_MISLABELED = 40
+
+
+def run(
+    console: Console,
+    path: Path | None,
+    hidden: tuple[int, ...] | None,
+    epochs: int | None,
+    learning_rate: float | None,
+    *,
+    seed: int,
+    size: int,
+    output: Path,
+) -> None:
+    """The whole demo; a setting that is None is chosen to suit the data."""
+    data, name = _load(console, path, size, seed)
+    plan = plan_for(data)
+    plan = replace(
+        plan,
+        hidden=hidden or plan.hidden,
+        epochs=epochs or plan.epochs,
+        learning_rate=learning_rate or plan.learning_rate,
+    )
+    network = "-".join(map(str, layer_sizes(data, plan)))
+    steps = f"batches of {plan.batch_size}" if plan.batch_size else "all rows at once"
+    say(
+        console,
+        "Network",
+        f"{network}: relu, then sigmoid; rate {plan.learning_rate:g}, {steps}, seed {seed}",
+    )
+
+    start = initial_parameters(data, plan, seed)
+    parameters = {key: value.copy() for key, value in start.items()}
+    costs = _train(console, data, plan, parameters, seed)
+    in_training = np.mean(predict(data.train_x, data, parameters) == data.train_y)
+    predicted = predict(data.test_x, data, parameters)
+    right = predicted == data.test_y
+    accuracy = f"{right.mean():.4f} on {len(right)} held-out rows"
+    say(
+        console,
+        "Accuracy",
+        f"[bold]{accuracy}[/bold] ({np.sum(~right)} wrong), {in_training:.4f} in training",
+    )
+    unit = "epoch" if plan.batch_size else "iteration"
+    draw_costs(console, costs, unit)
+
+    _compare(console, data, plan, start, seed)
+    title = f"{name}, {network}: accuracy {accuracy}"
+    _save_pictures(console, data, costs, predicted, output, title=title, x_label=unit)
+
+
+def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Dataset, str]:
+    if path is None:
+        data, name = io.load_digits(seed=seed), "Handwritten digits"
+    else:
+        with progress_bar(console, transient=True) as progress:
+            task = progress.add_task("Reading", total=None, note="files")
+
+            def on_image(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            data, name = io.load(path, size=size, seed=seed, on_image=on_image), path.resolve().name
+    rows = f"{len(data.train_y):,} rows to train on, {len(data.test_y):,} held out"
+    say(console, "Data", f"{printable(path or name)}: {rows}; {data.n_features:,} features each")
+    say(console, "Classes", listed(data.classes))
+    if data.skipped:
+        say(console, "Skipped", f"[yellow]{len(data.skipped)} files that are no usable images[/yellow]")
+        for file in data.skipped[:MOST_SKIPPED]:
+            say(console, "", f"{printable(file.path)}: {printable(file.reason)}")
+        if len(data.skipped) > MOST_SKIPPED:
+            say(console, "", f"and {len(data.skipped) - MOST_SKIPPED} more")
+    return data, name
+
+
+def _train(console: Console, data: Dataset, plan: Plan, parameters: Parameters, seed: int) -> list[float]:
+    with progress_bar(console) as progress:
+        task = progress.add_task("Training", total=plan.epochs, note="")
+
+        def on_epoch(cost: float) -> None:
+            progress.update(task, advance=1, note=f"cost {cost:.4f}")
+
+        return train(data, plan, parameters, seed, on_epoch)
+
+
+def _compare(console: Console, data: Dataset, plan: Plan, parameters: Parameters, seed: int) -> None:
+    if backends.backend_name() != "native":
+        say(console, "Speed", "this run was on the NumPy backend: nothing to compare it with")
+        return
+    X, Y = next(iter(next(batches(data, plan, seed))))
+    with console.status("Timing one training step, in turns with NumPy"):
+        result = speed.measure(X, Y, parameters, plan.learning_rate)
+    ratio = f"[bold]{result.median:.1f}x[/bold] the NumPy reference, {X.shape[1]} rows per training step"
+    spread = f"median of {result.rounds} rounds, 80 % of them {result.low:.1f}x to {result.high:.1f}x"
+    agree = f"same answers to {result.difference:.0e}"
+    say(console, "Speed", f"{ratio} ({spread}; one BLAS thread; {agree})")
+
+
+def _save_pictures(
+    console: Console,
+    data: Dataset,
+    costs: Sequence[float],
+    predicted: NDArray[np.intp],
+    output: Path,
+    *,
+    title: str,
+    x_label: str,
+) -> None:
+    """A picture of the run and, where rows are images, one of those that are mislabeled."""
+    rows, right = data.test_x, predicted == data.test_y
+    wrong = np.flatnonzero(~right)
+    is_image = rows.ndim == 3 or (rows.ndim == 4 and rows.shape[3] == 3)
+    shown = (
+        np.concatenate([np.flatnonzero(right)[: 24 - len(wrong[:6])], wrong[:6]]) if is_image else wrong[:0]
+    )
+    titles = [data.classes[p] for p in predicted]
+    for i in wrong:
+        titles[i] += f", is {data.classes[data.test_y[i]]}"
+    plotting.save_training_picture(
+        output,
+        costs,
+        rows[shown],
+        [titles[i] for i in shown],
+        [bool(right[i]) for i in shown],
+        title=title,
+        x_label=x_label,
+    )
+    say(console, "Wrote", printable(output))
+    if is_image and len(wrong):
+        some = wrong[:MOST_MISLABELED]
+        file = output.with_name(f"{output.stem}-mislabeled.png")
+        heading = f"{len(wrong)} of {len(right)} held-out images are predicted wrong"
+        heading += f"; the first {len(some)} of them" if len(some) < len(wrong) else ""
+        plotting.save_image_grid(file, rows[some], [titles[i] for i in some], title=heading)
+        say(console, "", f"{printable(file)} (those it got wrong)")

@@ -1,0 +1,67 @@
+"""What the commands say on a terminal: lines with a topic, a progress bar, a curve in braille dots."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotille
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+
+def say(console: Console, topic: str, text: str) -> None:
+    """One line (a terminal may wrap it), with the topic in the margin. The text may have Rich's markup."""
+    console.print(f"[cyan]{topic:<9}[/cyan] {text}", soft_wrap=True)
+
+
+def printable(text: object) -> str:
+    """A name from a disk, safe to print: no control characters, nothing that Rich takes for markup."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Up to `most` names; the rest are counted.
+
+    >>> listed(["cat", "dog", "eel"], most=2)
+    'cat, dog and 1 more'
+    """
+    rest = len(names) - most
+    return ", ".join(printable(name) for name in names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def progress_bar(console: Console, *, transient: bool = False) -> Progress:
+    """A progress bar; its tasks have a field `note`, shown behind the count."""
+    return Progress(
+        TextColumn("[cyan]{task.description:<9}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=transient,
+    )
+
+
+def draw_costs(console: Console, costs: Sequence[float], unit: str) -> None:
+    """Draw the cost curve; on a terminal that has no braille, nothing."""
+    finite = [(i, cost) for i, cost in enumerate(costs, start=1) if np.isfinite(cost)]
+    if not finite or not console.encoding.lower().startswith("utf"):
+        return
+    x, y = zip(*finite, strict=True)
+    figure = plotille.Figure()
+    figure.width, figure.height = max(20, min(60, console.width - 24)), 8
+    figure.origin = False
+    figure.x_label, figure.y_label = unit, "cost"
+    figure.set_x_limits(0, len(costs))
+    figure.set_y_limits(0, 1.05 * max(y) or 1)
+    figure.x_ticks_fkt = lambda value, _: f"{value:.0f}"
+    figure.y_ticks_fkt = lambda value, _: f"{value:.3f}"
+    figure.plot(x, y)
+    for line in figure.show().splitlines():
+        console.print(f"{'':10}{line}", markup=False, soft_wrap=True)

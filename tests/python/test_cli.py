@@ -1,0 +1,228 @@
+"""The command: what it prints, what it writes, and how it ends."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from deepnet import backends, io
+from deepnet.cli import speed, training
+from deepnet.cli.app import app
+
+DATA = Path(os.environ.get("DEEPNET_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command in an empty folder, with the timing kept short."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(speed, "SECONDS", 0.01)
+
+    def command(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+    return command
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Ten bright and ten dark pictures; one is no picture, one lies about what it shows."""
+    random = np.random.default_rng(0)
+    for name, low in (("bright", 150), ("dark", 0)):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            pixels = random.integers(low, low + 100, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+    (tmp_path / "photos" / "dark" / "[red]\x1b[31mnotes.txt").write_text("no picture")
+    return tmp_path / "photos"
+
+
+def is_png(path):
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def held_out_accuracy(output):
+    return float(re.search(r"Accuracy +([\d.]+) on", output)[1])
+
+
+def test_the_demo_learns_the_digits(run, tmp_path):
+    result = run("demo")
+    assert result.exit_code == 0
+    assert held_out_accuracy(result.output) >= 0.96
+    assert "64-64-32-10" in result.output
+    assert "359 held out" in result.output
+    assert ("the NumPy reference" in result.output) == (backends.backend_name() == "native")
+    assert is_png(tmp_path / "deepnet-demo.png")
+    assert is_png(tmp_path / "deepnet-demo-mislabeled.png")
+
+
+def test_the_options_of_the_demo(run, tmp_path):
+    (tmp_path / "here").mkdir()
+    options = ("--layers", "8,4", "--iterations", "3", "--learning-rate", "0.1", "--output", "here")
+    first, again, other = (run("demo", *options, "--seed", seed) for seed in (5, 5, 6))
+    assert first.exit_code == 0
+    assert "64-8-4-10" in first.output
+    assert "rate 0.1" in first.output
+    assert held_out_accuracy(first.output) == held_out_accuracy(again.output)
+    curves = [re.findall(r"\d\.\d+ \|(.*)", result.output) for result in (first, again, other)]
+    assert curves[0] == curves[1] != curves[2]
+    assert is_png(tmp_path / "here" / "deepnet-demo.png")
+
+
+def test_the_demo_on_a_folder_of_images(run, photos, tmp_path):
+    result = run("demo", "--data", photos, "--size", "8", "--epochs", "200", "--output", "run.png")
+    assert result.exit_code == 0
+    assert "192-64-32-1" in result.output
+    assert "Classes   bright, dark" in result.output
+    assert "1 files that are no usable images" in result.output
+    assert "[red]\ufffd[31mnotes.txt: not an image" in result.output.replace("\n", "")
+    assert held_out_accuracy(result.output) == 1
+    assert is_png(tmp_path / "run.png")
+
+
+@pytest.mark.parametrize("rows", [(30, 5), (30, 4, 4, 3), (30, 6, 6)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_demo_on_arrays(run, tmp_path, rows, n_classes):
+    random = np.random.default_rng(0)
+    y = np.arange(30) % n_classes
+    x = random.normal(size=rows) + y.reshape(-1, *[1] * (len(rows) - 1))
+    if len(rows) > 2:
+        x = np.clip(40 * x + 100, 0, 255).astype(np.uint8)
+    np.savez(tmp_path / "data.npz", train_x=x, train_y=y)
+    result = run("demo", "--data", "data.npz", "--epochs", "5")
+    assert result.exit_code == 0
+    assert is_png(tmp_path / "deepnet-demo.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--layers", "many"), "sizes of the hidden layers"),
+        (("--layers", "5,0"), "sizes of the hidden layers"),
+        (("--learning-rate", "-1"), "positive number"),
+        (("--learning-rate", "nan"), "positive number"),
+        (("--epochs", "0"), "--epochs"),
+        (("--output", "nowhere/a.png"), "does not exist"),
+        (("--output", "a.jpg"), "end in .png"),
+        (("--seed", "-1"), "--seed"),
+    ],
+)
+def test_wrong_options_are_explained_before_any_work(run, arguments, message):
+    result = run("demo", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_data_that_cannot_be_used_is_one_line_and_exit_code_1(run, tmp_path):
+    for path, message in [("nowhere", "does not exist"), (".", "no sub-folders")]:
+        result = run("demo", "--data", path)
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_run_that_diverges_says_so(run, tmp_path):
+    x = 1e150 * np.random.default_rng(0).normal(size=(30, 5))
+    np.savez(tmp_path / "data.npz", train_x=x, train_y=np.arange(30) % 2)
+    result = run("demo", "--data", "data.npz")
+    assert result.exit_code == 1
+    assert "smaller --learning-rate" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("sklearn", "scikit-learn"), ("matplotlib", "matplotlib"), ("plotille", "plotille")],
+)
+def test_a_missing_package_is_named(run, monkeypatch, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    result = run("demo")
+    assert result.exit_code == 1
+    assert f"deepnet demo needs {package}: pip install 'deepnet[cli]'" in result.stderr
+
+
+def test_pillow_is_needed_only_for_a_folder(run, photos, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    result = run("demo", "--data", photos)
+    assert result.exit_code == 1
+    assert "needs pillow" in result.stderr
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_its_extra_the_command_says_what_to_install(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None; from deepnet.cli import main; main()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr == f"deepnet: the deepnet command needs {missing}: pip install 'deepnet[cli]'\n"
+
+
+def test_help_and_info(run):
+    for arguments in (["--help"], ["demo", "--help"]):
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert "demo" in result.output
+    result = run("info")
+    assert result.exit_code == 0
+    assert "backend" in result.output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_politely(tmp_path):
+    command = [sys.executable, "-m", "deepnet.cli", "demo", "--epochs", "1000000"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("Network"):
+                break
+        time.sleep(0.5)  # into the training
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.strip() == "Stopped."
+    assert not list(tmp_path.iterdir())
+
+
+# --- the pieces --------------------------------------------------------------------------------------------
+
+
+def test_every_row_is_in_one_batch_of_an_epoch():
+    x = np.arange(100, dtype=np.uint8).reshape(100, 1)
+    y = np.arange(100) % 3
+    data = io.Dataset(x, y, x, y, ("a", "b", "c"))
+    plan = training.Plan((2,), 0.1, 1, batch_size=32)
+    epochs = training.batches(data, plan, seed=1)
+    first, second = (np.concatenate([X for X, _ in next(epochs)], axis=1) for _ in range(2))
+    assert sorted(first[0]) == sorted(second[0]) == list(range(100))
+    assert not np.array_equal(first, second)
+
+
+def test_the_speed_is_not_told_when_the_answers_differ(monkeypatch):
+    parameters = {"W1": np.ones((1, 2)), "b1": np.zeros((1, 1))}
+    X, Y = np.ones((2, 3)), np.ones((1, 3))
+    monkeypatch.setattr(speed, "SECONDS", 0.01)
+    assert speed.measure(X, Y, parameters, 0.1).difference <= speed.TOLERANCE
+    monkeypatch.setattr(speed, "TOLERANCE", -1.0)
+    with pytest.raises(RuntimeError, match="differs from NumPy's"):
+        speed.measure(X, Y, parameters, 0.1)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_courses_cats_come_out_as_published(run):
+    if not (DATA / "catvnoncat.npz").exists():
+        pytest.skip("catvnoncat.npz is not in the data folder (DEEPNET_DATA, else ../shared/data)")
+    result = run("demo", "--data", DATA / "catvnoncat.npz")
+    assert result.exit_code == 0
+    assert "12288-20-7-5-1" in result.output
+    assert held_out_accuracy(result.output) == 0.8
+    assert "0.9856 in training" in result.output
