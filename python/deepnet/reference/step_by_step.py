@@ -148,7 +148,8 @@ def output_backward(AL: Array, Y: Array, Z: Array, activation: str, *, literal: 
     """
     with np.errstate(all="ignore"):
         if literal:
-            return np.negative(Y / AL - (1 - Y) / (1 - AL)) * ACTIVATIONS[activation].derivative(Z)
+            dZ: Array = -(Y / AL - (1 - Y) / (1 - AL)) * ACTIVATIONS[activation].derivative(Z)
+            return dZ
         dAL = -(np.where(Y == 0, 0, Y / AL) - np.where(Y == 1, 0, (1 - Y) / (1 - AL)))
     dZ = activation_backward(dAL, Z, activation)
     if activation == "sigmoid":

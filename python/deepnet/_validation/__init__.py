@@ -2,7 +2,7 @@
 
 Each takes the arguments as the user gave them and returns them plain, by name and in the order of the
 extension's parameters, or raises the error that says what was given, what was expected, and the way out.
-Single arrays are checked in :mod:`deepnet._arrays`, dicts and caches in :mod:`deepnet._structures`.
+Single arrays are checked in :mod:`deepnet._validation.arrays`, dicts and caches in :mod:`deepnet._validation.structures`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import floats, labels, matrix, one_dtype, shaped, within_unit_interval
-from ._structures import (
+from deepnet.activations import Array, find_activation
+from deepnet.caches import remembered_activations
+
+from .arrays import floats, labels, matrix, one_dtype, shaped, within_unit_interval
+from .structures import (
     activation_names,
     layer_arrays,
     layer_cache,
@@ -22,8 +25,6 @@ from ._structures import (
     not_a_cache,
     writable,
 )
-from .activations import Array, find_activation
-from .caches import remembered_activations
 
 Arguments = dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import Array
+from deepnet.activations import Array
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 

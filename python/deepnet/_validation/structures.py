@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import bias, matrix, one_dtype, shaped
-from .activations import Array, find_activation, layer_activations
-from .caches import LayerCache
+from deepnet.activations import Array, find_activation, layer_activations
+from deepnet.caches import LayerCache
+
+from .arrays import bias, matrix, one_dtype, shaped
 
 
 def layer_arrays(where: str, A_name: str, A: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
