@@ -1,0 +1,148 @@
+#include "bindings/arguments.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+
+namespace deepnet::bindings {
+
+bool Signals::requested() {
+  // One clock for all calls of a thread: a series of short calls must not postpone the question for ever.
+  using Clock = std::chrono::steady_clock;
+  static thread_local Clock::time_point last{};
+  const auto now = Clock::now();
+  if (now - last < std::chrono::milliseconds(50)) return false;
+  last = now;
+  const py::gil_scoped_acquire gil;
+  return PyErr_CheckSignals() != 0;
+}
+
+PyObject* key(Prefix prefix, size_t layer) {
+  static constexpr std::array names = {"W", "b", "dW", "db", "dA"};
+  static std::array<std::vector<PyObject*>, names.size()> keys;  // guarded by the GIL, kept until the process ends
+  auto& known = keys[static_cast<size_t>(prefix)];
+  while (known.size() <= layer)
+    known.push_back(
+        PyUnicode_InternFromString((names[static_cast<size_t>(prefix)] + std::to_string(known.size())).c_str()));
+  return known[layer];
+}
+
+std::optional<std::string_view> text(PyObject* object) {
+  if (!PyUnicode_CheckExact(object)) return std::nullopt;
+  Py_ssize_t size = 0;
+  const char* data = PyUnicode_AsUTF8AndSize(object, &size);
+  if (!data) {
+    PyErr_Clear();
+    return std::nullopt;
+  }
+  return std::string_view(data, static_cast<size_t>(size));
+}
+
+std::optional<ActivationId> parse_activation(PyObject* name) {
+  const auto string = text(name);
+  if (!string) return std::nullopt;
+  const ActivationId id = find_activation(*string);
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
+bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out) {
+  out.clear();
+  if (const auto hidden = parse_activation(activations)) {
+    static const ActivationId sigmoid = find_activation("sigmoid");
+    const auto last = output == Py_None ? std::optional(sigmoid) : parse_activation(output);
+    if (!last) return false;
+    out.assign(layers, *hidden);
+    out.back() = *last;
+    return true;
+  }
+  if (output != Py_None || !(PyTuple_CheckExact(activations) || PyList_CheckExact(activations))) return false;
+  if (static_cast<size_t>(PySequence_Fast_GET_SIZE(activations)) != layers) return false;
+  for (size_t l = 0; l < layers; ++l) {
+    const auto id = parse_activation(PySequence_Fast_GET_ITEM(activations, static_cast<Py_ssize_t>(l)));
+    if (!id) return false;
+    out.push_back(*id);
+  }
+  return true;
+}
+
+PyObject* activation_name(ActivationId id) {
+  static std::vector<PyObject*> names;
+  if (names.empty())
+    for (const std::string_view name : activation_names())
+      names.push_back(PyUnicode_InternFromString(std::string(name).c_str()));
+  return names[static_cast<size_t>(id)];
+}
+
+namespace {
+
+PyTypeObject* layer_cache_type() {
+  static PyTypeObject* const type = reinterpret_cast<PyTypeObject*>(
+      py::object(py::module_::import("deepnet.caches").attr("LayerCache")).release().ptr());
+  return type;
+}
+
+PyObject* activation_attribute() {
+  static PyObject* const name = PyUnicode_InternFromString("activation");
+  return name;
+}
+
+}  // namespace
+
+py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject* Z, ActivationId activation) {
+  PyTypeObject* type = layer_cache_type();
+  // What tuple.__new__ does, without the tuple in between.
+  auto cache = py::reinterpret_steal<py::object>(type->tp_alloc(type, 2));
+  if (!cache) throw py::error_already_set();
+  PyObject* linear = PyTuple_Pack(3, A_prev, W, b);
+  if (!linear) throw py::error_already_set();
+  PyTuple_SET_ITEM(cache.ptr(), 0, linear);
+  PyTuple_SET_ITEM(cache.ptr(), 1, Py_NewRef(Z));
+  if (PyObject_SetAttr(cache.ptr(), activation_attribute(), activation_name(activation)) != 0)
+    throw py::error_already_set();
+  return cache;
+}
+
+bool parse_cache(PyObject* cache, CacheParts& out) {
+  if (!PyTuple_Check(cache) || PyTuple_GET_SIZE(cache) != 2) return false;
+  PyObject* linear = PyTuple_GET_ITEM(cache, 0);
+  if (!PyTuple_Check(linear) || PyTuple_GET_SIZE(linear) != 3) return false;
+  out = {PyTuple_GET_ITEM(linear, 0), PyTuple_GET_ITEM(linear, 1), PyTuple_GET_ITEM(linear, 2),
+         PyTuple_GET_ITEM(cache, 1)};
+  return true;
+}
+
+std::optional<ActivationId> remembered_activation(PyObject* cache) {
+  if (Py_TYPE(cache) != layer_cache_type()) return std::nullopt;
+  const auto name = py::reinterpret_steal<py::object>(PyObject_GetAttr(cache, activation_attribute()));
+  if (!name) {
+    PyErr_Clear();
+    return std::nullopt;
+  }
+  return parse_activation(name.ptr());
+}
+
+/// Only for arrays of float or double.
+Range range_of(PyObject* object) {
+  const auto* array = py::detail::array_proxy(object);
+  const char* begin = array->data;
+  const char* end = begin + (type_number(object) == kTypeNumber<float> ? sizeof(float) : sizeof(double));
+  for (int i = 0; i < array->nd; ++i) {
+    const Py_intptr_t span = (array->dimensions[i] - 1) * array->strides[i];
+    (span < 0 ? begin : end) += span;
+  }
+  return {begin, end};
+}
+
+bool overlap(const std::vector<Range>& outputs, const std::vector<Range>& inputs) {
+  const auto meet = [](const Range& a, const Range& b) { return a.begin < b.end && b.begin < a.end; };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (std::any_of(inputs.begin(), inputs.end(), [&](const Range& input) { return meet(outputs[i], input); }))
+      return true;
+    for (size_t j = 0; j < i; ++j)
+      if (meet(outputs[i], outputs[j])) return true;
+  }
+  return false;
+}
+
+}  // namespace deepnet::bindings

@@ -1,0 +1,79 @@
+// What the native functions accept, decided once, in front of the arithmetic.
+//
+// They take plain arguments (arrays of one float dtype, shapes that chain, complete dicts) and answer everything else
+// with None. deepnet._validation then says what is wrong, or puts right what can be put right, and calls again. So a
+// good call pays for one check, here, and every error message is written once, in Python.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "bindings/numpy_view.h"
+#include "deepnet/deepnet.h"
+
+namespace deepnet::bindings {
+
+/// Answers Ctrl-C in the middle of a call: asks Python for signals at most every 50 ms, since that takes the GIL.
+class Signals final : public Interrupt {
+ public:
+  bool requested() override;
+};
+
+/// Runs the native work without the GIL. A Ctrl-C becomes the KeyboardInterrupt that Python has set.
+template <class Work>
+void without_gil(Work work) {
+  try {
+    const py::gil_scoped_release no_gil;
+    Signals signals;
+    work(&signals);
+  } catch (const Interrupted&) {
+    throw py::error_already_set();
+  }
+}
+
+/// The keys of the course's dicts, made once: "W" and 3 give "W3".
+enum class Prefix { W, b, dW, db, dA };
+PyObject* key(Prefix prefix, size_t layer);
+
+/// The text of a str; nothing for other types.
+std::optional<std::string_view> text(PyObject* object);
+
+/// Which activation each of `layers` layers has: one name for the hidden ones plus an output, or a sequence of names.
+bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out);
+std::optional<ActivationId> parse_activation(PyObject* name);
+/// The name as an interned str (borrowed).
+PyObject* activation_name(ActivationId id);
+
+/// deepnet.caches.LayerCache(((A_prev, W, b), Z)), with its activation.
+py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject* Z, ActivationId activation);
+
+/// A cache taken apart: borrowed references.
+struct CacheParts {
+  PyObject *A_prev, *W, *b, *Z;
+};
+bool parse_cache(PyObject* cache, CacheParts& out);
+/// The activation that a LayerCache remembers; nothing for a plain tuple.
+std::optional<ActivationId> remembered_activation(PyObject* cache);
+
+/// Whether any of `outputs` shares memory with another or with one of `inputs` (by their address ranges).
+struct Range {
+  const void *begin, *end;
+};
+Range range_of(PyObject* array);
+bool overlap(const std::vector<Range>& outputs, const std::vector<Range>& inputs);
+
+/// Calls body(float{}) or body(double{}) by the dtype of a plain array; None if it is neither.
+template <class Body>
+py::object with_dtype(PyObject* array, Body body) {
+  if (!is_plain_array(array)) return py::none();
+  if (type_number(array) == kTypeNumber<float>) return body(float{});
+  if (type_number(array) == kTypeNumber<double>) return body(double{});
+  return py::none();
+}
+
+void bind_activations(py::module_& m);
+void bind_layers(py::module_& m);
+void bind_models(py::module_& m);
+
+}  // namespace deepnet::bindings

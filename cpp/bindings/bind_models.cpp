@@ -1,0 +1,237 @@
+// The course's functions of the whole network: one call forward, one backward, one for the update.
+#include <cmath>
+
+#include "bindings/arguments.h"
+
+namespace deepnet::bindings {
+
+namespace {
+
+/// W1, b1, ... WL, bL of a dict that holds nothing else, chained to `inputs` rows of X. `owned` keeps them alive.
+template <class T>
+bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T>>& layers,
+                      std::vector<py::object>& owned) {
+  if (!PyDict_CheckExact(dict)) return false;
+  const auto size = static_cast<size_t>(PyDict_GET_SIZE(dict));
+  if (size == 0 || size % 2 != 0) return false;
+  layers.resize(size / 2);
+  owned.reserve(size);
+  for (size_t l = 0; l < layers.size(); ++l) {
+    PyObject *W = PyDict_GetItem(dict, key(Prefix::W, l + 1)), *b = PyDict_GetItem(dict, key(Prefix::b, l + 1));
+    ForwardLayer<T>& layer = layers[l];
+    if (!W || !b || !view(W, layer.W) || !view(b, layer.b)) return false;
+    if ((inputs > 0 && layer.W.cols != inputs) || layer.b.rows != layer.W.rows || layer.b.cols != 1) return false;
+    if (inputs > 0) inputs = layer.W.rows;
+    owned.push_back(py::reinterpret_borrow<py::object>(W));
+    owned.push_back(py::reinterpret_borrow<py::object>(b));
+  }
+  return true;
+}
+
+py::object forward(const py::object& X, const py::object& parameters, const py::object& activations,
+                   const py::object& output) {
+  return with_dtype(X.ptr(), [&]<class T>(T) -> py::object {
+    Matrix<const T> x;
+    std::vector<ForwardLayer<T>> layers;
+    std::vector<py::object> owned;
+    std::vector<ActivationId> ids;
+    if (!view(X.ptr(), x) || !parse_parameters(parameters.ptr(), x.rows, layers, owned) ||
+        !parse_activations(activations.ptr(), output.ptr(), layers.size(), ids))
+      return py::none();
+    py::list caches(layers.size());
+    py::object A_prev = X;
+    for (size_t l = 0; l < layers.size(); ++l) {
+      ForwardLayer<T>& layer = layers[l];
+      layer.activation = ids[l];
+      const py::object Z = new_matrix<T>(layer.W.rows, x.cols, layer.Z);
+      const py::object cache =
+          new_layer_cache(A_prev.ptr(), owned[2 * l].ptr(), owned[2 * l + 1].ptr(), Z.ptr(), ids[l]);
+      PyList_SET_ITEM(caches.ptr(), static_cast<Py_ssize_t>(l), cache.inc_ref().ptr());
+      A_prev = new_matrix<T>(layer.W.rows, x.cols, layer.A);
+    }
+    without_gil([&](Interrupt* interrupt) { model_forward<T>(x, layers, interrupt); });
+    return py::make_tuple(A_prev, caches);
+  });
+}
+
+/// Whether every Y is a label in [0, 1]; NaN is none.
+template <class T>
+bool are_labels(const Matrix<const T>& Y) {
+  bool good = true;
+  for (index_t i = 0; i < Y.rows; ++i)
+    for (index_t j = 0; j < Y.cols; ++j) {
+      const T y = Y.data[i * Y.row + j * Y.col];
+      good &= y >= T(0) && y <= T(1);
+    }
+  return good;
+}
+
+template <class T>
+bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T>& y) {
+  return view(AL, al) && view(Y, y) && al.rows == y.rows && al.cols == y.cols && are_labels(y);
+}
+
+py::object cost(const py::object& AL, const py::object& Y) {
+  return with_dtype(AL.ptr(), [&]<class T>(T) -> py::object {
+    Matrix<const T> al, y;
+    if (!parse_labels(AL.ptr(), Y.ptr(), al, y)) return py::none();
+    for (index_t i = 0; i < al.rows; ++i)
+      for (index_t j = 0; j < al.cols; ++j)
+        if (const T a = al.data[i * al.row + j * al.col]; a < T(0) || a > T(1)) return py::none();
+    py::object result = new_array<T>(0, nullptr);
+    double value = 0;
+    without_gil([&](Interrupt* interrupt) { value = cross_entropy<T>(al, y, interrupt); });
+    *data_of<T>(result) = static_cast<T>(value);
+    return result;
+  });
+}
+
+/// A new array, or the one under `name` in out: false if that one does not fit.
+template <class T>
+bool result_array(PyObject* out, PyObject* name, index_t rows, index_t cols, Matrix<T>& matrix, py::object& array) {
+  if (out == Py_None) {
+    array = new_matrix<T>(rows, cols, matrix);
+    return true;
+  }
+  PyObject* given = PyDict_GetItem(out, name);
+  if (!given || !writable_view(given, rows, cols, matrix)) return false;
+  array = py::reinterpret_borrow<py::object>(given);
+  return true;
+}
+
+struct BackwardArguments {
+  PyObject *AL, *Y, *caches, *activations, *out;
+  bool compute_dA0;
+};
+
+template <class T>
+py::object backward_of(const BackwardArguments& given) {
+  Matrix<const T> al, y;
+  if (!parse_labels(given.AL, given.Y, al, y)) return py::none();
+  const size_t count = static_cast<size_t>(PySequence_Fast_GET_SIZE(given.caches));
+  if (count == 0 || !(given.out == Py_None || PyDict_CheckExact(given.out))) return py::none();
+
+  std::vector<ActivationId> ids;
+  if (given.activations != Py_None && !parse_activations(given.activations, Py_None, count, ids)) return py::none();
+
+  std::vector<BackwardLayer<T>> layers(count);
+  std::vector<py::object> owned;  // the caches might change hands while the GIL is released
+  std::vector<Range> inputs, outputs;
+  owned.reserve(count + 2);
+  index_t units = 0;
+  for (size_t l = 0; l < count; ++l) {
+    BackwardLayer<T>& layer = layers[l];
+    PyObject* cache = PySequence_Fast_GET_ITEM(given.caches, static_cast<Py_ssize_t>(l));
+    owned.push_back(py::reinterpret_borrow<py::object>(cache));
+    CacheParts parts;
+    Matrix<const T> b;
+    if (!parse_cache(cache, parts) || !view(parts.A_prev, layer.A_prev) || !view(parts.W, layer.W) ||
+        !view(parts.b, b) || !view(parts.Z, layer.Z))
+      return py::none();
+    if (layer.A_prev.cols != al.cols || layer.Z.cols != al.cols || layer.W.cols != layer.A_prev.rows ||
+        layer.Z.rows != layer.W.rows || b.rows != layer.W.rows || b.cols != 1 || (l > 0 && layer.A_prev.rows != units))
+      return py::none();
+    units = layer.W.rows;
+    static const ActivationId relu = find_activation("relu"), sigmoid = find_activation("sigmoid");
+    layer.activation = !ids.empty() ? ids[l] : remembered_activation(cache).value_or(l + 1 < count ? relu : sigmoid);
+    if (given.out != Py_None)
+      for (PyObject* input : {parts.A_prev, parts.W, parts.Z}) inputs.push_back(range_of(input));
+  }
+  if (units != al.rows) return py::none();
+
+  py::dict grads;
+  const auto add = [&](PyObject* name, index_t rows, index_t cols, Matrix<T>& matrix) {
+    py::object array;
+    if (!result_array(given.out, name, rows, cols, matrix, array)) return false;
+    if (given.out != Py_None) outputs.push_back(range_of(array.ptr()));
+    if (PyDict_SetItem(grads.ptr(), name, array.ptr()) != 0) throw py::error_already_set();
+    return true;
+  };
+  for (size_t l = count; l-- > 0;) {
+    BackwardLayer<T>& layer = layers[l];
+    if ((l > 0 || given.compute_dA0) &&
+        !add(key(Prefix::dA, l), layer.A_prev.rows, layer.A_prev.cols, layer.dA_prev))
+      return py::none();
+    if (!add(key(Prefix::dW, l + 1), layer.W.rows, layer.W.cols, layer.dW) ||
+        !add(key(Prefix::db, l + 1), layer.W.rows, 1, layer.db))
+      return py::none();
+  }
+  if (given.out != Py_None) {
+    inputs.push_back(range_of(given.AL));
+    inputs.push_back(range_of(given.Y));
+    if (overlap(outputs, inputs)) return py::none();
+  }
+  without_gil([&](Interrupt* interrupt) { model_backward<T>(al, y, layers, interrupt); });
+  return given.out == Py_None ? py::object(grads) : py::reinterpret_borrow<py::object>(given.out);
+}
+
+py::object backward(const py::object& AL, const py::object& Y, const py::object& caches, const py::object& activations,
+                    const py::object& compute_dA0, const py::object& out) {
+  if (!PyList_Check(caches.ptr()) && !PyTuple_Check(caches.ptr())) return py::none();
+  if (!PyBool_Check(compute_dA0.ptr())) return py::none();
+  const BackwardArguments given{AL.ptr(),          Y.ptr(),   caches.ptr(),
+                                activations.ptr(), out.ptr(), compute_dA0.ptr() == Py_True};
+  return with_dtype(AL.ptr(), [&]<class T>(T) { return backward_of<T>(given); });
+}
+
+py::object update(const py::object& parameters, const py::object& grads, const py::object& learning_rate,
+                  const py::object& out) {
+  if (!PyDict_CheckExact(parameters.ptr()) || !PyDict_CheckExact(grads.ptr())) return py::none();
+  if (!PyFloat_CheckExact(learning_rate.ptr())) return py::none();
+  const double rate = PyFloat_AS_DOUBLE(learning_rate.ptr());
+  if (!std::isfinite(rate) || !(out.is_none() || PyDict_CheckExact(out.ptr()))) return py::none();
+  PyObject* W1 = PyDict_GetItem(parameters.ptr(), key(Prefix::W, 1));
+  if (!W1) return py::none();
+  const bool in_place = out.ptr() == parameters.ptr();
+
+  return with_dtype(W1, [&]<class T>(T) -> py::object {
+    struct Step {
+      Matrix<const T> p, g;
+      Matrix<T> out;
+    };
+    std::vector<ForwardLayer<T>> layers;
+    std::vector<py::object> owned;
+    if (!parse_parameters(parameters.ptr(), 0, layers, owned)) return py::none();
+    std::vector<Step> steps;
+    std::vector<Range> inputs, outputs;
+    steps.reserve(2 * layers.size());
+    owned.reserve(4 * layers.size());
+    py::dict result;
+    const auto add = [&](PyObject* name, PyObject* gradient_name, PyObject* p_array, const Matrix<const T>& p) {
+      Step step{p, {}, {}};
+      PyObject* g = PyDict_GetItem(grads.ptr(), gradient_name);
+      if (!g || !view(g, step.g) || step.g.rows != p.rows || step.g.cols != p.cols) return false;
+      py::object array;
+      if (!result_array(out.ptr(), name, p.rows, p.cols, step.out, array)) return false;
+      if (!out.is_none()) {
+        inputs.push_back(range_of(g));
+        if (!in_place) inputs.push_back(range_of(p_array));
+        outputs.push_back(range_of(array.ptr()));
+      }
+      if (PyDict_SetItem(result.ptr(), name, array.ptr()) != 0) throw py::error_already_set();
+      owned.push_back(py::reinterpret_borrow<py::object>(g));
+      steps.push_back(step);
+      return true;
+    };
+    for (size_t l = 0; l < layers.size(); ++l)
+      if (!add(key(Prefix::W, l + 1), key(Prefix::dW, l + 1), owned[2 * l].ptr(), layers[l].W) ||
+          !add(key(Prefix::b, l + 1), key(Prefix::db, l + 1), owned[2 * l + 1].ptr(), layers[l].b))
+        return py::none();
+    if (overlap(outputs, inputs)) return py::none();
+    without_gil([&](Interrupt* interrupt) {
+      for (const Step& step : steps) gradient_step<T>(step.p, step.g, static_cast<T>(rate), step.out, interrupt);
+    });
+    return out.is_none() ? py::object(result) : out;
+  });
+}
+
+}  // namespace
+
+void bind_models(py::module_& m) {
+  m.def("L_model_forward", &forward);
+  m.def("compute_cost", &cost);
+  m.def("L_model_backward", &backward);
+  m.def("update_parameters", &update);
+}
+
+}  // namespace deepnet::bindings

@@ -1,0 +1,37 @@
+// deepnet._core: the native half of deepnet. Its functions take positional arguments and answer None to whatever is
+// not plain (see arguments.h); deepnet.backends is their only caller.
+#include "bindings/arguments.h"
+
+namespace py = pybind11;
+
+namespace {
+
+py::list names(const std::vector<std::string_view>& views) {
+  py::list list;
+  for (const std::string_view view : views) list.append(py::str(view.data(), view.size()));
+  return list;
+}
+
+py::dict config() {
+  const deepnet::Config c = deepnet::config();
+  py::dict d;
+  d["version"] = py::str(c.version.data(), c.version.size());
+  d["compiler"] = py::str(c.compiler.data(), c.compiler.size());
+  d["isas_built"] = names(c.isas_built);
+  d["isas_supported"] = names(c.isas_supported);
+  d["isa"] = py::str(c.isa.data(), c.isa.size());
+  d["threads"] = c.threads;
+  return d;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The native half of deepnet; use deepnet itself.";
+  deepnet::config();  // a DEEPNET_ISA that cannot be obeyed fails here, at import
+  m.def("config", &config);
+  m.def("activation_names", [] { return names(deepnet::activation_names()); });
+  deepnet::bindings::bind_activations(m);
+  deepnet::bindings::bind_layers(m);
+  deepnet::bindings::bind_models(m);
+}

@@ -1,0 +1,81 @@
+// NumPy arrays as matrices, and new arrays for results: with NumPy's own calls, since pybind11's array class costs
+// more than the arithmetic of a small network.
+//
+// Nothing is converted here. What is not exactly an array of the native kind is refused (see arguments.h).
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <type_traits>
+
+#include "deepnet/matrix.h"
+
+namespace deepnet::bindings {
+
+namespace py = pybind11;
+
+template <class T>
+constexpr int kTypeNumber = std::is_same_v<T, float> ? py::detail::npy_api::NPY_FLOAT_ : py::detail::npy_api::NPY_DOUBLE_;
+
+/// Whether this is an ndarray itself (no subclass), aligned, in native byte order. Its dtype is still open.
+inline bool is_plain_array(PyObject* object) {
+  if (Py_TYPE(object) != py::detail::npy_api::get().PyArray_Type_) return false;
+  const auto* array = py::detail::array_proxy(object);
+  const char order = py::detail::array_descriptor_proxy(array->descr)->byteorder;
+  return (array->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) && (order == '=' || order == '|');
+}
+
+/// Only after is_plain_array.
+inline int type_number(PyObject* array) {
+  return py::detail::array_descriptor_proxy(py::detail::array_proxy(array)->descr)->type_num;
+}
+
+/// The array as a matrix, if it is a plain one of T with two dimensions and at least one element.
+template <class T>
+bool view(PyObject* object, Matrix<const T>& out) {
+  if (!is_plain_array(object) || type_number(object) != kTypeNumber<T>) return false;
+  const auto* array = py::detail::array_proxy(object);
+  if (array->nd != 2 || array->dimensions[0] < 1 || array->dimensions[1] < 1) return false;
+  constexpr index_t size = sizeof(T);
+  out = {reinterpret_cast<const T*>(array->data), array->dimensions[0], array->dimensions[1],
+         array->strides[0] / size, array->strides[1] / size};
+  return true;
+}
+
+/// The same for an array that is to be written: C-ordered, of this shape.
+template <class T>
+bool writable_view(PyObject* object, index_t rows, index_t cols, Matrix<T>& out) {
+  Matrix<const T> matrix;
+  constexpr int needed = py::detail::npy_api::NPY_ARRAY_WRITEABLE_ | py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_;
+  if (!view<T>(object, matrix) || (py::detail::array_proxy(object)->flags & needed) != needed) return false;
+  if (matrix.rows != rows || matrix.cols != cols) return false;
+  out = row_major(const_cast<T*>(matrix.data), rows, cols);
+  return true;
+}
+
+/// An empty array like numpy.empty. Throws what NumPy raises, a MemoryError.
+template <class T>
+py::object new_array(int dimensions, const Py_intptr_t* shape) {
+  const auto& api = py::detail::npy_api::get();
+  PyObject* descr = api.PyArray_DescrFromType_(kTypeNumber<T>);
+  PyObject* array = api.PyArray_NewFromDescr_(api.PyArray_Type_, descr, dimensions, shape, nullptr, nullptr, 0, nullptr);
+  if (!array) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(array);
+}
+
+template <class T>
+T* data_of(const py::object& array) {
+  return reinterpret_cast<T*>(py::detail::array_proxy(array.ptr())->data);
+}
+
+/// A new rows x cols array, and its memory as a matrix.
+template <class T>
+py::object new_matrix(index_t rows, index_t cols, Matrix<T>& out) {
+  const Py_intptr_t shape[] = {rows, cols};
+  py::object array = new_array<T>(2, shape);
+  out = row_major(data_of<T>(array), rows, cols);
+  return array;
+}
+
+}  // namespace deepnet::bindings

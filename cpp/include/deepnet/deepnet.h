@@ -1,0 +1,94 @@
+// deepnet for C++: dense networks of any number of layers, in the words of the course.
+//
+// Examples are columns: X is n_x x m, W of layer l is n_l x n_{l-1}, b is n_l x 1. T is float or double. Inputs may have
+// any strides; outputs need unit column stride and must not overlap anything. Shapes are the caller's duty: they are
+// not checked here (the Python face checks them). Every function works on the calling thread and may be called from many.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "deepnet/interrupt.h"
+#include "deepnet/matrix.h"
+
+namespace deepnet {
+
+/// An activation by its place in activation_names().
+using ActivationId = int;
+std::vector<std::string_view> activation_names();
+/// -1 if there is none of that name.
+ActivationId find_activation(std::string_view name);
+
+/// A = g(Z), element by element.
+template <class T>
+void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A, Interrupt* interrupt = nullptr);
+
+/// dZ = dA * g'(Z)
+template <class T>
+void activation_backward(ActivationId activation, Matrix<const T> dA, Matrix<const T> Z, Matrix<T> dZ,
+                         Interrupt* interrupt = nullptr);
+
+/// Z = W A_prev + b
+template <class T>
+void linear_forward(Matrix<const T> A_prev, Matrix<const T> W, Matrix<const T> b, Matrix<T> Z,
+                    Interrupt* interrupt = nullptr);
+
+/// Z = W A_prev + b, A = g(Z)
+template <class T>
+void linear_activation_forward(Matrix<const T> A_prev, Matrix<const T> W, Matrix<const T> b, ActivationId activation,
+                               Matrix<T> Z, Matrix<T> A, Interrupt* interrupt = nullptr);
+
+/// dW = dZ A_prev^T / m, db = row sums of dZ / m, dA_prev = W^T dZ (left out where dA_prev.data is null)
+template <class T>
+void linear_backward(Matrix<const T> dZ, Matrix<const T> A_prev, Matrix<const T> W, Matrix<T> dA_prev, Matrix<T> dW,
+                     Matrix<T> db, Interrupt* interrupt = nullptr);
+
+/// As linear_backward, for dZ = dA * g'(Z).
+template <class T>
+void linear_activation_backward(Matrix<const T> dA, Matrix<const T> A_prev, Matrix<const T> W, Matrix<const T> Z,
+                                ActivationId activation, Matrix<T> dA_prev, Matrix<T> dW, Matrix<T> db,
+                                Interrupt* interrupt = nullptr);
+
+template <class T>
+struct ForwardLayer {
+  Matrix<const T> W, b;
+  ActivationId activation;
+  Matrix<T> Z, A;  // out
+};
+
+/// (LINEAR -> activation) for each layer; the A of one is the A_prev of the next.
+template <class T>
+void model_forward(Matrix<const T> X, std::span<const ForwardLayer<T>> layers, Interrupt* interrupt = nullptr);
+
+template <class T>
+struct BackwardLayer {
+  Matrix<const T> A_prev, W, Z;
+  ActivationId activation;
+  Matrix<T> dA_prev, dW, db;  // out; the first layer's dA_prev.data may be null
+};
+
+/// Gradients of the cross-entropy. dAL = -(Y/AL - (1-Y)/(1-AL)), where a term 0/0 is 0; at a sigmoid output that is
+/// exactly 0 or 1, dZ = AL - Y. g' is taken from the given Z, which need not belong to AL.
+template <class T>
+void model_backward(Matrix<const T> AL, Matrix<const T> Y, std::span<const BackwardLayer<T>> layers,
+                    Interrupt* interrupt = nullptr);
+
+/// -mean(Y log AL + (1 - Y) log(1 - AL)) over the columns, with 0 log 0 = 0. Summed in double, in order.
+template <class T>
+double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt = nullptr);
+
+/// out = p - rate * g; out may be p itself.
+template <class T>
+void gradient_step(Matrix<const T> p, Matrix<const T> g, T rate, Matrix<T> out, Interrupt* interrupt = nullptr);
+
+/// What this binary was built with and what it runs on.
+struct Config {
+  std::string_view version, compiler, isa;
+  std::vector<std::string_view> isas_built, isas_supported;
+  int threads;
+};
+/// Throws std::runtime_error if DEEPNET_ISA names an instruction set that is unknown or that this CPU lacks.
+Config config();
+
+}  // namespace deepnet

@@ -1,0 +1,95 @@
+// Passes over rows: whole vectors first, then what is left of the row. An activation plugs into three of them.
+#pragma once
+
+#include "kernels/activations.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+/// Calls body(column, load, store) for each vector of a row; the last may be short.
+template <class T, class Body>
+DEEPNET_INLINE void for_each_vector(index_t cols, Body body) {
+  constexpr index_t lanes = kLanes<T>;
+  index_t j = 0;
+  for (; j + lanes <= cols; j += lanes) body(j, [](const T* p) { return load(p); }, [](T* p, Vec<T> v) { store(p, v); });
+  if (const index_t rest = cols - j; rest > 0)
+    body(
+        j, [rest](const T* p) { return load_first(p, rest); }, [rest](T* p, Vec<T> v) { store_first(p, v, rest); });
+}
+
+template <class T, class A>
+void activation_forward(const ActivationForward<T>& f) {
+  for (index_t i = 0; i < f.rows; ++i) {
+    const T* z = f.z.data + i * f.z.stride;
+    T* a = f.a.data + i * f.a.stride;
+    for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) { put(a + j, A::forward(get(z + j))); });
+  }
+}
+
+/// Adds the vector at column j to its lanes' sums. Behind the end of a row lie zeros, and adding them changes nothing.
+template <class T>
+DEEPNET_INLINE void add_lanes(T* lane_sums, index_t j, Vec<T> v) {
+  T* sum = lane_sums + j % kPanel<T>;
+  store(sum, load(sum) + v);
+}
+
+template <class T>
+void add_to_lanes(index_t rows, index_t cols, Rows<const T> x, T* lane_sums) {
+  for (index_t i = 0; i < rows; ++i) {
+    const T* row = x.data + i * x.stride;
+    T* sums = lane_sums + i * kPanel<T>;
+    for_each_vector<T>(cols, [=](index_t j, auto get, auto) { add_lanes(sums, j, get(row + j)); });
+  }
+}
+
+template <class T, class A>
+void activation_backward(const ActivationBackward<T>& f) {
+  for (index_t i = 0; i < f.rows; ++i) {
+    const T *d_a = f.d_a.data + i * f.d_a.stride, *z = f.z.data + i * f.z.stride;
+    T* d_z = f.d_z.data + i * f.d_z.stride;
+    T* sums = f.lane_sums ? f.lane_sums + i * kPanel<T> : nullptr;
+    for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) {
+      const Vec<T> v = A::backward(get(d_a + j), get(z + j));
+      put(d_z + j, v);
+      if (sums) add_lanes(sums, j, v);
+    });
+  }
+}
+
+/// dAL = -(Y / AL - (1 - Y) / (1 - AL)), the derivative of the cross-entropy; a term 0 / 0 is 0, its limit.
+template <class T>
+DEEPNET_INLINE Vec<T> cross_entropy_derivative(Vec<T> al, Vec<T> y) {
+  const Vec<T> off = T(1) - al, not_y = T(1) - y;
+  const Vec<T> hit = y == T(0) ? (al == T(0) ? Vec<T>{} : y / al) : y / al;
+  const Vec<T> miss = not_y == T(0) ? (off == T(0) ? Vec<T>{} : not_y / off) : not_y / off;
+  return -(hit - miss);
+}
+
+template <class T, class A>
+void output_backward(const OutputBackward<T>& f) {
+  for (index_t i = 0; i < f.rows; ++i) {
+    const T *al = f.al.data + i * f.al.stride, *y = f.y.data + i * f.y.stride, *z = f.z.data + i * f.z.stride;
+    T* d_z = f.d_z.data + i * f.d_z.stride;
+    T* sums = f.lane_sums + i * kPanel<T>;
+    for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) {
+      const Vec<T> a = get(al + j), t = get(y + j);
+      Vec<T> v = A::backward(cross_entropy_derivative<T>(a, t), get(z + j));
+      // A saturated sigmoid: the formula is 0/0 or inf * 0; its limit is A - Y.
+      if constexpr (requires { A::pairs_with_cross_entropy; }) v = a == T(0) ? -t : (a == T(1) ? T(1) - t : v);
+      put(d_z + j, v);
+      add_lanes(sums, j, f.cols - j >= kLanes<T> ? v : load_first<T>(d_z + j, f.cols - j));
+    });
+  }
+}
+
+template <class T>
+void reduce_lanes(index_t rows, const T* lane_sums, T scale, T* sums) {
+  for (index_t i = 0; i < rows; ++i, lane_sums += kPanel<T>) {
+    T tree[kPanel<T>];
+    for (index_t j = 0; j < kPanel<T>; ++j) tree[j] = lane_sums[j];
+    for (index_t width = kPanel<T> / 2; width > 0; width /= 2)
+      for (index_t j = 0; j < width; ++j) tree[j] += tree[j + width];
+    sums[i] = tree[0] * scale;
+  }
+}
+
+}  // namespace deepnet::DEEPNET_ISA

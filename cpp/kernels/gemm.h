@@ -1,0 +1,127 @@
+// Matrix product: one micro-kernel, used by the forward pass and both halves of the backward pass.
+//
+// Layout. Examples (or, for the gradient of W, units before) run along the vectors. b is read as panels of kPanel
+// columns, packed or in place; a is only ever read one scalar at a time and broadcast, so neither W nor its
+// transpose is packed: the two differ in a_row and a_col alone.
+//
+// Order of loops. A group of kRowGroup rows of a (24 KB of float at k = 512) stays in L1 while the panels of b
+// stream from L2 past it. The caller keeps k and n so small that b fits L2 (see nn/gemm.cpp).
+//
+// Every element of c is one chain of fused multiply-adds in the order of k, whatever the tile it falls into, so its
+// bits depend neither on n (how many examples come at once) nor on the width of a vector.
+#pragma once
+
+#include "simd/vec.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+// kMR x kNV sums stay in registers: 12 x 2 of 32 registers (AVX-512), 3 x 4 of 16 (AVX2, SSE), 3 x 8 of 32 (NEON).
+// 3 x 4 beats the textbook's 6 x 2 with AVX2, since it reads the same 32-wide panels as AVX-512.
+#if defined(__AVX512F__)
+constexpr int kMR = 12, kNV = 2;
+#elif defined(__aarch64__)
+constexpr int kMR = 3, kNV = 8;
+#else
+constexpr int kMR = 3, kNV = 4;
+#endif
+constexpr index_t kRowGroup = 12;
+
+/// One tile: c[MR x NV vectors]. Writes `columns` of them.
+template <class T, int MR, int NV>
+void gemm_tile(const Gemm<T>& g, index_t row, const T* b, index_t column, index_t columns) {
+  constexpr index_t width = NV * kLanes<T>;
+  const T* a = g.a + row * g.a_row;
+  T* c = g.c + row * g.c_row + column;
+  T edge[MR][width];  // stands in for c where the tile sticks out of it
+  const bool whole = columns == width;
+  T* start = whole ? c : &edge[0][0];
+  const index_t start_row = whole ? g.c_row : width;
+
+  Vec<T> acc[MR][NV] = {};
+  if (g.accumulate) {
+    if (!whole)
+      for (int i = 0; i < MR; ++i)
+        for (index_t j = 0; j < width; ++j) edge[i][j] = j < columns ? c[i * g.c_row + j] : T(0);
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = load(start + i * start_row + j * kLanes<T>);
+  } else if (g.bias) {
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.bias[row + i]);
+  }
+
+  const index_t a_row = g.a_row, a_col = g.a_col, b_row = g.b_row;
+  for (index_t p = g.k; p > 0; --p, a += a_col, b += b_row) {
+    Vec<T> b_p[NV];
+    for (int j = 0; j < NV; ++j) b_p[j] = load(b + j * kLanes<T>);
+    for (int i = 0; i < MR; ++i) {
+      const Vec<T> a_ip = broadcast(a[i * a_row]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = fma(a_ip, b_p[j], acc[i][j]);
+    }
+  }
+
+  if (g.scale != T(1))
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] *= g.scale;
+  for (int i = 0; i < MR; ++i)
+    for (int j = 0; j < NV; ++j) store(start + i * start_row + j * kLanes<T>, acc[i][j]);
+  if (!whole)
+    for (int i = 0; i < MR; ++i)
+      for (index_t j = 0; j < columns; ++j) c[i * g.c_row + j] = edge[i][j];
+}
+
+template <class T, int NV>
+struct GemmTiles {
+  using Tile = void (*)(const Gemm<T>&, index_t row, const T* b, index_t column, index_t columns);
+
+  /// The tile with exactly this many rows: no row of zeros is ever multiplied.
+  template <int MR = kMR>
+  static DEEPNET_INLINE Tile with_rows(index_t rows) {
+    if constexpr (MR > 1)
+      if (rows < MR) return with_rows<MR - 1>(rows);
+    return &gemm_tile<T, MR, NV>;
+  }
+};
+
+/// The g.m rows of a as a k x kRowGroup block: each step of k in one cache line or two.
+template <class T>
+void pack_rows(const Gemm<T>& g, T* block) {
+  for (index_t p = 0; p < g.k; ++p)
+    for (index_t i = 0; i < g.m; ++i) block[p * kRowGroup + i] = g.a[p * g.a_col + i * g.a_row];
+}
+
+template <class T>
+void gemm(const Gemm<T>& whole) {
+  constexpr index_t width = kNV * kLanes<T>, narrow = width / 2;
+  // The transpose of W is read across its rows: strides of a power of two throw one another out of the cache
+  // (139 against 161 GFLOP/s at 504 x 256 x 512), so each group of its rows is copied once for all panels.
+  const bool copy = whole.a_col != 1 && whole.n > 2 * width;
+  alignas(kVectorBytes) T block[kRowGroup * kDepth<T>];
+  for (index_t group = 0; group < whole.m; group += kRowGroup) {
+    Gemm<T> g = whole;
+    g.m = whole.m - group < kRowGroup ? whole.m - group : kRowGroup;
+    g.a += group * g.a_row;
+    g.c += group * g.c_row;
+    if (g.bias) g.bias += group;
+    if (copy) {
+      pack_rows(g, block);
+      g.a = block;
+      g.a_row = 1;
+      g.a_col = kRowGroup;
+    }
+    for (index_t column = 0; column < g.n; column += width) {
+      const index_t columns = g.n - column < width ? g.n - column : width;
+      const T* b = g.b + column / kPanel<T> * g.b_panel + column % kPanel<T>;
+      index_t row = 0;
+      for (index_t tiles = (g.m + kMR - 1) / kMR; tiles > 0; --tiles) {
+        const index_t rows = (g.m - row) / tiles;
+        if (columns > narrow)
+          GemmTiles<T, kNV>::with_rows(rows)(g, row, b, column, columns);
+        else
+          GemmTiles<T, kNV / 2>::with_rows(rows)(g, row, b, column, columns);
+        row += rows;
+      }
+    }
+  }
+}
+
+}  // namespace deepnet::DEEPNET_ISA

@@ -1,0 +1,78 @@
+// Packing: any strided matrix into panels of kPanel columns, which the micro-kernel reads front to back.
+//
+// Two cases matter: rows contiguous (a copy) and columns contiguous (a transposition in registers, 16 x 16 floats at a
+// time: 64 permutations for 256 elements). Everything else is gathered element by element.
+#pragma once
+
+#include "simd/vec.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+template <int... I>
+struct Indices {};
+
+template <int N, int... I>
+struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
+
+template <int... I>
+struct MakeIndices<0, I...> {
+  using type = Indices<I...>;
+};
+
+/// Exchanges the upper half of each 2S-block of v with the lower half of the same block of w.
+template <class T, int S, int... I>
+DEEPNET_INLINE void exchange(Vec<T>& v, Vec<T>& w, Indices<I...>) {
+  constexpr int lanes = int(kLanes<T>);
+  const Vec<T> first = __builtin_shufflevector(v, w, ((I & S) ? I - S + lanes : I)...);
+  w = __builtin_shufflevector(v, w, ((I & S) ? I + lanes : I + S)...);
+  v = first;
+}
+
+/// tile[i][j] <-> tile[j][i], in log2(lanes) rounds of exchanges.
+template <class T, int S = int(kLanes<T>) / 2>
+DEEPNET_INLINE void transpose(Vec<T> (&tile)[kLanes<T>]) {
+  if constexpr (S > 0) {
+    for (int i = 0; i < int(kLanes<T>); ++i)
+      if (!(i & S)) exchange<T, S>(tile[i], tile[i + S], typename MakeIndices<int(kLanes<T>)>::type{});
+    transpose<T, S / 2>(tile);
+  }
+}
+
+/// One panel of up to kPanel columns, column j of which starts at b + j * col and is contiguous.
+template <class T>
+void pack_transposed_panel(index_t k, index_t columns, const T* b, index_t col, T* panel) {
+  constexpr index_t lanes = kLanes<T>, width = kPanel<T>;
+  index_t p = 0;
+  for (; p + lanes <= k; p += lanes) {
+    for (index_t j = 0; j < width; j += lanes) {
+      Vec<T> tile[lanes];
+      for (index_t i = 0; i < lanes; ++i) tile[i] = j + i < columns ? load(b + p + (j + i) * col) : Vec<T>{};
+      transpose<T>(tile);
+      for (index_t i = 0; i < lanes; ++i) store(panel + (p + i) * width + j, tile[i]);
+    }
+  }
+  for (; p < k; ++p)
+    for (index_t j = 0; j < width; ++j) panel[p * width + j] = j < columns ? b[p + j * col] : T(0);
+}
+
+template <class T>
+void pack_panel(index_t k, index_t columns, const T* b, index_t row, index_t col, T* panel) {
+  constexpr index_t lanes = kLanes<T>, width = kPanel<T>;
+  if (col == 1 && columns == width) {
+    for (index_t p = 0; p < k; ++p)
+      for (index_t j = 0; j < width; j += lanes) store(panel + p * width + j, load(b + p * row + j));
+    return;
+  }
+  if (row == 1) return pack_transposed_panel(k, columns, b, col, panel);
+  for (index_t p = 0; p < k; ++p)
+    for (index_t j = 0; j < width; ++j) panel[p * width + j] = j < columns ? b[p * row + j * col] : T(0);
+}
+
+template <class T>
+void pack(index_t k, index_t n, Strided<T> b, T* panels) {
+  constexpr index_t width = kPanel<T>;
+  for (index_t j = 0; j < n; j += width, panels += k * width)
+    pack_panel(k, n - j < width ? n - j : width, b.data + j * b.col, b.row, b.col, panels);
+}
+
+}  // namespace deepnet::DEEPNET_ISA

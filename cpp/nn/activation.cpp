@@ -1,0 +1,48 @@
+// Activations on whole matrices.
+#include "nn/session.h"
+
+namespace deepnet {
+
+std::vector<std::string_view> activation_names() {
+  // The list is the same in every table; the last is the one that every CPU can name things from.
+  const Kernels<float>& any = *built_isas().back().f32;
+  std::vector<std::string_view> names;
+  for (index_t i = 0; i < any.activation_count; ++i) names.push_back(any.activations[i].name);
+  return names;
+}
+
+ActivationId find_activation(std::string_view name) {
+  const Kernels<float>& any = *built_isas().back().f32;
+  for (index_t i = 0; i < any.activation_count; ++i)
+    if (name == any.activations[i].name) return ActivationId(i);
+  return -1;
+}
+
+template <class T>
+void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A, Interrupt* interrupt) {
+  Session<T> session(interrupt);
+  for_blocks(session, Z.rows, Z.cols, [&](const Block& block) {
+    session.activation(activation)
+        .forward({block.rows, block.cols, contiguous_rows(part(Z, block), session.workspace.gathered[0]),
+                  output_rows(part(A, block))});
+  });
+}
+
+template <class T>
+void activation_backward(ActivationId activation, Matrix<const T> dA, Matrix<const T> Z, Matrix<T> dZ,
+                         Interrupt* interrupt) {
+  Session<T> session(interrupt);
+  Workspace& workspace = session.workspace;
+  for_blocks(session, Z.rows, Z.cols, [&](const Block& block) {
+    session.activation(activation)
+        .backward({block.rows, block.cols, contiguous_rows(part(dA, block), workspace.gathered[0]),
+                   contiguous_rows(part(Z, block), workspace.gathered[1]), output_rows(part(dZ, block)), nullptr});
+  });
+}
+
+template void activation_forward(ActivationId, Matrix<const float>, Matrix<float>, Interrupt*);
+template void activation_forward(ActivationId, Matrix<const double>, Matrix<double>, Interrupt*);
+template void activation_backward(ActivationId, Matrix<const float>, Matrix<const float>, Matrix<float>, Interrupt*);
+template void activation_backward(ActivationId, Matrix<const double>, Matrix<const double>, Matrix<double>, Interrupt*);
+
+}  // namespace deepnet

@@ -1,0 +1,79 @@
+// What one call carries through the layers: its kernels, its scratch memory, and the wish to be interrupted.
+#pragma once
+
+#include <algorithm>
+
+#include "deepnet/deepnet.h"
+#include "runtime/dispatch.h"
+#include "runtime/workspace.h"
+
+namespace deepnet {
+
+template <class T>
+class Session {
+ public:
+  explicit Session(Interrupt* interrupt) : interrupt_(interrupt) {}
+  ~Session() { workspace.trim(); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const Kernels<T>& kernels = deepnet::kernels<T>();
+  Workspace& workspace = Workspace::of_this_thread();
+
+  /// Adds to the work done since the interrupt was last asked; a slow core needs some 20 ms for the whole allowance.
+  void did(double operations) {
+    work_ += operations;
+    if (work_ < 2e7) return;
+    work_ = 0;
+    if (interrupt_ && interrupt_->requested()) throw Interrupted{};
+  }
+
+  const Activation<T>& activation(ActivationId id) const { return kernels.activations[id]; }
+
+ private:
+  Interrupt* interrupt_;
+  double work_ = 0;
+};
+
+constexpr index_t round_up(index_t n, index_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+/// A block of a matrix: where it starts and how large it is.
+struct Block {
+  index_t row, rows, col, cols;
+};
+
+template <class T>
+Matrix<T> part(const Matrix<T>& matrix, const Block& b) {
+  return matrix.block(b.row, b.rows, b.col, b.cols);
+}
+
+/// Cuts rows x cols into blocks that fit L2; columns are cut at whole panels, so sums keep their order.
+template <class T, class Body>
+void for_blocks(Session<T>& session, index_t rows, index_t cols, Body body) {
+  constexpr index_t kElements = index_t{1} << 16;
+  const index_t block_cols = std::min(cols, kElements);
+  const index_t block_rows = std::max<index_t>(1, kElements / block_cols);
+  for (index_t row = 0; row < rows; row += block_rows)
+    for (index_t col = 0; col < cols; col += block_cols) {
+      const Block block{row, std::min(block_rows, rows - row), col, std::min(block_cols, cols - col)};
+      body(block);
+      session.did(8.0 * double(block.rows) * double(block.cols));
+    }
+}
+
+/// The block as rows of unit stride: in place if they are, else copied to `buffer`.
+template <class T>
+Rows<const T> contiguous_rows(const Matrix<const T>& m, AlignedBuffer& buffer) {
+  if (m.col == 1) return {m.data, m.row};
+  T* copy = buffer.reserve<T>(m.rows * m.cols);
+  for (index_t i = 0; i < m.rows; ++i)
+    for (index_t j = 0; j < m.cols; ++j) copy[i * m.cols + j] = m.data[i * m.row + j * m.col];
+  return {copy, m.cols};
+}
+
+template <class T>
+Rows<T> output_rows(const Matrix<T>& m) {
+  return {m.data, m.row};
+}
+
+}  // namespace deepnet

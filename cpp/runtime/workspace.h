@@ -1,0 +1,46 @@
+// Scratch memory of one thread, kept between calls: small networks would spend more time in malloc than in arithmetic.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/kernels.h"
+
+namespace deepnet {
+
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  AlignedBuffer(const AlignedBuffer&) = delete;
+  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+  ~AlignedBuffer() { release(); }
+
+  /// At least `count` elements, aligned to a cache line; contents undefined. Throws std::bad_alloc.
+  template <class T>
+  T* reserve(index_t count) {
+    return static_cast<T*>(reserve_bytes(static_cast<size_t>(count) * sizeof(T)));
+  }
+  void release();
+  size_t size() const { return size_; }
+
+ private:
+  void* reserve_bytes(size_t bytes);
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// One buffer per purpose. The names are those of nn.
+struct Workspace {
+  AlignedBuffer panels;             // packed b of one matrix product
+  AlignedBuffer bias;               // b of one layer, when it is not contiguous
+  AlignedBuffer d_z[2];             // dZ of this layer and of the one before
+  AlignedBuffer lane_sums;          // partial sums of db
+  AlignedBuffer gathered[3];        // blocks of elementwise inputs whose rows are not contiguous
+
+  /// The calling thread's own.
+  static Workspace& of_this_thread();
+
+  /// Gives back what a large call took: more than 32 MB a buffer is not kept.
+  void trim();
+};
+
+}  // namespace deepnet

@@ -1,0 +1,89 @@
+// The one file that knows how wide a vector is. Everything else is plain arithmetic on Vec<T>.
+//
+// A Vec<T> is a GCC/Clang vector: + - * / compare and ?: work on it lane by lane, and the same source becomes
+// AVX-512, AVX2, SSE or NEON code. Compiled once per instruction set, inside that set's own namespace.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+#define DEEPNET_INLINE inline __attribute__((always_inline))
+
+namespace deepnet::DEEPNET_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+template <class T>
+struct VecTypes;
+
+template <>
+struct VecTypes<float> {
+  typedef float Vec __attribute__((vector_size(kVectorBytes)));
+  typedef float Unaligned __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+  typedef int32_t Int __attribute__((vector_size(kVectorBytes)));
+};
+
+template <>
+struct VecTypes<double> {
+  typedef double Vec __attribute__((vector_size(kVectorBytes)));
+  typedef double Unaligned __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+  typedef int64_t Int __attribute__((vector_size(kVectorBytes)));
+};
+
+template <class T>
+using Vec = typename VecTypes<T>::Vec;
+
+template <class T>
+using IntVec = typename VecTypes<T>::Int;
+
+template <class T>
+constexpr index_t kLanes = kVectorBytes / index_t(sizeof(T));
+
+template <class T>
+DEEPNET_INLINE Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename VecTypes<T>::Unaligned*>(p);
+}
+
+template <class T>
+DEEPNET_INLINE void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename VecTypes<T>::Unaligned*>(p) = v;
+}
+
+/// The first `count` < lanes elements, zeros behind them. Nothing beyond p[count - 1] is read.
+template <class T>
+DEEPNET_INLINE Vec<T> load_first(const T* p, index_t count) {
+  alignas(kVectorBytes) T lanes[kLanes<T>] = {};
+  for (index_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+
+template <class T>
+DEEPNET_INLINE void store_first(T* p, Vec<T> v, index_t count) {
+  alignas(kVectorBytes) T lanes[kLanes<T>];
+  store(lanes, v);
+  for (index_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+/// x in every lane. Written x - 0, which is exact for every x, because GCC turns it into one broadcast
+/// from memory; x + 0 loses the sign of -0, so GCC adds first and costs the micro-kernel 5 to 8 %.
+template <class T>
+DEEPNET_INLINE Vec<T> broadcast(T x) {
+  return x - Vec<T>{};
+}
+
+/// a * b + c, rounded once where the instruction set can (-ffp-contract=fast makes it one instruction).
+template <class V>
+DEEPNET_INLINE V fma(V a, V b, V c) {
+  return a * b + c;
+}
+
+}  // namespace deepnet::DEEPNET_ISA
