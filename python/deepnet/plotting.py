@@ -129,6 +129,7 @@ def save_training_picture(
     with needs("plot", "saving a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     figure = Figure(figsize=(10, 4.2), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
@@ -138,6 +139,7 @@ def save_training_picture(
     axes.set(xlabel=x_label, ylabel="cost", facecolor=_PAPER)
     axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="#e4e4e0", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     _draw_grid(halves[1].subgridspec(4, 6).subplots(squeeze=False), images, titles, right)
@@ -165,7 +167,7 @@ def save_image_grid(
         from matplotlib.figure import Figure
     columns = min(max(len(images), 3), 8)
     rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(1.3 * columns, 1.65 * rows + 0.5), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(1.3 * columns, 1.5 * rows + 0.45), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
     grid = figure.subplots(rows, columns, squeeze=False)

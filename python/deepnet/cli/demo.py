@@ -85,7 +85,10 @@ def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Da
             def on_image(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            data, name = io.load(path, size=size, seed=seed, on_image=on_image), path.resolve().name
+            data, name = (
+                io.load(path, size=size, seed=seed, on_image=on_image),
+                "/".join(path.resolve().parts[-2:]),
+            )
     rows = f"{len(data.train_y):,} rows to train on, {len(data.test_y):,} held out"
     say(console, "Data", f"{printable(path or name)}: {rows}; {data.n_features:,} features each")
     say(console, "Classes", listed(data.classes))
@@ -133,14 +136,16 @@ def _save_pictures(
 ) -> None:
     """A picture of the run and, where rows are images, one of those that are mislabeled."""
     rows, right = data.test_x, predicted == data.test_y
-    wrong = np.flatnonzero(~right)
+    order = np.random.default_rng(0).permutation(len(rows))  # or they may be all of the first class
+    wrong = order[~right[order]]
     is_image = rows.ndim == 3 or (rows.ndim == 4 and rows.shape[3] == 3)
-    shown = (
-        np.concatenate([np.flatnonzero(right)[: 24 - len(wrong[:6])], wrong[:6]]) if is_image else wrong[:0]
-    )
-    titles = [data.classes[p] for p in predicted]
-    for i in wrong:
-        titles[i] += f", is {data.classes[data.test_y[i]]}"
+    few = wrong[:6] if is_image else wrong[:0]
+    shown = np.concatenate([order[right[order]][: 24 - len(few)], few]) if is_image else few
+    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in data.classes]
+    titles = [
+        names[p] if p == y else f"{names[p]}, is {names[y]}"
+        for p, y in zip(predicted, data.test_y, strict=True)
+    ]
     plotting.save_training_picture(
         output,
         costs,
@@ -155,6 +160,6 @@ def _save_pictures(
         some = wrong[:MOST_MISLABELED]
         file = output.with_name(f"{output.stem}-mislabeled.png")
         heading = f"{len(wrong)} of {len(right)} held-out images are predicted wrong"
-        heading += f"; the first {len(some)} of them" if len(some) < len(wrong) else ""
+        heading += f"; {len(some)} of them" if len(some) < len(wrong) else ""
         plotting.save_image_grid(file, rows[some], [titles[i] for i in some], title=heading)
         say(console, "", f"{printable(file)} (those it got wrong)")

@@ -55,7 +55,7 @@ def draw_costs(console: Console, costs: Sequence[float], unit: str) -> None:
         return
     x, y = zip(*finite, strict=True)
     figure = plotille.Figure()
-    figure.width, figure.height = max(20, min(60, console.width - 24)), 8
+    figure.width, figure.height = max(20, min(50, console.width - 24)), 8
     figure.origin = False
     figure.x_label, figure.y_label = unit, "cost"
     figure.set_x_limits(0, len(costs))
