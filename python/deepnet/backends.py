@@ -22,7 +22,7 @@ from . import reference
 native: ModuleType | None
 _why_not_native: ImportError | None = None
 try:
-    from . import _core as native
+    import deepnet._core as native
 except ImportError as error:
     native = None
     _why_not_native = error

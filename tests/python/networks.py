@@ -1,6 +1,7 @@
 """Random networks in every layout that NumPy has, and copies to see whether anything was written to."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def network(layer_dims, m, *, seed=0, dtype=np.float64, layout="C"):
         return laid_out(random.standard_normal(shape).astype(dtype), layout)
 
     parameters = {}
-    for layer, (before, units) in enumerate(zip(layer_dims, layer_dims[1:], strict=False), start=1):
+    for layer, (before, units) in enumerate(pairwise(layer_dims), start=1):
         W = random.standard_normal((units, before)) / np.sqrt(before)
         parameters[f"W{layer}"] = laid_out(W.astype(dtype), layout)
         parameters[f"b{layer}"] = laid_out((random.standard_normal((units, 1)) / 4).astype(dtype), layout)

@@ -2,7 +2,7 @@
 
 Each takes the arguments as the user gave them and returns them plain, by name and in the order of the
 extension's parameters, or raises the error that says what was given, what was expected, and the way out.
-Single arrays are checked in :mod:`deepnet._validation.arrays`, dicts and caches in :mod:`deepnet._validation.structures`.
+Single arrays are checked in `arrays`, dicts and caches in `structures`.
 """
 
 from __future__ import annotations

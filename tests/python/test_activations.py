@@ -1,0 +1,147 @@
+"""Every activation, on both backends: values, slopes, saturation, layouts and names."""
+
+import numpy as np
+import pytest
+
+import deepnet
+from deepnet import ACTIVATIONS, backends, reference
+from deepnet.activations import find_activation, layer_activations
+from networks import LAYOUTS, Unchanged, laid_out
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+DTYPES = [np.float32, np.float64]
+
+
+def forward(name, Z):
+    """Through a whole layer with W = 1 and b = 0, so that every activation is reached by the public API."""
+    one, zero = np.ones((1, 1), Z.dtype), np.zeros((1, 1), Z.dtype)
+    return deepnet.linear_activation_forward(Z.reshape(1, -1), one, zero, name)[0].reshape(Z.shape)
+
+
+def backward(name, dA, Z):
+    m = Z.size
+    one, zero = np.ones((1, 1), Z.dtype), np.zeros((1, 1), Z.dtype)
+    cache = ((np.zeros((1, m), Z.dtype), one, zero), Z.reshape(1, -1))
+    return deepnet.linear_activation_backward(dA.reshape(1, -1), cache, name)[0].reshape(Z.shape)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_backward_is_the_derivative_of_forward(name):
+    """Central difference in float64; error O(h^2) with h = eps^(1/3), so about eps^(2/3)."""
+    Z = np.linspace(-4, 4, 33) + 1 / 64  # 33 leaves a tail on every vector width; never exactly 0
+    h = np.cbrt(np.finfo(float).eps)
+    numeric = (forward(name, Z + h) - forward(name, Z - h)) / (2 * h)
+    np.testing.assert_allclose(
+        backward(name, np.ones_like(Z), Z), numeric, rtol=0, atol=50 * np.finfo(float).eps ** (2 / 3)
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_agrees_with_the_reference_in_float64(name, dtype):
+    """Forward to 4 ulp (8 u) of the result; the slope to 8 u of dA, as 1 - A^2 cancels near A = 1."""
+    u = np.finfo(dtype).eps / 2
+    Z = np.concatenate([np.linspace(-20, 20, 1001), np.geomspace(1e-12, 1e-2, 99)]).astype(dtype)
+    dA = np.linspace(-3, 3, Z.size).astype(dtype)
+    exact_Z, exact_dA = Z.astype(np.float64), dA.astype(np.float64)
+    np.testing.assert_allclose(
+        forward(name, Z), reference.activation_forward(exact_Z, name), rtol=8 * u, atol=0
+    )
+    dZ = reference.activation_backward(exact_dA, exact_Z, name)
+    assert np.all(np.abs(backward(name, dA, Z) - dZ) <= 8 * u * np.abs(exact_dA))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_extremes_give_limits_without_warnings(name, dtype):
+    biggest = np.finfo(dtype).max
+    Z = np.array([-np.inf, -biggest, -1000, -0.0, 0.0, 1000, biggest, np.inf], dtype)
+    limits = {
+        "identity": Z,
+        "relu": [0, 0, 0, 0, 0, 1000, biggest, np.inf],
+        "leaky_relu": np.where(Z > 0, Z, Z * Z.dtype.type(0.01)),
+        "sigmoid": [0, 0, 0, 0.5, 0.5, 1, 1, 1],
+        "tanh": [-1, -1, -1, 0, 0, 1, 1, 1],
+    }
+    slopes = {
+        "identity": np.ones(8),
+        "relu": [0, 0, 0, 0, 0, 1, 1, 1],
+        "leaky_relu": np.where(Z > 0, 1, Z.dtype.type(0.01)),
+        "sigmoid": [0, 0, 0, 0.25, 0.25, 0, 0, 0],
+        "tanh": [0, 0, 0, 1, 1, 0, 0, 0],
+    }
+    np.testing.assert_array_equal(reference.activation_forward(Z, name), np.array(limits[name], dtype))
+    finite = slice(1, -1)  # through a layer, 0 * inf is nan
+    np.testing.assert_array_equal(forward(name, Z[finite]), np.array(limits[name], dtype)[finite])
+    np.testing.assert_array_equal(backward(name, np.ones_like(Z), Z), np.array(slopes[name], dtype))
+
+
+def test_sigmoid_keeps_its_digits_far_below_zero():
+    A, _ = deepnet.sigmoid(np.array([-700.0, -100.0]))
+    np.testing.assert_allclose(A, np.exp([-700.0, -100.0]), rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_nan_stays_nan_and_where_it_was(name):
+    Z = np.array([1.0, np.nan, -1.0])
+    np.testing.assert_array_equal(np.isnan(forward(name, Z)), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(backward(name, np.ones(3), Z)), [False, True, False])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["sigmoid", "relu"])
+def test_the_pairs_of_the_course_take_any_layout(name, layout, dtype):
+    g, g_backward = getattr(deepnet, name), getattr(deepnet, f"{name}_backward")
+    Z = laid_out(np.linspace(-2, 2, 35).reshape(5, 7).astype(dtype), layout)
+    dA = laid_out(np.linspace(1, 3, 35).reshape(5, 7).astype(dtype), layout)
+    with Unchanged(Z, dA):
+        A, cache = g(Z)
+        dZ = g_backward(dA, cache)
+    assert cache is Z
+    for result, expected in (
+        (A, getattr(reference, name)(Z)[0]),
+        (dZ, getattr(reference, f"{name}_backward")(dA, Z)),
+    ):
+        assert result.dtype == dtype
+        assert result.flags.c_contiguous
+        assert not np.shares_memory(result, Z)
+        np.testing.assert_allclose(result, expected, rtol=16 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (17,), (2, 3, 5), (1, 2, 3, 4)])
+@pytest.mark.parametrize("name", ["sigmoid", "relu"])
+def test_the_pairs_of_the_course_take_any_number_of_dimensions(name, shape):
+    Z = np.asarray(np.random.default_rng(0).standard_normal(shape))
+    A, cache = getattr(deepnet, name)(Z)
+    dZ = getattr(deepnet, f"{name}_backward")(np.ones_like(Z), cache)
+    assert A.shape == dZ.shape == shape
+    assert isinstance(A, np.ndarray)
+    assert isinstance(dZ, np.ndarray)
+
+
+def test_relu_has_no_slope_at_zero():
+    Z, dA = np.array([[0.0, -0.0, 5e-324]]), np.array([[3.0, 3.0, 3.0]])
+    np.testing.assert_array_equal(deepnet.relu_backward(dA, Z), [[0.0, 0.0, 3.0]])
+
+
+def test_the_extension_has_the_same_activations(backend):
+    """Whichever language lacks an entry, this names it."""
+    if backend == "native":
+        assert sorted(backends.native.activation_names()) == sorted(ACTIVATIONS)
+    else:
+        assert [entry.name for entry in ACTIVATIONS.values()] == list(ACTIVATIONS)
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
+    with pytest.raises(ValueError, match=r"unknown activation 'Rleu': did you mean 'relu'\?.*sigmoid, tanh"):
+        find_activation("Rleu")
+    with pytest.raises(ValueError, match="unknown activation 3: Known are identity, relu"):
+        find_activation(3)
+
+
+def test_names_are_spelt_out_per_layer():
+    assert layer_activations(1, "relu") == ("sigmoid",)
+    assert layer_activations(3, "tanh", "identity") == ("tanh", "tanh", "identity")
+    assert layer_activations(2, ["tanh", "relu"]) == ("tanh", "relu")

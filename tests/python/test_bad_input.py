@@ -1,0 +1,221 @@
+"""Bad input: the right error, words that help, and nothing changed. Every case, on both backends."""
+
+import copy
+import re
+
+import numpy as np
+import pytest
+
+import deepnet
+from bad_input_cases import CALLS, FLOATS, ROWS, good, refused, replaced
+from deepnet import backends
+from networks import Unchanged, arrays_in
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+LABELS = {
+    "compute_cost": "Y",
+    "L_model_backward": "Y",
+    "predict": "y",
+    "two_layer_model": "Y",
+    "L_layer_model": "Y",
+}
+
+
+def label(call, path):
+    """Return the name under which a message speaks of the array at `path`."""
+    if path in ("linear_cache.0", "cache.0.0", "caches.0.0.0"):
+        return "A_prev"
+    return {"cache.1": "Z", "caches.0.1": "Z"}.get(path) or (
+        {"1": "W", "2": "b"}[path[-1]] if "cache" in path else path.split(".")[-1]
+    )
+
+
+ARRAYS = [(call, path) for call, paths in FLOATS.items() for path in paths]
+
+
+class Frame:
+    """Stands in for pandas, which need not be installed: the checks go by the module of the type."""
+
+    __module__ = "pandas.core.frame"
+
+
+class Series:
+    __module__ = "pandas.core.series"
+
+
+KINDS = {
+    "list": (lambda a: a.tolist(), ["is a list", "np.array("]),
+    "None": (lambda a: None, ["is None"]),
+    "masked": (np.ma.masked_array, ["masked array", ".filled(0)"]),
+    "matrix": (np.matrix, ["np.matrix", "np.asarray("]),
+    "DataFrame": (lambda a: Frame(), [".to_numpy()", "one column per example"]),
+    "Series": (lambda a: Series(), [".to_numpy()", "one column per example"]),
+    "int64": (lambda a: a.astype(np.int64), ["is int64", ".astype(np.float64)"]),
+    "uint8": (lambda a: a.astype(np.uint8), ["is uint8", ".astype(np.float64)", "/ 255"]),
+    "bool": (lambda a: a > 0, ["is bool", ".astype(np.float64)"]),
+    "object": (lambda a: a.astype(object), ["is object", ".astype(np.float64)"]),
+    "complex": (lambda a: a.astype(complex), ["is complex128", ".real.astype(np.float64)"]),
+    "float16": (lambda a: a.astype(np.float16), ["is float16", ".astype(np.float64)"]),
+    "longdouble": (
+        lambda a: a.astype(np.longdouble),
+        ["longdouble" if np.longdouble(0).itemsize == 8 else "float128"],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("call", "path"), ARRAYS)
+def test_what_is_no_float_array_is_a_type_error(call, path, kind):
+    change, words = KINDS[kind]
+    refused(call, replaced(good(), path.split("."), change), TypeError, label(call, path), *words)
+
+
+@pytest.mark.parametrize(
+    ("call", "path"), [(c, p) for c, p in ARRAYS if len(FLOATS[c]) > 1 and c != "predict"]
+)
+def test_one_dtype_throughout(call, path):
+    arguments = replaced(good(), path.split("."), lambda a: a.astype(np.float32))
+    refused(call, arguments, TypeError, "float32", "float64", "use one dtype, as in")
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("call", "path"), ARRAYS)
+def test_nothing_at_all_is_a_value_error(call, path, axis):
+    arguments = replaced(good(), path.split("."), lambda a: a.take([], axis))
+    refused(
+        call, arguments, ValueError, label(call, path), "zero examples" if axis else "zero units", "shape ("
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "path"), [(c, p) for c, p in ARRAYS if "relu" not in c and "sigmoid" not in c]
+)
+def test_a_flat_array_is_a_value_error(call, path):
+    arguments = replaced(good(), path.split("."), np.ravel)
+    refused(call, arguments, ValueError, label(call, path), "has shape (")
+
+
+@pytest.mark.parametrize(("call", "change", "error", "words"), ROWS, ids=[f"{r[0]}-{r[3][0]}" for r in ROWS])
+def test_rows(call, change, error, words):
+    refused(call, change(good()), error, *words)
+
+
+def nan_at_2(a):
+    a = a.astype(float)
+    a[0, 2] = np.nan
+    return a
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda Y: Y[:, :2], ValueError, ["has shape (1, 2), but", "(1, 3)"]),
+        (lambda Y: np.vstack([Y, Y]), ValueError, ["has shape (2, 3), but"]),
+        (lambda Y: Y[None], ValueError, ["has shape (1, 1, 3), but"]),
+        (lambda Y: Y * 2.0 - 1, ValueError, ["is -1", "labels must lie in [0, 1]", "+ 1) / 2"]),
+        (lambda Y: Y.astype(np.uint8) * 0 + 255, ValueError, ["[0, 0] is 255"]),
+        (nan_at_2, ValueError, ["[0, 2] is nan", "labels must lie in [0, 1]"]),
+        (lambda Y: Y.tolist(), TypeError, ["is a list"]),
+        (lambda Y: None, TypeError, ["is None"]),
+        (np.ma.masked_array, TypeError, ["masked array"]),
+        (lambda Y: Series(), TypeError, [".to_numpy().reshape(1, -1)"]),
+        (lambda Y: Y.astype(object), TypeError, ["is object"]),
+        (lambda Y: Y.astype(complex), TypeError, ["is complex128"]),
+        (lambda Y: Y.astype(str), TypeError, ["labels must be numbers"]),
+    ],
+)
+@pytest.mark.parametrize("call", LABELS)
+def test_labels(call, change, error, words):
+    name = LABELS[call]
+    arguments = good()
+    arguments[name] = change(np.array([[1.0, 0.0, 0.0]]))
+    refused(call, arguments, error, name, *words)
+
+
+def test_labels_that_would_be_rounded_are_refused():
+    AL = np.full((1, 2), 0.5, np.float32)
+    assert deepnet.compute_cost(AL, np.array([[0.25, 1.0]])) > 0
+    with pytest.raises(
+        TypeError, match=r"Y is float64 and loses digits as float32: Y\.astype\(np\.float32\)"
+    ):
+        deepnet.compute_cost(AL, np.array([[0.1, 1.0]]))
+
+
+def test_labels_of_several_units():
+    AL = np.full((3, 4), 0.5)
+    with pytest.raises(ValueError, match=r"Y has shape \(4, 3\), but AL has \(3, 4\); transposed\? Y\.T"):
+        deepnet.compute_cost(AL, np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"one-hot columns: np\.eye\(3\)"):
+        deepnet.compute_cost(AL, np.array([0, 2, 1, 0]))
+
+
+# --- odd, and right ------------------------------------------------------------------------------------
+
+
+def misaligned(array):
+    raw = np.zeros(array.nbytes + 1, np.uint8)
+    result = raw[1:].view(array.dtype).reshape(array.shape)
+    result[...] = array
+    assert not result.flags.aligned
+    return result
+
+
+class Tagged(np.ndarray):
+    """A subclass that means nothing, as np.memmap is."""
+
+
+@pytest.mark.parametrize("change", [misaligned, lambda a: a.astype(">f8"), lambda a: a.view(Tagged)])
+@pytest.mark.parametrize(("call", "path"), ARRAYS)
+def test_odd_but_harmless_arrays_are_used(call, path, change, capsys):
+    arguments = good()
+    expected = CALLS[call](copy.deepcopy(arguments))
+    odd = replaced(arguments, path.split("."), change)
+    with Unchanged(odd):
+        result = CALLS[call](odd)
+    for mine, theirs in zip(arrays_in(result), arrays_in(expected), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-13)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("m", [2**31, 2**33 + 1])
+@pytest.mark.parametrize(
+    ("call", "name", "rows", "message"),
+    [
+        ("L_model_forward", "X", 6, "W1 has 5 columns, but X has 6 rows"),
+        ("linear_backward", "dZ", 4, "dZ has shape (4, {m}), but must be (4, 3)"),
+        ("relu_backward", "dA", 4, "dA has shape (4, {m}), but must be (4, 3)"),
+        ("compute_cost", "Y", 1, "Y has shape (1, {m}), but AL has (1, 3)"),
+    ],
+)
+def test_more_than_2_to_the_31_examples_are_counted_right(call, name, rows, message, m):
+    """A view at stride 0 is that large without the memory, and nothing is allocated before the shapes fit."""
+    arguments = good() | {name: np.broadcast_to(1.0, (rows, m))}
+    with pytest.raises(ValueError, match=re.escape(message.format(m=m))):
+        CALLS[call](arguments)
+
+
+def test_a_bug_between_the_checks_and_the_extension_says_so(monkeypatch):
+    class Declines:
+        compute_cost = staticmethod(lambda AL, Y: None)
+
+    monkeypatch.setattr(backends, "_chosen", Declines)
+    with pytest.raises(RuntimeError, match=re.escape("deepnet bug: _core.compute_cost declined")):
+        deepnet.compute_cost(np.array([[0.5]]), np.array([[1.0]]))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.0, "1", True])
+def test_seeds(seed):
+    with pytest.raises(ValueError, match=r"seed is .* but must be None or a whole number"):
+        deepnet.initialize_parameters(3, 2, 1, seed=seed)
+
+
+def test_sizes_and_dtypes_of_initialisation():
+    with pytest.raises(ValueError, match="n_h is 0: zero units"):
+        deepnet.initialize_parameters(3, 0, 1)
+    with pytest.raises(ValueError, match=r"layer_dims\[2\] is -1: must be 1 or more"):
+        deepnet.initialize_parameters_deep([3, 2, -1])
+    with pytest.raises(TypeError, match="dtype is int64, but must be float32 or float64"):
+        deepnet.initialize_parameters(3, 2, 1, dtype=np.int64)

@@ -1,0 +1,98 @@
+"""Results written into given arrays: only into arrays that nothing else is read from."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from bad_input_cases import good, refused, without
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def fresh(a):
+    return {key: np.empty_like(grad) for key, grad in a["grads"].items()}
+
+
+BACKWARD_OUT = [
+    (
+        lambda a: fresh(a) | {"dA0": a["caches"][0][0][0]},
+        ValueError,
+        ["out['dA0'] shares memory with caches[0]: A"],
+    ),
+    (lambda a: fresh(a) | {"dW1": a["caches"][0][0][1]}, ValueError, ["shares memory with caches[0]: W"]),
+    (lambda a: fresh(a) | {"db2": a["caches"][1][0][2]}, ValueError, ["shares memory with caches[1]: b"]),
+    (lambda a: fresh(a) | {"dA1": a["caches"][0][1]}, ValueError, ["shares memory with caches[0]: Z"]),
+    (lambda a: {k: v for k, v in fresh(a).items() if k != "db1"}, ValueError, ["out lacks 'db1'"]),
+    (lambda a: fresh(a) | {"dZ1": 1}, ValueError, ["out has 'dZ1'"]),
+    (
+        lambda a: fresh(a) | {"dW1": np.empty((5, 4))},
+        ValueError,
+        ["out['dW1'] has shape (5, 4), but must be (4, 5)"],
+    ),
+    (lambda a: fresh(a) | {"dW1": np.empty((4, 5), np.float32)}, TypeError, ["out['dW1'] is float32"]),
+    (
+        lambda a: fresh(a) | {"dW1": np.empty((5, 4)).T},
+        ValueError,
+        ["out['dW1'] must be writable and in C order"],
+    ),
+    (
+        lambda a: fresh(a) | {"dW1": np.broadcast_to(0.0, (4, 5))},
+        ValueError,
+        ["must be writable and in C order"],
+    ),
+    (lambda a: fresh(a) | {"dW1": [[0.0]]}, TypeError, ["out['dW1'] is list"]),
+    (lambda a: list(fresh(a)), TypeError, ["out is a list"]),
+]
+
+
+@pytest.mark.parametrize(("out", "error", "words"), BACKWARD_OUT)
+def test_out_of_backward(out, error, words):
+    arguments = good()
+    refused("L_model_backward", arguments | {"out": out(arguments)}, error, *words)
+
+
+def test_out_arrays_must_not_share_memory_with_each_other():
+    arguments = good()
+    out = fresh(arguments)
+    out["dW2"] = out["dA1"].reshape(-1)[:4].reshape(1, 4)
+    refused("L_model_backward", arguments | {"out": out}, ValueError, "shares memory with out['d")
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "words"),
+    [
+        (
+            lambda p, g: {"W1": g["dW1"], **without("W1")(copy.deepcopy(p))},
+            ValueError,
+            ["shares memory with dW1"],
+        ),
+        (
+            lambda p, g: copy.deepcopy(p) | {"b2": p["W1"].reshape(-1)[:1].reshape(1, 1)},
+            ValueError,
+            ["out['b2'] shares"],
+        ),
+        (lambda p, g: copy.deepcopy(p) | {"W3": np.ones((1, 1))}, ValueError, ["out has 'W3'"]),
+        (lambda p, g: without("W1")(p), ValueError, ["out lacks 'W1'"]),
+        (lambda p, g: g, ValueError, ["out lacks 'W1', 'b1', 'W2' and 'b2'"]),
+    ],
+)
+def test_out_of_the_update(out, error, words):
+    arguments = good()
+    arguments["out"] = out(arguments["parameters"], arguments["grads"])
+    refused("update_parameters", arguments, error, *words)
+
+
+def test_an_update_in_place_needs_parameters_that_can_be_written():
+    arguments = good()
+    for array in arguments["parameters"].values():
+        array.flags.writeable = False
+    refused("update_parameters", arguments | {"out": arguments["parameters"]}, ValueError, "must be writable")
+    arguments = good()
+    arguments["parameters"]["b1"] = arguments["grads"]["db1"]
+    refused(
+        "update_parameters",
+        arguments | {"out": arguments["parameters"]},
+        ValueError,
+        "shares memory with db1",
+    )
