@@ -4,7 +4,8 @@ Names in error messages, the choices of the command line, the tables in the docu
 derived from :data:`ACTIVATIONS`. To add one: write its entry here and its twin in
 ``cpp/kernels/activations.h``; a test names whatever is missing.
 
-Each entry works on any shape, keeps the dtype, never warns, and lets nan through.
+Each entry works on any shape, keeps the dtype, and never warns. nan passes through forward; the slopes that are
+piecewise constant are those of the course, where nan is not <= 0, so a nan of dA passes through them.
 """
 
 from __future__ import annotations
@@ -48,19 +49,18 @@ def _leaky_relu(Z: Array) -> Array:
 
 
 def _leaky_relu_derivative(Z: Array) -> Array:
-    slope: Array = 0.01 + (1 - Z.dtype.type(0.01)) * np.heaviside(Z, 0)
-    return slope
+    return np.where(Z <= 0, Z.dtype.type(0.01), Z.dtype.type(1))
 
 
 ACTIVATIONS: dict[str, Activation] = {
     entry.name: entry
     for entry in (
-        Activation("identity", "A = Z", np.copy, lambda Z: np.where(np.isnan(Z), Z, np.ones_like(Z)), "-"),
+        Activation("identity", "A = Z", np.copy, np.ones_like, "-"),
         Activation(
             "relu",
             "A = max(0, Z); dA/dZ = 1 where Z > 0, else 0 (also at Z = 0)",
             lambda Z: np.maximum(Z, 0),
-            lambda Z: np.heaviside(Z, 0),
+            lambda Z: np.where(Z <= 0, 0, np.ones_like(Z)),
             f"{_COURSE}, week 4; V. Nair and G. Hinton, ICML 2010",
         ),
         Activation(
@@ -79,9 +79,9 @@ ACTIVATIONS: dict[str, Activation] = {
         ),
         Activation(
             "tanh",
-            "A = tanh(Z); dA/dZ = 1 - A^2",
+            "A = tanh(Z); dA/dZ = 1 - A^2 = (1 - A) (1 + A)",
             np.tanh,
-            lambda Z: 1 - np.tanh(Z) ** 2,
+            lambda Z: (1 - np.tanh(Z)) * (1 + np.tanh(Z)),
             f"{_COURSE}, week 3",
         ),
     )

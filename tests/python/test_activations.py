@@ -84,9 +84,12 @@ def test_sigmoid_keeps_its_digits_far_below_zero():
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nan_stays_nan_and_where_it_was(name):
-    Z = np.array([1.0, np.nan, -1.0])
-    np.testing.assert_array_equal(np.isnan(forward(name, Z)), [False, True, False])
-    np.testing.assert_array_equal(np.isnan(backward(name, np.ones(3), Z)), [False, True, False])
+    """Backward, too: what is nan in Z is nan in A, and so in dA, which no slope may hide."""
+    Z = np.array([1.0, np.nan, 0.5])
+    expected = [False, True, False]
+    np.testing.assert_array_equal(np.isnan(forward(name, Z)), expected)
+    np.testing.assert_array_equal(np.isnan(backward(name, Z, Z)), expected)
+    np.testing.assert_array_equal(np.isnan(backward(name, Z, np.ones(3))), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

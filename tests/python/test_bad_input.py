@@ -135,6 +135,12 @@ def test_labels(call, change, error, words):
     refused(call, arguments, error, name, *words)
 
 
+def test_a_cache_that_remembers_an_unknown_activation():
+    arguments = good()
+    arguments["caches"][1].activation = "softmax"
+    refused("L_model_backward", arguments, ValueError, "unknown activation 'softmax'", "sigmoid")
+
+
 def test_labels_that_would_be_rounded_are_refused():
     AL = np.full((1, 2), 0.5, np.float32)
     assert deepnet.compute_cost(AL, np.array([[0.25, 1.0]])) > 0
