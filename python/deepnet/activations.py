@@ -4,8 +4,8 @@ Names in error messages, the choices of the command line, the tables in the docu
 derived from :data:`ACTIVATIONS`. To add one: write its entry here and its twin in
 ``cpp/kernels/activations.h``; a test names whatever is missing.
 
-Each entry works on any shape, keeps the dtype, and never warns. nan passes through forward; the slopes that are
-piecewise constant are those of the course, where nan is not <= 0, so a nan of dA passes through them.
+Each entry works on any shape, keeps the dtype, and never warns. nan stays nan in forward. Slopes that are
+piecewise constant are the course's, for which nan is not <= 0: they let the nan of dA through.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def _leaky_relu(Z: Array) -> Array:
 
 
 def _leaky_relu_derivative(Z: Array) -> Array:
-    return np.where(Z <= 0, Z.dtype.type(0.01), Z.dtype.type(1))
+    slope: Array = np.where(Z <= 0, Z.dtype.type(0.01), Z.dtype.type(1))
+    return slope
 
 
 ACTIVATIONS: dict[str, Activation] = {
