@@ -112,14 +112,14 @@ bool parse_cache(PyObject* cache, CacheParts& out) {
   return true;
 }
 
-std::optional<ActivationId> remembered_activation(PyObject* cache) {
-  if (Py_TYPE(cache) != layer_cache_type()) return std::nullopt;
+bool remembered_activation(PyObject* cache, ActivationId& out) {
+  if (Py_TYPE(cache) != layer_cache_type()) return true;
   const auto name = py::reinterpret_steal<py::object>(PyObject_GetAttr(cache, activation_attribute()));
-  if (!name) {
-    PyErr_Clear();
-    return std::nullopt;
-  }
-  return parse_activation(name.ptr());
+  if (!name) throw py::error_already_set();
+  if (name.is_none()) return true;
+  const auto id = parse_activation(name.ptr());
+  if (id) out = *id;
+  return id.has_value();
 }
 
 /// Only for arrays of float or double.

@@ -53,8 +53,8 @@ struct CacheParts {
   PyObject *A_prev, *W, *b, *Z;
 };
 bool parse_cache(PyObject* cache, CacheParts& out);
-/// The activation that a LayerCache remembers; nothing for a plain tuple.
-std::optional<ActivationId> remembered_activation(PyObject* cache);
+/// Sets the activation that a LayerCache remembers; leaves it for a plain tuple. False: the name is not known.
+bool remembered_activation(PyObject* cache, ActivationId& out);
 
 /// Whether any of `outputs` shares memory with another or with one of `inputs` (by their address ranges).
 struct Range {

@@ -7,6 +7,8 @@ namespace deepnet::bindings {
 
 namespace {
 
+constexpr index_t kAnyInputs = -1;
+
 /// W1, b1, ... WL, bL of a dict that holds nothing else, chained to `inputs` rows of X. `owned` keeps them alive.
 template <class T>
 bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T>>& layers,
@@ -20,8 +22,9 @@ bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T
     PyObject *W = PyDict_GetItem(dict, key(Prefix::W, l + 1)), *b = PyDict_GetItem(dict, key(Prefix::b, l + 1));
     ForwardLayer<T>& layer = layers[l];
     if (!W || !b || !view(W, layer.W) || !view(b, layer.b)) return false;
-    if ((inputs > 0 && layer.W.cols != inputs) || layer.b.rows != layer.W.rows || layer.b.cols != 1) return false;
-    if (inputs > 0) inputs = layer.W.rows;
+    if ((inputs != kAnyInputs && layer.W.cols != inputs) || layer.b.rows != layer.W.rows || layer.b.cols != 1)
+      return false;
+    inputs = layer.W.rows;
     owned.push_back(py::reinterpret_borrow<py::object>(W));
     owned.push_back(py::reinterpret_borrow<py::object>(b));
   }
@@ -133,9 +136,10 @@ py::object backward_of(const BackwardArguments& given) {
       return py::none();
     units = layer.W.rows;
     static const ActivationId relu = find_activation("relu"), sigmoid = find_activation("sigmoid");
-    layer.activation = !ids.empty() ? ids[l] : remembered_activation(cache).value_or(l + 1 < count ? relu : sigmoid);
+    layer.activation = !ids.empty() ? ids[l] : l + 1 < count ? relu : sigmoid;
+    if (ids.empty() && !remembered_activation(cache, layer.activation)) return py::none();
     if (given.out != Py_None)
-      for (PyObject* input : {parts.A_prev, parts.W, parts.Z}) inputs.push_back(range_of(input));
+      for (PyObject* input : {parts.A_prev, parts.W, parts.b, parts.Z}) inputs.push_back(range_of(input));
   }
   if (units != al.rows) return py::none();
 
@@ -159,7 +163,7 @@ py::object backward_of(const BackwardArguments& given) {
   if (given.out != Py_None) {
     inputs.push_back(range_of(given.AL));
     inputs.push_back(range_of(given.Y));
-    if (overlap(outputs, inputs)) return py::none();
+    if (overlap(outputs, inputs) || PyDict_GET_SIZE(given.out) != PyDict_GET_SIZE(grads.ptr())) return py::none();
   }
   without_gil([&](Interrupt* interrupt) { model_backward<T>(al, y, layers, interrupt); });
   return given.out == Py_None ? py::object(grads) : py::reinterpret_borrow<py::object>(given.out);
@@ -191,7 +195,7 @@ py::object update(const py::object& parameters, const py::object& grads, const p
     };
     std::vector<ForwardLayer<T>> layers;
     std::vector<py::object> owned;
-    if (!parse_parameters(parameters.ptr(), 0, layers, owned)) return py::none();
+    if (!parse_parameters(parameters.ptr(), kAnyInputs, layers, owned)) return py::none();
     std::vector<Step> steps;
     std::vector<Range> inputs, outputs;
     steps.reserve(2 * layers.size());
@@ -217,7 +221,8 @@ py::object update(const py::object& parameters, const py::object& grads, const p
       if (!add(key(Prefix::W, l + 1), key(Prefix::dW, l + 1), owned[2 * l].ptr(), layers[l].W) ||
           !add(key(Prefix::b, l + 1), key(Prefix::db, l + 1), owned[2 * l + 1].ptr(), layers[l].b))
         return py::none();
-    if (overlap(outputs, inputs)) return py::none();
+    if (overlap(outputs, inputs) || !std::isfinite(static_cast<T>(rate))) return py::none();
+    if (!out.is_none() && PyDict_GET_SIZE(out.ptr()) != PyDict_GET_SIZE(result.ptr())) return py::none();
     without_gil([&](Interrupt* interrupt) {
       for (const Step& step : steps) gradient_step<T>(step.p, step.g, static_cast<T>(rate), step.out, interrupt);
     });

@@ -7,8 +7,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <type_traits>
 
+#include "bindings/array_memory.h"
 #include "deepnet/matrix.h"
 
 namespace deepnet::bindings {
@@ -58,6 +60,10 @@ bool writable_view(PyObject* object, index_t rows, index_t cols, Matrix<T>& out)
 template <class T>
 py::object new_array(int dimensions, const Py_intptr_t* shape) {
   const auto& api = py::detail::npy_api::get();
+  size_t bytes = sizeof(T);
+  for (int i = 0; i < dimensions; ++i) bytes *= static_cast<size_t>(shape[i]);
+  std::optional<LargeArrayMemory> memory;
+  if (bytes >= kLargeArray) memory.emplace();
   PyObject* descr = api.PyArray_DescrFromType_(kTypeNumber<T>);
   PyObject* array = api.PyArray_NewFromDescr_(api.PyArray_Type_, descr, dimensions, shape, nullptr, nullptr, 0, nullptr);
   if (!array) throw py::error_already_set();

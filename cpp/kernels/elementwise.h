@@ -55,6 +55,9 @@ void activation_backward(const ActivationBackward<T>& f) {
   }
 }
 
+template <class T>
+constexpr T kLargest = sizeof(T) == 4 ? T(0x1.fffffep+127) : T(0x1.fffffffffffffp+1023);
+
 /// dAL = -(Y / AL - (1 - Y) / (1 - AL)), the derivative of the cross-entropy; a term 0 / 0 is 0, its limit.
 template <class T>
 DEEPNET_INLINE Vec<T> cross_entropy_derivative(Vec<T> al, Vec<T> y) {
@@ -71,10 +74,15 @@ void output_backward(const OutputBackward<T>& f) {
     T* d_z = f.d_z.data + i * f.d_z.stride;
     T* sums = f.lane_sums + i * kPanel<T>;
     for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) {
-      const Vec<T> a = get(al + j), t = get(y + j);
-      Vec<T> v = A::backward(cross_entropy_derivative<T>(a, t), get(z + j));
-      // A saturated sigmoid: the formula is 0/0 or inf * 0; its limit is A - Y.
-      if constexpr (requires { A::pairs_with_cross_entropy; }) v = a == T(0) ? -t : (a == T(1) ? T(1) - t : v);
+      const Vec<T> a = get(al + j), t = get(y + j), d_al = cross_entropy_derivative<T>(a, t);
+      Vec<T> v = A::backward(d_al, get(z + j));
+      // A saturated sigmoid: the formula is 0/0 or inf * 0, also where AL is so small that dAL overflows; its limit is
+      // A - Y.
+      if constexpr (requires { A::pairs_with_cross_entropy; }) {
+        v = a == T(0) ? a - t : v;
+        v = a == T(1) ? a - t : v;
+        v = abs<T>(d_al) > kLargest<T> ? a - t : v;
+      }
       put(d_z + j, v);
       add_lanes(sums, j, f.cols - j >= kLanes<T> ? v : load_first<T>(d_z + j, f.cols - j));
     });

@@ -26,25 +26,46 @@ constexpr int kMR = 3, kNV = 4;
 #endif
 constexpr index_t kRowGroup = 12;
 
-/// One tile: c[MR x NV vectors]. Writes `columns` of them.
+/// Asks for the cache lines of a tile. A prefetch never faults, so the tile may lie behind the end of c.
+template <class T, int MR, index_t width>
+DEEPNET_INLINE void prefetch_for_write(const T* c, index_t c_row) {
+  constexpr index_t line = 64 / index_t(sizeof(T));
+  for (int i = 0; i < MR; ++i)
+    for (index_t j = 0; j < width; j += line) __builtin_prefetch(c + i * c_row + j, 1);
+}
+
+/// A rows x columns block from one place to another. Not inlined: where a tile sticks out of c is no hot path, and
+/// inside the tile this code would cost registers.
+template <class T>
+__attribute__((noinline)) void copy_block(index_t rows, index_t columns, const T* from, index_t from_row, T* to,
+                                          index_t to_row) {
+  for (index_t i = 0; i < rows; ++i, from += from_row, to += to_row) {
+    index_t j = 0;
+    for (; j + kLanes<T> <= columns; j += kLanes<T>) store(to + j, load(from + j));
+    for (; j < columns; ++j) to[j] = from[j];
+  }
+}
+
+/// One tile: c[MR x NV vectors], of which `columns` columns exist.
 template <class T, int MR, int NV>
 void gemm_tile(const Gemm<T>& g, index_t row, const T* b, index_t column, index_t columns) {
-  constexpr index_t width = NV * kLanes<T>;
+  constexpr index_t lanes = kLanes<T>, width = NV * lanes;
   const T* a = g.a + row * g.a_row;
   T* c = g.c + row * g.c_row + column;
-  T edge[MR][width];  // stands in for c where the tile sticks out of it
+  if (g.far) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c_row, g.c_row);
+  alignas(kVectorBytes) T edge[MR * width];  // stands in for c where the tile sticks out of it
   const bool whole = columns == width;
-  T* start = whole ? c : &edge[0][0];
-  const index_t start_row = whole ? g.c_row : width;
+  T* out = whole ? c : edge;
+  const index_t out_row = whole ? g.c_row : width;
 
   Vec<T> acc[MR][NV] = {};
   if (g.accumulate) {
-    if (!whole)
-      for (int i = 0; i < MR; ++i)
-        for (index_t j = 0; j < width; ++j) edge[i][j] = j < columns ? c[i * g.c_row + j] : T(0);
+    if (!whole) copy_block(MR, columns, c, g.c_row, edge, width);
+#pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] = load(start + i * start_row + j * kLanes<T>);
+      for (int j = 0; j < NV; ++j) acc[i][j] = load(out + i * out_row + j * lanes);
   } else if (g.bias) {
+#pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
       for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.bias[row + i]);
   }
@@ -53,20 +74,18 @@ void gemm_tile(const Gemm<T>& g, index_t row, const T* b, index_t column, index_
   for (index_t p = g.k; p > 0; --p, a += a_col, b += b_row) {
     Vec<T> b_p[NV];
     for (int j = 0; j < NV; ++j) b_p[j] = load(b + j * kLanes<T>);
+#pragma GCC unroll 12
     for (int i = 0; i < MR; ++i) {
       const Vec<T> a_ip = broadcast(a[i * a_row]);
       for (int j = 0; j < NV; ++j) acc[i][j] = fma(a_ip, b_p[j], acc[i][j]);
     }
   }
 
-  if (g.scale != T(1))
-    for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] *= g.scale;
+  const T scale = g.scale;
+#pragma GCC unroll 12
   for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NV; ++j) store(start + i * start_row + j * kLanes<T>, acc[i][j]);
-  if (!whole)
-    for (int i = 0; i < MR; ++i)
-      for (index_t j = 0; j < columns; ++j) c[i * g.c_row + j] = edge[i][j];
+    for (int j = 0; j < NV; ++j) store(out + i * out_row + j * lanes, acc[i][j] * scale);
+  if (!whole) copy_block(MR, columns, edge, width, c, g.c_row);
 }
 
 template <class T, int NV>
@@ -85,6 +104,10 @@ struct GemmTiles {
 /// The g.m rows of a as a k x kRowGroup block: each step of k in one cache line or two.
 template <class T>
 void pack_rows(const Gemm<T>& g, T* block) {
+  if (g.a_row == 1 && g.m == kRowGroup) {
+    for (index_t p = 0; p < g.k; ++p) memcpy(block + p * kRowGroup, g.a + p * g.a_col, kRowGroup * sizeof(T));
+    return;
+  }
   for (index_t p = 0; p < g.k; ++p)
     for (index_t i = 0; i < g.m; ++i) block[p * kRowGroup + i] = g.a[p * g.a_col + i * g.a_row];
 }

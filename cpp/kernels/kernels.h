@@ -35,6 +35,7 @@ struct Gemm {
   const T* bias;     // one start value per row; null: 0
   bool accumulate;   // start from c itself (the sum over an earlier part of k) instead of from bias
   T scale;           // 1, but for the last part of k
+  bool far;          // c lies beyond the caches: fetch the lines of the next rows while these are computed
 };
 
 /// A matrix that is only read: element (i, j) is data[i row + j col].

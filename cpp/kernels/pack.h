@@ -55,24 +55,33 @@ void pack_transposed_panel(index_t k, index_t columns, const T* b, index_t col, 
     for (index_t j = 0; j < width; ++j) panel[p * width + j] = j < columns ? b[p + j * col] : T(0);
 }
 
+/// Rows contiguous: each is read once, front to back, and dealt out to the panels.
 template <class T>
-void pack_panel(index_t k, index_t columns, const T* b, index_t row, index_t col, T* panel) {
+void pack_rows_in_order(index_t k, index_t n, const T* b, index_t row, T* panels) {
   constexpr index_t lanes = kLanes<T>, width = kPanel<T>;
-  if (col == 1 && columns == width) {
-    for (index_t p = 0; p < k; ++p)
-      for (index_t j = 0; j < width; j += lanes) store(panel + p * width + j, load(b + p * row + j));
-    return;
+  for (index_t p = 0; p < k; ++p) {
+    const T* source = b + p * row;
+    T* target = panels + p * width;
+    index_t j = 0;
+    for (; j + width <= n; j += width, target += k * width)
+      for (index_t v = 0; v < width; v += lanes) store(target + v, load(source + j + v));
+    for (index_t v = 0; j < n && v < width; ++v) target[v] = j + v < n ? source[j + v] : T(0);
   }
-  if (row == 1) return pack_transposed_panel(k, columns, b, col, panel);
-  for (index_t p = 0; p < k; ++p)
-    for (index_t j = 0; j < width; ++j) panel[p * width + j] = j < columns ? b[p * row + j * col] : T(0);
 }
 
 template <class T>
 void pack(index_t k, index_t n, Strided<T> b, T* panels) {
   constexpr index_t width = kPanel<T>;
-  for (index_t j = 0; j < n; j += width, panels += k * width)
-    pack_panel(k, n - j < width ? n - j : width, b.data + j * b.col, b.row, b.col, panels);
+  if (b.col == 1) return pack_rows_in_order(k, n, b.data, b.row, panels);
+  for (index_t j = 0; j < n; j += width, panels += k * width) {
+    const index_t columns = n - j < width ? n - j : width;
+    const T* first = b.data + j * b.col;
+    if (b.row == 1)
+      pack_transposed_panel(k, columns, first, b.col, panels);
+    else
+      for (index_t p = 0; p < k; ++p)
+        for (index_t v = 0; v < width; ++v) panels[p * width + v] = v < columns ? first[p * b.row + v * b.col] : T(0);
+  }
 }
 
 }  // namespace deepnet::DEEPNET_ISA

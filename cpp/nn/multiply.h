@@ -36,6 +36,8 @@ void multiply(Session<T>& session, const Product<T>& product, Done done) {
   const bool in_place = b.col == 1 && (b_padded || n % kPanel<T> == 0) && b.row >= 0 &&
                         depth * b.row * index_t(sizeof(T)) <= 2 * kPartBytes;
 
+  const bool far = m * c.row * index_t(sizeof(T)) > 2 * kPartBytes;
+
   for (index_t col = 0; col < n; col += width) {
     const index_t cols = std::min(width, n - col);
     for (index_t p = 0; p < k; p += depth) {
@@ -62,7 +64,8 @@ void multiply(Session<T>& session, const Product<T>& product, Done done) {
                               .c_row = c.row,
                               .bias = bias ? bias + row : nullptr,
                               .accumulate = !first,
-                              .scale = last ? scale : T(1)});
+                              .scale = last ? scale : T(1),
+                              .far = first && far});
         if (last) done(Block{row, rows, col, cols});
         session.did(2.0 * double(rows) * double(cols) * double(steps));
       }

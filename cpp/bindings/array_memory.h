@@ -1,0 +1,29 @@
+// Memory of large result arrays, used again when the array is gone.
+//
+// A training step makes tens of megabytes of arrays and drops them; handing their pages back to the system and faulting
+// them in again took a third of the time of a step of 512-512-512-512-1. NumPy's own interface for this (NEP 49) keeps
+// the arrays ordinary: they own their data and remember who frees it.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <cstddef>
+
+namespace deepnet::bindings {
+
+/// Arrays from this size on; smaller ones are served well by malloc.
+constexpr size_t kLargeArray = size_t{128} << 10;
+
+/// While it lives, NumPy takes the memory of new arrays from the blocks kept here. Needs the GIL.
+class LargeArrayMemory {
+ public:
+  LargeArrayMemory();
+  ~LargeArrayMemory();
+  LargeArrayMemory(const LargeArrayMemory&) = delete;
+  LargeArrayMemory& operator=(const LargeArrayMemory&) = delete;
+
+ private:
+  PyObject* previous_;
+};
+
+}  // namespace deepnet::bindings
