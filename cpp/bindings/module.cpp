@@ -28,7 +28,6 @@ py::dict config() {
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The native half of deepnet; use deepnet itself.";
-  deepnet::config();  // a DEEPNET_ISA that cannot be obeyed fails here, at import
   m.def("config", &config);
   m.def("activation_names", [] { return names(deepnet::activation_names()); });
   deepnet::bindings::bind_activations(m);

@@ -24,8 +24,13 @@ _why_not_native: ImportError | None = None
 try:
     import deepnet._core as native
 except ImportError as error:
+    # Not built is one thing; built but broken must not pass for merely slow.
+    if not isinstance(error, ModuleNotFoundError) and os.environ.get("DEEPNET_BACKEND") != "numpy":
+        raise
     native = None
     _why_not_native = error
+else:
+    native.config()  # RuntimeError where DEEPNET_ISA names what this CPU or this build does not have
 
 _chosen: ModuleType | None = native  # None: NumPy
 
