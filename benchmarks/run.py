@@ -1,7 +1,8 @@
 """Training steps through the step-by-step functions, deepnet against the NumPy lecture code.
 
-Both contenders run the same step on the same data in turns, in one process and on one thread; first their answers are
-compared. What is reported is the ratio of each pair of rounds: its median, and the quartiles as the spread.
+Both contenders run the same step on the same data in turns, in one process and on one thread; first their
+answers are compared. What is reported is the ratio of each pair of rounds: its median, and the quartiles as
+the spread.
 
     python benchmarks/run.py [--rounds 41] [--net tabular ...]
 """
@@ -16,10 +17,10 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 os.environ.pop("OPENBLAS_L2_SIZE", None)
 
 import numpy as np
-from contenders import deepnet_steps, numpy_lecture
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import deepnet
+from contenders import deepnet_steps, numpy_lecture
 
 # name: units of each layer, examples, and the ratio that must be reached
 NETS = {
@@ -69,7 +70,7 @@ def seconds(step, task, repeats):
 def compare(task, rounds):
     """Times of both contenders, round by round in turns."""
     once = seconds(numpy_lecture.step, task, 2)
-    repeats = max(1, int(0.02 / once))
+    repeats = max(1, int(0.1 / once))
     seconds(deepnet_steps.step, task, repeats)
     pairs = []
     for _ in range(rounds):
@@ -84,9 +85,11 @@ def main():
     parser.add_argument("--net", nargs="*", choices=NETS, default=list(NETS))
     options = parser.parse_args()
 
-    config = deepnet.backends.config()
+    config = deepnet.backends.native.config()
     blas = ", ".join(f"{pool['internal_api']} {pool.get('architecture', '')}" for pool in threadpool_info())
-    print(f"deepnet {config['version']} ({config['isa']}), NumPy {np.__version__} ({blas}), 1 thread each, ", end="")
+    print(
+        f"deepnet {config['version']} ({config['isa']}) and NumPy {np.__version__} ({blas}), one thread each;"
+    )
     print(f"median of {options.rounds} interleaved rounds [quartiles]\n")
     print("| net | dtype | NumPy lecture code | deepnet | times faster | wanted |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
@@ -99,11 +102,10 @@ def main():
                 pairs = compare(task, options.rounds)
                 low, ratio, high = np.percentile(pairs[:, 0] / pairs[:, 1], [25, 50, 75])
                 numpy_time, deepnet_time = np.median(pairs, axis=0) * 1e6
-                print(
-                    f"| {name} {'-'.join(map(str, layer_dims))} ({m}) | {dtype.__name__} | {numpy_time:.1f} us "
-                    f"| {deepnet_time:.1f} us | {ratio:.2f} [{low:.2f}, {high:.2f}] | {wanted} |",
-                    flush=True,
-                )
+                net = f"{name} {'-'.join(map(str, layer_dims))} ({m})"
+                times = f"{numpy_time:.1f} us | {deepnet_time:.1f} us"
+                ratios = f"{ratio:.2f} [{low:.2f}, {high:.2f}] | {wanted}"
+                print(f"| {net} | {dtype.__name__} | {times} | {ratios} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,8 @@ py::object activation_forward(const py::object& A_prev, const py::object& W, con
     Matrix<T> z, a;
     if (!parse_layer(A_prev.ptr(), W.ptr(), b.ptr(), a_prev, w, bias)) return py::none();
     py::object Z = new_matrix<T>(w.rows, a_prev.cols, z), A = new_matrix<T>(w.rows, a_prev.cols, a);
-    without_gil([&](Interrupt* interrupt) {
-      linear_activation_forward<T>(a_prev, w, bias, *activation, z, a, interrupt);
-    });
+    without_gil(
+        [&](Interrupt* interrupt) { linear_activation_forward<T>(a_prev, w, bias, *activation, z, a, interrupt); });
     return py::make_tuple(A, new_layer_cache(A_prev.ptr(), W.ptr(), b.ptr(), Z.ptr(), *activation));
   });
 }
@@ -60,9 +59,8 @@ py::object backward(const py::object& dZ, const py::object& A_prev, const py::ob
         d_z.cols != a_prev.cols)
       return py::none();
     const Gradients<T> out(a_prev, w);
-    without_gil([&](Interrupt* interrupt) {
-      linear_backward<T>(d_z, a_prev, w, out.d_a_prev, out.d_w, out.d_b, interrupt);
-    });
+    without_gil(
+        [&](Interrupt* interrupt) { linear_backward<T>(d_z, a_prev, w, out.d_a_prev, out.d_w, out.d_b, interrupt); });
     return out.tuple();
   });
 }

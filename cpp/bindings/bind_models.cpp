@@ -153,8 +153,7 @@ py::object backward_of(const BackwardArguments& given) {
   };
   for (size_t l = count; l-- > 0;) {
     BackwardLayer<T>& layer = layers[l];
-    if ((l > 0 || given.compute_dA0) &&
-        !add(key(Prefix::dA, l), layer.A_prev.rows, layer.A_prev.cols, layer.dA_prev))
+    if ((l > 0 || given.compute_dA0) && !add(key(Prefix::dA, l), layer.A_prev.rows, layer.A_prev.cols, layer.dA_prev))
       return py::none();
     if (!add(key(Prefix::dW, l + 1), layer.W.rows, layer.W.cols, layer.dW) ||
         !add(key(Prefix::db, l + 1), layer.W.rows, 1, layer.db))

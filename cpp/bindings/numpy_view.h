@@ -18,7 +18,8 @@ namespace deepnet::bindings {
 namespace py = pybind11;
 
 template <class T>
-constexpr int kTypeNumber = std::is_same_v<T, float> ? py::detail::npy_api::NPY_FLOAT_ : py::detail::npy_api::NPY_DOUBLE_;
+constexpr int kTypeNumber =
+    std::is_same_v<T, float> ? py::detail::npy_api::NPY_FLOAT_ : py::detail::npy_api::NPY_DOUBLE_;
 
 /// Whether this is an ndarray itself (no subclass), aligned, in native byte order. Its dtype is still open.
 inline bool is_plain_array(PyObject* object) {
@@ -40,8 +41,8 @@ bool view(PyObject* object, Matrix<const T>& out) {
   const auto* array = py::detail::array_proxy(object);
   if (array->nd != 2 || array->dimensions[0] < 1 || array->dimensions[1] < 1) return false;
   constexpr index_t size = sizeof(T);
-  out = {reinterpret_cast<const T*>(array->data), array->dimensions[0], array->dimensions[1],
-         array->strides[0] / size, array->strides[1] / size};
+  out = {reinterpret_cast<const T*>(array->data), array->dimensions[0], array->dimensions[1], array->strides[0] / size,
+         array->strides[1] / size};
   return true;
 }
 
@@ -65,7 +66,8 @@ py::object new_array(int dimensions, const Py_intptr_t* shape) {
   std::optional<LargeArrayMemory> memory;
   if (bytes >= kLargeArray) memory.emplace();
   PyObject* descr = api.PyArray_DescrFromType_(kTypeNumber<T>);
-  PyObject* array = api.PyArray_NewFromDescr_(api.PyArray_Type_, descr, dimensions, shape, nullptr, nullptr, 0, nullptr);
+  PyObject* array =
+      api.PyArray_NewFromDescr_(api.PyArray_Type_, descr, dimensions, shape, nullptr, nullptr, 0, nullptr);
   if (!array) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(array);
 }

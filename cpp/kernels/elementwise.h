@@ -10,10 +10,10 @@ template <class T, class Body>
 DEEPNET_INLINE void for_each_vector(index_t cols, Body body) {
   constexpr index_t lanes = kLanes<T>;
   index_t j = 0;
-  for (; j + lanes <= cols; j += lanes) body(j, [](const T* p) { return load(p); }, [](T* p, Vec<T> v) { store(p, v); });
+  for (; j + lanes <= cols; j += lanes)
+    body(j, [](const T* p) { return load(p); }, [](T* p, Vec<T> v) { store(p, v); });
   if (const index_t rest = cols - j; rest > 0)
-    body(
-        j, [rest](const T* p) { return load_first(p, rest); }, [rest](T* p, Vec<T> v) { store_first(p, v, rest); });
+    body(j, [rest](const T* p) { return load_first(p, rest); }, [rest](T* p, Vec<T> v) { store_first(p, v, rest); });
 }
 
 template <class T, class A>

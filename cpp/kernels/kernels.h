@@ -22,7 +22,8 @@ constexpr index_t kDepth = 2048 / index_t(sizeof(T));
 
 /// c = start + a b, then c *= scale. Element (i, p) of a is a[i a_row + p a_col]; element (p, j) of b is
 /// b[(j / kPanel) b_panel + p b_row + j % kPanel]: packed panels and row-major matrices alike.
-/// The last panel of b is read in full even where n ends within it; c is written up to column n - 1.
+/// Every panel of b is read in full, the last one, even where n ends within it, from b_last (with a row stride of
+/// kPanel) unless that is null. c is written up to column n - 1.
 template <class T>
 struct Gemm {
   index_t m, n, k;
@@ -30,12 +31,15 @@ struct Gemm {
   index_t a_row, a_col;
   const T* b;
   index_t b_row, b_panel;
+  const T* b_last;
   T* c;
   index_t c_row;
   const T* bias;     // one start value per row; null: 0
   bool accumulate;   // start from c itself (the sum over an earlier part of k) instead of from bias
   T scale;           // 1, but for the last part of k
-  bool far;          // c lies beyond the caches: fetch the lines of the next rows while these are computed
+  bool c_is_far;     // c lies beyond the caches: fetch the lines of the next rows while these are computed
+  const void* next;  // memory that will be read after this product, fetched during it
+  size_t next_bytes;
 };
 
 /// A matrix that is only read: element (i, j) is data[i row + j col].

@@ -8,9 +8,8 @@ namespace deepnet::DEEPNET_ISA {
 /// out = p - rate * g
 template <class T>
 void gradient_step(index_t count, const T* p, const T* g, T rate, T* out) {
-  for_each_vector<T>(count, [=](index_t j, auto get, auto put) {
-    put(out + j, fma(broadcast(-rate), get(g + j), get(p + j)));
-  });
+  for_each_vector<T>(
+      count, [=](index_t j, auto get, auto put) { put(out + j, fma(broadcast(-rate), get(g + j), get(p + j))); });
 }
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -27,8 +27,8 @@ double fma_peak(index_t rounds, T* sink) {
 
 template <class T, class... A>
 constexpr Kernels<T> make_table(const Activation<T>* activations, ActivationList<A...>) {
-  return {&gemm<T>,         &pack<T>,         activations, index_t(sizeof...(A)), &add_to_lanes<T>,
-          &reduce_lanes<T>, &gradient_step<T>, &fma_peak<T>};
+  return {&gemm<T>,         &pack<T>,         activations,       index_t(sizeof...(A)),
+          &add_to_lanes<T>, &reduce_lanes<T>, &gradient_step<T>, &fma_peak<T>};
 }
 
 template <class T, class List>
@@ -44,8 +44,6 @@ template <class T>
 constexpr Kernels<T> table() {
   return make_table<T>(ActivationTable<T, Activations<T>>::rows, Activations<T>{});
 }
-
-
 
 extern const Kernels<float> f32;
 extern const Kernels<double> f64;

@@ -18,54 +18,89 @@ struct Product {
   bool b_padded = false;  // whether b may be read up to the next whole panel of columns
 };
 
+/// The memory behind a part of b, if the next part starts there: where b is one run of memory and is packed in order.
+template <class T>
+struct NextPart {
+  const T* data = nullptr;
+  index_t count = 0;
+
+  NextPart(const Matrix<const T>& b, const Block& part) {
+    const bool by_rows = b.col == 1 && b.row == b.cols && part.cols == b.cols;
+    const bool by_columns = b.row == 1 && b.col == b.rows && part.rows == b.rows;
+    if (!by_rows && !by_columns) return;
+    const index_t end = by_rows ? (part.row + part.rows) * b.row : (part.col + part.cols) * b.col;
+    data = b.data + end;
+    count = std::min(part.rows * part.cols, b.rows * b.cols - end);
+  }
+};
+
+/// A part of b as the kernels read it.
+template <class T>
+struct Panels {
+  const T* data;
+  index_t row, panel;
+  const T* last;
+};
+
+/// In place where it stands, but for a last panel that is not whole; or packed.
+template <class T>
+Panels<T> panels_of(Session<T>& session, const Matrix<const T>& b, bool in_place, bool padded) {
+  const index_t whole = b.cols / kPanel<T> * kPanel<T>, rest = b.cols - whole;
+  const index_t packed_cols = !in_place ? b.cols : padded ? 0 : rest;
+  T* packed = session.workspace.panels.template reserve<T>(b.rows * round_up(packed_cols, kPanel<T>));
+  const T* first = b.data + (b.cols - packed_cols) * b.col;
+  if (packed_cols > 0) session.kernels.pack(b.rows, packed_cols, {first, b.row, b.col}, packed);
+  if (in_place) return {b.data, b.row, kPanel<T>, packed_cols > 0 ? packed : nullptr};
+  return {packed, kPanel<T>, b.rows * kPanel<T>, nullptr};
+}
+
 template <class T, class Done>
 void multiply(Session<T>& session, const Product<T>& product, Done done) {
-  constexpr index_t kPartBytes = index_t{512} << 10;   // of b: half of the L2 of the smaller cores
-  constexpr index_t kBlockBytes = index_t{32} << 10;   // of c: one L1
-  constexpr index_t kRows = 12;                        // whole groups of rows, see kernels/gemm.h
+  constexpr index_t kPartBytes = index_t{512} << 10;  // of b: half of the L2 of the smaller cores
+  constexpr index_t kBlockBytes = index_t{32} << 10;  // of c: one L1
+  constexpr index_t kRows = 12;                       // whole groups of rows, see kernels/gemm.h
+  constexpr index_t kFewRows = 2 * kRows;             // too few to pay for packing b
   const auto& [a, b, c, bias, scale, b_padded] = product;
   const index_t m = a.rows, n = b.cols, k = a.cols;
 
   const index_t depth_parts = (k + kDepth<T> - 1) / kDepth<T>;
   const index_t depth = (k + depth_parts - 1) / depth_parts;
-  const index_t width =
-      std::min(round_up(n, kPanel<T>), std::max(kPanel<T>, kPartBytes / index_t(sizeof(T)) / depth / kPanel<T> * kPanel<T>));
-  const index_t height =
-      std::max(kRows, kBlockBytes / index_t(sizeof(T)) / std::min(width, n) / kRows * kRows);
-  // Rows that lie far apart cost a page each; b itself is read where it stands only while it is small.
-  const bool in_place = b.col == 1 && (b_padded || n % kPanel<T> == 0) && b.row >= 0 &&
-                        depth * b.row * index_t(sizeof(T)) <= 2 * kPartBytes;
-
-  const bool far = m * c.row * index_t(sizeof(T)) > 2 * kPartBytes;
+  const index_t fitting = kPartBytes / index_t(sizeof(T)) / depth / kPanel<T> * kPanel<T>;
+  const index_t width = std::min(round_up(n, kPanel<T>), std::max(kPanel<T>, fitting));
+  const index_t height = std::max(kRows, kBlockBytes / index_t(sizeof(T)) / std::min(width, n) / kRows * kRows);
+  // Rows of b that lie far apart cost a page each, so b is read where it stands only while it is small or read once.
+  const bool small = depth * b.row * index_t(sizeof(T)) <= 2 * kPartBytes;
+  const bool in_place = b.col == 1 && b.row >= 0 && (small || m <= kFewRows);
+  const bool c_is_far = m * c.row * index_t(sizeof(T)) > 2 * kPartBytes;
 
   for (index_t col = 0; col < n; col += width) {
     const index_t cols = std::min(width, n - col);
     for (index_t p = 0; p < k; p += depth) {
       const index_t steps = std::min(depth, k - p);
-      const T* b_part = b.data + p * b.row + col * b.col;
-      T* panels = nullptr;
-      if (!in_place) {
-        panels = session.workspace.panels.template reserve<T>(steps * round_up(cols, kPanel<T>));
-        session.kernels.pack(steps, cols, {b_part, b.row, b.col}, panels);
-      }
+      const Panels<T> panels = panels_of(session, b.block(p, steps, col, cols), in_place, b_padded);
+      const NextPart<T> next(b, {p, steps, col, cols});
       const bool first = p == 0, last = p + steps == k;
       for (index_t row = 0; row < m; row += height) {
         const index_t rows = std::min(height, m - row);
+        const index_t fetched = next.count * row / m;
         session.kernels.gemm({.m = rows,
                               .n = cols,
                               .k = steps,
                               .a = a.data + row * a.row + p * a.col,
                               .a_row = a.row,
                               .a_col = a.col,
-                              .b = in_place ? b_part : panels,
-                              .b_row = in_place ? b.row : kPanel<T>,
-                              .b_panel = in_place ? kPanel<T> : steps * kPanel<T>,
+                              .b = panels.data,
+                              .b_row = panels.row,
+                              .b_panel = panels.panel,
+                              .b_last = panels.last,
                               .c = c.data + row * c.row + col,
                               .c_row = c.row,
                               .bias = bias ? bias + row : nullptr,
                               .accumulate = !first,
                               .scale = last ? scale : T(1),
-                              .far = first && far});
+                              .c_is_far = first && c_is_far,
+                              .next = next.data + fetched,
+                              .next_bytes = static_cast<size_t>(next.count * (row + rows) / m - fetched) * sizeof(T)});
         if (last) done(Block{row, rows, col, cols});
         session.did(2.0 * double(rows) * double(cols) * double(steps));
       }

@@ -30,11 +30,11 @@ class AlignedBuffer {
 
 /// One buffer per purpose. The names are those of nn.
 struct Workspace {
-  AlignedBuffer panels;             // packed b of one matrix product
-  AlignedBuffer bias;               // b of one layer, when it is not contiguous
-  AlignedBuffer d_z[2];             // dZ of this layer and of the one before
-  AlignedBuffer lane_sums;          // partial sums of db
-  AlignedBuffer gathered[3];        // blocks of elementwise inputs whose rows are not contiguous
+  AlignedBuffer panels;       // packed b of one matrix product
+  AlignedBuffer bias;         // b of one layer, when it is not contiguous
+  AlignedBuffer d_z[2];       // dZ of this layer and of the one before
+  AlignedBuffer lane_sums;    // partial sums of db
+  AlignedBuffer gathered[3];  // blocks of elementwise inputs whose rows are not contiguous
 
   /// The calling thread's own.
   static Workspace& of_this_thread();

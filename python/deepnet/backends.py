@@ -22,7 +22,7 @@ from . import reference
 native: ModuleType | None
 _why_not_native: ImportError | None = None
 try:
-    import deepnet._core as native
+    import deepnet._core as _core
 except ImportError as error:
     # Not built is one thing; built but broken must not pass for merely slow.
     if not isinstance(error, ModuleNotFoundError) and os.environ.get("DEEPNET_BACKEND") != "numpy":
@@ -30,7 +30,8 @@ except ImportError as error:
     native = None
     _why_not_native = error
 else:
-    native.config()  # RuntimeError where DEEPNET_ISA names what this CPU or this build does not have
+    _core.config()  # RuntimeError where DEEPNET_ISA names what this CPU or this build does not have
+    native = _core
 
 _chosen: ModuleType | None = native  # None: NumPy
 

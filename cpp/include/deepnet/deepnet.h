@@ -1,8 +1,9 @@
 // deepnet for C++: dense networks of any number of layers, in the words of the course.
 //
-// Examples are columns: X is n_x x m, W of layer l is n_l x n_{l-1}, b is n_l x 1. T is float or double. Inputs may have
-// any strides; outputs need unit column stride and must not overlap anything. Shapes are the caller's duty: they are
-// not checked here (the Python face checks them). Every function works on the calling thread and may be called from many.
+// Examples are columns: X is n_x x m, W of layer l is n_l x n_{l-1}, b is n_l x 1. T is float or double. Inputs may
+// have any strides; outputs need unit column stride and must not overlap anything. Shapes are the caller's duty: they
+// are not checked here (the Python face checks them). Every function works on the calling thread and may be called from
+// many.
 #pragma once
 
 #include <span>

@@ -43,9 +43,17 @@ def load_folder(
 
     Examples
     --------
-    >>> data = load_folder("photos")            # doctest: +SKIP
-    >>> data.classes, data.train_x.shape        # doctest: +SKIP
-    (('cat', 'dog'), (1600, 64, 64, 3))
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for name in ("cat", "dog"):
+    ...         folder = Path(photos, name)
+    ...         folder.mkdir()
+    ...         for i in range(5):
+    ...             Image.new("RGB", (90, 70), (40 * i, 80, 120)).save(folder / f"{name}.{i}.png")
+    ...     data = load_folder(photos)
+    >>> data.classes, data.train_x.shape
+    (('cat', 'dog'), (8, 64, 64, 3))
     """
     root = Path(path)
     train_root = root / "train" if (root / "train").is_dir() else root

@@ -1,0 +1,76 @@
+"""Ctrl-C in the middle of a native call: answered within 0.2 s, with nothing of the caller's changed."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import deepnet
+
+UNITS, EXAMPLES = 4000, 6000  # a second or two of arithmetic in each call
+
+
+def big_network():
+    X = np.full((UNITS, EXAMPLES), 0.5, np.float32)
+    parameters = {"W1": np.full((UNITS, UNITS), 1e-4, np.float32), "b1": np.zeros((UNITS, 1), np.float32)}
+    return X, parameters
+
+
+def forward():
+    X, parameters = big_network()
+    return lambda: deepnet.L_model_forward(X, parameters)
+
+
+def backward():
+    X, parameters = big_network()
+    A = np.full((UNITS, EXAMPLES), 0.25, np.float32)
+    cache = ((X, parameters["W1"], parameters["b1"]), A)
+    return lambda: deepnet.L_model_backward(A, A, [cache])
+
+
+def linear_backward():
+    X, parameters = big_network()
+    dZ = np.full((UNITS, EXAMPLES), 0.25, np.float32)
+    return lambda: deepnet.linear_backward(dZ, (X, parameters["W1"], parameters["b1"]))
+
+
+@pytest.mark.parametrize("prepare", [forward, backward, linear_backward])
+def test_ctrl_c_stops_a_native_call(prepare):
+    assert threading.current_thread() is threading.main_thread()
+    call = prepare()
+    delays = []
+    for _ in range(3):  # another process may hold the machine up once
+        sent = []
+
+        def interrupt(sent=sent):
+            sent.append(time.perf_counter())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        timer = threading.Timer(0.1, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        delays.append(time.perf_counter() - sent[0])
+        timer.join()
+    assert min(delays) < 0.2
+
+
+def test_other_threads_run_during_a_native_call():
+    """The interpreter is free while native code works: a thread counts on."""
+    X, parameters = big_network()
+    beats = []
+    stop = threading.Event()
+
+    def beat():
+        while not stop.wait(0.005):
+            beats.append(time.perf_counter())
+
+    threading.Thread(target=beat, daemon=True).start()
+    begin = time.perf_counter()
+    deepnet.linear_forward(X, parameters["W1"], parameters["b1"])
+    end = time.perf_counter()
+    stop.set()
+    assert sum(begin < t < end for t in beats) >= 10
