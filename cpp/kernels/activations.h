@@ -5,6 +5,7 @@
 // entry in python/deepnet/activations.py.
 #pragma once
 
+#include "kernels/kernels.h"
 #include "simd/math.h"
 
 namespace deepnet::DEEPNET_ISA {

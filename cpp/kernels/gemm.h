@@ -1,16 +1,17 @@
 // Matrix product: one micro-kernel, used by the forward pass and both halves of the backward pass.
 //
 // Layout. Examples (or, for the gradient of W, units before) run along the vectors. b is read as panels of kPanel
-// columns, packed or in place; a is only ever read one scalar at a time and broadcast, so neither W nor its
-// transpose is packed: the two differ in a_row and a_col alone.
+// columns, packed or in place; a is only ever read one scalar at a time and broadcast, so that W and its transpose
+// differ in a_row and a_col alone.
 //
 // Order of loops. A group of kRowGroup rows of a (24 KB of float at k = 512) stays in L1 while the panels of b
-// stream from L2 past it. The caller keeps k and n so small that b fits L2 (see nn/gemm.cpp).
+// stream from L2 past it. The caller keeps k and n so small that b fits L2 (see nn/multiply.h).
 //
 // Every element of c is one chain of fused multiply-adds in the order of k, whatever the tile it falls into, so its
 // bits depend neither on n (how many examples come at once) nor on the width of a vector.
 #pragma once
 
+#include "kernels/kernels.h"
 #include "simd/vec.h"
 
 namespace deepnet::DEEPNET_ISA {

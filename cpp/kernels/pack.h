@@ -4,6 +4,7 @@
 // time: 64 permutations for 256 elements). Everything else is gathered element by element.
 #pragma once
 
+#include "kernels/kernels.h"
 #include "simd/vec.h"
 
 namespace deepnet::DEEPNET_ISA {

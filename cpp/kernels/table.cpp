@@ -6,10 +6,10 @@
 
 namespace deepnet::DEEPNET_ISA {
 
-/// 24 independent chains hide the latency of the FMA on any core with at most 6 of them in flight per cycle.
+/// As many independent chains as the micro-kernel has sums: enough to hide the latency of the multiply-add.
 template <class T>
 double fma_peak(index_t rounds, T* sink) {
-  constexpr int chains = kVectorBytes == 64 || sizeof(void*) != 8 ? 24 : 12;
+  constexpr int chains = kMR * kNV;
   Vec<T> acc[chains];
 #pragma GCC unroll 32
   for (int i = 0; i < chains; ++i) acc[i] = broadcast(T(i));
@@ -25,29 +25,28 @@ double fma_peak(index_t rounds, T* sink) {
   return 2.0 * chains * double(kLanes<T>) * double(rounds);
 }
 
-template <class T, class... A>
-constexpr Kernels<T> make_table(const Activation<T>* activations, ActivationList<A...>) {
-  return {&gemm<T>,         &pack<T>,         activations,       index_t(sizeof...(A)),
-          &add_to_lanes<T>, &reduce_lanes<T>, &gradient_step<T>, &fma_peak<T>};
-}
-
 template <class T, class List>
-struct ActivationTable;
+struct Table;
 
 template <class T, class... A>
-struct ActivationTable<T, ActivationList<A...>> {
-  static constexpr Activation<T> rows[] = {
+struct Table<T, ActivationList<A...>> {
+  static constexpr Activation<T> activations[] = {
       {A::name, &activation_forward<T, A>, &activation_backward<T, A>, &output_backward<T, A>}...};
+  static constexpr Kernels<T> kernels = {
+      .gemm = &gemm<T>,
+      .pack = &pack<T>,
+      .activations = activations,
+      .activation_count = sizeof...(A),
+      .add_to_lanes = &add_to_lanes<T>,
+      .reduce_lanes = &reduce_lanes<T>,
+      .gradient_step = &gradient_step<T>,
+      .fma_peak = &fma_peak<T>,
+  };
 };
-
-template <class T>
-constexpr Kernels<T> table() {
-  return make_table<T>(ActivationTable<T, Activations<T>>::rows, Activations<T>{});
-}
 
 extern const Kernels<float> f32;
 extern const Kernels<double> f64;
-constexpr Kernels<float> f32 = table<float>();
-constexpr Kernels<double> f64 = table<double>();
+constexpr Kernels<float> f32 = Table<float, Activations<float>>::kernels;
+constexpr Kernels<double> f64 = Table<double, Activations<double>>::kernels;
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/kernels.h"
-
 #define DEEPNET_INLINE inline __attribute__((always_inline))
+
+namespace deepnet {
+using index_t = ptrdiff_t;
+}
 
 namespace deepnet::DEEPNET_ISA {
 
