@@ -1,0 +1,77 @@
+// Timing against the machine's own limit: GFLOP/s, and their share of what nothing but multiply-adds reach.
+//
+// Clock rates and neighbours on the machine change from second to second, so the peak is measured again beside every
+// run of the operation (some 0.2 ms each, in turns), and the share is the median of the ratios of such pairs.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+inline double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Seconds that `repeats` runs take.
+template <class Run>
+double seconds_of(int repeats, Run&& run) {
+  const double begin = seconds_now();
+  for (int i = 0; i < repeats; ++i) {
+    run();
+    benchmark::ClobberMemory();
+  }
+  return seconds_now() - begin;
+}
+
+/// How many runs take some 0.2 ms, at least one. Warms the caches, too.
+template <class Run>
+int repeats_of(Run&& run) {
+  constexpr double kWanted = 2e-4;
+  int repeats = 1;
+  while (seconds_of(repeats, run) < kWanted / 2 && repeats < 1 << 20) repeats *= 2;
+  return repeats;
+}
+
+inline double median(std::vector<double>& values) {
+  const auto middle = values.begin() + ptrdiff_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Times `run`, which does so many floating-point operations, and reports GFLOP/s and share_of_peak (the medians).
+template <class T, class Run>
+void time_against_peak(benchmark::State& state, const deepnet::Kernels<T>& kernels, double operations, Run run) {
+  T sink = 0;
+  double peak_operations = 0;
+  const auto peak = [&] {
+    peak_operations = kernels.fma_peak(1000, &sink);
+    benchmark::DoNotOptimize(sink);
+  };
+  const int repeats = repeats_of(run), peak_repeats = repeats_of(peak);
+  std::vector<double> speeds, shares;
+  while (state.KeepRunningBatch(repeats)) {
+    const double seconds = seconds_of(repeats, run);
+    state.PauseTiming();
+    const double peak_seconds = seconds_of(peak_repeats, peak);
+    state.ResumeTiming();
+    speeds.push_back(operations * repeats / seconds);
+    shares.push_back(speeds.back() * peak_seconds / (peak_operations * peak_repeats));
+  }
+  state.counters["GFLOP/s"] = median(speeds) * 1e-9;
+  state.counters["share_of_peak"] = median(shares);
+}
+
+/// Times `run` in batches that the clock resolves; returns the median of its seconds.
+template <class Run>
+double time_alone(benchmark::State& state, Run run) {
+  const int repeats = repeats_of(run);
+  std::vector<double> times;
+  while (state.KeepRunningBatch(repeats)) {
+    times.push_back(seconds_of(repeats, run) / repeats);
+  }
+  return median(times);
+}

@@ -1,0 +1,322 @@
+// What the C++ tests and benchmarks judge by: seeded data, fenced memory, naive sums in a wider type, and error bounds.
+//
+// Nothing here calls the code that it judges. Bounds are Higham's (Accuracy and Stability, 2002, section 3): a sum of k
+// products is off by at most gamma_n |A||B|, where n counts the roundings of one element. With random data the errors
+// partly cancel and stay below 16 u |A||B| (at most 5 u seen up to k = 4096), so that caps n where data are random.
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "deepnet/deepnet.h"
+#include "runtime/dispatch.h"
+
+namespace oracle {
+
+using deepnet::index_t;
+using deepnet::Matrix;
+
+/// Exact enough to judge T: double has 29 bits more than float, long double 11 (x86) or 60 (AArch64) more than double.
+template <class T>
+using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;
+
+/// The unit roundoff.
+template <class T>
+constexpr T u = std::numeric_limits<T>::epsilon() / 2;
+
+/// gamma_n = n u / (1 - n u) of the roundings in one element; without a cap, it holds for any data.
+template <class T>
+Wide<T> gamma(index_t roundings, index_t cap = 16) {
+  const Wide<T> nu = Wide<T>(std::min(roundings, cap)) * u<T>;
+  return nu / (1 - nu);
+}
+
+/// Error over bound: 1 is the limit, nan counts as infinite.
+template <class W>
+double excess(W got, W expected, W bound) {
+  if (std::isnan(got) || std::isnan(expected)) return std::numeric_limits<double>::infinity();
+  if (got == expected) return 0;
+  return double(std::abs(got - expected) / bound);
+}
+
+// --- data -----------------------------------------------------------------------------------------------------
+
+/// Number i of stream `seed`, 64 random bits (SplitMix64): the same on every platform.
+inline uint64_t random_bits(uint64_t seed, uint64_t i) {
+  uint64_t x = seed * 0xd1342543de82ef95u + (i + 1) * 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+/// Uniform in [low, high).
+inline double random_number(uint64_t seed, uint64_t i, double low = -1, double high = 1) {
+  return low + (high - low) * double(random_bits(seed, i) >> 11) * 0x1p-53;
+}
+
+template <class T>
+std::vector<T> random_values(index_t count, uint64_t seed, double low = -1, double high = 1) {
+  std::vector<T> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = T(random_number(seed, i, low, high));
+  return values;
+}
+
+/// The same value in every bit, or both not a number.
+template <class T>
+bool same_bits(T x, T y) {
+  return std::memcmp(&x, &y, sizeof(T)) == 0 || (std::isnan(x) && std::isnan(y));
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
+  return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](T a, T b) { return same_bits(a, b); });
+}
+
+// --- memory ---------------------------------------------------------------------------------------------------
+
+enum class Fence { kBefore, kBehind };
+
+/// `count` elements with a page that nobody may touch right before or right behind them: a step over it is a fault in
+/// every build. All start as kUntouched.
+template <class T>
+class Fenced {
+ public:
+  static constexpr T kUntouched = T(-12345.678);
+
+  explicit Fenced(index_t count, Fence fence = Fence::kBehind) : count_(count) {
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), bytes = static_cast<size_t>(count) * sizeof(T);
+    const size_t inner = (bytes + page - 1) / page * page, all = inner + 2 * page;
+    void* pages = mmap(nullptr, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) throw std::bad_alloc();
+    memory_ = {static_cast<char*>(pages), Unmap{all}};
+    if (mprotect(memory_.get() + page, inner, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+    data_ = reinterpret_cast<T*>(memory_.get() + page + (fence == Fence::kBehind ? inner - bytes : 0));
+    std::fill(data_, data_ + count, kUntouched);
+  }
+
+  T* data() const { return data_; }
+  index_t size() const { return count_; }
+  T& operator[](index_t i) const { return data_[i]; }
+
+ private:
+  struct Unmap {
+    size_t bytes = 0;
+    void operator()(char* pages) const { munmap(pages, bytes); }
+  };
+  std::unique_ptr<char, Unmap> memory_;
+  T* data_ = nullptr;
+  index_t count_;
+};
+
+/// The ways in which a matrix may lie in memory.
+enum class Layout {
+  kRows,
+  kPaddedRows,
+  kColumns,
+  kPaddedColumns,
+  kReversed,
+  kReversedColumns,
+  kSpread,
+  kSameRow,
+  kSameColumn
+};
+constexpr Layout kLayouts[] = {Layout::kRows,          Layout::kPaddedRows, Layout::kColumns,
+                               Layout::kPaddedColumns, Layout::kReversed,   Layout::kReversedColumns,
+                               Layout::kSpread,        Layout::kSameRow,    Layout::kSameColumn};
+
+/// A matrix in exactly the memory that its strides span, fenced.
+template <class T>
+struct Laid {
+  Fenced<T> memory;
+  Matrix<T> view;
+
+  operator Matrix<const T>() const { return view; }
+};
+
+template <class T>
+Laid<T> lay_out(index_t rows, index_t cols, Layout layout, Fence fence = Fence::kBehind) {
+  index_t row = cols, col = 1;
+  switch (layout) {
+    case Layout::kRows: break;
+    case Layout::kPaddedRows: row = cols + 3; break;
+    case Layout::kColumns: row = 1, col = rows; break;
+    case Layout::kPaddedColumns: row = 1, col = rows + 5; break;
+    case Layout::kReversed: row = -cols, col = -1; break;
+    case Layout::kReversedColumns: row = -1, col = -rows; break;
+    case Layout::kSpread: row = 2 * cols + 1, col = 2; break;
+    case Layout::kSameRow: row = 0, col = 1; break;
+    case Layout::kSameColumn: row = 1, col = 0; break;
+  }
+  const index_t down = (rows - 1) * row, across = (cols - 1) * col;
+  const index_t first = std::min<index_t>(down, 0) + std::min<index_t>(across, 0);
+  const index_t last = std::max<index_t>(down, 0) + std::max<index_t>(across, 0);
+  Fenced<T> memory(last - first + 1, fence);
+  T* data = memory.data() - first;
+  return {std::move(memory), {data, rows, cols, row, col}};
+}
+
+template <class T>
+Laid<T> random_matrix(index_t rows, index_t cols, uint64_t seed, Layout layout = Layout::kRows,
+                      Fence fence = Fence::kBehind) {
+  Laid<T> laid = lay_out<T>(rows, cols, layout, fence);
+  for (index_t i = 0; i < laid.memory.size(); ++i) laid.memory[i] = T(random_number(seed, static_cast<uint64_t>(i)));
+  return laid;
+}
+
+template <class T>
+T at(const Matrix<T>& m, index_t i, index_t j) {
+  return m.data[i * m.row + j * m.col];
+}
+
+/// Whether all that lies between the rows of an output of unit column stride is as it was.
+template <class T>
+bool gaps_untouched(const Laid<T>& output) {
+  for (index_t i = 0; i < output.memory.size(); ++i)
+    if (i % output.view.row >= output.view.cols && !same_bits(output.memory[i], Fenced<T>::kUntouched)) return false;
+  return true;
+}
+
+// --- products -------------------------------------------------------------------------------------------------
+
+/// A sum of products and the sum of their magnitudes.
+template <class T>
+struct Sum {
+  Wide<T> value = 0, size = 0;
+
+  void add(Wide<T> x) {
+    value += x;
+    size += std::abs(x);
+  }
+};
+
+/// Element (i, j) of a b.
+template <class T>
+Sum<T> dot(Matrix<const T> a, Matrix<const T> b, index_t i, index_t j) {
+  Sum<T> sum;
+  for (index_t p = 0; p < a.cols; ++p) sum.add(Wide<T>(at(a, i, p)) * Wide<T>(at(b, p, j)));
+  return sum;
+}
+
+/// Calls check(i, j) for every element of rows x cols, or for some spread over all of it where each costs so much
+/// (`cost`: multiplications) that all of them would take seconds.
+template <class Check>
+void for_elements(index_t rows, index_t cols, index_t cost, Check check) {
+  constexpr double kBudget = 3e6;
+  const double work = double(rows) * double(cols) * double(cost);
+  index_t step = std::max<index_t>(1, index_t(work / kBudget));
+  while (step > 1 && (rows % step == 0 || cols % step == 0)) ++step;  // not always the same column
+  for (index_t e = 0; e < rows * cols; e += step) check(e / cols, e % cols);
+}
+
+// --- activations ----------------------------------------------------------------------------------------------
+
+/// What an activation has to be. `ulps` is the promise of simd/math.h.
+///
+/// slope_error bounds the error of dA g'(z) for dA = 1 in units of u. Sigmoid: s is off by 2 ulps u s, d(s (1 - s)) /
+/// ds is at most 1, and three roundings follow. Tanh: a is off by 2 ulps u |a|, d(1 - a^2) / da is 2 |a|, four follow.
+template <class T>
+struct Curve {
+  using W = Wide<T>;
+  std::string_view name;
+  double ulps;
+  W (*value)(W z);
+  W (*slope)(W z);
+  W (*slope_error)(W z);
+};
+
+template <class T>
+struct Curves {
+  using W = Wide<T>;
+  static constexpr double kExpUlps = 1.1, kSigmoidUlps = 3, kTanhUlps = 4;
+
+  static W sigmoid(W z) { return 1 / (1 + std::exp(-z)); }
+  static W sigmoid_slope(W z) {
+    const W e = std::exp(-std::abs(z));
+    return e / ((1 + e) * (1 + e));
+  }
+  static W tanh_slope(W z) {
+    const W e = std::exp(-2 * std::abs(z));
+    return 4 * e / ((1 + e) * (1 + e));
+  }
+  static W none(W) { return 0; }
+  static W one(W) { return 1; }
+  static W leak(W z) { return z <= 0 ? W(T(0.01)) : W(1); }
+
+  static constexpr Curve<T> kAll[] = {
+      {"identity", 0, [](W z) { return z; }, one, none},
+      {"relu", 0, [](W z) { return z <= 0 ? W(0) : z; }, [](W z) { return z <= 0 ? W(0) : W(1); }, none},
+      {"leaky_relu", 0.5, [](W z) { return z * leak(z); }, leak, leak},
+      {"sigmoid", kSigmoidUlps, sigmoid, sigmoid_slope,
+       [](W z) { return W(2 * kSigmoidUlps) * sigmoid(z) + 4 * sigmoid_slope(z); }},
+      {"tanh", kTanhUlps, [](W z) { return std::tanh(z); }, tanh_slope,
+       [](W z) { return W(4 * kTanhUlps) * std::tanh(z) * std::tanh(z) + 5 * tanh_slope(z); }},
+  };
+};
+
+/// Throws if the library has an activation that nobody judges.
+template <class T>
+const Curve<T>& curve(std::string_view name) {
+  for (const Curve<T>& known : Curves<T>::kAll)
+    if (known.name == name) return known;
+  throw std::runtime_error("tests/cpp/oracle.h knows no activation " + std::string(name));
+}
+
+/// The distance between neighbours of T around x.
+template <class T>
+Wide<T> ulp(Wide<T> x) {
+  using Limits = std::numeric_limits<T>;
+  int exponent = Limits::min_exponent;
+  if (x != 0 && std::isfinite(x)) std::frexp(x, &exponent);
+  return std::ldexp(Wide<T>(1), std::max(exponent, Limits::min_exponent) - Limits::digits);
+}
+
+// --- instruction sets -----------------------------------------------------------------------------------------
+
+template <class T>
+struct Table {
+  std::string_view isa;
+  const deepnet::Kernels<T>& kernels;
+};
+
+/// The tables in this binary that this CPU can run, best first.
+template <class T>
+std::vector<Table<T>> supported_tables() {
+  std::vector<Table<T>> tables;
+  for (const deepnet::Isa& isa : deepnet::built_isas())
+    if (isa.cpu_has()) tables.push_back({isa.name, deepnet::kernels_of<T>(isa)});
+  return tables;
+}
+
+/// Whether a table has fused multiply-adds, asked of the one with the smallest answer: p - rate g = -eps^2 or 0.
+template <class T>
+bool fuses(const deepnet::Kernels<T>& kernels) {
+  const T eps = std::numeric_limits<T>::epsilon(), p = 1, g = 1 + eps, rate = 1 - eps;
+  T out = 0;
+  kernels.gradient_step(1, &p, &g, rate, &out);
+  return out != 0;
+}
+
+/// The tables that must agree in every bit.
+template <class T>
+std::vector<Table<T>> fusing_tables() {
+  std::vector<Table<T>> tables;
+  for (const Table<T>& table : supported_tables<T>())
+    if (fuses(table.kernels)) tables.push_back(table);
+  return tables;
+}
+
+}  // namespace oracle
