@@ -26,6 +26,7 @@ constexpr int kMR = 3, kNV = 8;
 constexpr int kMR = 3, kNV = 4;
 #endif
 constexpr index_t kRowGroup = 12;
+constexpr index_t kRowsAhead = 16;  // rows of b fetched from L2 into L1 ahead of their use
 
 /// Asks for the cache lines of a tile. A prefetch never faults, so the tile may lie behind the end of c.
 template <class T, int MR, index_t width>
@@ -35,10 +36,10 @@ DEEPNET_INLINE void prefetch_for_write(const T* c, index_t c_row) {
     for (index_t j = 0; j < width; j += line) __builtin_prefetch(c + i * c_row + j, 1);
 }
 
-/// Where a tile fetches ahead of itself, two cache lines per step of k: free next to 24 multiply-adds.
+/// Memory that is read after this product, one cache line per step of k: almost free next to 24 multiply-adds.
 struct Ahead {
-  const char* address;
-  index_t step;
+  const char* line;
+  index_t step;  // 64, or 0 when there is nothing left to fetch
 };
 
 /// A rows x columns block from one place to another. Not inlined: where a tile sticks out of c is no hot path, and
@@ -80,9 +81,9 @@ void gemm_tile(const Gemm<T>& g, index_t row, const T* b, index_t column, index_
   const index_t a_row = g.a_row, a_col = g.a_col, b_row = g.b_row;
   const T* thirds[(MR + 2) / 3];  // every third row has its pointer; x86 reaches the two between by scaled a_row
   for (int i = 0; i < MR; i += 3) thirds[i / 3] = a + i * a_row;
-  for (index_t p = g.k; p > 0; --p, b += b_row, ahead.address += ahead.step) {
-    __builtin_prefetch(ahead.address, 0, 2);
-    __builtin_prefetch(ahead.address + 64, 0, 2);
+  for (index_t p = g.k; p > 0; --p, b += b_row, ahead.line += ahead.step) {
+    __builtin_prefetch(ahead.line, 0, 2);
+    for (index_t j = 0; j < width; j += 64 / index_t(sizeof(T))) __builtin_prefetch(b + kRowsAhead * b_row + j);
     Vec<T> b_p[NV];
     for (int j = 0; j < NV; ++j) b_p[j] = load(b + j * kLanes<T>);
 #pragma GCC unroll 12
@@ -155,12 +156,8 @@ void gemm(const Gemm<T>& whole) {
       index_t row = 0;
       for (index_t tiles = (g.m + kMR - 1) / kMR; tiles > 0; --tiles) {
         const index_t rows = (g.m - row) / tiles;
-        // The next part of b from memory while there is any of it left, else a few rows of this panel from L2.
-        Ahead ahead{reinterpret_cast<const char*>(b + 16 * g.b_row), g.b_row * index_t(sizeof(T))};
-        if (next < next_end) {
-          ahead = {next, 128};
-          next += 128 * g.k;
-        }
+        const Ahead ahead = next < next_end ? Ahead{next, 64} : Ahead{reinterpret_cast<const char*>(b), 0};
+        next += 64 * g.k;
         const auto tile =
             columns > narrow ? GemmTiles<T, kNV>::with_rows(rows) : GemmTiles<T, kNV / 2>::with_rows(rows);
         tile(g, row, b, column, columns, ahead);

@@ -40,14 +40,14 @@ DEEPNET_INLINE void transpose(Vec<T> (&tile)[kLanes<T>]) {
 }
 
 /// One panel of up to kPanel columns, column j of which starts at b + j * col and is contiguous.
-template <class T>
+template <class T, bool kWhole>
 void pack_transposed_panel(index_t k, index_t columns, const T* b, index_t col, T* panel) {
   constexpr index_t lanes = kLanes<T>, width = kPanel<T>;
   index_t p = 0;
   for (; p + lanes <= k; p += lanes) {
     for (index_t j = 0; j < width; j += lanes) {
       Vec<T> tile[lanes];
-      for (index_t i = 0; i < lanes; ++i) tile[i] = j + i < columns ? load(b + p + (j + i) * col) : Vec<T>{};
+      for (index_t i = 0; i < lanes; ++i) tile[i] = kWhole || j + i < columns ? load(b + p + (j + i) * col) : Vec<T>{};
       transpose<T>(tile);
       for (index_t i = 0; i < lanes; ++i) store(panel + (p + i) * width + j, tile[i]);
     }
@@ -77,8 +77,10 @@ void pack(index_t k, index_t n, Strided<T> b, T* panels) {
   for (index_t j = 0; j < n; j += width, panels += k * width) {
     const index_t columns = n - j < width ? n - j : width;
     const T* first = b.data + j * b.col;
-    if (b.row == 1)
-      pack_transposed_panel(k, columns, first, b.col, panels);
+    if (b.row == 1 && columns == width)
+      pack_transposed_panel<T, true>(k, columns, first, b.col, panels);
+    else if (b.row == 1)
+      pack_transposed_panel<T, false>(k, columns, first, b.col, panels);
     else
       for (index_t p = 0; p < k; ++p)
         for (index_t v = 0; v < width; ++v) panels[p * width + v] = v < columns ? first[p * b.row + v * b.col] : T(0);
