@@ -28,6 +28,20 @@ PyObject* key(Prefix prefix, size_t layer) {
   return known[layer];
 }
 
+namespace {
+
+const std::vector<PyObject*>& interned_activation_names() {
+  static const std::vector<PyObject*> names = [] {
+    std::vector<PyObject*> interned;
+    for (const std::string_view name : activation_names())
+      interned.push_back(PyUnicode_InternFromString(std::string(name).c_str()));
+    return interned;
+  }();
+  return names;
+}
+
+}  // namespace
+
 std::optional<std::string_view> text(PyObject* object) {
   if (!PyUnicode_CheckExact(object)) return std::nullopt;
   Py_ssize_t size = 0;
@@ -40,6 +54,9 @@ std::optional<std::string_view> text(PyObject* object) {
 }
 
 std::optional<ActivationId> parse_activation(PyObject* name) {
+  const std::vector<PyObject*>& known = interned_activation_names();
+  for (size_t i = 0; i < known.size(); ++i)  // nearly always the very object: literals and our own names are interned
+    if (known[i] == name) return static_cast<ActivationId>(i);
   const auto string = text(name);
   if (!string) return std::nullopt;
   const ActivationId id = find_activation(*string);
@@ -66,13 +83,7 @@ bool parse_activations(PyObject* activations, PyObject* output, size_t layers, s
   return true;
 }
 
-PyObject* activation_name(ActivationId id) {
-  static std::vector<PyObject*> names;
-  if (names.empty())
-    for (const std::string_view name : activation_names())
-      names.push_back(PyUnicode_InternFromString(std::string(name).c_str()));
-  return names[static_cast<size_t>(id)];
-}
+PyObject* activation_name(ActivationId id) { return interned_activation_names()[static_cast<size_t>(id)]; }
 
 namespace {
 

@@ -188,20 +188,16 @@ py::object update(const py::object& parameters, const py::object& grads, const p
   const bool in_place = out.ptr() == parameters.ptr();
 
   return with_dtype(W1, [&]<class T>(T) -> py::object {
-    struct Step {
-      Matrix<const T> p, g;
-      Matrix<T> out;
-    };
     std::vector<ForwardLayer<T>> layers;
     std::vector<py::object> owned;
     if (!parse_parameters(parameters.ptr(), kAnyInputs, layers, owned)) return py::none();
-    std::vector<Step> steps;
+    std::vector<GradientStep<T>> steps;
     std::vector<Range> inputs, outputs;
     steps.reserve(2 * layers.size());
     owned.reserve(4 * layers.size());
     py::dict result;
     const auto add = [&](PyObject* name, PyObject* gradient_name, PyObject* p_array, const Matrix<const T>& p) {
-      Step step{p, {}, {}};
+      GradientStep<T> step{p, {}, {}};
       PyObject* g = PyDict_GetItem(grads.ptr(), gradient_name);
       if (!g || !view(g, step.g) || step.g.rows != p.rows || step.g.cols != p.cols) return false;
       py::object array;
@@ -222,9 +218,7 @@ py::object update(const py::object& parameters, const py::object& grads, const p
         return py::none();
     if (overlap(outputs, inputs) || !std::isfinite(static_cast<T>(rate))) return py::none();
     if (!out.is_none() && PyDict_GET_SIZE(out.ptr()) != PyDict_GET_SIZE(result.ptr())) return py::none();
-    without_gil([&](Interrupt* interrupt) {
-      for (const Step& step : steps) gradient_step<T>(step.p, step.g, static_cast<T>(rate), step.out, interrupt);
-    });
+    without_gil([&](Interrupt* interrupt) { gradient_steps<T>(steps, static_cast<T>(rate), interrupt); });
     return out.is_none() ? py::object(result) : out;
   });
 }

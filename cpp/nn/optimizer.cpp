@@ -16,25 +16,31 @@ Matrix<T> as_one_row(const Matrix<T>& m) {
   return {m.data, 1, m.rows * m.cols, 0, 1};
 }
 
-}  // namespace
-
 template <class T>
-void gradient_step(Matrix<const T> p, Matrix<const T> g, T rate, Matrix<T> out, Interrupt* interrupt) {
-  if (p.rows > 1 && is_run(p) && is_run(g) && is_run(out))
-    return gradient_step<T>(as_one_row(p), as_one_row(g), rate, as_one_row(out), interrupt);
-  Session<T> session(interrupt);
+void one_step(Session<T>& session, const GradientStep<T>& step, T rate) {
   Workspace& workspace = session.workspace;
-  for_blocks(session, p.rows, p.cols, [&](const Block& block) {
-    const Rows<const T> p_rows = contiguous_rows(part(p, block), workspace.gathered[0]);
-    const Rows<const T> g_rows = contiguous_rows(part(g, block), workspace.gathered[1]);
-    const Rows<T> out_rows = output_rows(part(out, block));
+  for_blocks(session, step.p.rows, step.p.cols, [&](const Block& block) {
+    const Rows<const T> p = contiguous_rows(part(step.p, block), workspace.gathered[0]);
+    const Rows<const T> g = contiguous_rows(part(step.g, block), workspace.gathered[1]);
+    const Rows<T> out = output_rows(part(step.out, block));
     for (index_t i = 0; i < block.rows; ++i)
-      session.kernels.gradient_step(block.cols, p_rows.data + i * p_rows.stride, g_rows.data + i * g_rows.stride, rate,
-                                    out_rows.data + i * out_rows.stride);
+      session.kernels.gradient_step(block.cols, p.data + i * p.stride, g.data + i * g.stride, rate,
+                                    out.data + i * out.stride);
   });
 }
 
-template void gradient_step(Matrix<const float>, Matrix<const float>, float, Matrix<float>, Interrupt*);
-template void gradient_step(Matrix<const double>, Matrix<const double>, double, Matrix<double>, Interrupt*);
+}  // namespace
+
+template <class T>
+void gradient_steps(std::span<const GradientStep<T>> steps, T rate, Interrupt* interrupt) {
+  Session<T> session(interrupt);
+  for (const GradientStep<T>& step : steps) {
+    const bool run = is_run(step.p) && is_run(step.g) && is_run(step.out);
+    one_step(session, run ? GradientStep<T>{as_one_row(step.p), as_one_row(step.g), as_one_row(step.out)} : step, rate);
+  }
+}
+
+template void gradient_steps(std::span<const GradientStep<float>>, float, Interrupt*);
+template void gradient_steps(std::span<const GradientStep<double>>, double, Interrupt*);
 
 }  // namespace deepnet

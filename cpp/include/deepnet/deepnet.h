@@ -79,9 +79,21 @@ void model_backward(Matrix<const T> AL, Matrix<const T> Y, std::span<const Backw
 template <class T>
 double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt = nullptr);
 
-/// out = p - rate * g; out may be p itself.
 template <class T>
-void gradient_step(Matrix<const T> p, Matrix<const T> g, T rate, Matrix<T> out, Interrupt* interrupt = nullptr);
+struct GradientStep {
+  Matrix<const T> p, g;
+  Matrix<T> out;
+};
+
+/// out = p - rate * g for each; out may be p itself.
+template <class T>
+void gradient_steps(std::span<const GradientStep<T>> steps, T rate, Interrupt* interrupt = nullptr);
+
+template <class T>
+void gradient_step(Matrix<const T> p, Matrix<const T> g, T rate, Matrix<T> out, Interrupt* interrupt = nullptr) {
+  const GradientStep<T> step{p, g, out};
+  gradient_steps<T>(std::span(&step, 1), rate, interrupt);
+}
 
 /// What this binary was built with and what it runs on.
 struct Config {
