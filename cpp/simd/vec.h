@@ -10,11 +10,9 @@
 
 #define DEEPNET_INLINE inline __attribute__((always_inline))
 
-namespace deepnet {
-using index_t = ptrdiff_t;
-}
-
 namespace deepnet::DEEPNET_ISA {
+
+using index_t = ptrdiff_t;
 
 #if defined(__AVX512F__)
 constexpr int kVectorBytes = 64;
