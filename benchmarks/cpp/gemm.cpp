@@ -90,7 +90,7 @@ struct Operands {
     pack();
     run();
     double worst = 0;
-    for_elements(p.m, p.n, p.k, [&](index_t i, index_t j) {
+    for_elements<T>(p.m, p.n, p.k, [&](index_t i, index_t j) {
       Sum<T> sum = dot<T>(left(), right(), i, j);
       sum.add(bias[size_t(i)]);
       worst = std::max(worst, excess<Wide<T>>(c[size_t(i * p.n + j)], sum.value, gamma<T>(p.k + 2) * sum.size));

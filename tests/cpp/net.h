@@ -95,7 +95,7 @@ double forward_excess(const Net<T>& net) {
   for (size_t l = 0; l < net.layers(); ++l) {
     const Curve<T>& g = curve<T>(net.names[l]);
     const Matrix<const T> Z = net.output(net.Z, l), A = net.output(net.A, l);
-    for_elements(Z.rows, Z.cols, net.units[l], [&](index_t i, index_t j) {
+    for_elements<T>(Z.rows, Z.cols, net.units[l], [&](index_t i, index_t j) {
       Sum<T> sum = dot<T>(net.weights(l), net.input(l), i, j);
       sum.add(net.b[l][size_t(i)]);
       worst = std::max(worst, excess<W>(at(Z, i, j), sum.value, gamma<T>(net.units[l] + 2) * sum.size));
@@ -141,7 +141,7 @@ double backward_excess(const Net<T>& net) {
     const index_t n = net.units[l + 1], n_prev = net.units[l], m = net.m;
     const ErrorSignal<T> dZ(net, l);
     const W scale = W(1) / W(m);
-    for_elements(n, n_prev, m, [&](index_t i, index_t p) {
+    for_elements<T>(n, n_prev, m, [&](index_t i, index_t p) {
       Sum<T> sum;
       W inherited = 0;
       for (index_t j = 0; j < m; ++j) {
@@ -163,7 +163,7 @@ double backward_excess(const Net<T>& net) {
                                         (gamma<T>(m + 3) * sum.size + inherited) * scale * W(1.001)));
     }
     if (l == 0 && !net.input_gradient) continue;
-    for_elements(n_prev, m, n, [&](index_t p, index_t j) {
+    for_elements<T>(n_prev, m, n, [&](index_t p, index_t j) {
       Sum<T> sum;
       W inherited = 0;
       for (index_t i = 0; i < n; ++i) {

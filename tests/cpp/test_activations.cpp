@@ -89,7 +89,7 @@ void for_all_floats(Body body) {
 /// Doubles of every magnitude that matters, uniform ones within each range where something changes, and odd ones.
 std::vector<double> many_doubles() {
   using Limits = std::numeric_limits<double>;
-  constexpr index_t kEach = DEEPNET_TEST_STRIDE > 1000 ? 4000 : 100000;
+  constexpr index_t kEach = kSlowOracle<double> ? 2000 : 100000;
   std::vector<double> z;
   for (const double odd : {0.0,
                            Limits::infinity(),

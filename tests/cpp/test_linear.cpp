@@ -39,7 +39,7 @@ struct Layer {
 
   double z_excess() const {
     double worst = 0;
-    for_elements(n, m, n_prev, [&](index_t i, index_t j) {
+    for_elements<T>(n, m, n_prev, [&](index_t i, index_t j) {
       Sum<T> sum = dot<T>(W, A_prev, i, j);
       sum.add(at(b.view, i, 0));
       worst = std::max(worst, excess<Wide<T>>(at(Z.view, i, j), sum.value, gamma<T>(n_prev + 2, cap) * sum.size));
@@ -62,7 +62,7 @@ struct Layer {
     using Wd = Wide<T>;
     double worst = 0;
     const Matrix<const T> A_T = Matrix<const T>(A_prev).transposed(), W_T = Matrix<const T>(W).transposed();
-    for_elements(n, n_prev, m, [&](index_t i, index_t p) {
+    for_elements<T>(n, n_prev, m, [&](index_t i, index_t p) {
       const Sum<T> sum = dot<T>(exact_dZ, A_T, i, p);
       worst =
           std::max(worst, excess<Wd>(at(dW.view, i, p), sum.value / Wd(m), gamma<T>(m + 3, cap) * sum.size / Wd(m)));
@@ -73,7 +73,7 @@ struct Layer {
       worst =
           std::max(worst, excess<Wd>(at(db.view, i, 0), sum.value / Wd(m), gamma<T>(m + 3, cap) * sum.size / Wd(m)));
     }
-    for_elements(n_prev, m, n, [&](index_t p, index_t j) {
+    for_elements<T>(n_prev, m, n, [&](index_t p, index_t j) {
       const Sum<T> sum = dot<T>(W_T, exact_dZ, p, j);
       worst = std::max(worst, excess<Wd>(at(dA_prev.view, p, j), sum.value, gamma<T>(n + 2, cap) * sum.size));
     });
@@ -199,7 +199,7 @@ TEST_CASE_TEMPLATE("without a dA_prev the other gradients have the same bits", T
 
 TEST_CASE_TEMPLATE("activations of whole matrices take any layout, also larger than a block", T, float, double) {
   const deepnet::ActivationId sigmoid = deepnet::find_activation("sigmoid");
-  for (const Size s : {Size{3, 0, 5}, {70, 0, 1000}, {2, 0, 70000}, {70000, 0, 1}})
+  for (const Size s : {Size{3, 0, 5}, {70, 0, 940}, {1, 0, 70000}, {66000, 0, 1}})
     for (const Layout layout : kLayouts) {
       CAPTURE(s.n);
       CAPTURE(int(layout));
@@ -209,13 +209,12 @@ TEST_CASE_TEMPLATE("activations of whole matrices take any layout, also larger t
       deepnet::activation_backward<T>(sigmoid, dA, Z, dZ.view);
       const Curve<T>& g = curve<T>("sigmoid");
       double worst = 0;
-      for (index_t i = 0; i < s.n; ++i)
-        for (index_t j = 0; j < s.m; ++j) {
-          const Wide<T> z = at(Z.view, i, j), d_a = at(dA.view, i, j), a = g.value(z);
-          worst = std::max(worst, excess<Wide<T>>(at(A.view, i, j), a, g.ulps * ulp<T>(a)));
-          worst = std::max(worst, excess<Wide<T>>(at(dZ.view, i, j), d_a * g.slope(z),
-                                                  std::abs(d_a) * g.slope_error(z) * u<T> * Wide<T>(1.001)));
-        }
+      for_elements<T>(s.n, s.m, 20, [&](index_t i, index_t j) {
+        const Wide<T> z = at(Z.view, i, j), d_a = at(dA.view, i, j), a = g.value(z);
+        worst = std::max(worst, excess<Wide<T>>(at(A.view, i, j), a, g.ulps * ulp<T>(a)));
+        worst = std::max(worst, excess<Wide<T>>(at(dZ.view, i, j), d_a * g.slope(z),
+                                                std::abs(d_a) * g.slope_error(z) * u<T> * Wide<T>(1.001)));
+      });
       CHECK(worst <= 1);
       CHECK(gaps_untouched(A));
       CHECK(gaps_untouched(dZ));

@@ -29,8 +29,9 @@ TEST_CASE_TEMPLATE("cross_entropy is the mean over the columns, summed in double
   struct Size {
     index_t rows, cols;
   };
-  for (const Size s : {Size{1, 1}, {1, 209}, {3, 70}, {2, 70000}})
+  for (const Size s : {Size{1, 1}, {1, 209}, {3, 70}, {1, 70000}})
     for (const Layout layout : kLayouts) {
+      if (s.cols > 209 && layout != Layout::kRows && layout != Layout::kReversedColumns) continue;
       CAPTURE(s.cols);
       CAPTURE(int(layout));
       const Laid<T> AL = random_matrix<T>(s.rows, s.cols, 1, layout), Y = random_matrix<T>(s.rows, s.cols, 2, layout);
@@ -90,7 +91,7 @@ TEST_CASE_TEMPLATE("gradient_step is p - rate g: any length, also in place, in r
   struct Size {
     index_t rows, cols;
   };
-  for (const Size s : {Size{1, 1}, {1, 70}, {70, 1}, {13, 21}, {300, 1000}})
+  for (const Size s : {Size{1, 1}, {1, 70}, {70, 1}, {13, 21}, {70, 1000}})
     for (const Layout p_layout : kLayouts)
       for (const Layout g_layout : {Layout::kRows, Layout::kColumns, Layout::kSpread}) {
         CAPTURE(s.rows);
