@@ -194,6 +194,8 @@ TEST_CASE_TEMPLATE("saturation is exact and never leaves [0, 1] or [-1, 1]", T, 
     CHECK(t[10] == 1);
     CHECK(t[6] == 0);
     CHECK(t[7] == 0);
+    CHECK(std::signbit(t[6]));  // a zero keeps its sign, as in NumPy
+    CHECK(!std::signbit(t[7]));
     for (size_t i = 0; i + 1 < z.size(); ++i) {
       CHECK(s[i] <= s[i + 1]);
       CHECK(t[i] <= t[i + 1]);
