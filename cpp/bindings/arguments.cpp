@@ -4,18 +4,31 @@
 #include <array>
 #include <chrono>
 #include <string>
+#include <thread>
 
 namespace deepnet::bindings {
 
-bool Signals::requested() {
+void WithoutGil::take_gil_back() noexcept {
+  // When the interpreter ends under a daemon thread, Python before 3.14 ends that thread here, by unwinding it. Nothing
+  // of ours may be unwound without the GIL, so the thread stops where it stands, as from 3.14 on.
+  try {
+    PyEval_RestoreThread(state_);
+  } catch (...) {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+}
+
+bool WithoutGil::requested() {
   // One clock for all calls of a thread: a series of short calls must not postpone the question for ever.
   using Clock = std::chrono::steady_clock;
   static thread_local Clock::time_point last{};
   const auto now = Clock::now();
   if (now - last < std::chrono::milliseconds(50)) return false;
   last = now;
-  const py::gil_scoped_acquire gil;
-  return PyErr_CheckSignals() != 0;
+  take_gil_back();
+  const bool stop = PyErr_CheckSignals() != 0;
+  state_ = PyEval_SaveThread();
+  return stop;
 }
 
 PyObject* key(Prefix prefix, size_t layer) {
@@ -115,9 +128,10 @@ py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject*
 }
 
 bool parse_cache(PyObject* cache, CacheParts& out) {
-  if (!PyTuple_Check(cache) || PyTuple_GET_SIZE(cache) != 2) return false;
+  if (!(PyTuple_CheckExact(cache) || Py_TYPE(cache) == layer_cache_type()) || PyTuple_GET_SIZE(cache) != 2)
+    return false;
   PyObject* linear = PyTuple_GET_ITEM(cache, 0);
-  if (!PyTuple_Check(linear) || PyTuple_GET_SIZE(linear) != 3) return false;
+  if (!PyTuple_CheckExact(linear) || PyTuple_GET_SIZE(linear) != 3) return false;
   out = {PyTuple_GET_ITEM(linear, 0), PyTuple_GET_ITEM(linear, 1), PyTuple_GET_ITEM(linear, 2),
          PyTuple_GET_ITEM(cache, 1)};
   return true;

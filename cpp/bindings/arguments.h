@@ -5,6 +5,7 @@
 // good call pays for one check, here, and every error message is written once, in Python.
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -14,22 +15,34 @@
 
 namespace deepnet::bindings {
 
-/// Answers Ctrl-C in the middle of a call: asks Python for signals at most every 50 ms, since that takes the GIL.
-class Signals final : public Interrupt {
+/// Gives the GIL away while it lives, and answers Ctrl-C in the middle of a call: asks Python for signals at most every
+/// 50 ms, since that takes the GIL.
+class WithoutGil final : public Interrupt {
  public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
   bool requested() override;
+  void take_gil_back() noexcept;
+
+ private:
+  PyThreadState* state_;
 };
 
 /// Runs the native work without the GIL. A Ctrl-C becomes the KeyboardInterrupt that Python has set.
 template <class Work>
 void without_gil(Work work) {
+  WithoutGil interrupt;
+  std::exception_ptr failure;
+  bool interrupted = false;
   try {
-    const py::gil_scoped_release no_gil;
-    Signals signals;
-    work(&signals);
+    work(&interrupt);
   } catch (const Interrupted&) {
-    throw py::error_already_set();
+    interrupted = true;
+  } catch (...) {
+    failure = std::current_exception();
   }
+  interrupt.take_gil_back();
+  if (interrupted) throw py::error_already_set();
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// The keys of the course's dicts, made once: "W" and 3 give "W3".
@@ -48,7 +61,7 @@ PyObject* activation_name(ActivationId id);
 /// deepnet.caches.LayerCache(((A_prev, W, b), Z)), with its activation.
 py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject* Z, ActivationId activation);
 
-/// A cache taken apart: borrowed references.
+/// A cache taken apart: borrowed references. Plain tuples and LayerCache itself: a subclass may mean something else.
 struct CacheParts {
   PyObject *A_prev, *W, *b, *Z;
 };

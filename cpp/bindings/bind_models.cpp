@@ -19,14 +19,16 @@ bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T
   layers.resize(size / 2);
   owned.reserve(size);
   for (size_t l = 0; l < layers.size(); ++l) {
-    PyObject *W = PyDict_GetItem(dict, key(Prefix::W, l + 1)), *b = PyDict_GetItem(dict, key(Prefix::b, l + 1));
     ForwardLayer<T>& layer = layers[l];
-    if (!W || !b || !view(W, layer.W) || !view(b, layer.b)) return false;
+    PyObject* W = PyDict_GetItem(dict, key(Prefix::W, l + 1));
+    if (!W || !view(W, layer.W)) return false;
+    owned.push_back(py::reinterpret_borrow<py::object>(W));
+    PyObject* b = PyDict_GetItem(dict, key(Prefix::b, l + 1));
+    if (!b || !view(b, layer.b)) return false;
+    owned.push_back(py::reinterpret_borrow<py::object>(b));
     if ((inputs != kAnyInputs && layer.W.cols != inputs) || layer.b.rows != layer.W.rows || layer.b.cols != 1)
       return false;
     inputs = layer.W.rows;
-    owned.push_back(py::reinterpret_borrow<py::object>(W));
-    owned.push_back(py::reinterpret_borrow<py::object>(b));
   }
   return true;
 }
@@ -111,21 +113,19 @@ template <class T>
 py::object backward_of(const BackwardArguments& given) {
   Matrix<const T> al, y;
   if (!parse_labels(given.AL, given.Y, al, y)) return py::none();
-  const size_t count = static_cast<size_t>(PySequence_Fast_GET_SIZE(given.caches));
+  const size_t count = static_cast<size_t>(PyTuple_GET_SIZE(given.caches));
   if (count == 0 || !(given.out == Py_None || PyDict_CheckExact(given.out))) return py::none();
 
   std::vector<ActivationId> ids;
   if (given.activations != Py_None && !parse_activations(given.activations, Py_None, count, ids)) return py::none();
 
   std::vector<BackwardLayer<T>> layers(count);
-  std::vector<py::object> owned;  // the caches might change hands while the GIL is released
+
   std::vector<Range> inputs, outputs;
-  owned.reserve(count + 2);
   index_t units = 0;
   for (size_t l = 0; l < count; ++l) {
     BackwardLayer<T>& layer = layers[l];
-    PyObject* cache = PySequence_Fast_GET_ITEM(given.caches, static_cast<Py_ssize_t>(l));
-    owned.push_back(py::reinterpret_borrow<py::object>(cache));
+    PyObject* cache = PyTuple_GET_ITEM(given.caches, static_cast<Py_ssize_t>(l));
     CacheParts parts;
     Matrix<const T> b;
     if (!parse_cache(cache, parts) || !view(parts.A_prev, layer.A_prev) || !view(parts.W, layer.W) ||
@@ -170,9 +170,11 @@ py::object backward_of(const BackwardArguments& given) {
 
 py::object backward(const py::object& AL, const py::object& Y, const py::object& caches, const py::object& activations,
                     const py::object& compute_dA0, const py::object& out) {
-  if (!PyList_Check(caches.ptr()) && !PyTuple_Check(caches.ptr())) return py::none();
+  if (!PyList_CheckExact(caches.ptr()) && !PyTuple_CheckExact(caches.ptr())) return py::none();
   if (!PyBool_Check(compute_dA0.ptr())) return py::none();
-  const BackwardArguments given{AL.ptr(),          Y.ptr(),   caches.ptr(),
+  const auto all = py::reinterpret_steal<py::object>(PySequence_Tuple(caches.ptr()));  // the list may change meanwhile
+  if (!all) throw py::error_already_set();
+  const BackwardArguments given{AL.ptr(),          Y.ptr(),   all.ptr(),
                                 activations.ptr(), out.ptr(), compute_dA0.ptr() == Py_True};
   return with_dtype(AL.ptr(), [&]<class T>(T) { return backward_of<T>(given); });
 }
@@ -218,7 +220,10 @@ py::object update(const py::object& parameters, const py::object& grads, const p
         return py::none();
     if (overlap(outputs, inputs) || !std::isfinite(static_cast<T>(rate))) return py::none();
     if (!out.is_none() && PyDict_GET_SIZE(out.ptr()) != PyDict_GET_SIZE(result.ptr())) return py::none();
-    without_gil([&](Interrupt* interrupt) { gradient_steps<T>(steps, static_cast<T>(rate), interrupt); });
+    // In place there is no way back, and no way on from half an update: it goes through, at the speed of memory.
+    without_gil([&](Interrupt* interrupt) {
+      gradient_steps<T>(steps, static_cast<T>(rate), out.is_none() ? interrupt : nullptr);
+    });
     return out.is_none() ? py::object(result) : out;
   });
 }

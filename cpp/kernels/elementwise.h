@@ -90,13 +90,13 @@ void output_backward(const OutputBackward<T>& f) {
 }
 
 template <class T>
-void reduce_lanes(index_t rows, const T* lane_sums, T scale, T* sums) {
+void reduce_lanes(index_t rows, const T* lane_sums, T scale, T* sums, index_t stride) {
   for (index_t i = 0; i < rows; ++i, lane_sums += kPanel<T>) {
     T tree[kPanel<T>];
     for (index_t j = 0; j < kPanel<T>; ++j) tree[j] = lane_sums[j];
     for (index_t width = kPanel<T> / 2; width > 0; width /= 2)
       for (index_t j = 0; j < width; ++j) tree[j] += tree[j + width];
-    sums[i] = tree[0] * scale;
+    sums[i * stride] = tree[0] * scale;
   }
 }
 

@@ -100,8 +100,8 @@ struct Kernels {
   index_t activation_count;
   /// lane_sums[i][j % kPanel] += x[i][j], in the order of j.
   void (*add_to_lanes)(index_t rows, index_t cols, Rows<const T> x, T* lane_sums);
-  /// sums[i] = scale * the kPanel partial sums of row i, added as a tree of fixed shape.
-  void (*reduce_lanes)(index_t rows, const T* lane_sums, T scale, T* sums);
+  /// sums[i * stride] = scale * the kPanel partial sums of row i, added as a tree of fixed shape.
+  void (*reduce_lanes)(index_t rows, const T* lane_sums, T scale, T* sums, index_t stride);
   /// out = p - rate * g
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
   /// Runs `rounds` x 24 vectors of fused multiply-adds and nothing else, for the benchmarks' measure of the peak;

@@ -47,7 +47,7 @@ LayerGradient<T> new_gradient(Session<T>& session, int slot, index_t units, inde
 /// db = row sums of dZ / m, from their partial sums.
 template <class T>
 void bias_gradient(Session<T>& session, const T* lane_sums, index_t m, Matrix<T> db) {
-  session.kernels.reduce_lanes(db.rows, lane_sums, T(1) / T(m), db.data);
+  session.kernels.reduce_lanes(db.rows, lane_sums, T(1) / T(m), db.data, db.row);
 }
 
 /// dW = dZ A_prev^T / m

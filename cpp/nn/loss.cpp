@@ -25,7 +25,7 @@ double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt
         sum += term(y, std::log(a)) + term(1 - y, std::log1p(-a));
       }
   });
-  return -sum / double(AL.cols);
+  return (0.0 - sum) / double(AL.cols);  // a perfect prediction costs 0, not -0
 }
 
 template double cross_entropy(Matrix<const float>, Matrix<const float>, Interrupt*);

@@ -11,14 +11,15 @@ namespace deepnet {
 
 template <class T>
 class Session {
+  BorrowedWorkspace borrowed_;
+
  public:
   explicit Session(Interrupt* interrupt) : interrupt_(interrupt) {}
-  ~Session() { workspace.trim(); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   const Kernels<T>& kernels = deepnet::kernels<T>();
-  Workspace& workspace = Workspace::of_this_thread();
+  Workspace& workspace = borrowed_.get();
 
   /// Adds to the work done since the interrupt was last asked; a slow core needs some 20 ms for the whole allowance.
   void did(double operations) {

@@ -37,7 +37,12 @@ const Isa& chosen_isa() {
 }
 
 Config config() {
-  Config c{DEEPNET_VERSION, __VERSION__, chosen_isa().name, {}, {}, 1};
+#if defined(__clang__)
+  constexpr const char* compiler = __VERSION__;
+#else
+  constexpr const char* compiler = "GCC " __VERSION__;
+#endif
+  Config c{DEEPNET_VERSION, compiler, chosen_isa().name, {}, {}, 1};
   for (const Isa& isa : kIsas) {
     c.isas_built.push_back(isa.name);
     if (isa.cpu_has()) c.isas_supported.push_back(isa.name);

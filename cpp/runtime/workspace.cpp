@@ -30,6 +30,20 @@ Workspace& Workspace::of_this_thread() {
   return workspace;
 }
 
+BorrowedWorkspace::BorrowedWorkspace() : workspace_(&Workspace::of_this_thread()), made_(workspace_->in_use) {
+  if (made_) workspace_ = new Workspace;
+  workspace_->in_use = true;
+}
+
+BorrowedWorkspace::~BorrowedWorkspace() {
+  if (made_) {
+    delete workspace_;
+  } else {
+    workspace_->trim();
+    workspace_->in_use = false;
+  }
+}
+
 void Workspace::trim() {
   for (AlignedBuffer* buffer : {&panels, &bias, &d_z[0], &d_z[1], &lane_sums, &gathered[0], &gathered[1], &gathered[2]})
     if (buffer->size() > kKept) buffer->release();

@@ -41,6 +41,23 @@ struct Workspace {
 
   /// Gives back what a large call took: more than 32 MB a buffer is not kept.
   void trim();
+
+  bool in_use = false;
+};
+
+/// The workspace of one call: the thread's own, or a new one where that is in use. A call may interrupt another on the
+/// same thread: a Python signal handler runs in the middle of a long one and may itself call deepnet.
+class BorrowedWorkspace {
+ public:
+  BorrowedWorkspace();
+  ~BorrowedWorkspace();
+  BorrowedWorkspace(const BorrowedWorkspace&) = delete;
+  BorrowedWorkspace& operator=(const BorrowedWorkspace&) = delete;
+  Workspace& get() const { return *workspace_; }
+
+ private:
+  Workspace* workspace_;
+  bool made_;
 };
 
 }  // namespace deepnet

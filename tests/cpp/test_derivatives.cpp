@@ -228,7 +228,7 @@ TEST_CASE_TEMPLATE("lanes are summed in the order of j and reduced as a tree of 
       std::vector<T> expected = lane_sums_of(x.view, std::vector<T>(size_t(rows * kPanel<T>)));
       CHECK(same_bits(expected, {sums.data(), sums.data() + sums.size()}));
 
-      kernels.reduce_lanes(rows, sums.data(), T(1) / T(cols), totals.data());
+      kernels.reduce_lanes(rows, sums.data(), T(1) / T(cols), totals.data(), 1);
       for (index_t i = 0; i < rows; ++i) {
         T* tree = expected.data() + i * kPanel<T>;
         for (index_t width = kPanel<T> / 2; width > 0; width /= 2)

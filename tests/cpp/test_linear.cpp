@@ -197,6 +197,16 @@ TEST_CASE_TEMPLATE("without a dA_prev the other gradients have the same bits", T
   for (index_t i = 0; i < with.db.memory.size(); ++i) CHECK(same_bits(with.db.memory[i], without.db.memory[i]));
 }
 
+TEST_CASE_TEMPLATE("db may be a column of a larger matrix", T, float, double) {
+  const index_t n = 3, n_prev = 2, m = 5;
+  const std::vector<T> d_z(n * m, T(1)), a_prev(n_prev * m, T(2)), w(n * n_prev, T(3));
+  std::vector<T> d_w(n * n_prev), db(n * 4, T(-7));
+  deepnet::linear_backward<T>(deepnet::row_major(d_z.data(), n, m), deepnet::row_major(a_prev.data(), n_prev, m),
+                              deepnet::row_major(w.data(), n, n_prev), {}, deepnet::row_major(d_w.data(), n, n_prev),
+                              {db.data(), n, 1, 4, 1});
+  for (index_t i = 0; i < n * 4; ++i) CHECK(db[size_t(i)] == (i % 4 == 0 ? T(1) : T(-7)));
+}
+
 TEST_CASE_TEMPLATE("activations of whole matrices take any layout, also larger than a block", T, float, double) {
   const deepnet::ActivationId sigmoid = deepnet::find_activation("sigmoid");
   for (const Size s : {Size{3, 0, 5}, {70, 0, 940}, {1, 0, 70000}, {66000, 0, 1}})

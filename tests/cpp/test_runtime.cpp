@@ -236,6 +236,35 @@ TEST_CASE("scratch memory is each thread's own, kept while small and given back 
   CHECK(same_bits(small.results(), before));
 }
 
+TEST_CASE("a call amid another call on the same thread has scratch memory of its own") {
+  struct Calls final : deepnet::Interrupt {
+    explicit Calls(Net<float>& net) : net(net) {}
+    bool requested() override {
+      net.forward();
+      net.backward();
+      ++count;
+      return false;
+    }
+    Net<float>& net;
+    int count = 0;
+  };
+  Net<float> inner({33, 70, 1}, 300, {"relu", "sigmoid"});
+  inner.forward();
+  inner.backward();
+  const std::vector<float> expected_inner = inner.results();
+
+  Net<float> outer({64, 200, 1}, 3001, {"relu", "sigmoid"});
+  outer.forward();
+  outer.backward();
+  const std::vector<float> expected = outer.results();
+  Calls calls(inner);
+  outer.forward(&calls);
+  outer.backward(&calls);
+  CHECK(calls.count > 0);
+  CHECK(same_bits(outer.results(), expected));
+  CHECK(same_bits(inner.results(), expected_inner));
+}
+
 TEST_CASE_TEMPLATE("threads that share their inputs get the bits of one thread alone", T, float, double) {
   const Net<T> shared({300, 70, 33, 1}, 150, {"relu", "tanh", "sigmoid"});
   Net<T> alone = shared;

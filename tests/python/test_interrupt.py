@@ -74,3 +74,19 @@ def test_other_threads_run_during_a_native_call():
     end = time.perf_counter()
     stop.set()
     assert sum(begin < t < end for t in beats) >= 10
+
+
+def test_an_update_in_place_is_never_left_half_done():
+    """Ctrl-C arrives during the update, which goes through first: every parameter has made the step."""
+    parameters = {"W1": np.ones((6000, 6000), np.float32), "b1": np.ones((6000, 1), np.float32)}
+    grads = {"dW1": np.ones((6000, 6000), np.float32), "db1": np.ones((6000, 1), np.float32)}
+    for delay in (0.0, 0.005, 0.01):
+        for p in parameters.values():
+            p.fill(1)
+        timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            deepnet.update_parameters(parameters, grads, 1.0, out=parameters)
+            time.sleep(1)
+        timer.join()
+        assert all(len(np.unique(p)) == 1 for p in parameters.values())

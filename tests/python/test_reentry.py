@@ -1,0 +1,55 @@
+"""Calls in unusual places: in a signal handler amid another call, and in a thread while Python ends."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+
+import deepnet
+
+
+def test_a_signal_handler_may_call_deepnet_in_the_middle_of_a_call():
+    """Both calls run on one thread, so they must not share scratch memory."""
+    random = np.random.default_rng(0)
+    W, b = random.standard_normal((600, 500)), np.zeros((600, 1))
+    X = np.asfortranarray(random.standard_normal((500, 9000)))  # packed, which takes scratch memory
+    other = np.asfortranarray(random.standard_normal((500, 700)))
+    expected, _ = deepnet.linear_forward(X, W, b)
+    expected_inner, _ = deepnet.linear_forward(other, W, b)
+    inner = []
+    before = signal.signal(signal.SIGALRM, lambda *_: inner.append(deepnet.linear_forward(other, W, b)[0]))
+    try:
+        for delay in np.linspace(0.001, 0.02, 20):
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            Z, _ = deepnet.linear_forward(X, W, b)
+            np.testing.assert_array_equal(Z, expected)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert inner
+    for Z in inner:
+        np.testing.assert_array_equal(Z, expected_inner)
+
+
+def test_python_may_end_while_a_thread_is_in_native_code():
+    program = """
+    import threading, time
+    import numpy as np, deepnet
+    X, W, b = np.ones((500, 6000)), np.ones((500, 500)), np.zeros((500, 1))
+    def work():
+        while True:
+            deepnet.linear_forward(X, W, b)
+    for _ in range(3):
+        threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.3)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
