@@ -4,8 +4,9 @@ Names in error messages, the choices of the command line, the tables in the docu
 derived from :data:`ACTIVATIONS`. To add one: write its entry here and its twin in
 ``cpp/kernels/activations.h``; a test names whatever is missing.
 
-Each entry works on any shape, keeps the dtype, and never warns. nan stays nan in forward. Slopes that are
-piecewise constant are the course's, for which nan is not <= 0: they let the nan of dA through.
+Each entry works on any shape and keeps the dtype. forward never warns, and nan stays nan. backward: the kinks
+select, as the course does: relu passes 0 where Z <= 0, whatever dA is, and dA elsewhere, even where Z is nan.
+The smooth ones multiply, so an infinite dA at a saturated Z, where the slope is 0, gives nan.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ _COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning"
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An element-wise function and its derivative, both of ``Z``."""
+    """An element-wise function: A from Z, and dZ from dA and Z."""
 
     name: str
     formula: str
     forward: Callable[[Array], Array]
-    derivative: Callable[[Array], Array]
+    backward: Callable[[Array, Array], Array]
     source: str
+    is_probability: bool = False  # A lies in [0, 1], as the cross-entropy needs it
 
 
 def _sigmoid(Z: Array) -> Array:
@@ -38,51 +40,61 @@ def _sigmoid(Z: Array) -> Array:
     return A
 
 
-def _sigmoid_derivative(Z: Array) -> Array:
+def _sigmoid_backward(dA: Array, Z: Array) -> Array:
     A = _sigmoid(Z)
-    slope: Array = A * (1 - A)
-    return slope
+    dZ: Array = dA * A * (1 - A)
+    return dZ
+
+
+def _relu_backward(dA: Array, Z: Array) -> Array:
+    return np.where(Z <= 0, 0, dA)
 
 
 def _leaky_relu(Z: Array) -> Array:
     return np.where(Z > 0, Z, 0.01 * Z)
 
 
-def _leaky_relu_derivative(Z: Array) -> Array:
-    slope: Array = np.where(Z <= 0, Z.dtype.type(0.01), Z.dtype.type(1))
-    return slope
+def _leaky_relu_backward(dA: Array, Z: Array) -> Array:
+    return np.where(Z <= 0, 0.01 * dA, dA)
+
+
+def _tanh_backward(dA: Array, Z: Array) -> Array:
+    A = np.tanh(Z)
+    dZ: Array = dA * ((1 - A) * (1 + A))  # 1 - A^2 without cancellation where |A| is near 1
+    return dZ
 
 
 ACTIVATIONS: dict[str, Activation] = {
     entry.name: entry
     for entry in (
-        Activation("identity", "A = Z", np.copy, np.ones_like, "-"),
+        Activation("identity", "A = Z", np.copy, lambda dA, Z: np.copy(dA), "-"),
         Activation(
             "relu",
             "A = max(0, Z); dA/dZ = 1 where Z > 0, else 0 (also at Z = 0)",
             lambda Z: np.maximum(Z, 0),
-            lambda Z: np.where(Z <= 0, 0, np.ones_like(Z)),
+            _relu_backward,
             f"{_COURSE}, week 4; V. Nair and G. Hinton, ICML 2010",
         ),
         Activation(
             "leaky_relu",
             "A = Z where Z > 0, else 0.01 Z; dA/dZ = 1 or 0.01 (also at Z = 0)",
             _leaky_relu,
-            _leaky_relu_derivative,
+            _leaky_relu_backward,
             "A. Maas, A. Hannun and A. Ng, ICML 2013",
         ),
         Activation(
             "sigmoid",
             "A = 1 / (1 + exp(-Z)); dA/dZ = A (1 - A)",
             _sigmoid,
-            _sigmoid_derivative,
+            _sigmoid_backward,
             f"{_COURSE}, week 2",
+            is_probability=True,
         ),
         Activation(
             "tanh",
             "A = tanh(Z); dA/dZ = 1 - A^2 = (1 - A) (1 + A)",
             np.tanh,
-            lambda Z: (1 - np.tanh(Z)) * (1 + np.tanh(Z)),
+            _tanh_backward,
             f"{_COURSE}, week 3",
         ),
     )

@@ -109,7 +109,8 @@ def L_model_backward(
     db_l = (row sums of dZ_l) / m; dA_{l-1} = W_l^T dZ_l. The slopes g' come from the cached Z alone.
 
     Where AL is exactly 0 or 1 the first formula is 0/0 or infinite. There a term 0/0 counts as 0, and the
-    dZ_L of a sigmoid output is its limit, AL - Y: a saturated network keeps its finite gradient.
+    dZ_L of a sigmoid output is its limit, AL - Y: a saturated network keeps its finite gradient. For other
+    outputs the formula stands: a tanh that is 1 where Y is 0 gives inf * 0, which is nan.
     ``deepnet.reference.L_model_backward(..., literal=True)`` shows what the formula itself gives.
 
     Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.

@@ -46,10 +46,9 @@ def activation_forward(Z: Array, name: str) -> Array:
 
 
 def activation_backward(dA: Array, Z: Array, name: str) -> Array:
-    """``dZ = dA * g'(Z)``; where g'(Z) = 0 nothing passes, not even an infinite dA."""
-    slope = ACTIVATIONS[name].derivative(Z)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(slope == 0, 0, dA * slope), order="C")
+    """``dZ = dA * g'(Z)``."""
+    with np.errstate(all="ignore"):
+        return np.asarray(ACTIVATIONS[name].backward(dA, Z), order="C")
 
 
 def sigmoid(Z: Array) -> tuple[Array, Array]:
@@ -148,8 +147,7 @@ def output_backward(AL: Array, Y: Array, Z: Array, activation: str, *, literal: 
     """
     with np.errstate(all="ignore"):
         if literal:
-            dZ: Array = -(Y / AL - (1 - Y) / (1 - AL)) * ACTIVATIONS[activation].derivative(Z)
-            return dZ
+            return activation_backward(-(Y / AL - (1 - Y) / (1 - AL)), Z, activation)
         dAL = -(np.where(Y == 0, 0, Y / AL) - np.where(Y == 1, 0, (1 - Y) / (1 - AL)))
     dZ = activation_backward(dAL, Z, activation)
     if activation == "sigmoid":
@@ -164,7 +162,7 @@ def compute_cost(AL: Array, Y: Array, *, literal: bool = False) -> Array:
         hit, miss = y * np.log(a), (1 - y) * np.log1p(-a)
     if not literal:
         hit, miss = np.where(y == 0, 0, hit), np.where(y == 1, 0, miss)
-    return np.asarray(-np.sum(hit + miss) / AL.shape[1], dtype=AL.dtype)
+    return np.asarray(0.0 - np.sum(hit + miss) / AL.shape[1], dtype=AL.dtype)  # 0 - 0 is 0; -0 would print
 
 
 def update_parameters(
