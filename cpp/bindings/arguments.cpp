@@ -147,11 +147,10 @@ bool remembered_activation(PyObject* cache, ActivationId& out) {
   return id.has_value();
 }
 
-/// Only for arrays of float or double.
 Range range_of(PyObject* object) {
   const auto* array = py::detail::array_proxy(object);
   const char* begin = array->data;
-  const char* end = begin + (type_number(object) == kTypeNumber<float> ? sizeof(float) : sizeof(double));
+  const char* end = begin + py::reinterpret_borrow<py::array>(object).itemsize();
   for (int i = 0; i < array->nd; ++i) {
     const Py_intptr_t span = (array->dimensions[i] - 1) * array->strides[i];
     (span < 0 ? begin : end) += span;

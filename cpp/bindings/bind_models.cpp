@@ -71,15 +71,50 @@ bool are_labels(const Matrix<const T>& Y) {
   return good;
 }
 
+/// Labels as T, if they are an array of I: 0 and 1 alone, which convert exactly.
+template <class T, class I>
+bool convert_labels(const py::detail::PyArray_Proxy& array, const Matrix<const T>& shape, std::vector<T>& labels) {
+  const bool one_row = array.nd == 1;
+  const index_t row = one_row ? 0 : array.strides[0], col = array.strides[one_row ? 0 : 1];
+  bool good = true;
+  for (index_t i = 0; i < shape.rows; ++i)
+    for (index_t j = 0; j < shape.cols; ++j) {
+      const I y = *reinterpret_cast<const I*>(array.data + i * row + j * col);
+      good &= y == 0 || y == 1;
+      labels.push_back(static_cast<T>(y));
+    }
+  return good;
+}
+
+/// Y beside AL: an array of T of the same shape, or one of bool or integers (the course's own labels are int64), which
+/// is copied into `converted`; of these (m,) is fine for one output unit.
 template <class T>
-bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T>& y) {
-  return view(AL, al) && view(Y, y) && al.rows == y.rows && al.cols == y.cols && are_labels(y);
+bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T>& y, std::vector<T>& converted) {
+  using Numpy = py::detail::npy_api::constants;
+  if (!view(AL, al)) return false;
+  if (view(Y, y)) return al.rows == y.rows && al.cols == y.cols && are_labels(y);
+  if (!is_plain_array(Y)) return false;
+  const auto& array = *py::detail::array_proxy(Y);
+  const bool fits = array.nd == 2 ? array.dimensions[0] == al.rows && array.dimensions[1] == al.cols
+                                  : array.nd == 1 && al.rows == 1 && array.dimensions[0] == al.cols;
+  if (!fits) return false;
+  converted.reserve(static_cast<size_t>(al.rows * al.cols));
+  y = row_major<const T>(converted.data(), al.rows, al.cols);
+  switch (type_number(Y)) {
+    case Numpy::NPY_BOOL_:
+    case Numpy::NPY_UBYTE_: return convert_labels<T, unsigned char>(array, al, converted);
+    case Numpy::NPY_INT_: return convert_labels<T, int>(array, al, converted);
+    case Numpy::NPY_LONG_: return convert_labels<T, long>(array, al, converted);
+    case Numpy::NPY_LONGLONG_: return convert_labels<T, long long>(array, al, converted);
+    default: return false;
+  }
 }
 
 py::object cost(const py::object& AL, const py::object& Y) {
   return with_dtype(AL.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> al, y;
-    if (!parse_labels(AL.ptr(), Y.ptr(), al, y)) return py::none();
+    std::vector<T> converted;
+    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted)) return py::none();
     for (index_t i = 0; i < al.rows; ++i)
       for (index_t j = 0; j < al.cols; ++j)
         if (const T a = al.data[i * al.row + j * al.col]; a < T(0) || a > T(1)) return py::none();
@@ -112,7 +147,8 @@ struct BackwardArguments {
 template <class T>
 py::object backward_of(const BackwardArguments& given) {
   Matrix<const T> al, y;
-  if (!parse_labels(given.AL, given.Y, al, y)) return py::none();
+  std::vector<T> converted;
+  if (!parse_labels(given.AL, given.Y, al, y, converted)) return py::none();
   const size_t count = static_cast<size_t>(PyTuple_GET_SIZE(given.caches));
   if (count == 0 || !(given.out == Py_None || PyDict_CheckExact(given.out))) return py::none();
 
