@@ -1,15 +1,19 @@
 """Random networks in every layout that NumPy has, and copies to see whether anything was written to."""
 
 import copy
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import numpy as np
 
-LAYOUTS = ["C", "Fortran", "reversed", "sliced", "read-only", "broadcast"]
+REPEATING = ["broadcast", "broadcast rows", "one number"]  # the first column, row or number, at stride 0
+LAYOUTS = ["C", "Fortran", "reversed", "sliced", "read-only", "odd strides", *REPEATING]
 
 
 def laid_out(array, layout):
-    """Return the same values with other strides; "broadcast" repeats the first column, at stride 0."""
+    """Return the same values with other strides; those of REPEATING are repeated.
+
+    "odd strides" are those of dimensions of size 1: they mean nothing, and NumPy leaves there what it likes.
+    """
     if layout == "C":
         return np.ascontiguousarray(array)
     if layout == "Fortran":
@@ -24,21 +28,34 @@ def laid_out(array, layout):
         array = array.copy()
         array.flags.writeable = False
         return array
-    return np.broadcast_to(array[:, :1].copy(), array.shape)
+    if layout == "odd strides":
+        array = np.ascontiguousarray(array)
+        strides = [
+            s if n > 1 else odd for n, s, odd in zip(array.shape, array.strides, (-13, 10**9), strict=True)
+        ]
+        return np.lib.stride_tricks.as_strided(array, strides=strides)
+    rows, columns = {"broadcast": (None, 1), "broadcast rows": (1, None), "one number": (1, 1)}[layout]
+    return np.broadcast_to(array[:rows, :columns].copy(), array.shape)
 
 
 def network(layer_dims, m, *, seed=0, dtype=np.float64, layout="C"):
-    """Return X, Y and parameters; weights N(0, 1/n) keep Z of order one in any depth, biases are not zero."""
+    """Return X, Y and parameters; weights N(0, 1/n) keep Z of order one in any depth, biases are not zero.
+
+    Layouts, where there are several, go to W1, b1, ..., WL, bL and X in turn.
+    """
     random = np.random.default_rng(seed)
+    layouts = cycle([layout] if isinstance(layout, str) else layout)
 
     def draw(*shape):
-        return laid_out(random.standard_normal(shape).astype(dtype), layout)
+        return laid_out(random.standard_normal(shape).astype(dtype), next(layouts))
 
     parameters = {}
     for layer, (before, units) in enumerate(pairwise(layer_dims), start=1):
         W = random.standard_normal((units, before)) / np.sqrt(before)
-        parameters[f"W{layer}"] = laid_out(W.astype(dtype), layout)
-        parameters[f"b{layer}"] = laid_out((random.standard_normal((units, 1)) / 4).astype(dtype), layout)
+        parameters[f"W{layer}"] = laid_out(W.astype(dtype), next(layouts))
+        parameters[f"b{layer}"] = laid_out(
+            (random.standard_normal((units, 1)) / 4).astype(dtype), next(layouts)
+        )
     Y = (random.random((layer_dims[-1], m)) < 0.5).astype(dtype)
     return draw(layer_dims[0], m), Y, parameters
 
