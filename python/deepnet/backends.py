@@ -11,6 +11,7 @@ every copy that is made for them, is in Python, in :mod:`deepnet._validation`.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,17 @@ import numpy as np
 
 from . import reference
 
+
+def _end_of_import(error: Exception) -> BaseException:
+    """What the import of deepnet raises: the error, but to the `deepnet` command one line and exit code 1.
+
+    The command cannot catch it itself: it is part of the package.
+    """
+    script = [os.path.basename(path) for path in sys.argv[:1]]
+    is_command = script == ["deepnet"] or sys.orig_argv[1:3] == ["-m", "deepnet.cli"]
+    return SystemExit(f"deepnet: {error}") if is_command else error
+
+
 native: ModuleType | None
 _why_not_native: ImportError | None = None
 try:
@@ -26,11 +38,14 @@ try:
 except ImportError as error:
     # Not built is one thing; built but broken must not pass for merely slow.
     if not isinstance(error, ModuleNotFoundError) and os.environ.get("DEEPNET_BACKEND") != "numpy":
-        raise
+        raise _end_of_import(error) from None
     native = None
     _why_not_native = error
 else:
-    _core.config()  # RuntimeError where DEEPNET_ISA names what this CPU or this build does not have
+    try:
+        _core.config()
+    except RuntimeError as error:  # DEEPNET_ISA names what this CPU or this build does not have
+        raise _end_of_import(error) from None
     native = _core
 
 _chosen: ModuleType | None = native  # None: NumPy
@@ -137,4 +152,7 @@ def show_config() -> None:
 
 
 if os.environ.get("DEEPNET_BACKEND"):
-    use_backend(os.environ["DEEPNET_BACKEND"])
+    try:
+        use_backend(os.environ["DEEPNET_BACKEND"])
+    except (ValueError, ImportError) as error:
+        raise _end_of_import(type(error)(f"DEEPNET_BACKEND: {error}")) from None

@@ -83,10 +83,18 @@ def test_the_demo_on_a_folder_of_images(run, photos, tmp_path):
     assert result.exit_code == 0
     assert "192-64-32-1" in result.output
     assert "Classes   bright, dark" in result.output
-    assert "1 files that are no usable images" in result.output
+    assert "1 file that is no usable image" in result.output
     assert "[red]\ufffd[31mnotes.txt: not an image" in result.output.replace("\n", "")
     assert held_out_accuracy(result.output) == 1
     assert is_png(tmp_path / "run.png")
+
+
+def test_a_run_without_mistakes_leaves_no_older_picture_of_mistakes(run, photos, tmp_path):
+    stale = tmp_path / "deepnet-demo-mislabeled.png"
+    stale.write_bytes(b"of an earlier run")
+    result = run("demo", "--data", photos, "--size", "8", "--epochs", "200")
+    assert held_out_accuracy(result.output) == 1
+    assert not stale.exists()
 
 
 @pytest.mark.parametrize("rows", [(30, 5), (30, 4, 4, 3), (30, 6, 6)])
@@ -173,6 +181,28 @@ def test_help_and_info(run):
     result = run("info")
     assert result.exit_code == 0
     assert "backend" in result.output
+
+
+@pytest.mark.parametrize("variable", ["DEEPNET_ISA", "DEEPNET_BACKEND"])
+@pytest.mark.parametrize("way", ["script", "module"])
+def test_a_variable_that_cannot_be_obeyed_is_one_line(variable, way):
+    """For whoever imports deepnet it is an exception, which names the variable, too."""
+    script = "import sys; sys.argv[0] = '/somewhere/bin/deepnet'; from deepnet.cli import main; main()"
+    command = ["-c", script, "info"] if way == "script" else ["-m", "deepnet.cli", "info"]
+    environment = os.environ | {variable: "no_such_thing"}
+
+    def run(*arguments):
+        return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
+
+    result = run(*command)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"deepnet: {variable}")
+    assert "'no_such_thing'" in result.stderr
+    errors = run("-c", "import deepnet").stderr.splitlines()
+    assert errors[0].startswith("Traceback")
+    assert variable in errors[-1]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from deepnet import backends, io, plotting
+from deepnet.caches import Parameters
 from deepnet.cli import speed
-from deepnet.cli.terminal import draw_costs, listed, printable, progress_bar, say
+from deepnet.cli.terminal import abridged, draw_costs, printable, progress_bar, say
 from deepnet.cli.training import (
-    Parameters,
     Plan,
     batches,
     initial_parameters,
@@ -91,9 +91,11 @@ def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Da
             )
     rows = f"{len(data.train_y):,} rows to train on, {len(data.test_y):,} held out"
     say(console, "Data", f"{printable(path or name)}: {rows}; {data.n_features:,} features each")
-    say(console, "Classes", listed(data.classes))
+    say(console, "Classes", abridged(data.classes))
     if data.skipped:
-        say(console, "Skipped", f"[yellow]{len(data.skipped)} files that are no usable images[/yellow]")
+        n = len(data.skipped)
+        files = "1 file that is no usable image" if n == 1 else f"{n} files that are no usable images"
+        say(console, "Skipped", f"[yellow]{files}[/yellow]")
         for file in data.skipped[:MOST_SKIPPED]:
             say(console, "", f"{printable(file.path)}: {printable(file.reason)}")
         if len(data.skipped) > MOST_SKIPPED:
@@ -156,10 +158,12 @@ def _save_pictures(
         x_label=x_label,
     )
     say(console, "Wrote", printable(output))
+    file = output.with_name(f"{output.stem}-mislabeled.png")
     if is_image and len(wrong):
         some = wrong[:MOST_MISLABELED]
-        file = output.with_name(f"{output.stem}-mislabeled.png")
         heading = f"{len(wrong)} of {len(right)} held-out images are predicted wrong"
         heading += f"; {len(some)} of them" if len(some) < len(wrong) else ""
         plotting.save_image_grid(file, rows[some], [titles[i] for i in some], title=heading)
         say(console, "", f"{printable(file)} (those it got wrong)")
+    else:
+        file.unlink(missing_ok=True)  # an earlier run's would pass for this one's

@@ -25,10 +25,10 @@ def printable(text: object) -> str:
     return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
 
 
-def listed(names: Sequence[str], most: int = 10) -> str:
+def abridged(names: Sequence[str], most: int = 10) -> str:
     """Up to `most` names; the rest are counted.
 
-    >>> listed(["cat", "dog", "eel"], most=2)
+    >>> abridged(["cat", "dog", "eel"], most=2)
     'cat, dog and 1 more'
     """
     rest = len(names) - most

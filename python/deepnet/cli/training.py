@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deepnet
+from deepnet.caches import Parameters
 from deepnet.course import dnn_app_utils
 from deepnet.io import DataError, Dataset, as_columns, as_targets
 
-Parameters = dict[str, NDArray[Any]]
 Batch = tuple[NDArray[Any], NDArray[Any]]
 
 
