@@ -158,6 +158,36 @@ def test_float32_parameters_are_the_same_draws_rounded():
 # --- the drop-in modules -------------------------------------------------------------------------------
 
 
+THE_LECTURES_NAMES = [
+    "sigmoid",
+    "relu",
+    "sigmoid_backward",
+    "relu_backward",
+    "initialize_parameters",
+    "initialize_parameters_deep",
+    "linear_forward",
+    "linear_activation_forward",
+    "L_model_forward",
+    "compute_cost",
+    "linear_backward",
+    "linear_activation_backward",
+    "L_model_backward",
+    "update_parameters",
+    "predict",
+    "two_layer_model",
+    "L_layer_model",
+    "plot_costs",
+    "print_mislabeled_images",
+]
+
+
+@pytest.mark.parametrize("module", [deepnet, reference])
+def test_every_function_of_the_lecture_is_on_both_sides(module):
+    assert len(THE_LECTURES_NAMES) == 19
+    assert set(THE_LECTURES_NAMES) <= set(module.__all__)
+    assert all(callable(getattr(module, name)) for name in THE_LECTURES_NAMES)
+
+
 def test_star_imports_give_the_names_of_each_part():
     assert set(step_by_step.__all__) < set(deepnet.__all__) < set(dnn_app_utils.__all__)
     assert set(dnn_app_utils.__all__) - set(deepnet.__all__) == {"load_data"}

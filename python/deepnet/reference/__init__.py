@@ -2,7 +2,7 @@
 
 Same names, same signatures and same results as the functions of :mod:`deepnet`, in as few lines as the
 formulas need. It trusts its input (the checks and their messages live in :mod:`deepnet` itself) and calls
-no code that it judges.
+no code that it judges. Where there is nothing to judge, in the two plots, both are one.
 
 `compute_cost` and `L_model_backward` take one argument more: ``literal=True`` is the lecture's own
 behaviour where an activation is exactly 0 or 1, nan and inf as NumPy gives them.
@@ -12,6 +12,8 @@ behaviour where an activation is exactly 0 or 1, nan and inf as NumPy gives them
 >>> print(compute_cost(AL, Y), compute_cost(AL, Y, literal=True))
 0.34657359027997264 nan
 """
+
+from deepnet.plotting import plot_costs, print_mislabeled_images
 
 from . import dnn_app_utils
 from .dnn_app_utils import L_layer_model, predict, two_layer_model
@@ -48,7 +50,9 @@ __all__ = [
     "linear_activation_forward",
     "linear_backward",
     "linear_forward",
+    "plot_costs",
     "predict",
+    "print_mislabeled_images",
     "relu",
     "relu_backward",
     "sigmoid",
