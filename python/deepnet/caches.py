@@ -1,13 +1,24 @@
-"""What one layer remembers between forward and backward, and the names of the shapes of data."""
+"""What one layer remembers between forward and backward, and the names of the types in signatures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 
 from .activations import Array, layer_activations
 
 Parameters = dict[str, Array]
 LinearCache = tuple[Array, Array, Array]
+
+# What may be given: the course's tuples, or lists; numbers of Python or NumPy.
+AnyLinearCache = LinearCache | list[Array]
+AnyLayerCache = tuple[AnyLinearCache, Array] | list[Any]
+Real = float | np.floating[Any] | np.integer[Any]
+Whole = int | np.integer[Any]
+Sizes = Sequence[Whole] | Array
+Callback = Callable[[int, Array | None], object]  # after each step: iteration, and its cost where recorded
 
 
 class LayerCache(tuple[LinearCache, Array]):
@@ -33,7 +44,7 @@ class LayerCache(tuple[LinearCache, Array]):
     activation: str | None = None
 
 
-def remembered_activations(caches: Sequence[LayerCache]) -> tuple[str, ...]:
+def remembered_activations(caches: Sequence[AnyLayerCache]) -> tuple[str, ...]:
     """Return the activation of each layer; a plain tuple gets the course's: relu, ..., relu, sigmoid."""
     defaults = layer_activations(len(caches), "relu")
     known = (getattr(cache, "activation", None) for cache in caches)

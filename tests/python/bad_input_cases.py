@@ -42,7 +42,12 @@ CALLS = {
     ),
     "compute_cost": lambda a: deepnet.compute_cost(a["AL"], a["Y"]),
     "L_model_backward": lambda a: deepnet.L_model_backward(
-        a["AL"], a["Y"], a["caches"], activations=a.get("activations"), out=a.get("out")
+        a["AL"],
+        a["Y"],
+        a["caches"],
+        activations=a.get("activations"),
+        compute_dA0=a.get("compute_dA0", True),
+        out=a.get("out"),
     ),
     "update_parameters": lambda a: deepnet.update_parameters(
         a["parameters"], a["grads"], a.get("learning_rate", 0.1), out=a.get("out")
@@ -52,7 +57,13 @@ CALLS = {
         a["X"], a["Y"], a.get("dims", (5, 4, 1)), a.get("learning_rate", 0.1), a.get("num_iterations", 2)
     ),
     "L_layer_model": lambda a: deepnet.L_layer_model(
-        a["X"], a["Y"], a.get("dims", SIZES), a.get("learning_rate", 0.1), a.get("num_iterations", 2)
+        a["X"],
+        a["Y"],
+        a.get("dims", SIZES),
+        a.get("learning_rate", 0.1),
+        a.get("num_iterations", 2),
+        activations=a.get("activations", "relu"),
+        output=a.get("output"),
     ),
 }
 # The arrays of each call; "parameters.W2" is an entry, which messages call W2.
@@ -126,6 +137,9 @@ ROWS = [  # (call, change, error, words)
     # X and parameters
     ("L_model_forward", entry("X", lambda X: X[:3]), ValueError, ["W1 has 5 columns, but X has 3 rows"]),
     ("L_model_forward", entry("X", lambda X: np.ones((3, 5))), ValueError, ["W1 has 5 columns, but X has 3 rows", "X.T?"]),
+    ("L_model_forward", entry("X", lambda X: X[:, 0]), ValueError, ["X.reshape(-1, 1) is one example", "X.reshape(1, -1) one feature"]),
+    ("L_model_forward", entry("parameters.W2", np.ravel), ValueError, ["W2 has shape (4,)", "W2.reshape(1, -1) is one unit"]),
+    ("L_model_forward", entry("X", lambda X: X[:1]), ValueError, ["W1 has 5 columns, but X has 1 row"]),
     ("L_model_forward", entry("X", lambda X: np.ones((2, 2, 5))), ValueError, ["X has shape (2, 2, 5)", "reshape(len(X), -1).T"]),
     ("L_model_forward", entry("parameters.W2", lambda W: W[:, :3]), ValueError, ["W2 has 3 columns, but layer 1 has 4 units"]),
     ("L_model_forward", entry("parameters.b1", lambda b: b.T), ValueError, ["b1 has shape (1, 4)", "(4, 1)"]),
@@ -137,13 +151,19 @@ ROWS = [  # (call, change, error, words)
     ("L_model_forward", entry("parameters", lambda p: {}), ValueError, ["empty", "W1, b1, ..., WL, bL"]),
     ("L_model_forward", entry("parameters", lambda p: list(p)), TypeError, ["parameters is a list", "dict"]),
     ("L_model_forward", entry("parameters", lambda p: None), TypeError, ["parameters is a NoneType"]),
+    ("L_model_forward", entry("parameters", lambda p: (p, [0.7])), TypeError, ["is a tuple", "parameters, costs = L_layer_model(...)"]),
+    ("predict", entry("parameters", lambda p: (p, [])), TypeError, ["is a tuple", "parameters, costs = L_layer_model(...)"]),
     ("L_model_forward", lambda a: a | {"activations": "tahn"}, ValueError, ["did you mean 'tanh'?"]),
-    ("L_model_forward", lambda a: a | {"activations": ["relu"]}, ValueError, ["1 names, but there are 2 layers"]),
+    ("L_model_forward", lambda a: a | {"activations": ["relu"]}, ValueError, ["1 name, but there are 2 layers"]),
     ("L_model_forward", lambda a: a | {"activations": ["relu", "x"]}, ValueError, ["unknown activation 'x'"]),
     ("L_model_forward", lambda a: a | {"activations": ["relu"] * 2, "output": "tanh"}, ValueError, ["output is 'tanh'"]),
     ("L_model_forward", lambda a: a | {"activations": 3}, TypeError, ["activations is 3"]),
     ("L_model_forward", lambda a: a | {"output": "sigmund"}, ValueError, ["did you mean 'sigmoid'?"]),
     # AL, Y and caches
+    ("compute_cost", entry("AL", np.ravel), ValueError, ["AL has shape (3,)", "AL.reshape(1, -1) is one output unit"]),
+    ("L_model_backward", entry("AL", np.ravel), ValueError, ["AL has shape (3,), but must be (1, 3)", "AL.reshape(1, -1)"]),
+    ("L_model_backward", lambda a: a | {"compute_dA0": 0}, TypeError, ["compute_dA0 is 0, but must be True or False"]),
+    ("L_model_backward", lambda a: a | {"compute_dA0": None}, TypeError, ["compute_dA0 is None"]),
     ("compute_cost", entry("AL", lambda AL: AL + 1), ValueError, ["AL[0, 0] is 1.", "probabilities must lie in [0, 1]"]),
     ("L_model_backward", entry("AL", lambda AL: AL.T), ValueError, ["AL has shape (3, 1), but must be (1, 3)", "transposed?"]),
     ("L_model_backward", entry("caches", lambda c: []), ValueError, ["caches is empty"]),
@@ -153,13 +173,15 @@ ROWS = [  # (call, change, error, words)
     ("L_model_backward", entry("caches.1.1", lambda Z: Z[:, :2]), ValueError, ["caches[1]: Z has shape (1, 2), but must be (1, 3)"]),
     ("L_model_backward", entry("caches.0.0.1", lambda W: W[:, :2]), ValueError, ["caches[0]: W has 2 columns, but A_prev has 5 rows"]),
     ("L_model_backward", entry("caches", lambda c: [c[1], c[1]]), ValueError, ["caches[1]: A_prev has shape (4, 3), but caches[0]: Z has (1, 3)"]),
-    ("L_model_backward", lambda a: a | {"activations": ["relu"]}, ValueError, ["1 names, but there are 2 layers"]),
+    ("L_model_backward", lambda a: a | {"activations": ["relu"]}, ValueError, ["1 name, but there are 2 layers"]),
     # parameters and grads
     ("update_parameters", entry("grads", without("dW1", "db2")), ValueError, ["grads lacks 'dW1' and 'db2'"]),
     ("update_parameters", entry("grads", lambda g: None), TypeError, ["grads is a NoneType"]),
     ("update_parameters", entry("grads.dW1", lambda g: g.T), ValueError, ["dW1 has shape (5, 4), but must be (4, 5)", "transposed?"]),
-    ("update_parameters", entry("grads.db1", lambda g: g[:, 0]), ValueError, ["db1 has shape (4,), but must be (4, 1)"]),
+    ("update_parameters", entry("grads.db1", lambda g: g[:, 0]), ValueError, ["db1 has shape (4,), but must be (4, 1)", "; db1.reshape(-1, 1)"]),
     ("update_parameters", entry("parameters.b1", lambda b: np.ones((4, 4))), ValueError, ["b1 has shape (4, 4)", "(4, 1)"]),
+    ("update_parameters", lambda a: a | {"learning_rate": 10**400}, ValueError, ["learning_rate is beyond the range of float64"]),
+    ("update_parameters", lambda a: a | {"learning_rate": -(10**5000)}, ValueError, ["learning_rate is beyond the range of float64"]),
     ("update_parameters", lambda a: a | {"learning_rate": np.nan}, ValueError, ["learning_rate is nan"]),
     ("update_parameters", lambda a: a | {"learning_rate": -np.inf}, ValueError, ["learning_rate is -inf"]),
     ("update_parameters", lambda a: a | {"learning_rate": "0.1"}, TypeError, ["learning_rate is '0.1'"]),
@@ -171,8 +193,12 @@ ROWS = [  # (call, change, error, words)
     ("L_layer_model", lambda a: a | {"dims": [5, 4, 3]}, ValueError, ["Y has shape (1, 3)", "3 outputs, 3 examples"]),
     ("L_layer_model", lambda a: a | {"dims": [5, 0, 1]}, ValueError, ["layers_dims[1] is 0: zero units"]),
     ("L_layer_model", lambda a: a | {"dims": [5, 4.0, 1]}, TypeError, ["layers_dims[1] is 4.0"]),
-    ("L_layer_model", lambda a: a | {"dims": [5]}, ValueError, ["layers_dims has 1 entries"]),
-    ("L_layer_model", lambda a: a | {"dims": 5}, TypeError, ["layers_dims is a int"]),
+    ("L_layer_model", lambda a: a | {"dims": [5]}, ValueError, ["layers_dims has 1 entry,"]),
+    ("L_layer_model", lambda a: a | {"dims": 5}, TypeError, ["layers_dims is an int"]),
+    ("L_layer_model", lambda a: a | {"output": "tanh"}, ValueError, ["output is 'tanh'", "cross-entropy", "[0, 1]: 'sigmoid'"]),
+    ("L_layer_model", lambda a: a | {"output": "identity", "num_iterations": 0}, ValueError, ["output is 'identity'"]),
+    ("L_layer_model", lambda a: a | {"activations": ["relu"] * 2}, ValueError, ["activations[-1] is 'relu'", "cross-entropy"]),
+    ("L_layer_model", lambda a: a | {"activations": "rleu"}, ValueError, ["did you mean 'relu'?"]),
     ("two_layer_model", lambda a: a | {"dims": (5, 4, 2, 1)}, ValueError, ["layers_dims has 4 entries, but must have 3"]),
     ("two_layer_model", lambda a: a | {"num_iterations": -1}, ValueError, ["num_iterations is -1"]),
     ("two_layer_model", lambda a: a | {"num_iterations": 10.0}, TypeError, ["num_iterations is 10.0"]),

@@ -124,6 +124,33 @@ def test_the_pairs_of_the_course_take_any_number_of_dimensions(name, shape):
     assert isinstance(dZ, np.ndarray)
 
 
+@pytest.mark.parametrize("number", [float, np.float32, np.float64])
+@pytest.mark.parametrize("name", ["sigmoid", "relu"])
+def test_the_pairs_of_the_course_take_a_number_and_give_one(name, number):
+    Z = number(0.5)
+    A, cache = getattr(deepnet, name)(Z)
+    dZ = getattr(deepnet, f"{name}_backward")(number(2), cache)
+    kind = np.float64 if number is float else number
+    assert cache is Z
+    assert type(A) is type(dZ) is kind
+    np.testing.assert_allclose(A, getattr(reference, name)(np.array(0.5))[0], rtol=1e-6)
+    np.testing.assert_allclose(dZ, getattr(reference, f"{name}_backward")(np.array(2.0), np.array(0.5)), 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (1, "Z is an int,"),
+        (True, "Z is a bool,"),
+        (np.int64(1), "Z is an int64,"),
+        (np.float16(1), "Z is float16,"),
+    ],
+)
+def test_numbers_that_are_no_floats_are_refused_as_arrays_of_them_are(number, words):
+    with pytest.raises(TypeError, match=words):
+        deepnet.sigmoid(number)
+
+
 def test_relu_has_no_slope_at_zero():
     Z, dA = np.array([[0.0, -0.0, 5e-324]]), np.array([[3.0, 3.0, 3.0]])
     np.testing.assert_array_equal(deepnet.relu_backward(dA, Z), [[0.0, 0.0, 3.0]])

@@ -49,8 +49,8 @@ KINDS = {
     "None": (lambda a: None, ["is None"]),
     "masked": (np.ma.masked_array, ["masked array", ".filled(0)"]),
     "matrix": (np.matrix, ["np.matrix", "np.asarray("]),
-    "DataFrame": (lambda a: Frame(), [".to_numpy()", "one column per example"]),
-    "Series": (lambda a: Series(), [".to_numpy()", "one column per example"]),
+    "DataFrame": (lambda a: Frame(), ["is a pandas Frame", ".to_numpy()"]),
+    "Series": (lambda a: Series(), ["is a pandas Series", ".to_numpy()"]),
     "int64": (lambda a: a.astype(np.int64), ["is int64", ".astype(np.float64)"]),
     "uint8": (lambda a: a.astype(np.uint8), ["is uint8", ".astype(np.float64)", "/ 255"]),
     "bool": (lambda a: a > 0, ["is bool", ".astype(np.float64)"]),
@@ -71,6 +71,21 @@ KINDS = {
 def test_what_is_no_float_array_is_a_type_error(call, path, kind):
     change, words = KINDS[kind]
     refused(call, replaced(good(), path.split("."), change), TypeError, label(call, path), *words)
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "words"),
+    [
+        ("L_model_forward", "X", ["one column per example: X.to_numpy().T"]),
+        ("linear_backward", "dZ", ["one column per example: dZ.to_numpy().T"]),
+        ("linear_forward", "W", ["but must be a NumPy array: W.to_numpy()"]),
+        ("linear_forward", "b", ["but must be a NumPy array: b.to_numpy()"]),
+        ("update_parameters", "grads.dW1", ["but must be a NumPy array: dW1.to_numpy()"]),
+    ],
+)
+def test_only_what_has_examples_is_advised_about_them(call, name, words):
+    message = refused(call, replaced(good(), name.split("."), lambda a: Frame()), TypeError, *words)
+    assert message.endswith(words[0])
 
 
 @pytest.mark.parametrize(
@@ -154,8 +169,62 @@ def test_labels_of_several_units():
     AL = np.full((3, 4), 0.5)
     with pytest.raises(ValueError, match=r"Y has shape \(4, 3\), but AL has \(3, 4\); transposed\? Y\.T"):
         deepnet.compute_cost(AL, np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r"one-hot columns: np\.eye\(3\)"):
-        deepnet.compute_cost(AL, np.array([0, 2, 1, 0]))
+
+
+@pytest.mark.parametrize(
+    ("units", "Y", "advice"),
+    [
+        (3, np.array([0, 2, 1, 0]), "np.eye(3)[:, Y.ravel()]"),
+        (3, np.array([[0.0, 2.0, 1.0, 0.0]]), "np.eye(3)[:, Y.ravel().astype(int)]"),
+        (3, np.array([[[0, 2, 1, 0]]]), "np.eye(3)[:, Y.ravel()]"),
+        (3, np.array([[False, True, True, False]]), "; labels of 0 and 1 need only 1 output"),
+        (3, np.array([0, 3, 1, 0]), "but AL has (3, 4)"),  # there is no column 3
+        (3, np.array([0.5, 0.0, 1.0, 0.0]), "but AL has (3, 4)"),
+        (3, np.ones((3, 1, 4)), "but AL has (3, 4)"),
+        (1, np.array([[[0, 1, 1, 0]]]), "; Y.reshape(1, -1)"),
+    ],
+)
+def test_advice_about_labels_is_advice_that_works(units, Y, advice):
+    AL = np.full((units, 4), 0.5)
+    with pytest.raises(ValueError, match="Y has shape") as caught:
+        deepnet.compute_cost(AL, Y)
+    message = str(caught.value)
+    assert message.endswith(advice)
+    code = re.search(r"(np\.eye|Y\.reshape)[^;]*", message)
+    if code:
+        deepnet.compute_cost(AL, eval(code[0], {"np": np, "Y": Y}))
+
+
+def test_as_many_outputs_as_classes_but_one_row_of_labels():
+    X, Y = np.ones((5, 4)), np.array([[0, 2, 1, 0]])
+    with pytest.raises(
+        ValueError, match=r"the network \(3 outputs, 4 examples\) has \(3, 4\); 3 outputs want one-hot"
+    ):
+        deepnet.L_layer_model(X, Y, [5, 3])
+
+
+@pytest.mark.parametrize("rate", [1e300, np.float64(1e300), np.longdouble("1e300"), 10**300])
+def test_rates_beyond_float32_are_refused_before_they_are_rounded(rate):
+    parameters = {"W1": np.ones((1, 1), np.float32), "b1": np.ones((1, 1), np.float32)}
+    grads = {f"d{key}": p for key, p in parameters.items()}
+    with pytest.raises(ValueError, match="learning_rate is beyond the range of float32"):
+        deepnet.update_parameters(parameters, grads, rate)
+    with pytest.raises(ValueError, match="learning_rate is beyond the range of float32"):
+        deepnet.two_layer_model(np.ones((1, 2), np.float32), np.ones((1, 2)), (1, 1, 1), rate)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="longdouble is double here")
+def test_a_long_double_beyond_double_is_not_called_infinite():
+    arguments = good() | {"learning_rate": np.longdouble("1e400")}
+    refused("update_parameters", arguments, ValueError, "learning_rate is beyond the range of float64")
+
+
+@pytest.mark.parametrize("rate", [1, np.float32(0.5), np.longdouble(0.5), np.int64(1), np.array(0.5)])
+def test_rates_of_any_kind_of_number(rate):
+    arguments = good()
+    updated = deepnet.update_parameters(arguments["parameters"], arguments["grads"], rate)
+    expected = deepnet.update_parameters(arguments["parameters"], arguments["grads"], float(rate))
+    np.testing.assert_array_equal(updated["W1"], expected["W1"])
 
 
 # --- odd, and right ------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Results written into given arrays: only into arrays that nothing else is read from."""
 
 import copy
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
+import deepnet
 from bad_input_cases import good, refused, without
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -41,7 +43,7 @@ BACKWARD_OUT = [
         ValueError,
         ["must be writable and in C order"],
     ),
-    (lambda a: fresh(a) | {"dW1": [[0.0]]}, TypeError, ["out['dW1'] is list"]),
+    (lambda a: fresh(a) | {"dW1": [[0.0]]}, TypeError, ["out['dW1'] is a list"]),
     (lambda a: list(fresh(a)), TypeError, ["out is a list"]),
 ]
 
@@ -74,6 +76,11 @@ def test_out_arrays_must_not_share_memory_with_each_other():
         ),
         (lambda p, g: copy.deepcopy(p) | {"W3": np.ones((1, 1))}, ValueError, ["out has 'W3'"]),
         (lambda p, g: without("W1")(p), ValueError, ["out lacks 'W1'"]),
+        (
+            lambda p, g: dict(p),
+            ValueError,
+            ["out holds the very arrays of parameters", "pass out=parameters itself"],
+        ),
         (lambda p, g: g, ValueError, ["out lacks 'W1', 'b1', 'W2' and 'b2'"]),
     ],
 )
@@ -96,3 +103,27 @@ def test_an_update_in_place_needs_parameters_that_can_be_written():
         ValueError,
         "shares memory with db1",
     )
+
+
+def test_out_may_be_any_kind_of_dict():
+    arguments = good()
+    expected = arguments["grads"]
+    out = OrderedDict(fresh(arguments))
+    arrays = dict(out)
+    assert deepnet.L_model_backward(arguments["AL"], arguments["Y"], arguments["caches"], out=out) is out
+    for key, array in arrays.items():
+        assert out[key] is array
+        np.testing.assert_allclose(array, expected[key], rtol=1e-13)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_out_of_the_update_may_be_any_kind_of_dict(in_place):
+    arguments = good()
+    parameters, grads = OrderedDict(arguments["parameters"]), OrderedDict(arguments["grads"])
+    expected = deepnet.update_parameters(arguments["parameters"], arguments["grads"], 0.1)
+    out = parameters if in_place else copy.deepcopy(parameters)
+    arrays = dict(out)
+    assert deepnet.update_parameters(parameters, grads, 0.1, out=out) is out
+    for key, array in arrays.items():
+        assert out[key] is array
+        np.testing.assert_array_equal(array, expected[key])

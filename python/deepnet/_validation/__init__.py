@@ -7,14 +7,15 @@ Single arrays are checked in `arrays`, dicts and caches in `structures`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from deepnet.activations import Array, find_activation
+from deepnet.activations import ACTIVATIONS, Array, find_activation
 from deepnet.caches import remembered_activations
 
-from .arrays import floats, labels, matrix, one_dtype, shaped, within_unit_interval
+from .arrays import a, counted, floats, labels, matrix, one_dtype, shaped, within_unit_interval
 from .structures import (
     activation_names,
     layer_arrays,
@@ -33,16 +34,21 @@ Arguments = dict[str, Any]
 
 
 def activation_forward(Z: Any, name: Any) -> Arguments:
-    """Z may have any shape."""
-    return {"Z": floats("Z", Z), "name": find_activation(name).name}
+    """Z may have any shape, or be a float."""
+    return {"Z": floats("Z", _as_array(Z)), "name": find_activation(name).name}
 
 
 def activation_backward(dA: Any, Z: Any, name: Any) -> Arguments:
     """Z, the cache, may have any shape, and dA the same."""
-    Z = floats("Z", Z)
-    dA = shaped("dA", dA, Z.shape, "the shape of Z, the cache")
+    Z = floats("Z", _as_array(Z))
+    dA = shaped("dA", _as_array(dA), Z.shape, "the shape of Z, the cache")
     one_dtype({"Z": Z, "dA": dA})
     return {"dA": dA, "Z": Z, "name": find_activation(name).name}
+
+
+def _as_array(value: Any) -> Any:
+    """Floats of Python or NumPy become arrays of no dimension; ints are refused, as integer arrays are."""
+    return np.asarray(value) if isinstance(value, (float, np.floating)) else value
 
 
 def linear_forward(A: Any, W: Any, b: Any) -> Arguments:
@@ -90,7 +96,8 @@ def L_model_forward(X: Any, parameters: Any, activations: Any, output: Any) -> A
     W1 = parameters["W1"]
     if W1.shape[1] != X.shape[0]:
         transposed = "; one column per example: X.T?" if W1.shape[1] == X.shape[1] else ""
-        raise ValueError(f"W1 has {W1.shape[1]} columns, but X has {X.shape[0]} rows{transposed}")
+        columns, rows = counted(W1.shape[1], "column"), counted(X.shape[0], "row")
+        raise ValueError(f"W1 has {columns}, but X has {rows}{transposed}")
     one_dtype({"X": X} | parameters)
     names = activation_names(activations, output, len(parameters) // 2)
     return {"X": X, "parameters": parameters, "activations": names, "output": None}
@@ -105,6 +112,8 @@ def compute_cost(AL: Any, Y: Any) -> Arguments:
 
 def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0: Any, out: Any) -> Arguments:
     """AL (n_L, m), labels, one cache per layer, each fitting the next; out, if any, an earlier result."""
+    if not isinstance(compute_dA0, (bool, np.bool_)):
+        raise TypeError(f"compute_dA0 is {compute_dA0!r}, but must be True or False")
     caches = layer_caches(caches)
     Z = caches[-1][1]
     AL = shaped("AL", AL, Z.shape, "the shape of the last layer's Z")
@@ -122,7 +131,7 @@ def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0
             shapes |= {f"dW{layer}": W.shape, f"db{layer}": b.shape}
             if layer > 1 or compute_dA0:
                 shapes[f"dA{layer - 1}"] = A_prev.shape
-        writable(out, shapes, AL.dtype, inputs)
+        out = writable(out, shapes, AL.dtype, inputs)
     return {
         "AL": AL,
         "Y": Y,
@@ -137,7 +146,7 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
     """grads holds dW and db of every layer (and whatever else); out may be parameters itself."""
     given, parameters = parameters, network_parameters(parameters)
     if not isinstance(grads, dict):
-        raise TypeError(f"grads is a {type(grads).__name__}, but must be the dict from L_model_backward")
+        raise TypeError(f"grads is {a(grads)}, but must be the dict from L_model_backward")
     missing = [f"d{key}" for key in parameters if f"d{key}" not in grads]
     if missing:
         raise ValueError(f"grads lacks {listed(missing)}")
@@ -146,14 +155,15 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
     }
     one_dtype(parameters | grads)
     dtype = parameters["W1"].dtype
-    rate = _number("learning_rate", learning_rate)
-    if abs(rate) > np.finfo(dtype).max:
-        raise ValueError(f"learning_rate is {rate}, beyond the range of {dtype}")
-    if out is not None:
-        inputs = grads if out is given else parameters | grads
-        writable(out, {key: p.shape for key, p in parameters.items()}, dtype, inputs)
-        if out is given:
-            parameters = given
+    rate = _rate(learning_rate, dtype)
+    if out is given:
+        out = parameters = writable(out, {key: p.shape for key, p in parameters.items()}, dtype, grads)
+    elif out is not None:
+        if isinstance(out, dict) and all(out.get(key) is p for key, p in parameters.items()):
+            raise ValueError(
+                "out holds the very arrays of parameters: for an update in place pass out=parameters itself"
+            )
+        out = writable(out, {key: p.shape for key, p in parameters.items()}, dtype, parameters | grads)
     return {"parameters": parameters, "grads": grads, "learning_rate": rate, "out": out}
 
 
@@ -171,35 +181,52 @@ def layer_size(name: str, size: Any) -> None:
 def layer_dims(name: str, value: Any, length: int | None = None) -> tuple[int, ...]:
     """Two or more layer sizes, each a whole number from 1."""
     if not isinstance(value, (list, tuple, np.ndarray)):
-        raise TypeError(
-            f"{name} is a {type(value).__name__}, but must be a list such as [12288, 20, 7, 5, 1]"
-        )
+        raise TypeError(f"{name} is {a(value)}, but must be a list such as [12288, 20, 7, 5, 1]")
     for i, size in enumerate(value):
         layer_size(f"{name}[{i}]", size)
     if length is not None and len(value) != length:
-        raise ValueError(f"{name} has {len(value)} entries, but must have {length}: (n_x, n_h, n_y)")
+        raise ValueError(
+            f"{name} has {counted(len(value), 'entry')}, but must have {length}: (n_x, n_h, n_y)"
+        )
     if len(value) < 2:
         raise ValueError(
-            f"{name} has {len(value)} entries, but a network needs at least an input and an output size"
+            f"{name} has {counted(len(value), 'entry')}, "
+            "but a network needs at least an input and an output size"
         )
     return tuple(int(size) for size in value)
 
 
 def training(
-    X: Any, Y: Any, layers_dims: Any, learning_rate: Any, num_iterations: Any, length: int | None = None
+    X: Any,
+    Y: Any,
+    layers_dims: Any,
+    learning_rate: Any,
+    num_iterations: Any,
+    *,
+    activations: Any = "relu",
+    output: Any = None,
+    length: int | None = None,
 ) -> tuple[Array, Array, tuple[int, ...], float, int]:
     """Everything about a training run, before its first step."""
     X = matrix("X", X)
     dims = layer_dims("layers_dims", layers_dims, length)
     if dims[0] != X.shape[0]:
         transposed = "; one column per example: X.T?" if dims[0] == X.shape[1] else ""
-        raise ValueError(f"layers_dims[0] is {dims[0]}, but X has {X.shape[0]} rows{transposed}")
-    rate = _number("learning_rate", learning_rate)
+        raise ValueError(f"layers_dims[0] is {dims[0]}, but X has {counted(X.shape[0], 'row')}{transposed}")
+    names = activation_names(activations, output, len(dims) - 1)
+    if not ACTIVATIONS[names[-1]].is_probability:
+        argument = "output" if isinstance(activations, str) else "activations[-1]"
+        possible = " or ".join(repr(name) for name, entry in ACTIVATIONS.items() if entry.is_probability)
+        raise ValueError(
+            f"{argument} is {names[-1]!r}, but the cost is the cross-entropy, "
+            f"which is defined for outputs in [0, 1]: {possible}"
+        )
+    rate = _rate(learning_rate, X.dtype)
     if not isinstance(num_iterations, (int, np.integer)) or isinstance(num_iterations, bool):
         raise TypeError(f"num_iterations is {num_iterations!r}, but must be a whole number")
     if num_iterations < 0:
         raise ValueError(f"num_iterations is {num_iterations}, but must be 0 or more")
-    outputs = f"the network ({dims[-1]} outputs, {X.shape[1]} examples)"
+    outputs = f"the network ({counted(dims[-1], 'output')}, {counted(X.shape[1], 'example')})"
     return X, labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype), dims, rate, int(num_iterations)
 
 
@@ -219,11 +246,18 @@ def initialization(seed: Any, dtype: Any) -> np.dtype[Any]:
     return result
 
 
-def _number(name: str, value: Any) -> float:
-    """Accept finite real numbers, of Python or NumPy."""
+def _rate(value: Any, dtype: np.dtype[Any]) -> float:
+    """Accept learning rates: finite real numbers, of Python or NumPy, which dtype has room for."""
     number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if not isinstance(number, (int, float, np.integer, np.floating)) or isinstance(number, bool):
-        raise TypeError(f"{name} is {value!r}, but must be a number")
-    if not np.isfinite(float(number)):
-        raise ValueError(f"{name} is {number}, but must be finite")
-    return float(number)
+        raise TypeError(f"learning_rate is {value!r}, but must be a number")
+    if isinstance(number, (float, np.floating)) and not np.isfinite(number):
+        raise ValueError(f"learning_rate is {number}, but must be finite")
+    try:
+        rate = float(number)  # inf where a longdouble is too large
+    except OverflowError:  # an int too large
+        rate = math.inf
+    largest = float(np.finfo(dtype).max)
+    if abs(rate) > largest:
+        raise ValueError(f"learning_rate is beyond the range of {dtype}, which ends at {largest:.3g}")
+    return rate

@@ -13,14 +13,38 @@ import numpy as np
 
 from deepnet.activations import Array
 
+Shape = tuple[int, ...]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def a(value: object) -> str:
+    """Name the type of a value, with its article: "a list", "an int"."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Write "1 row", "2 rows", "2 entries"."""
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n} {noun.removesuffix('y')}ies" if noun.endswith("ry") else f"{n} {noun}s"
+
+
+def expression(label: str) -> str:
+    """Return what advice about the array is written with: its label's last word."""
+    return label.rsplit(" ", 1)[-1]
+
+
+def has_examples(name: str) -> bool:
+    """Tell X, A, AL, Z, Y, their gradients and parts, all with a column per example, from W and b."""
+    return not name.removeprefix("d").startswith(("W", "b"))
 
 
 def anything(label: str, value: Any) -> Array:
     """Accept arrays of any dtype and shape, and say how to make one of what is none."""
     if type(value) is np.ndarray:
         return value
-    name = label.rsplit(" ", 1)[-1]
+    name = expression(label)
     kind = type(value).__name__
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
@@ -35,13 +59,14 @@ def anything(label: str, value: Any) -> Array:
             f"{label} is None, but must be a NumPy array; did the function that made it return it?"
         )
     if type(value).__module__.startswith("pandas"):
-        to_columns = "reshape(1, -1)" if kind == "Series" else "T"
+        columns, turned = "", ""
+        if has_examples(name):
+            columns, turned = " with one column per example", ".reshape(1, -1)" if kind == "Series" else ".T"
         raise TypeError(
-            f"{label} is a pandas {kind}, but must be a NumPy array with one column per example: "
-            f"{name}.to_numpy().{to_columns}"
+            f"{label} is a pandas {kind}, but must be a NumPy array{columns}: {name}.to_numpy(){turned}"
         )
     way_out = f"{name}.toarray()" if hasattr(value, "toarray") else f"np.array({name}, dtype=np.float64)"
-    raise TypeError(f"{label} is a {kind}, but must be a NumPy array: {way_out}")
+    raise TypeError(f"{label} is {a(value)}, but must be a NumPy array: {way_out}")
 
 
 def plain(array: Array) -> Array:
@@ -55,7 +80,7 @@ def floats(label: str, value: Any) -> Array:
     """Accept float32 and float64 of any shape with at least one element."""
     array = anything(label, value)
     if array.dtype.newbyteorder("=") not in FLOATS:
-        name = label.rsplit(" ", 1)[-1]
+        name = expression(label)
         way_out = (
             f"{name}.real.astype(np.float64)" if array.dtype.kind == "c" else f"{name}.astype(np.float64)"
         )
@@ -72,12 +97,22 @@ def matrix(label: str, value: Any) -> Array:
     """Accept float matrices: one row per unit and one column per example, or per unit before."""
     array = floats(label, value)
     if array.ndim != 2:
-        name = label.rsplit(" ", 1)[-1]
-        hint = f": {name}.reshape(-1, 1) is one column" if array.ndim == 1 else ""
-        if array.ndim > 2:
-            hint = f": {name}.reshape(len({name}), -1).T makes one column per example"
+        hint = _into_two_dimensions(expression(label), array.ndim)
         raise ValueError(f"{label} has shape {array.shape}, but must have two dimensions{hint}")
     return array
+
+
+def _into_two_dimensions(name: str, ndim: int) -> str:
+    row, column = f"{name}.reshape(1, -1)", f"{name}.reshape(-1, 1)"
+    if ndim == 1 and name == "AL":
+        return f": {row} is one output unit"
+    if ndim == 1 and has_examples(name):
+        return f": {column} is one example, {row} one feature of many examples"
+    if ndim == 1:
+        return f": {row} is one unit, {column} are the units of one input"
+    if ndim > 2 and name in ("X", "A", "A_prev"):
+        return f": {name}.reshape(len({name}), -1).T makes one column per example"
+    return ""
 
 
 def bias(label: str, value: Any, W_label: str, W: Array) -> Array:
@@ -85,19 +120,19 @@ def bias(label: str, value: Any, W_label: str, W: Array) -> Array:
     b, shape = floats(label, value), (W.shape[0], 1)
     if b.shape == shape:
         return b
-    name = label.rsplit(" ", 1)[-1]
-    way_out = f", one row per unit: {name}.reshape(-1, 1)" if b.size == W.shape[0] else ""
-    raise ValueError(
-        f"{label} has shape {b.shape}, but {W_label} has {W.shape[0]} rows: must be {shape}{way_out}"
-    )
+    way_out = f", one row per unit: {expression(label)}.reshape(-1, 1)" if b.size == W.shape[0] else ""
+    rows = counted(W.shape[0], "row")
+    raise ValueError(f"{label} has shape {b.shape}, but {W_label} has {rows}: must be {shape}{way_out}")
 
 
-def shaped(label: str, value: Any, shape: tuple[int, ...], why: str) -> Array:
+def shaped(label: str, value: Any, shape: Shape, why: str) -> Array:
     """Accept float arrays of exactly this shape; `why` says where the shape comes from."""
     array = floats(label, value)
     if array.shape != shape:
-        transposed = "; transposed?" if array.ndim == 2 and array.shape[::-1] == shape else ""
-        raise ValueError(f"{label} has shape {array.shape}, but must be {shape}: {why}{transposed}")
+        hint = "; transposed?" if array.ndim == 2 and array.shape[::-1] == shape else ""
+        if array.ndim == 1 and shape in ((1, array.size), (array.size, 1)):
+            hint = f"; {expression(label)}.reshape{(1, -1) if shape[0] == 1 else (-1, 1)}"
+        raise ValueError(f"{label} has shape {array.shape}, but must be {shape}: {why}{hint}")
     return array
 
 
@@ -106,10 +141,9 @@ def one_dtype(arrays: dict[str, Array]) -> None:
     (first, reference), *others = arrays.items()
     for label, array in others:
         if array.dtype != reference.dtype:
-            name = label.rsplit(" ", 1)[-1]
             raise TypeError(
                 f"{label} is {array.dtype}, but {first} is {reference.dtype}: use one dtype, "
-                f"as in {name}.astype(np.{reference.dtype})"
+                f"as in {expression(label)}.astype(np.{reference.dtype})"
             )
 
 
@@ -122,23 +156,33 @@ def labels(name: str, value: Any, AL_name: str, shape: tuple[int, int], dtype: n
     if Y.dtype.kind not in "buif":
         raise TypeError(f"{name} is {Y.dtype}, but labels must be numbers: {name}.astype(np.float64)")
     units, m = shape
-    accepted = [shape]
+    accepted: list[Shape] = [shape]
     if units == 1:
-        accepted += [(m,), (m, 1)]  # type: ignore[list-item]  # shapes of any length
+        accepted += [(m,), (m, 1)]
     elif m == 1:
-        accepted += [(units,)]  # type: ignore[list-item]
+        accepted += [(units,)]
     if Y.shape not in accepted:
-        hint = ""
-        if Y.ndim == 2 and Y.shape[::-1] == shape:
-            hint = f"; transposed? {name}.T"
-        elif Y.size == m:
-            hint = f"; {units} outputs want one-hot columns: np.eye({units})[:, {name}.ravel()]"
+        hint = _into_labels(name, Y, units, m)
         raise ValueError(f"{name} has shape {Y.shape}, but {AL_name} has {shape}{hint}")
     within_unit_interval(name, Y, "labels")
     converted = Y.astype(dtype, copy=False)
     if Y.dtype.kind == "f" and not np.array_equal(converted, Y):
         raise TypeError(f"{name} is {Y.dtype} and loses digits as {dtype}: {name}.astype(np.{dtype})")
     return plain(converted.reshape(shape))
+
+
+def _into_labels(name: str, Y: Array, units: int, m: int) -> str:
+    if Y.ndim == 2 and Y.shape[::-1] == (units, m):
+        return f"; transposed? {name}.T"
+    if Y.size != m:
+        return ""
+    if units == 1:
+        return f"; {name}.reshape(1, -1)"
+    if not np.isin(Y, np.arange(units)).all():
+        return ""
+    index = f"{name}.ravel()" if Y.dtype.kind in "ui" else f"{name}.ravel().astype(int)"
+    hint = f"; {units} outputs want one-hot columns: np.eye({units})[:, {index}]"
+    return f"{hint}; labels of 0 and 1 need only 1 output" if Y.max() <= 1 else hint
 
 
 def within_unit_interval(name: str, array: Array, what: str, *, allow_nan: bool = False) -> None:

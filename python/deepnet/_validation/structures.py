@@ -11,7 +11,7 @@ import numpy as np
 from deepnet.activations import Array, find_activation, layer_activations
 from deepnet.caches import LayerCache
 
-from .arrays import bias, matrix, one_dtype, shaped
+from .arrays import Shape, a, bias, counted, matrix, one_dtype, shaped
 
 
 def layer_arrays(where: str, A_name: str, A: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
@@ -19,7 +19,8 @@ def layer_arrays(where: str, A_name: str, A: Any, W: Any, b: Any) -> tuple[Array
     A, W = matrix(where + A_name, A), matrix(where + "W", W)
     if W.shape[1] != A.shape[0]:
         transposed = f"; one column per example: {A_name}.T?" if W.shape[1] == A.shape[1] else ""
-        raise ValueError(f"{where}W has {W.shape[1]} columns, but {A_name} has {A.shape[0]} rows{transposed}")
+        columns, rows = counted(W.shape[1], "column"), counted(A.shape[0], "row")
+        raise ValueError(f"{where}W has {columns}, but {A_name} has {rows}{transposed}")
     b = bias(where + "b", b, "W", W)
     one_dtype({where + A_name: A, where + "W": W, where + "b": b})
     return A, W, b
@@ -27,8 +28,10 @@ def layer_arrays(where: str, A_name: str, A: Any, W: Any, b: Any) -> tuple[Array
 
 def not_a_cache(label: str, value: Any, form: str, length: int) -> Exception:
     if isinstance(value, (tuple, list)):
-        return ValueError(f"{label} must be {form}, but has {len(value)} entries instead of {length}")
-    return TypeError(f"{label} must be {form}, but is a {type(value).__name__}")
+        return ValueError(
+            f"{label} must be {form}, but has {counted(len(value), 'entry')} instead of {length}"
+        )
+    return TypeError(f"{label} must be {form}, but is {a(value)}")
 
 
 def layer_cache(label: str, cache: Any) -> LayerCache:
@@ -48,7 +51,7 @@ def layer_cache(label: str, cache: Any) -> LayerCache:
 
 def layer_caches(caches: Any) -> list[LayerCache]:
     if not isinstance(caches, (tuple, list)):
-        raise TypeError(f"caches is a {type(caches).__name__}, but must be the list from L_model_forward")
+        raise TypeError(f"caches is {a(caches)}, but must be the list from L_model_forward")
     if not caches:
         raise ValueError("caches is empty: one per layer is needed")
     checked = [layer_cache(f"caches[{i}]", cache) for i, cache in enumerate(caches)]
@@ -64,9 +67,10 @@ def layer_caches(caches: Any) -> list[LayerCache]:
 def network_parameters(parameters: Any) -> dict[str, Array]:
     """W1, b1, ..., WL, bL and nothing else, each layer fitting the one before."""
     if not isinstance(parameters, dict):
-        raise TypeError(
-            f"parameters is a {type(parameters).__name__}, but must be a dict with W1, b1, ..., WL, bL"
-        )
+        hint = ""
+        if isinstance(parameters, (tuple, list)) and any(isinstance(part, dict) for part in parameters):
+            hint = ": the models return two things, parameters, costs = L_layer_model(...)"
+        raise TypeError(f"parameters is {a(parameters)}, but must be a dict with W1, b1, ..., WL, bL{hint}")
     kinds = [key[:1] for key in parameters if isinstance(key, str) and key[1:].isdecimal()]
     layers = max(kinds.count("W"), kinds.count("b"))
     expected = [f"{kind}{layer}" for layer in range(1, layers + 1) for kind in "Wb"]
@@ -84,7 +88,8 @@ def network_parameters(parameters: Any) -> dict[str, Array]:
     for layer in range(1, layers + 1):
         W = matrix(f"W{layer}", parameters[f"W{layer}"])
         if units is not None and W.shape[1] != units:
-            raise ValueError(f"W{layer} has {W.shape[1]} columns, but layer {layer - 1} has {units} units")
+            columns, before = counted(W.shape[1], "column"), counted(units, "unit")
+            raise ValueError(f"W{layer} has {columns}, but layer {layer - 1} has {before}")
         checked |= {f"W{layer}": W, f"b{layer}": bias(f"b{layer}", parameters[f"b{layer}"], f"W{layer}", W)}
         units = W.shape[0]
     one_dtype(checked)
@@ -103,18 +108,19 @@ def activation_names(activations: str | Sequence[str], output: str | None, layer
                 f"output is {output!r}, but activations already names every layer: leave one out"
             )
         if len(activations) != layers:
-            raise ValueError(f"activations has {len(activations)} names, but there are {layers} layers")
+            names, verb = counted(len(activations), "name"), "is" if layers == 1 else "are"
+            raise ValueError(f"activations has {names}, but there {verb} {counted(layers, 'layer')}")
     if isinstance(activations, str):
         find_activation(activations)  # also where there is no hidden layer to use it
     return tuple(find_activation(name).name for name in layer_activations(layers, activations, output))
 
 
 def writable(
-    out: Any, shapes: dict[str, tuple[int, ...]], dtype: np.dtype[Any], inputs: dict[str, Array]
-) -> None:
-    """Check that out holds exactly these arrays, each ready to be written and apart from all others."""
+    out: Any, shapes: dict[str, Shape], dtype: np.dtype[Any], inputs: dict[str, Array]
+) -> dict[str, Array]:
+    """Accept an out that holds exactly these arrays, each ready to be written and apart from all others."""
     if not isinstance(out, dict):
-        raise TypeError(f"out is a {type(out).__name__}, but must be a dict of arrays from an earlier call")
+        raise TypeError(f"out is {a(out)}, but must be a dict of arrays from an earlier call")
     missing, extra = [key for key in shapes if key not in out], [key for key in out if key not in shapes]
     if missing or extra:
         faults = [f"lacks {listed(missing)}"] if missing else []
@@ -124,7 +130,7 @@ def writable(
     for key, shape in shapes.items():
         array = out[key]
         if type(array) is not np.ndarray or array.dtype != dtype:
-            kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            kind = array.dtype if type(array) is np.ndarray else a(array)
             raise TypeError(f"out[{key!r}] is {kind}, but must be an ndarray of {dtype}")
         if array.shape != shape:
             raise ValueError(f"out[{key!r}] has shape {array.shape}, but must be {shape}")
@@ -138,6 +144,7 @@ def writable(
                     f"out[{key!r}] shares memory with {label}, which would be overwritten while in use"
                 )
         others[f"out[{key!r}]"] = array
+    return dict(out)
 
 
 def listed(names: Sequence[object]) -> str:

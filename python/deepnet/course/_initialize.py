@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from deepnet import _validation as check
 from deepnet import reference
-from deepnet.caches import Parameters
+from deepnet.caches import Parameters, Sizes, Whole
 
 
 def initialize_parameters(
-    n_x: int, n_h: int, n_y: int, *, seed: int | None = 1, dtype: Any = np.float64
+    n_x: Whole, n_h: Whole, n_y: Whole, *, seed: Whole | None = 1, dtype: Any = np.float64
 ) -> Parameters:
     """Initialise a two-layer network: W = 0.01 N(0, 1), b = 0.
 
@@ -52,7 +51,7 @@ def initialize_parameters(
 
 
 def initialize_parameters_deep(
-    layer_dims: Sequence[int], *, seed: int | None = 3, dtype: Any = np.float64
+    layer_dims: Sizes, *, seed: Whole | None = 3, dtype: Any = np.float64
 ) -> Parameters:
     """Initialise an L-layer network: W_l = 0.01 N(0, 1), b_l = 0.
 

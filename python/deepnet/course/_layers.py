@@ -1,4 +1,4 @@
-"""One layer: its linear part and its activation, backward beside forward."""
+"""One layer: its linear part, alone and with its activation, backward beside forward."""
 
 # `run` returns what the backend returns, which mypy cannot know:
 # mypy: disable-error-code="no-any-return"
@@ -8,136 +8,7 @@ from __future__ import annotations
 from deepnet import _validation as check
 from deepnet.activations import Array
 from deepnet.backends import run
-from deepnet.caches import LayerCache, LinearCache
-
-
-def sigmoid(Z: Array) -> tuple[Array, Array]:
-    """Sigmoid: A = 1 / (1 + exp(-Z)).
-
-    Parameters
-    ----------
-    Z : ndarray of float32 or float64, any shape
-
-    Returns
-    -------
-    A : ndarray, shape of Z
-    cache : ndarray
-        Z itself, for :func:`sigmoid_backward`.
-
-    Raises
-    ------
-    TypeError
-        If Z is no float array, for example ``Z is int64, but must be float32 or float64:
-        Z.astype(np.float64)``.
-
-    Notes
-    -----
-    No Z overflows. In float64 A is exactly 1 from Z = 37, in float32 from Z = 17.
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 2.
-
-    Examples
-    --------
-    >>> A, cache = deepnet.sigmoid(np.array([-1000.0, 0.0, 1000.0]))
-    >>> A
-    array([0. , 0.5, 1. ])
-    """
-    return run("activation_forward", check.activation_forward, Z, "sigmoid"), Z
-
-
-def sigmoid_backward(dA: Array, cache: Array) -> Array:
-    """Sigmoid, backward: dZ = dA * s (1 - s) with s = 1 / (1 + exp(-Z)).
-
-    Parameters
-    ----------
-    dA : ndarray of float32 or float64, any shape
-        Gradient of the cost with respect to A.
-    cache : ndarray, shape and dtype of dA
-        Z, from :func:`sigmoid`.
-
-    Returns
-    -------
-    dZ : ndarray, shape of Z
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, for example ``dA has shape (1, 3), but must be (1, 4): the shape of Z, the
-        cache``.
-
-    Notes
-    -----
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
-
-    Examples
-    --------
-    >>> deepnet.sigmoid_backward(np.array([4.0, 4.0]), np.array([0.0, 1000.0]))
-    array([1., 0.])
-    """
-    return run("activation_backward", check.activation_backward, dA, cache, "sigmoid")
-
-
-def relu(Z: Array) -> tuple[Array, Array]:
-    """Rectified linear unit: A = max(0, Z).
-
-    Parameters
-    ----------
-    Z : ndarray of float32 or float64, any shape
-
-    Returns
-    -------
-    A : ndarray, shape of Z
-    cache : ndarray
-        Z itself, for :func:`relu_backward`.
-
-    Raises
-    ------
-    TypeError
-        If Z is no float array, for example ``Z is int64, but must be float32 or float64:
-        Z.astype(np.float64)``.
-
-    Notes
-    -----
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 3.
-
-    Examples
-    --------
-    >>> A, cache = deepnet.relu(np.array([-2.0, 0.0, 3.0]))
-    >>> A
-    array([0., 0., 3.])
-    """
-    return run("activation_forward", check.activation_forward, Z, "relu"), Z
-
-
-def relu_backward(dA: Array, cache: Array) -> Array:
-    """Rectified linear unit, backward: dZ = dA where Z > 0, else 0 (also where Z is exactly 0).
-
-    Parameters
-    ----------
-    dA : ndarray of float32 or float64, any shape
-        Gradient of the cost with respect to A.
-    cache : ndarray, shape and dtype of dA
-        Z, from :func:`relu`.
-
-    Returns
-    -------
-    dZ : ndarray, shape of Z
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, for example ``dA has shape (1, 3), but must be (1, 4): the shape of Z, the
-        cache``.
-
-    Notes
-    -----
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
-
-    Examples
-    --------
-    >>> deepnet.relu_backward(np.array([5.0, 5.0, 5.0]), np.array([-1.0, 0.0, 2.0]))
-    array([0., 0., 5.])
-    """
-    return run("activation_backward", check.activation_backward, dA, cache, "relu")
+from deepnet.caches import AnyLayerCache, AnyLinearCache, LayerCache, LinearCache
 
 
 def linear_forward(A: Array, W: Array, b: Array) -> tuple[Array, LinearCache]:
@@ -177,7 +48,7 @@ def linear_forward(A: Array, W: Array, b: Array) -> tuple[Array, LinearCache]:
     return run("linear_forward", check.linear_forward, A, W, b), (A, W, b)
 
 
-def linear_backward(dZ: Array, cache: LinearCache) -> tuple[Array, Array, Array]:
+def linear_backward(dZ: Array, cache: AnyLinearCache) -> tuple[Array, Array, Array]:
     """Linear part, backward: dW = dZ A_prev^T / m, db = (row sums of dZ) / m, dA_prev = W^T dZ.
 
     Parameters
@@ -256,7 +127,9 @@ def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str
     return run("linear_activation_forward", check.linear_activation_forward, A_prev, W, b, activation)
 
 
-def linear_activation_backward(dA: Array, cache: LayerCache, activation: str) -> tuple[Array, Array, Array]:
+def linear_activation_backward(
+    dA: Array, cache: AnyLayerCache, activation: str
+) -> tuple[Array, Array, Array]:
     """One layer, backward: dZ = dA * g'(Z), then :func:`linear_backward`.
 
     Parameters

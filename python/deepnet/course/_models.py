@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from deepnet import _validation as check
 from deepnet import reference
 from deepnet.activations import Array
-from deepnet.caches import Parameters
+from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 
 from ._network import L_model_backward, L_model_forward, compute_cost, update_parameters
-
-Callback = Callable[[int, Array | None], object]
 
 
 def predict(
@@ -71,12 +69,12 @@ def predict(
 def two_layer_model(
     X: Array,
     Y: Array,
-    layers_dims: Sequence[int],
-    learning_rate: float = 0.0075,
-    num_iterations: int = 3000,
+    layers_dims: Sizes,
+    learning_rate: Real = 0.0075,
+    num_iterations: Whole = 3000,
     print_cost: bool = False,
     *,
-    seed: int | None = 1,
+    seed: Whole | None = 1,
     callback: Callback | None = None,
 ) -> tuple[Parameters, list[Array]]:
     """Train LINEAR -> RELU -> LINEAR -> SIGMOID by gradient descent.
@@ -135,12 +133,12 @@ def two_layer_model(
 def L_layer_model(
     X: Array,
     Y: Array,
-    layers_dims: Sequence[int],
-    learning_rate: float = 0.0075,
-    num_iterations: int = 3000,
+    layers_dims: Sizes,
+    learning_rate: Real = 0.0075,
+    num_iterations: Whole = 3000,
     print_cost: bool = False,
     *,
-    seed: int | None = 1,
+    seed: Whole | None = 1,
     activations: str | Sequence[str] = "relu",
     output: str | None = None,
     callback: Callback | None = None,
@@ -164,7 +162,8 @@ def L_layer_model(
         For the initial parameters, which are the application's, N(0, 1) / sqrt(n_{l-1}):
         :func:`deepnet.course.dnn_app_utils.initialize_parameters_deep`.
     activations, output
-        As in :func:`deepnet.L_model_forward`; relu and sigmoid if not given.
+        As in :func:`deepnet.L_model_forward`; relu and sigmoid if not given. The output must lie in [0, 1],
+        for the cost is the cross-entropy: sigmoid.
     callback : callable, optional
         Called after every step as ``callback(iteration, cost)``; cost is None where none is recorded.
 
@@ -194,7 +193,9 @@ def L_layer_model(
     >>> p = deepnet.predict(X, Y, parameters)
     Accuracy: 1.0
     """
-    X, Y, dims, rate, steps = check.training(X, Y, layers_dims, learning_rate, num_iterations)
+    X, Y, dims, rate, steps = check.training(
+        X, Y, layers_dims, learning_rate, num_iterations, activations=activations, output=output
+    )
     dtype = check.initialization(seed, X.dtype)
     parameters = reference.dnn_app_utils.initialize_parameters_deep(dims, seed=seed, dtype=dtype)
     return parameters, _descend(X, Y, parameters, rate, steps, print_cost, callback, activations, output)

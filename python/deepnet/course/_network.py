@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from deepnet import _validation as check
 from deepnet.activations import Array
 from deepnet.backends import run
-from deepnet.caches import LayerCache, Parameters
+from deepnet.caches import AnyLayerCache, LayerCache, Parameters, Real
 
 
 def L_model_forward(
@@ -65,7 +65,7 @@ def L_model_forward(
 def L_model_backward(
     AL: Array,
     Y: Array,
-    caches: Sequence[LayerCache],
+    caches: Sequence[AnyLayerCache],
     *,
     activations: str | Sequence[str] | None = None,
     compute_dA0: bool = True,
@@ -82,12 +82,14 @@ def L_model_backward(
     caches : list or tuple
         One ((A_prev, W, b), Z) per layer.
     activations : str or sequence of str, optional
-        As in :func:`L_model_forward`. Not needed for its caches, which remember; for plain tuples the
-        default is relu, ..., relu, sigmoid.
+        Not needed for the caches of :func:`L_model_forward`, which remember; for plain tuples the default
+        is relu, ..., relu, sigmoid. If given it goes before what caches remember: one name is that of the
+        hidden layers, and the output is then a sigmoid; a list of L names sets the output, too.
     compute_dA0 : bool
         False leaves out ``dA0``, the gradient of the input, which training does not need.
     out : dict of ndarray, optional
-        The result of an earlier call of the same kind, to be overwritten and returned.
+        The result of an earlier call of the same kind, to be overwritten and returned. Ctrl-C may leave
+        its arrays partly written; without `out` nothing of the caller's is ever touched.
 
     Returns
     -------
@@ -122,7 +124,8 @@ def L_model_backward(
     >>> list(deepnet.L_model_backward(AL, np.array([0, 1, 1, 0, 1]), caches))
     ['dA1', 'dW2', 'db2', 'dA0', 'dW1', 'db1']
     """
-    return run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
+    grads = run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
+    return grads if out is None else out
 
 
 def compute_cost(AL: Array, Y: Array) -> Array:
@@ -163,7 +166,7 @@ def compute_cost(AL: Array, Y: Array) -> Array:
 
 
 def update_parameters(
-    parameters: Parameters, grads: Parameters, learning_rate: float, *, out: Parameters | None = None
+    parameters: Parameters, grads: Parameters, learning_rate: Real, *, out: Parameters | None = None
 ) -> Parameters:
     """One step of gradient descent: W_l - learning_rate dW_l and b_l - learning_rate db_l.
 
@@ -175,7 +178,9 @@ def update_parameters(
         ``dW1..dWL`` and ``db1..dbL``; other entries are not looked at.
     learning_rate : float
     out : dict of ndarray, optional
-        Where to write: an earlier result, or ``parameters`` itself for an update in place.
+        Where to write: an earlier result, or ``parameters`` itself for an update in place. The
+        extension finishes writing before it answers Ctrl-C; the NumPy backend may leave these arrays
+        partly written.
 
     Returns
     -------
@@ -201,4 +206,5 @@ def update_parameters(
     >>> deepnet.update_parameters(parameters, grads, 0.1)
     {'W1': array([[0.95, 1.95]]), 'b1': array([[-0.1]])}
     """
-    return run("update_parameters", check.update_parameters, parameters, grads, learning_rate, out)
+    updated = run("update_parameters", check.update_parameters, parameters, grads, learning_rate, out)
+    return updated if out is None else out

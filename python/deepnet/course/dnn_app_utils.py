@@ -6,7 +6,6 @@ Everything of :mod:`deepnet.course.step_by_step`, with the application's `initia
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from deepnet import _validation as check
 from deepnet import reference
 from deepnet._extras import needs
 from deepnet.activations import Array
-from deepnet.caches import Parameters
+from deepnet.caches import Parameters, Sizes, Whole
 from deepnet.plotting import plot_costs, print_mislabeled_images
 
 from ._models import L_layer_model, predict, two_layer_model
@@ -61,7 +60,7 @@ __all__ = [
 
 
 def initialize_parameters_deep(
-    layer_dims: Sequence[int], *, seed: int | None = 1, dtype: Any = np.float64
+    layer_dims: Sizes, *, seed: Whole | None = 1, dtype: Any = np.float64
 ) -> Parameters:
     """Initialise an L-layer network: W_l = N(0, 1) / sqrt(n_{l-1}), b_l = 0.
 

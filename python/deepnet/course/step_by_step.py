@@ -5,17 +5,9 @@ per example. float64 and float32, one of them throughout; results come in the sa
 Any strides are fine, and no input is ever written to.
 """
 
+from ._activations import relu, relu_backward, sigmoid, sigmoid_backward
 from ._initialize import initialize_parameters, initialize_parameters_deep
-from ._layers import (
-    linear_activation_backward,
-    linear_activation_forward,
-    linear_backward,
-    linear_forward,
-    relu,
-    relu_backward,
-    sigmoid,
-    sigmoid_backward,
-)
+from ._layers import linear_activation_backward, linear_activation_forward, linear_backward, linear_forward
 from ._network import L_model_backward, L_model_forward, compute_cost, update_parameters
 
 __all__ = [

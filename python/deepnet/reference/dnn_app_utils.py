@@ -5,13 +5,13 @@ Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from deepnet.activations import Array
-from deepnet.caches import Parameters
+from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 
 from .step_by_step import (
     L_model_backward,
@@ -22,11 +22,9 @@ from .step_by_step import (
     update_parameters,
 )
 
-Callback = Callable[[int, Array | None], object]
-
 
 def initialize_parameters_deep(
-    layer_dims: Sequence[int], *, seed: int | None = 1, dtype: Any = np.float64
+    layer_dims: Sizes, *, seed: Whole | None = 1, dtype: Any = np.float64
 ) -> Parameters:
     """W_l = N(0, 1) / sqrt(n_{l-1}), drawn layer by layer; b_l = 0."""
     return draw_parameters(layer_dims, lambda fan_in: 1 / np.sqrt(fan_in), seed, dtype)
@@ -50,12 +48,12 @@ def predict(
 def two_layer_model(
     X: Array,
     Y: Array,
-    layers_dims: Sequence[int],
-    learning_rate: float = 0.0075,
-    num_iterations: int = 3000,
+    layers_dims: Sizes,
+    learning_rate: Real = 0.0075,
+    num_iterations: Whole = 3000,
     print_cost: bool = False,
     *,
-    seed: int | None = 1,
+    seed: Whole | None = 1,
     callback: Callback | None = None,
 ) -> tuple[Parameters, list[Array]]:
     """LINEAR -> RELU -> LINEAR -> SIGMOID, trained by gradient descent."""
@@ -67,12 +65,12 @@ def two_layer_model(
 def L_layer_model(
     X: Array,
     Y: Array,
-    layers_dims: Sequence[int],
-    learning_rate: float = 0.0075,
-    num_iterations: int = 3000,
+    layers_dims: Sizes,
+    learning_rate: Real = 0.0075,
+    num_iterations: Whole = 3000,
     print_cost: bool = False,
     *,
-    seed: int | None = 1,
+    seed: Whole | None = 1,
     activations: str | Sequence[str] = "relu",
     output: str | None = None,
     callback: Callback | None = None,
@@ -86,8 +84,8 @@ def descend(
     X: Array,
     Y: Array,
     parameters: Parameters,
-    learning_rate: float,
-    num_iterations: int,
+    learning_rate: Real,
+    num_iterations: Whole,
     print_cost: bool,
     callback: Callback | None,
     activations: str | Sequence[str] = "relu",

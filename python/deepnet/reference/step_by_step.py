@@ -13,24 +13,34 @@ from typing import Any
 import numpy as np
 
 from deepnet.activations import ACTIVATIONS, Array, layer_activations
-from deepnet.caches import LayerCache, LinearCache, Parameters, remembered_activations
+from deepnet.caches import (
+    AnyLayerCache,
+    AnyLinearCache,
+    LayerCache,
+    LinearCache,
+    Parameters,
+    Real,
+    Sizes,
+    Whole,
+    remembered_activations,
+)
 
 
 def initialize_parameters(
-    n_x: int, n_h: int, n_y: int, *, seed: int | None = 1, dtype: Any = np.float64
+    n_x: Whole, n_h: Whole, n_y: Whole, *, seed: Whole | None = 1, dtype: Any = np.float64
 ) -> Parameters:
     """W1 (n_h, n_x) and W2 (n_y, n_h) = 0.01 N(0, 1); b1 = b2 = 0."""
     return initialize_parameters_deep([n_x, n_h, n_y], seed=seed, dtype=dtype)
 
 
 def initialize_parameters_deep(
-    layer_dims: Sequence[int], *, seed: int | None = 3, dtype: Any = np.float64
+    layer_dims: Sizes, *, seed: Whole | None = 3, dtype: Any = np.float64
 ) -> Parameters:
     """W_l = 0.01 N(0, 1), drawn layer by layer; b_l = 0."""
     return draw_parameters(layer_dims, lambda fan_in: 0.01, seed, dtype)
 
 
-def draw_parameters(layer_dims: Sequence[int], scale: Any, seed: int | None, dtype: Any) -> Parameters:
+def draw_parameters(layer_dims: Sizes, scale: Any, seed: Whole | None, dtype: Any) -> Parameters:
     """W_l = scale(n_{l-1}) N(0, 1); b_l = 0. The draws are the course's, in float64 and then rounded."""
     random = np.random.RandomState(seed)  # a stream of its own: NumPy's global one stays as it is
     parameters = {}
@@ -76,7 +86,7 @@ def linear_forward(A: Array, W: Array, b: Array) -> tuple[Array, LinearCache]:
     return W @ A + b, (A, W, b)
 
 
-def linear_backward(dZ: Array, cache: LinearCache) -> tuple[Array, Array, Array]:
+def linear_backward(dZ: Array, cache: AnyLinearCache) -> tuple[Array, Array, Array]:
     """``dA_prev = W^T dZ; dW = dZ A_prev^T / m; db = (row sums of dZ) / m``."""
     A_prev, W, _ = cache
     m = dZ.shape[1]
@@ -91,7 +101,9 @@ def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str
     return activation_forward(Z, activation), cache
 
 
-def linear_activation_backward(dA: Array, cache: LayerCache, activation: str) -> tuple[Array, Array, Array]:
+def linear_activation_backward(
+    dA: Array, cache: AnyLayerCache, activation: str
+) -> tuple[Array, Array, Array]:
     """``dZ = dA * g'(Z)``, then linear_backward."""
     linear_cache, Z = cache
     return linear_backward(activation_backward(dA, Z, activation), linear_cache)
@@ -116,7 +128,7 @@ def L_model_forward(
 def L_model_backward(
     AL: Array,
     Y: Array,
-    caches: Sequence[LayerCache],
+    caches: Sequence[AnyLayerCache],
     *,
     activations: str | Sequence[str] | None = None,
     compute_dA0: bool = True,
@@ -166,7 +178,7 @@ def compute_cost(AL: Array, Y: Array, *, literal: bool = False) -> Array:
 
 
 def update_parameters(
-    parameters: Parameters, grads: Parameters, learning_rate: float, *, out: Parameters | None = None
+    parameters: Parameters, grads: Parameters, learning_rate: Real, *, out: Parameters | None = None
 ) -> Parameters:
     """W_l - learning_rate dW_l and b_l - learning_rate db_l."""
     rate = float(learning_rate)  # a Python float leaves float32 arrays float32

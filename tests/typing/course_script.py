@@ -1,0 +1,47 @@
+"""What people write with deepnet: never run, but checked by mypy --strict, as their own scripts may be."""
+
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+import deepnet
+from deepnet.course import dnn_app_utils
+
+X: NDArray[np.float64] = np.ones((3, 4))
+Y: NDArray[np.int64] = np.array([[0, 1, 1, 0]])
+
+# sizes, rates and seeds: of Python or NumPy
+layers_dims = np.array([X.shape[0], 5, 1])
+parameters = deepnet.initialize_parameters_deep(layers_dims, seed=np.int64(3))
+parameters = dnn_app_utils.initialize_parameters_deep((X.shape[0], np.int64(5), 1), dtype=np.float32)
+trained, costs = deepnet.L_layer_model(X, Y, layers_dims, np.float32(0.1), np.int64(10), seed=None)
+trained, costs = deepnet.two_layer_model(X, Y, (3, 5, 1), callback=lambda i, cost: print(i, cost))
+deepnet.plot_costs(costs, learning_rate=0.1)
+p: NDArray[np.float64] = deepnet.predict(X, Y, trained)
+
+# the course's own tuples, and lists, as caches
+W, b = np.ones((1, 3)), np.zeros((1, 1))
+Z, linear_cache = deepnet.linear_forward(X, W, b)
+AL, activation_cache = deepnet.sigmoid(Z)
+tuples = [(linear_cache, activation_cache)]
+grads = deepnet.L_model_backward(AL, Y, tuples, activations=["sigmoid"])
+grads = deepnet.L_model_backward(AL, Y, ((linear_cache, Z),), compute_dA0=False, out=grads)
+grads = deepnet.L_model_backward(AL, Y, [[[X, W, b], Z]])
+deepnet.linear_backward(Z, [X, W, b])
+deepnet.linear_activation_backward(Z, ([X, W, b], Z), "relu")
+AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=("tanh",))
+grads = deepnet.L_model_backward(AL, Y, tuple(caches))
+deepnet.reference.L_model_backward(AL, Y, tuples, literal=True)
+
+# any dict, and any rate
+typed: dict[str, NDArray[np.float64]] = {"W1": W, "b1": b}
+deepnet.update_parameters(typed, grads, np.float64(0.1), out=typed)
+deepnet.update_parameters(OrderedDict(typed), grads, 1)
+for rate in np.logspace(-3, -1, 3):
+    deepnet.update_parameters(parameters, grads, rate)
+
+# a number in, a number out
+s, cache = deepnet.sigmoid(0.5)
+slope: np.floating = deepnet.sigmoid_backward(1.0, cache)
+print(float(s), float(slope))
