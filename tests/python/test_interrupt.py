@@ -1,4 +1,7 @@
-"""Ctrl-C in the middle of a native call: answered within 0.2 s, with nothing of the caller's changed."""
+"""Ctrl-C in the middle of a native call: answered within 0.2 s.
+
+Inputs are unchanged then; of the arrays in `out`, a backward pass may have written a part.
+"""
 
 import os
 import signal
