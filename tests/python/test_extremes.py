@@ -9,19 +9,19 @@ from deepnet import ACTIVATIONS, reference
 pytestmark = pytest.mark.usefixtures("backend")
 
 DTYPES = [np.float32, np.float64]
-# Z, and the slope there: exactly, since the grid has no place where a rounding could show.
-SLOPES = {
-    "identity": {np.nan: 1, np.inf: 1, -np.inf: 1, 0.0: 1, -0.0: 1, 1000.0: 1, -1000.0: 1},
-    "relu": {np.nan: 1, np.inf: 1, -np.inf: 0, 0.0: 0, -0.0: 0, 1000.0: 1, -1000.0: 0},
-    "leaky_relu": {np.nan: 1, np.inf: 1, -np.inf: 0.01, 0.0: 0.01, -0.0: 0.01, 1000.0: 1, -1000.0: 0.01},
-    "sigmoid": {np.nan: np.nan, np.inf: 0, -np.inf: 0, 0.0: 0.25, -0.0: 0.25, 1000.0: 0, -1000.0: 0},
-    "tanh": {np.nan: np.nan, np.inf: 0, -np.inf: 0, 0.0: 1, -0.0: 1, 1000.0: 0, -1000.0: 0},
+ZS = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1000.0, -1000.0]
+SLOPES = {  # exact: no place where a rounding could show
+    "identity": [1, 1, 1, 1, 1, 1, 1],
+    "relu": [1, 1, 0, 0, 0, 1, 0],
+    "leaky_relu": [1, 1, 0.01, 0.01, 0.01, 1, 0.01],
+    "sigmoid": [np.nan, 0, 0, 0.25, 0.25, 0, 0],
+    "tanh": [np.nan, 0, 0, 1, 1, 0, 0],
 }
 
 
 def grid(name, dtype):
     """Every dA with every Z, and dZ: the product, but 0 where relu is off."""
-    zs, slopes = np.array([*SLOPES[name]], dtype), np.array([*SLOPES[name].values()], dtype)
+    zs, slopes = np.array(ZS, dtype), np.array(SLOPES[name], dtype)
     dA, Z = np.meshgrid(np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 2.0, -8.0], dtype), zs)
     with np.errstate(invalid="ignore"):
         dZ = dA * slopes[:, None]
@@ -62,7 +62,7 @@ def test_outputs_other_than_sigmoid_follow_the_formula(name, dtype):
         (np.inf, 1): 0,
         (2, 1): -0.5,
     }
-    zs = np.array([*SLOPES[name]], dtype)
+    zs = np.array(ZS, dtype)
     for (al, y), dal in dALs.items():
         AL, Y, dAL = (np.full((1, len(zs)), value, dtype) for value in (al, y, dal))
         expected = reference.activation_backward(dAL, zs[None], name)
@@ -72,7 +72,7 @@ def test_outputs_other_than_sigmoid_follow_the_formula(name, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_sigmoid_output_takes_its_limit_and_hides_no_nan(dtype):
-    zs = np.array([np.inf, -np.inf, 0.0, 1000.0, -1000.0, np.nan], dtype)[None]
+    zs = np.array(ZS, dtype)[None]
     for al, y, expected in [
         (1, 1, 0),
         (1, 0, 1),
