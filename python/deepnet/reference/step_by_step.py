@@ -52,13 +52,13 @@ def draw_parameters(layer_dims: Sizes, scale: Any, seed: Whole | None, dtype: An
 
 def activation_forward(Z: Array, name: str) -> Array:
     """A = g(Z)."""
-    return np.asarray(ACTIVATIONS[name].forward(Z), order="C")
+    return np.asarray(ACTIVATIONS[name].forward(Z), Z.dtype, order="C")
 
 
 def activation_backward(dA: Array, Z: Array, name: str) -> Array:
     """``dZ = dA * g'(Z)``."""
     with np.errstate(all="ignore"):
-        return np.asarray(ACTIVATIONS[name].backward(dA, Z), order="C")
+        return np.asarray(ACTIVATIONS[name].backward(dA, Z), Z.dtype, order="C")
 
 
 def sigmoid(Z: Array) -> tuple[Array, Array]:
