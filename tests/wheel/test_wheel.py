@@ -122,6 +122,51 @@ def test_a_training_step_runs(fresh, wheel, tmp_path):
     assert succeed(fresh / "python", "-c", STEP, cwd=tmp_path).strip() == wheel.name.split("-")[1]
 
 
+@pytest.fixture(scope="module")
+def with_numpy_1(wheel, tmp_path_factory):
+    """The Python of an environment with NumPy 1, whose C API the extension finds under another name."""
+    if sys.version_info >= (3, 13):
+        pytest.skip("NumPy 1.26.4 has no wheel for Python 3.13 and later")
+    folder = tmp_path_factory.mktemp("numpy-1")
+    succeed(sys.executable, "-m", "venv", folder)
+    succeed(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, "numpy==1.26.4")
+    return folder / "bin" / "python"
+
+
+LARGE_STEPS = """
+import numpy as np, deepnet
+assert np.__version__ == "1.26.4" and deepnet.backend_name() == "native"
+random = np.random.default_rng(0)
+X, Y = random.standard_normal((300, 700)), (random.random((1, 700)) < 0.5) * 1.0
+for dtype in (np.float64, np.float32):
+    x, y = X.astype(dtype), Y.astype(dtype)
+    parameters = deepnet.initialize_parameters_deep([300, 200, 1], dtype=dtype)
+    costs, kept = [], []
+    for _ in range(20):
+        AL, caches = deepnet.L_model_forward(x, parameters)
+        assert caches[0][1].nbytes > 128 << 10
+        costs.append(float(deepnet.compute_cost(AL, y)))
+        grads = deepnet.L_model_backward(AL, y, caches)
+        parameters = deepnet.update_parameters(parameters, grads, 0.1)
+        kept.append((caches[0][1], caches[0][1].copy()))  # memory in use is nobody else's
+    assert costs == sorted(costs, reverse=True), costs
+    assert all((used == copy).all() for used, copy in kept)
+    with deepnet.use_backend("numpy"):
+        expected = deepnet.L_model_backward(AL, y, caches)
+    for name, grad in grads.items():
+        error = abs(grad - expected[name]).max() / abs(expected[name]).max()
+        assert error < {np.float64: 1e-12, np.float32: 1e-5}[dtype], (name, error)
+    grads["dW1"].resize((1, 10), refcheck=False)  # by whoever allocated it
+    assert grads["dW1"].shape == (1, 10)
+assert np.core.multiarray.get_handler_name(AL) == "default_allocator"  # it is small
+print(np.core.multiarray.get_handler_name(caches[0][1]))
+"""
+
+
+def test_training_steps_with_large_arrays_run_on_numpy_1(with_numpy_1, tmp_path):
+    assert succeed(with_numpy_1, "-c", LARGE_STEPS, cwd=tmp_path).strip() == "deepnet large arrays"
+
+
 def test_the_command_says_what_to_install(fresh, tmp_path):
     result = run(fresh / "deepnet", "demo", cwd=tmp_path)
     assert result.returncode != 0
