@@ -11,7 +11,6 @@ every copy that is made for them, is in Python, in :mod:`deepnet._validation`.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -20,35 +19,44 @@ import numpy as np
 
 from . import reference
 
-
-def _end_of_import(error: Exception) -> BaseException:
-    """What the import of deepnet raises: the error, but to the `deepnet` command one line and exit code 1.
-
-    The command cannot catch it itself: it is part of the package.
-    """
-    script = [os.path.basename(path) for path in sys.argv[:1]]
-    is_command = script == ["deepnet"] or sys.orig_argv[1:3] == ["-m", "deepnet.cli"]
-    return SystemExit(f"deepnet: {error}") if is_command else error
-
-
 native: ModuleType | None
 _why_not_native: ImportError | None = None
 try:
-    import deepnet._core as _core
+    import deepnet._core as native
 except ImportError as error:
     # Not built is one thing; built but broken must not pass for merely slow.
     if not isinstance(error, ModuleNotFoundError) and os.environ.get("DEEPNET_BACKEND") != "numpy":
-        raise _end_of_import(error) from None
+        raise
     native = None
     _why_not_native = error
-else:
-    try:
-        _core.config()
-    except RuntimeError as error:  # DEEPNET_ISA names what this CPU or this build does not have
-        raise _end_of_import(error) from None
-    native = _core
 
-_chosen: ModuleType | None = native  # None: NumPy
+_chosen: ModuleType | None  # None: NumPy
+
+
+class _Direct:
+    """The extension's functions of a training step, without the detour through :func:`run`.
+
+    For the smallest networks that detour is a twentieth of the time. While NumPy is chosen they decline
+    everything.
+    """
+
+    L_model_forward: Callable[..., Any]
+    L_model_backward: Callable[..., Any]
+    update_parameters: Callable[..., Any]
+
+
+direct = _Direct()
+
+
+def _choose(module: ModuleType | None) -> None:
+    global _chosen
+    _chosen = module
+    for name in _Direct.__annotations__:
+        setattr(direct, name, getattr(module, name) if module else _decline)
+
+
+def _decline(*args: Any) -> None:
+    return None
 
 
 def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
@@ -89,8 +97,7 @@ class _Choice:
         pass
 
     def __exit__(self, *exception: object) -> None:
-        global _chosen
-        _chosen = self._before
+        _choose(self._before)
 
     def __repr__(self) -> str:
         return f"<deepnet backend: {backend_name()}>"
@@ -117,7 +124,6 @@ def use_backend(name: str) -> _Choice:
     ...     backend_name()
     'numpy'
     """
-    global _chosen
     if name not in ("native", "numpy"):
         raise ValueError(f'unknown backend {name!r}: "native" or "numpy"')
     if name == "native" and native is None:
@@ -125,7 +131,8 @@ def use_backend(name: str) -> _Choice:
             "the native backend was asked for, but deepnet._core cannot be imported: "
             f'{_why_not_native}. Reinstall deepnet, or use_backend("numpy")'
         )
-    before, _chosen = _chosen, native if name == "native" else None
+    before = _chosen
+    _choose(native if name == "native" else None)
     return _Choice(before)
 
 
@@ -151,8 +158,9 @@ def show_config() -> None:
     print("\n".join(f"{key:<{width}}  {value}" for key, value in lines.items()))
 
 
+_choose(native)
 if os.environ.get("DEEPNET_BACKEND"):
     try:
         use_backend(os.environ["DEEPNET_BACKEND"])
     except (ValueError, ImportError) as error:
-        raise _end_of_import(type(error)(f"DEEPNET_BACKEND: {error}")) from None
+        raise type(error)(f"DEEPNET_BACKEND: {error}") from None

@@ -83,13 +83,17 @@ def test_an_update_in_place_is_never_left_half_done():
     """Ctrl-C arrives during the update, which goes through first: every parameter has made the step."""
     parameters = {"W1": np.ones((6000, 6000), np.float32), "b1": np.ones((6000, 1), np.float32)}
     grads = {"dW1": np.ones((6000, 6000), np.float32), "db1": np.ones((6000, 1), np.float32)}
+
+    def update_amid(timer):
+        timer.start()
+        deepnet.update_parameters(parameters, grads, 1.0, out=parameters)
+        time.sleep(1)
+
     for delay in (0.0, 0.005, 0.01):
         for p in parameters.values():
             p.fill(1)
         timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
-            timer.start()
-            deepnet.update_parameters(parameters, grads, 1.0, out=parameters)
-            time.sleep(1)
+            update_amid(timer)
         timer.join()
         assert all(len(np.unique(p)) == 1 for p in parameters.values())

@@ -34,6 +34,11 @@ def _clear_endings() -> Iterator[None]:
     except (DataError, ImportError, OSError) as error:
         print(f"deepnet: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
+    except RuntimeError as error:
+        if not str(error).startswith("DEEPNET_ISA"):
+            raise
+        print(f"deepnet: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
     except MemoryError as error:
         print("deepnet: not enough memory for this network or these images", file=sys.stderr)
         raise typer.Exit(1) from error

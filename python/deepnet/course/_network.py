@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from deepnet import _validation as check
 from deepnet.activations import Array
-from deepnet.backends import run
+from deepnet.backends import direct, run
 from deepnet.caches import AnyLayerCache, LayerCache, Parameters, Real
 
 
@@ -59,7 +59,10 @@ def L_model_forward(
     >>> AL.shape, [cache.activation for cache in caches]
     ((1, 5), ['tanh', 'sigmoid'])
     """
-    return run("L_model_forward", check.L_model_forward, X, parameters, activations, output)
+    result = direct.L_model_forward(X, parameters, activations, output)
+    if result is None:
+        result = run("L_model_forward", check.L_model_forward, X, parameters, activations, output)
+    return result
 
 
 def L_model_backward(
@@ -124,7 +127,9 @@ def L_model_backward(
     >>> list(deepnet.L_model_backward(AL, np.array([0, 1, 1, 0, 1]), caches))
     ['dA1', 'dW2', 'db2', 'dA0', 'dW1', 'db1']
     """
-    grads = run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
+    grads = direct.L_model_backward(AL, Y, caches, activations, compute_dA0, out)
+    if grads is None:
+        grads = run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
     return grads if out is None else out
 
 
@@ -206,5 +211,7 @@ def update_parameters(
     >>> deepnet.update_parameters(parameters, grads, 0.1)
     {'W1': array([[0.95, 1.95]]), 'b1': array([[-0.1]])}
     """
-    updated = run("update_parameters", check.update_parameters, parameters, grads, learning_rate, out)
+    updated = direct.update_parameters(parameters, grads, learning_rate, out)
+    if updated is None:
+        updated = run("update_parameters", check.update_parameters, parameters, grads, learning_rate, out)
     return updated if out is None else out
