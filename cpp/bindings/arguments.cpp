@@ -100,10 +100,14 @@ PyObject* activation_name(ActivationId id) { return interned_activation_names()[
 
 namespace {
 
+/// Not a plain static: importing may let another thread run, which would wait for the static with the GIL in its hands.
 PyTypeObject* layer_cache_type() {
-  static PyTypeObject* const type = reinterpret_cast<PyTypeObject*>(
-      py::object(py::module_::import("deepnet.caches").attr("LayerCache")).release().ptr());
-  return type;
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> type;
+  const py::object& stored = type.call_once_and_store_result([] {
+                                   return py::object(py::module_::import("deepnet.caches").attr("LayerCache"));
+                                 })
+                                 .get_stored();
+  return reinterpret_cast<PyTypeObject*>(stored.ptr());
 }
 
 PyObject* activation_attribute() {

@@ -114,14 +114,15 @@ Handler handler = {"deepnet large arrays", 1, {nullptr, &allocate, &allocate_zer
 /// PyDataMem_SetHandler, number 304 of NumPy's table of functions since 1.22.
 PyObject* set_handler(PyObject* capsule) {
   using SetHandler = PyObject* (*)(PyObject*);
-  static const SetHandler function = [] {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<SetHandler> function;
+  function.call_once_and_store_result([] {
     const auto core = py::module_::import(py::module_::import("numpy").attr("__version__").cast<std::string>()[0] == '1'
                                               ? "numpy.core.multiarray"
                                               : "numpy._core.multiarray");
     const py::object table = core.attr("_ARRAY_API");
     return reinterpret_cast<SetHandler>(static_cast<void**>(PyCapsule_GetPointer(table.ptr(), nullptr))[304]);
-  }();
-  PyObject* previous = function(capsule);
+  });
+  PyObject* previous = function.get_stored()(capsule);
   if (!previous) throw py::error_already_set();
   return previous;
 }
