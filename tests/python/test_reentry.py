@@ -53,3 +53,30 @@ def test_python_may_end_while_a_thread_is_in_native_code():
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_many_threads_may_make_the_first_call_at_once():
+    program = """
+    import sys, threading
+    import numpy as np, deepnet
+    sys.setswitchinterval(1e-6)
+    X = np.ones((300, 200))  # results large enough for the memory that is kept
+    parameters = {"W1": np.ones((300, 300)), "b1": np.ones((300, 1))}
+    barrier = threading.Barrier(8)
+    def first():
+        barrier.wait()
+        deepnet.L_model_forward(X, parameters)
+    threads = [threading.Thread(target=first) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print("done")
+    """
+    for _ in range(3):
+        ended = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.stdout, ended.stderr) == ("done\n", "")
