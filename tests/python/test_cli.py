@@ -212,14 +212,24 @@ def test_a_backend_that_is_not_there_names_its_variable():
 def test_ctrl_c_ends_politely(tmp_path):
     command = [sys.executable, "-m", "deepnet.cli", "demo", "--epochs", "1000000"]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        # A shell's background jobs, this test among them, may have been started with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        for line in process.stdout:
-            if line.startswith("Network"):
-                break
-        time.sleep(0.5)  # into the training
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        try:
+            for line in process.stdout:
+                if line.startswith("Network"):
+                    break
+            time.sleep(0.5)  # into the training
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert errors.strip() == "Stopped."
     assert not list(tmp_path.iterdir())

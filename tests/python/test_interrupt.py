@@ -13,6 +13,15 @@ import pytest
 
 import deepnet
 
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A shell's background jobs are started with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 UNITS, EXAMPLES = 4000, 6000  # a second or two of arithmetic in each call
 
 
