@@ -1,5 +1,6 @@
 """Optional packages, imported where they are used, with one clear message when one is missing."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,16 +12,31 @@ _DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
 def needs(extra: str, purpose: str) -> Iterator[None]:
     """Wrap the import of an optional package: if it is missing, say what wants it and what to install.
 
+    The packages of the extra are named one by one: the `deepnet` of the package index is another project.
+
     >>> with needs("plot", "plot_costs"):
     ...     import matplotlib.no_such_module
     Traceback (most recent call last):
         ...
-    ImportError: plot_costs needs matplotlib: pip install 'deepnet[plot]'
+    ImportError: plot_costs needs matplotlib: pip install matplotlib
     """
     try:
         yield
     except ModuleNotFoundError as error:
         name = (error.name or "a package").partition(".")[0]
         package = _DISTRIBUTIONS.get(name, name)
-        message = f"{purpose} needs {package}: pip install 'deepnet[{extra}]'"
+        packages = " ".join(_packages(extra) or [package])
+        message = f"{purpose} needs {package}: pip install {packages}"
         raise ImportError(message, name=error.name) from error
+
+
+def _packages(extra: str) -> list[str]:
+    """What the installed package lists under one of its extras, without the versions."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        listed = requires("deepnet") or []
+    except PackageNotFoundError:
+        listed = []
+    wanted = [line for line in listed if re.search(rf"extra == ['\"]{extra}['\"]", line)]
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in wanted]
