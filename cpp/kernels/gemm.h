@@ -68,7 +68,10 @@ void gemm_tile(const Gemm<T>& g, index_t row, const T* b, index_t column, index_
 
   Vec<T> acc[MR][NV] = {};
   if (g.accumulate) {
-    if (!whole) copy_block(MR, columns, c, g.c_row, edge, width);
+    if (!whole) {
+      memset(edge, 0, sizeof edge);  // what lies about might be subnormal, and slow
+      copy_block(MR, columns, c, g.c_row, edge, width);
+    }
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
       for (int j = 0; j < NV; ++j) acc[i][j] = load(out + i * out_row + j * lanes);
