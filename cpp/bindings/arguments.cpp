@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace deepnet::bindings {
@@ -53,8 +54,7 @@ const std::vector<PyObject*>& interned_activation_names() {
   return names;
 }
 
-}  // namespace
-
+/// The text of a str; nothing for other types.
 std::optional<std::string_view> text(PyObject* object) {
   if (!PyUnicode_CheckExact(object)) return std::nullopt;
   Py_ssize_t size = 0;
@@ -65,6 +65,8 @@ std::optional<std::string_view> text(PyObject* object) {
   }
   return std::string_view(data, static_cast<size_t>(size));
 }
+
+}  // namespace
 
 std::optional<ActivationId> parse_activation(PyObject* name) {
   const std::vector<PyObject*>& known = interned_activation_names();

@@ -7,7 +7,6 @@
 
 #include <exception>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "bindings/numpy_view.h"
@@ -48,9 +47,6 @@ void without_gil(Work work) {
 /// The keys of the course's dicts, made once: "W" and 3 give "W3".
 enum class Prefix { W, b, dW, db, dA };
 PyObject* key(Prefix prefix, size_t layer);
-
-/// The text of a str; nothing for other types.
-std::optional<std::string_view> text(PyObject* object);
 
 /// Which activation each of `layers` layers has: one name for the hidden ones plus an output, or a sequence of names.
 bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out);

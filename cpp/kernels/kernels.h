@@ -104,8 +104,8 @@ struct Kernels {
   void (*reduce_lanes)(index_t rows, const T* lane_sums, T scale, T* sums, index_t stride);
   /// out = p - rate * g
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
-  /// Runs `rounds` x 24 vectors of fused multiply-adds and nothing else, for the benchmarks' measure of the peak;
-  /// returns the number of floating-point operations done.
+  /// `rounds` times one multiply-add for each sum of the micro-kernel and nothing else, for the benchmarks' measure of
+  /// the peak; returns the number of floating-point operations done.
   double (*fma_peak)(index_t rounds, T* sink);
 };
 

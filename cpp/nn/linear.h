@@ -37,7 +37,6 @@ LayerGradient<T> new_gradient(Session<T>& session, int slot, index_t units, inde
   const index_t padded = round_up(m, kPanel<T>);
   const index_t stride = padded * index_t(sizeof(T)) % 4096 == 0 ? padded + kPanel<T> : padded;
   T* d_z = session.workspace.d_z[slot].template reserve<T>(units * stride);
-
   for (index_t i = 0; i < units; ++i) std::fill(d_z + i * stride + m, d_z + i * stride + padded, T(0));
   T* lane_sums = session.workspace.lane_sums.template reserve<T>(units * kPanel<T>);
   std::fill(lane_sums, lane_sums + units * kPanel<T>, T(0));
