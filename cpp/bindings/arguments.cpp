@@ -26,10 +26,7 @@ bool WithoutGil::requested() {
   const auto now = Clock::now();
   if (now - last < std::chrono::milliseconds(50)) return false;
   last = now;
-  take_gil_back();
-  const bool stop = PyErr_CheckSignals() != 0;
-  state_ = PyEval_SaveThread();
-  return stop;
+  return call([] { return PyErr_CheckSignals() != 0; });
 }
 
 PyObject* key(Prefix prefix, size_t layer) {

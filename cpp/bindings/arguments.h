@@ -21,6 +21,14 @@ class WithoutGil final : public Interrupt {
   WithoutGil() : state_(PyEval_SaveThread()) {}
   bool requested() override;
   void take_gil_back() noexcept;
+  /// Runs `work`, which uses Python, in the middle of the native call.
+  template <class Work>
+  auto call(Work work) {
+    take_gil_back();
+    const auto result = work();
+    state_ = PyEval_SaveThread();
+    return result;
+  }
 
  private:
   PyThreadState* state_;
@@ -84,5 +92,6 @@ py::object with_dtype(PyObject* array, Body body) {
 void bind_activations(py::module_& m);
 void bind_layers(py::module_& m);
 void bind_models(py::module_& m);
+void bind_network(py::module_& m);
 
 }  // namespace deepnet::bindings

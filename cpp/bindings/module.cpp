@@ -33,4 +33,5 @@ PYBIND11_MODULE(_core, m) {
   deepnet::bindings::bind_activations(m);
   deepnet::bindings::bind_layers(m);
   deepnet::bindings::bind_models(m);
+  deepnet::bindings::bind_network(m);
 }

@@ -41,18 +41,28 @@ void add_to_lanes(index_t rows, index_t cols, Rows<const T> x, T* lane_sums) {
   }
 }
 
-template <class T, class A>
-void activation_backward(const ActivationBackward<T>& f) {
+template <class T, class Derivative>
+DEEPNET_INLINE void backward_by(const ActivationBackward<T>& f, Derivative derivative) {
   for (index_t i = 0; i < f.rows; ++i) {
     const T *d_a = f.d_a.data + i * f.d_a.stride, *z = f.z.data + i * f.z.stride;
     T* d_z = f.d_z.data + i * f.d_z.stride;
     T* sums = f.lane_sums ? f.lane_sums + i * kPanel<T> : nullptr;
     for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) {
-      const Vec<T> v = A::backward(get(d_a + j), get(z + j));
+      const Vec<T> v = derivative(get(d_a + j), get(z + j));
       put(d_z + j, v);
       if (sums) add_lanes(sums, j, v);
     });
   }
+}
+
+template <class T, class A>
+void activation_backward(const ActivationBackward<T>& f) {
+  backward_by<T>(f, [](Vec<T> d_a, Vec<T> z) { return A::backward(d_a, z); });
+}
+
+template <class T, class A>
+void activation_backward_from_a(const ActivationBackward<T>& f) {
+  backward_by<T>(f, [](Vec<T> d_a, Vec<T> a) { return A::backward_from_a(d_a, a); });
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace deepnet {
 
@@ -20,26 +21,41 @@ constexpr index_t kPanel = 128 / index_t(sizeof(T));
 template <class T>
 constexpr index_t kDepth = 2048 / index_t(sizeof(T));
 
-/// c = start + a b, then c *= scale. Element (i, p) of a is a[i a_row + p a_col]; element (p, j) of b is
-/// b[(j / kPanel) b_panel + p b_row + j % kPanel]: packed panels and row-major matrices alike.
+/// What becomes of a finished sum. relu's derivative is taken from its result A, which is 0 where Z <= 0.
+enum class Finish {
+  kScale,         // c = scale * sum
+  kRelu,          // c = max(0, sum)
+  kReluBackward,  // c = sum where other > 0, else 0
+  kDescend,       // c = c - scale * sum
+};
+
+/// sum = start + a b, then c is made of the sum as `finish` says.
+///
+/// Element (i, p) of a is a[i a_row + p a_col], where a_jump more is added after every a_run steps of p. Columns of b
+/// and c come in panels of kPanel: element (p, j) of b is b[(j / kPanel) b_panel + p b_row + j % kPanel], and (i, j) of
+/// c is c[(j / kPanel) c_panel + i c_row + j % kPanel]; kPanel for the distance of panels makes a row-major matrix.
 /// Every panel of b is read in full, the last one, even where n ends within it, from b_last (with a row stride of
-/// kPanel) unless that is null. c is written up to column n - 1.
+/// kPanel) unless that is null. c is written up to column n - 1; only kScale allows an n that is no multiple of 64 B.
 template <class T>
 struct Gemm {
   index_t m, n, k;
   const T* a;
   index_t a_row, a_col;
+  index_t a_run = PTRDIFF_MAX, a_jump = 0;
   const T* b;
   index_t b_row, b_panel;
-  const T* b_last;
+  const T* b_last = nullptr;
   T* c;
-  index_t c_row;
-  const T* bias;     // one start value per row; null: 0
-  bool accumulate;   // start from c itself (the sum over an earlier part of k) instead of from bias
-  T scale;           // 1, but for the last part of k
-  bool c_is_far;     // c lies beyond the caches: fetch the lines of the next rows while these are computed
-  const void* next;  // memory that will be read after this product, fetched during it
-  size_t next_bytes;
+  index_t c_row, c_panel = kPanel<T>;
+  const T* bias = nullptr;  // one start value per row; null: 0
+  bool accumulate = false;  // start from `start`, the sum over an earlier part of k, instead of from bias
+  const T* start = nullptr;  // laid out as c; null: c itself
+  Finish finish = Finish::kScale;
+  const T* other = nullptr;  // laid out as c
+  T scale = 1;
+  bool c_is_far = false;  // c lies beyond the caches: fetch the lines of the next rows while these are computed
+  const void* next = nullptr;  // memory that will be read after this product, fetched during it
+  size_t next_bytes = 0;
 };
 
 /// A matrix that is only read: element (i, j) is data[i row + j col].
@@ -85,9 +101,63 @@ struct OutputBackward {
 template <class T>
 struct Activation {
   const char* name;
+  bool fused;  // whether a product's finish does the same as forward and backward_from_a
+  Finish forward_finish, backward_finish;
   void (*forward)(const ActivationForward<T>&);
   void (*backward)(const ActivationBackward<T>&);
+  /// The same with A in the place of z; d_z may be it.
+  void (*backward_from_a)(const ActivationBackward<T>&);
   void (*output_backward)(const OutputBackward<T>&);
+};
+
+/// How many types the user's numbers may have: those of deepnet::Element, in its order.
+constexpr int kElementTypes = 7;
+
+/// Up to kPanel examples of the user's data as T, times scale; zeros where examples or units end.
+template <class T>
+struct Gather {
+  const void* data;
+  index_t unit_stride, example_stride;  // bytes
+  const uint32_t* order;                // which examples; null: the ones from `first` on
+  index_t first, count, units;
+  T scale;
+  T* panel;   // [units][kPanel]
+  T* turned;  // [ceil(units / kPanel)][turned_examples][kPanel], at the row of this panel's first example
+  index_t turned_examples;
+  index_t example(index_t e) const { return order ? index_t(order[e]) : first + e; }
+};
+
+template <class T>
+struct Reader {
+  void (*rows)(const Gather<T>&);     // into `turned`; units lie side by side
+  void (*columns)(const Gather<T>&);  // into `panel`
+};
+
+/// The loss of one panel of examples and its derivative. All of it is [outputs][kPanel]; d may be `output`.
+template <class T>
+struct LossOfPanel {
+  index_t outputs, examples;
+  const T *output, *y;  // Z or A of the last layer, as the loss wants it, and the labels
+  T* d;
+};
+
+template <class T>
+struct Loss {
+  const char *name, *activation;  // the activation of which it takes Z, null: takes A of any
+  double (*of_panel)(const LossOfPanel<T>&);
+};
+
+/// out[i] += scale * (sum of row i of x), x in panels of kPanel columns. The sum may come in several calls, whose state
+/// is kept in lane_sums [rows][kPanel]. out is written up to the next multiple of 64 bytes.
+template <class T>
+struct SumRows {
+  index_t rows, panels;
+  const T* x;
+  index_t x_panel;
+  T* lane_sums;
+  bool resume, finish;  // not the first call; the last call
+  T scale;
+  T* out;
 };
 
 /// Everything one instruction set has for one type.
@@ -102,6 +172,12 @@ struct Kernels {
   void (*add_to_lanes)(index_t rows, index_t cols, Rows<const T> x, T* lane_sums);
   /// sums[i * stride] = scale * the kPanel partial sums of row i, added as a tree of fixed shape.
   void (*reduce_lanes)(index_t rows, const T* lane_sums, T scale, T* sums, index_t stride);
+  Reader<T> readers[kElementTypes];
+  /// to[j][i] = from[i][j] for an m x n matrix. Rows of both are read and written up to the next multiple of 64 bytes.
+  void (*turn)(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row);
+  const Loss<T>* losses;
+  index_t loss_count;
+  void (*sum_rows)(const SumRows<T>&);
   /// out = p - rate * g
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
   /// `rounds` times one multiply-add for each sum of the micro-kernel and nothing else, for the benchmarks' measure of

@@ -5,39 +5,9 @@
 #pragma once
 
 #include "kernels/kernels.h"
-#include "simd/vec.h"
+#include "simd/transpose.h"
 
 namespace deepnet::DEEPNET_ISA {
-
-template <int... I>
-struct Indices {};
-
-template <int N, int... I>
-struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
-
-template <int... I>
-struct MakeIndices<0, I...> {
-  using type = Indices<I...>;
-};
-
-/// Exchanges the upper half of each 2S-block of v with the lower half of the same block of w.
-template <class T, int S, int... I>
-DEEPNET_INLINE void exchange(Vec<T>& v, Vec<T>& w, Indices<I...>) {
-  constexpr int lanes = int(kLanes<T>);
-  const Vec<T> first = __builtin_shufflevector(v, w, ((I & S) ? I - S + lanes : I)...);
-  w = __builtin_shufflevector(v, w, ((I & S) ? I + lanes : I + S)...);
-  v = first;
-}
-
-/// tile[i][j] <-> tile[j][i], in log2(lanes) rounds of exchanges.
-template <class T, int S = int(kLanes<T>) / 2>
-DEEPNET_INLINE void transpose(Vec<T> (&tile)[kLanes<T>]) {
-  if constexpr (S > 0) {
-    for (int i = 0; i < int(kLanes<T>); ++i)
-      if (!(i & S)) exchange<T, S>(tile[i], tile[i + S], typename MakeIndices<int(kLanes<T>)>::type{});
-    transpose<T, S / 2>(tile);
-  }
-}
 
 /// One panel of up to kPanel columns, column j of which starts at b + j * col and is contiguous.
 template <class T, bool kWhole>

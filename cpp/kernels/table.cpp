@@ -1,15 +1,17 @@
 // Everything of this room for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/losses.h"
 #include "kernels/optimizers.h"
 #include "kernels/pack.h"
+#include "kernels/panels.h"
 
 namespace deepnet::DEEPNET_ISA {
 
 /// As many independent chains as the micro-kernel has sums: enough to hide the latency of the multiply-add.
 template <class T>
 double fma_peak(index_t rounds, T* sink) {
-  constexpr int chains = kMR * kNV;
+  constexpr int chains = kSums;
   Vec<T> acc[chains];
 #pragma GCC unroll 32
   for (int i = 0; i < chains; ++i) acc[i] = broadcast(T(i));
@@ -25,13 +27,34 @@ double fma_peak(index_t rounds, T* sink) {
   return 2.0 * chains * double(kLanes<T>) * double(rounds);
 }
 
-template <class T, class List>
+template <class T, class A>
+constexpr Activation<T> activation() {
+  Activation<T> entry{.name = A::name,
+                      .fused = false,
+                      .forward_finish = Finish::kScale,
+                      .backward_finish = Finish::kScale,
+                      .forward = &activation_forward<T, A>,
+                      .backward = &activation_backward<T, A>,
+                      .backward_from_a = &activation_backward_from_a<T, A>,
+                      .output_backward = &output_backward<T, A>};
+  if constexpr (requires { A::forward_finish; }) {
+    entry.fused = true;
+    entry.forward_finish = A::forward_finish;
+    entry.backward_finish = A::backward_finish;
+  }
+  return entry;
+}
+
+template <class T, class S>
+constexpr Reader<T> reader{&gather_rows<T, S>, &gather_columns<T, S>};
+
+template <class T, class ActivationList, class LossList>
 struct Table;
 
-template <class T, class... A>
-struct Table<T, ActivationList<A...>> {
-  static constexpr Activation<T> activations[] = {
-      {A::name, &activation_forward<T, A>, &activation_backward<T, A>, &output_backward<T, A>}...};
+template <class T, class... A, class... L>
+struct Table<T, ActivationList<A...>, LossList<L...>> {
+  static constexpr Activation<T> activations[] = {activation<T, A>()...};
+  static constexpr Loss<T> losses[] = {{L::name, L::activation, &loss<T, L>}...};
   static constexpr Kernels<T> kernels = {
       .gemm = &gemm<T>,
       .pack = &pack<T>,
@@ -39,6 +62,12 @@ struct Table<T, ActivationList<A...>> {
       .activation_count = sizeof...(A),
       .add_to_lanes = &add_to_lanes<T>,
       .reduce_lanes = &reduce_lanes<T>,
+      .readers = {reader<T, Half>, reader<T, float>, reader<T, double>, reader<T, uint8_t>, reader<T, int8_t>,
+                  reader<T, int32_t>, reader<T, int64_t>},
+      .turn = &turn<T>,
+      .losses = losses,
+      .loss_count = sizeof...(L),
+      .sum_rows = &sum_rows<T>,
       .gradient_step = &gradient_step<T>,
       .fma_peak = &fma_peak<T>,
   };
@@ -46,7 +75,7 @@ struct Table<T, ActivationList<A...>> {
 
 extern const Kernels<float> f32;
 extern const Kernels<double> f64;
-constexpr Kernels<float> f32 = Table<float, Activations<float>>::kernels;
-constexpr Kernels<double> f64 = Table<double, Activations<double>>::kernels;
+constexpr Kernels<float> f32 = Table<float, Activations<float>, Losses<float>>::kernels;
+constexpr Kernels<double> f64 = Table<double, Activations<double>, Losses<double>>::kernels;
 
 }  // namespace deepnet::DEEPNET_ISA

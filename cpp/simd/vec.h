@@ -73,6 +73,13 @@ DEEPNET_INLINE void store_first(T* p, Vec<T> v, index_t count) {
   for (index_t i = 0; i < count; ++i) p[i] = lanes[i];
 }
 
+/// The first `count` lanes of v, zeros behind them.
+template <class V>
+DEEPNET_INLINE V first_lanes(V v, index_t count) {
+  for (index_t i = count; i < index_t(sizeof v / sizeof v[0]); ++i) v[i] = 0;
+  return v;
+}
+
 /// x in every lane. Written x - 0, which is exact for every x, because GCC turns it into one broadcast
 /// from memory; x + 0 loses the sign of -0, so GCC adds first and costs the micro-kernel 5 to 8 %.
 template <class T>

@@ -1,0 +1,210 @@
+// The engine: a class per dtype that deepnet.network wraps. As everywhere here, what is not plain is answered with None.
+#include <pybind11/stl.h>
+
+#include <cmath>
+
+#include "bindings/arguments.h"
+#include "bindings/examples.h"
+
+namespace deepnet::bindings {
+
+namespace {
+
+/// Reports to a Python callable while training goes on, when signals are looked after anyway.
+class Reporting final : public Interrupt {
+ public:
+  Reporting(Interrupt* inner, WithoutGil* gil, PyObject* report, const index_t* steps)
+      : inner_(inner), gil_(gil), report_(report), steps_(steps) {}
+  bool requested() override {
+    if (inner_->requested()) return true;
+    if (report_ == Py_None || *steps_ == reported_) return false;
+    return gil_->call([&] {
+      reported_ = *steps_;
+      PyObject* result = PyObject_CallFunction(report_, "n", static_cast<Py_ssize_t>(reported_));
+      Py_XDECREF(result);
+      return result == nullptr;
+    });
+  }
+
+ private:
+  Interrupt* inner_;
+  WithoutGil* gil_;
+  PyObject* report_;
+  const index_t* steps_;
+  index_t reported_ = 0;
+};
+
+/// An array that is written: any strides, aligned, and it must not share memory with what is read.
+template <class T>
+bool parse_output(PyObject* object, index_t rows, index_t cols, PyObject* input, Matrix<T>& out) {
+  Matrix<const T> matrix;
+  if (!view<T>(object, matrix) || matrix.rows != rows || matrix.cols != cols) return false;
+  if (!(py::detail::array_proxy(object)->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_)) return false;
+  if ((rows > 1 && matrix.row == 0) || (cols > 1 && matrix.col == 0)) return false;
+  if (overlap({range_of(object)}, {range_of(input)})) return false;
+  out = {const_cast<T*>(matrix.data), rows, cols, matrix.row, matrix.col};
+  return true;
+}
+
+template <class T>
+class Engine {
+ public:
+  Engine(const std::vector<index_t>& units, const std::vector<std::string>& names)
+      : network_(units, ids_of(names)), inputs_(units.front()), outputs_(units.back()) {}
+
+  /// W1, b1, ..., WL, bL as arrays that share the network's memory and keep it alive.
+  py::list parameters() const {
+    py::list arrays;
+    for (index_t l = 1; l <= network_.layers(); ++l) {
+      arrays.append(array_of(network_.W(l)));
+      arrays.append(array_of(network_.b(l)));
+    }
+    return arrays;
+  }
+
+  py::object predict(const py::object& X, const py::object& out, double scale, int threads) const {
+    Examples x;
+    if (!parse_inputs(X.ptr(), inputs_, scale, x)) return py::none();
+    Matrix<T> a;
+    py::object result = out;
+    if (out.is_none())
+      result = new_matrix<T>(outputs_, x.count, a);
+    else if (!parse_output(out.ptr(), outputs_, x.count, X.ptr(), a))
+      return py::none();
+    without_gil([&](Interrupt* interrupt) { deepnet::predict<T>(network_, x, a, threads, interrupt); });
+    return result;
+  }
+
+  py::object train_on_batch(const py::object& X, const py::object& Y, double rate, int loss, double scale,
+                            int threads) const {
+    Examples x, y;
+    if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
+    double value = 0;
+    without_gil(
+        [&](Interrupt* interrupt) { value = deepnet::train_on_batch<T>(network_, x, y, rate, loss, threads, interrupt); });
+    return py::float_(value);
+  }
+
+  py::object evaluate(const py::object& X, const py::object& Y, int loss, double scale, int threads) const {
+    Examples x, y;
+    if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
+    double value = 0;
+    without_gil([&](Interrupt* interrupt) { value = deepnet::evaluate<T>(network_, x, y, loss, threads, interrupt); });
+    return py::float_(value);
+  }
+
+  /// (loss, [dW1, db1, ..., dWL, dbL])
+  py::object loss_and_grads(const py::object& X, const py::object& Y, int loss, double scale, int threads) const {
+    Examples x, y;
+    if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
+    py::list arrays;
+    std::vector<ParameterGradient<T>> gradients;
+    for (index_t l = 1; l <= network_.layers(); ++l) {
+      ParameterGradient<T> gradient;
+      arrays.append(new_matrix<T>(network_.units(l), network_.units(l - 1), gradient.dW));
+      arrays.append(new_matrix<T>(network_.units(l), 1, gradient.db));
+      gradients.push_back(gradient);
+    }
+    double value = 0;
+    without_gil([&](Interrupt* interrupt) {
+      value = deepnet::loss_and_gradients<T>(network_, x, y, loss, gradients, threads, interrupt);
+    });
+    return py::make_tuple(value, arrays);
+  }
+
+  /// (losses, seconds, None), or the last is (epoch, batch, loss, from_the_start) where the loss was not finite.
+  py::object fit(const py::object& X, const py::object& Y, const py::dict& options, const py::object& report) const {
+    FitOptions o;
+    o.epochs = options["epochs"].cast<index_t>();
+    o.batch_size = options["batch_size"].cast<index_t>();
+    o.learning_rate = options["learning_rate"].cast<double>();
+    o.loss = options["loss"].cast<int>();
+    o.shuffle = options["shuffle"].cast<bool>();
+    o.seed = options["seed"].cast<uint64_t>();
+    o.first_epoch = options["first_epoch"].cast<index_t>();
+    o.threads = options["threads"].cast<int>();
+    index_t steps = 0;
+    o.steps_done = &steps;
+    Examples x, y;
+    if (!parse_data(X, Y, o.loss, options["input_scale"].cast<double>(), x, y)) return py::none();
+    const Py_intptr_t shape[] = {o.epochs};
+    py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape), failure = py::none();
+    const auto epochs = static_cast<size_t>(o.epochs);
+    const std::span<double> loss_of(data_of<double>(losses), epochs), seconds_of(data_of<double>(seconds), epochs);
+    std::optional<NonFiniteLoss> bad;
+    without_gil([&](WithoutGil* gil) {
+      Reporting interrupt(gil, gil, report.ptr(), &steps);
+      try {
+        deepnet::fit<T>(network_, x, y, o, loss_of, seconds_of, &interrupt);
+      } catch (const NonFiniteLoss& e) {
+        bad = e;
+      }
+    });
+    if (bad) failure = py::make_tuple(bad->epoch, bad->batch, bad->loss, bad->from_the_start);
+    return py::make_tuple(losses, seconds, failure);
+  }
+
+ private:
+  static std::vector<ActivationId> ids_of(const std::vector<std::string>& names) {
+    std::vector<ActivationId> ids;
+    for (const std::string& name : names) ids.push_back(find_activation(name));
+    return ids;
+  }
+
+  bool parse_data(const py::object& X, const py::object& Y, int loss, double scale, Examples& x, Examples& y) const {
+    if (!parse_inputs(X.ptr(), inputs_, scale, x) || !parse_targets(Y.ptr(), outputs_, x.count, y)) return false;
+    return loss_activation(loss) != "sigmoid" || within_unit_interval(y);
+  }
+
+  py::array array_of(const Matrix<T>& matrix) const {
+    const py::capsule keeper(new std::shared_ptr<void>(network_.memory()),
+                             [](void* owner) { delete static_cast<std::shared_ptr<void>*>(owner); });
+    constexpr index_t size = sizeof(T);
+    return py::array_t<T>({matrix.rows, matrix.cols}, {matrix.row * size, matrix.col * size}, matrix.data, keeper);
+  }
+
+  Network<T> network_;
+  index_t inputs_, outputs_;
+};
+
+template <class T>
+void bind_engine(py::module_& m, const char* name) {
+  py::class_<Engine<T>>(m, name)
+      .def(py::init<const std::vector<index_t>&, const std::vector<std::string>&>())
+      .def("parameters", &Engine<T>::parameters)
+      .def("predict", &Engine<T>::predict)
+      .def("train_on_batch", &Engine<T>::train_on_batch)
+      .def("evaluate", &Engine<T>::evaluate)
+      .def("loss_and_grads", &Engine<T>::loss_and_grads)
+      .def("fit", &Engine<T>::fit);
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  bind_engine<float>(m, "EngineFloat32");
+  bind_engine<double>(m, "EngineFloat64");
+  m.def("loss_names", [] {
+    py::list names;
+    for (const std::string_view name : loss_names()) names.append(py::str(name.data(), name.size()));
+    return names;
+  });
+  m.def("measure_peak", [](const std::string& dtype, int threads) {
+    double peak = 0;
+    without_gil([&](Interrupt*) { peak = dtype == "float32" ? measure_peak<float>(threads) : measure_peak<double>(threads); });
+    return peak;
+  });
+  m.def("get_num_threads", &num_threads);
+  m.def("set_num_threads", &set_num_threads);
+  py::register_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const NonFiniteLoss& e) {
+      PyErr_SetString(PyExc_FloatingPointError, std::isnan(e.loss) ? "nan" : "inf");
+    } catch (const Busy&) {
+      PyErr_SetString(PyExc_RuntimeError, "busy");
+    }
+  });
+}
+
+}  // namespace deepnet::bindings

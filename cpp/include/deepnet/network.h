@@ -1,0 +1,138 @@
+// A network that owns its parameters: training and prediction at full speed, where the course's functions (deepnet.h)
+// keep every intermediate result.
+//
+//   deepnet::Network<float> net(std::array<deepnet::index_t, 3>{784, 128, 10}, activations);
+//   ... fill net.W(l) and net.b(l), which start as zeros ...
+//   deepnet::fit(net, images, labels, {.epochs = 20, .batch_size = 128, .learning_rate = 0.1});
+//   deepnet::predict(net, images, probabilities);
+//
+// Examples are columns, as in the course. Results have the same bits for any number of threads and however the examples
+// are split into calls. T is float or double.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "deepnet/deepnet.h"
+
+namespace deepnet {
+
+/// What a number of the user's data is; U8 and the integers below it are whole numbers.
+enum class Element { kF16, kF32, kF64, kU8, kI8, kI32, kI64 };
+
+/// Somebody's data, read where it lies: number i of example j is at data + i * unit_stride + j * example_stride bytes, and
+/// counts `scale` times. Strides may be negative or 0.
+struct Examples {
+  const void* data = nullptr;
+  Element element = Element::kF32;
+  index_t units = 0, count = 0;
+  index_t unit_stride = 0, example_stride = 0;
+  double scale = 1;
+};
+
+template <class T>
+Examples examples(Matrix<const T> X) {
+  constexpr index_t size = sizeof(T);
+  return {X.data, size == 4 ? Element::kF32 : Element::kF64, X.rows, X.cols, X.row * size, X.col * size};
+}
+
+template <class T>
+struct NetworkState;
+
+template <class T>
+class Network {
+ public:
+  /// units n_0, n_1, ..., n_L, and the activation of each layer. Throws std::bad_alloc.
+  Network(std::span<const index_t> units, std::span<const ActivationId> activations);
+
+  index_t layers() const;
+  index_t units(index_t layer) const;  // layer 0: the inputs
+  ActivationId activation(index_t layer) const;
+
+  /// Parameters of layer 1, ..., L, to read and to write. Rows of W may lie further apart than they are long.
+  Matrix<T> W(index_t layer) const;
+  Matrix<T> b(index_t layer) const;
+
+  /// Keeps the memory behind W and b alive beyond the network.
+  std::shared_ptr<void> memory() const;
+
+  NetworkState<T>& state() const { return *state_; }
+
+ private:
+  std::shared_ptr<NetworkState<T>> state_;
+};
+
+/// out = A_L, n_L x m, any strides. `threads` 0: num_threads().
+template <class T>
+void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int threads = 0,
+             Interrupt* interrupt = nullptr);
+
+/// A loss by its place in loss_names().
+using LossId = int;
+std::vector<std::string_view> loss_names();
+/// The activation that the loss must follow; empty if it may follow any.
+std::string_view loss_activation(LossId loss);
+
+struct FitOptions {
+  index_t epochs = 1, batch_size = 32;
+  double learning_rate = 0.01;
+  LossId loss = 0;
+  bool shuffle = true;
+  uint64_t seed = 0;
+  index_t first_epoch = 0;  // whose order of the examples is the first one taken
+  int threads = 0;
+  index_t* steps_done = nullptr;  // counts on with every update
+};
+
+/// Thrown when a loss is not finite. The parameters are those before the update that went wrong.
+struct NonFiniteLoss {
+  index_t epoch, batch;  // counted from first_epoch and from 0
+  double loss;
+  bool from_the_start;  // the parameters that fit was given are not finite themselves
+};
+
+/// Stochastic gradient descent. losses[e] becomes the mean loss over the examples of epoch e, each taken before the update
+/// with its batch, and seconds[e] the time it took. Thrown out of: Interrupted (the parameters are those of the last
+/// update that was finished, and epochs_done of them have a loss), NonFiniteLoss, Busy.
+template <class T>
+void fit(const Network<T>& network, const Examples& X, const Examples& Y, const FitOptions& options,
+         std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr);
+
+/// Thrown by fit and train_on_batch if the network is being trained already, or by a call that runs amid a prediction with
+/// it on the same thread.
+struct Busy {};
+
+/// One update with all examples; returns their mean loss before it. Thrown out of: Interrupted, NonFiniteLoss (no update
+/// was made), Busy.
+template <class T>
+double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate, LossId loss,
+                      int threads = 0, Interrupt* interrupt = nullptr);
+
+/// The mean loss of all examples; no update.
+template <class T>
+double evaluate(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss, int threads = 0,
+                Interrupt* interrupt = nullptr);
+
+template <class T>
+struct ParameterGradient {
+  Matrix<T> dW, db;  // unit column stride
+};
+
+/// The mean loss and its gradients; no update.
+template <class T>
+double loss_and_gradients(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss,
+                          std::span<const ParameterGradient<T>> gradients, int threads = 0,
+                          Interrupt* interrupt = nullptr);
+
+/// Multiply-adds on registers alone, the limit of every product: floating-point operations per second, on so many threads
+/// at once, measured over about a millisecond.
+template <class T>
+double measure_peak(int threads);
+
+/// How many threads a call uses where it does not say: at first DEEPNET_NUM_THREADS, OMP_NUM_THREADS or the cores.
+int num_threads();
+void set_num_threads(int threads);
+
+}  // namespace deepnet

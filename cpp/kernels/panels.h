@@ -1,0 +1,104 @@
+// Examples into panels, and panels turned: what feeds the products of training.
+//
+// A panel holds kPanel examples side by side, one row per unit; turned, it holds a row per example, in blocks of kPanel
+// units. The forward pass and dZ read the former, the gradient of W the latter.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "simd/transpose.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+/// IEEE half precision in memory. Widening is exact, subnormals, inf and nan included.
+struct Half {
+  uint16_t bits;
+};
+
+DEEPNET_INLINE float widen(Half h) {
+  const uint32_t magnitude = h.bits & 0x7fffu, sign = (h.bits & 0x8000u) << 16;
+  const uint32_t shifted = magnitude << 13;
+  float value;
+  memcpy(&value, &shifted, sizeof value);
+  value *= 0x1p112f;  // moves the exponent's bias; a subnormal half becomes a normal float
+  uint32_t result;
+  memcpy(&result, &value, sizeof result);
+  result = magnitude >= 0x7c00u ? shifted | 0x7f800000u : result;
+  result |= sign;
+  memcpy(&value, &result, sizeof value);
+  return value;
+}
+
+template <class S>
+DEEPNET_INLINE S widen(S x) {
+  return x;
+}
+
+template <class S>
+DEEPNET_INLINE S read(const char* p) {
+  S value;
+  memcpy(&value, p, sizeof value);
+  return value;
+}
+
+/// Examples whose units lie side by side: each becomes a row of the turned panel.
+template <class T, class S>
+void gather_rows(const Gather<T>& g) {
+  const T scale = g.scale;
+  for (index_t e = 0; e < kPanel<T>; ++e) {
+    const char* from = static_cast<const char*>(g.data) + (e < g.count ? g.example(e) * g.example_stride : 0);
+    for (index_t first = 0; first < g.units; first += kPanel<T>, from += kPanel<T> * index_t(sizeof(S))) {
+      T* to = g.turned + first * g.turned_examples + e * kPanel<T>;
+      const index_t units = e < g.count ? g.units - first : 0;
+      if (units >= kPanel<T>) {
+        for (index_t i = 0; i < kPanel<T>; ++i) to[i] = T(widen(read<S>(from + i * index_t(sizeof(S))))) * scale;
+      } else {
+        for (index_t i = 0; i < units; ++i) to[i] = T(widen(read<S>(from + i * index_t(sizeof(S))))) * scale;
+        for (index_t i = units; i < kPanel<T>; ++i) to[i] = T(0);
+      }
+    }
+  }
+}
+
+/// Any strides: each unit becomes a row of the panel.
+template <class T, class S>
+void gather_columns(const Gather<T>& g) {
+  const T scale = g.scale;
+  const bool in_a_row = !g.order && g.example_stride == index_t(sizeof(S));
+  for (index_t i = 0; i < g.units; ++i) {
+    const char* from = static_cast<const char*>(g.data) + i * g.unit_stride;
+    T* to = g.panel + i * kPanel<T>;
+    if (in_a_row) {
+      from += g.first * index_t(sizeof(S));
+      for (index_t e = 0; e < g.count; ++e) to[e] = T(widen(read<S>(from + e * index_t(sizeof(S))))) * scale;
+    } else {
+      for (index_t e = 0; e < g.count; ++e) to[e] = T(widen(read<S>(from + g.example(e) * g.example_stride))) * scale;
+    }
+    for (index_t e = g.count; e < kPanel<T>; ++e) to[e] = T(0);
+  }
+}
+
+template <class T, bool kWhole>
+DEEPNET_INLINE void turn_block(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
+  constexpr index_t lanes = kLanes<T>;
+  Vec<T> tile[lanes];
+  for (index_t r = 0; r < lanes; ++r) tile[r] = kWhole || r < m ? load(from + r * from_row) : Vec<T>{};
+  transpose<T>(tile);
+  for (index_t r = 0; r < lanes; ++r)
+    if (kWhole || r < n) store(to + r * to_row, tile[r]);
+}
+
+/// to[j][i] = from[i][j]
+template <class T>
+void turn(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
+  constexpr index_t lanes = kLanes<T>;
+  for (index_t i = 0; i < m; i += lanes)
+    for (index_t j = 0; j < n; j += lanes) {
+      const T* block = from + i * from_row + j;
+      if (i + lanes <= m && j + lanes <= n)
+        turn_block<T, true>(lanes, lanes, block, from_row, to + j * to_row + i, to_row);
+      else
+        turn_block<T, false>(m - i, n - j, block, from_row, to + j * to_row + i, to_row);
+    }
+}
+
+}  // namespace deepnet::DEEPNET_ISA

@@ -1,0 +1,57 @@
+// Sums over examples, in an order that depends on nothing but the examples' places: lane j takes every kPanel-th one
+// from j on, in order; then the lanes are added as a tree of fixed shape, j with j + kPanel / 2, and so on.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "simd/transpose.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+/// The first levels of the tree: kPanel lanes in several vectors become one vector.
+template <class T>
+DEEPNET_INLINE Vec<T> fold_panel(Vec<T> (&v)[kPanel<T> / kLanes<T>]) {
+  for (index_t width = kPanel<T> / kLanes<T> / 2; width > 0; width /= 2)
+    for (index_t i = 0; i < width; ++i) v[i] += v[i + width];
+  return v[0];
+}
+
+template <class T>
+DEEPNET_INLINE T sum_of_panel(Vec<T> (&v)[kPanel<T> / kLanes<T>]) {
+  T lane[kLanes<T>];
+  store(lane, fold_panel<T>(v));
+  for (index_t width = kLanes<T> / 2; width > 0; width /= 2)
+    for (index_t i = 0; i < width; ++i) lane[i] += lane[i + width];
+  return lane[0];
+}
+
+template <class T>
+void sum_rows(const SumRows<T>& f) {
+  constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
+  for (index_t first = 0; first < f.rows; first += lanes) {
+    Vec<T> rows[lanes];
+    for (index_t r = 0; r < lanes; ++r) {
+      const index_t row = first + r;
+      if (row >= f.rows) {
+        rows[r] = Vec<T>{};
+        continue;
+      }
+      Vec<T> sums[vectors];
+      for (index_t v = 0; v < vectors; ++v)
+        sums[v] = f.resume ? load(f.lane_sums + row * kPanel<T> + v * lanes) : Vec<T>{};
+      const T* x = f.x + row * kPanel<T>;
+      for (index_t p = 0; p < f.panels; ++p, x += f.x_panel)
+        for (index_t v = 0; v < vectors; ++v) sums[v] += load(x + v * lanes);
+      if (!f.finish) {
+        for (index_t v = 0; v < vectors; ++v) store(f.lane_sums + row * kPanel<T> + v * lanes, sums[v]);
+      } else {
+        rows[r] = fold_panel<T>(sums);
+      }
+    }
+    if (f.finish) {
+      T* out = f.out + first;
+      store(out, fma(broadcast(f.scale), sums_of_rows<T>(rows), load(out)));
+    }
+  }
+}
+
+}  // namespace deepnet::DEEPNET_ISA

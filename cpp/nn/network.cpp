@@ -1,0 +1,145 @@
+// The network's parameters, and prediction.
+#include "nn/network.h"
+
+#include <chrono>
+#include <cstring>
+#include <numeric>
+
+#include "nn/panels.h"
+#include "nn/progress.h"
+#include "runtime/thread_pool.h"
+
+namespace deepnet {
+
+template <class T>
+Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations)
+    : state_(std::make_shared<NetworkState<T>>()) {
+  NetworkState<T>& state = *state_;
+  for (size_t l = 0; l < activations.size(); ++l) {
+    const index_t row = padded_row<T>(units[l]);
+    state.layers.push_back({units[l + 1], units[l], activations[l], nullptr, nullptr, row});
+    state.size += units[l + 1] * row + round_up(units[l + 1], 64 / index_t(sizeof(T)));
+  }
+  for (const index_t n : units) state.widest = std::max(state.widest, n);
+  T* next = state.parameters();
+  std::memset(next, 0, size_t(state.size) * sizeof(T));
+  for (Layer<T>& layer : state.layers) {
+    layer.W = next;
+    layer.b = next + layer.units * layer.W_row;
+    next = layer.b + round_up(layer.units, 64 / index_t(sizeof(T)));
+  }
+}
+
+template <class T>
+index_t Network<T>::layers() const {
+  return index_t(state_->layers.size());
+}
+
+template <class T>
+index_t Network<T>::units(index_t layer) const {
+  return layer == 0 ? state_->layers[0].inputs : state_->layers[size_t(layer - 1)].units;
+}
+
+template <class T>
+ActivationId Network<T>::activation(index_t layer) const {
+  return state_->layers[size_t(layer - 1)].activation;
+}
+
+template <class T>
+Matrix<T> Network<T>::W(index_t layer) const {
+  const Layer<T>& l = state_->layers[size_t(layer - 1)];
+  return {l.W, l.units, l.inputs, l.W_row, 1};
+}
+
+template <class T>
+Matrix<T> Network<T>::b(index_t layer) const {
+  const Layer<T>& l = state_->layers[size_t(layer - 1)];
+  return {l.b, l.units, 1, 1, 1};
+}
+
+template <class T>
+std::shared_ptr<void> Network<T>::memory() const {
+  return state_;
+}
+
+namespace {
+
+/// Two buffers take turns as input and output of a layer.
+template <class T>
+void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, index_t first,
+                   index_t count, Matrix<T> out, Progress& progress) {
+  const BorrowedWorkspace borrowed;
+  Workspace& workspace = borrowed.get();
+  const index_t panels = panels_for<T>(count), size = panels * state.widest * kPanel<T>;
+  T* buffers[2] = {workspace.activations[0].template reserve<T>(size), workspace.activations[1].template reserve<T>(size)};
+  T* turned = workspace.turned.template reserve<T>(round_up(X.units, kPanel<T>) * kPanel<T>);
+  for (index_t p = 0; p < panels; ++p) {
+    const index_t start = first + p * kPanel<T>;
+    gather_panel(kernels, X, nullptr, start, std::min(kPanel<T>, first + count - start),
+                 buffers[0] + p * X.units * kPanel<T>, turned, kPanel<T>, false);
+  }
+  const index_t line = 64 / index_t(sizeof(T)), columns = round_up(count, line);
+  int from = 0;
+  for (const Layer<T>& layer : state.layers) {
+    layer_forward<T>(kernels, layer, {buffers[from], layer.inputs, panels}, {buffers[1 - from], layer.units, panels},
+                     true, columns, [&](double operations) { progress.did(operations); });
+    from = 1 - from;
+  }
+  const index_t outputs = state.layers.back().units;
+  for (index_t i = 0; i < outputs; ++i)
+    for (index_t j = 0; j < count; ++j)
+      out.data[i * out.row + (first + j) * out.col] =
+          buffers[from][(j / kPanel<T> * outputs + i) * kPanel<T> + j % kPanel<T>];
+}
+
+}  // namespace
+
+template <class T>
+void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int threads, Interrupt* interrupt) {
+  const Kernels<T>& kernels = deepnet::kernels<T>();
+  NetworkState<T>& state = network.state();
+  Progress progress(interrupt);
+  const index_t panels = panels_for<T>(X.count);
+  threads = threads_worth(threads, 2.0 * double(state.size) * double(X.count));
+  const index_t group = panels >= 2 * threads ? 2 : 1;
+  const Reading reading(state);
+  ThreadPool::run((panels + group - 1) / group, threads, [&](index_t i) {
+    const index_t first = i * group * kPanel<T>;
+    predict_group(kernels, state, X, first, std::min(group * kPanel<T>, X.count - first), out, progress);
+  });
+}
+
+template class Network<float>;
+template class Network<double>;
+template void predict(const Network<float>&, const Examples&, Matrix<float>, int, Interrupt*);
+template void predict(const Network<double>&, const Examples&, Matrix<double>, int, Interrupt*);
+
+template <class T>
+double measure_peak(int threads) {
+  const Kernels<T>& kernels = deepnet::kernels<T>();
+  std::vector<double> operations(static_cast<size_t>(threads));
+  const auto begin = std::chrono::steady_clock::now();
+  ThreadPool::run(threads, threads, [&](index_t i) {
+    alignas(64) T sink;
+    for (int part = 0; part < 16; ++part) operations[size_t(i)] += kernels.fma_peak(5000, &sink);
+  });
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  return std::accumulate(operations.begin(), operations.end(), 0.0) / seconds.count();
+}
+
+template double measure_peak<float>(int);
+template double measure_peak<double>(int);
+
+std::vector<std::string_view> loss_names() {
+  const Kernels<float>& any = *built_isas().back().f32;
+  std::vector<std::string_view> names;
+  for (index_t i = 0; i < any.loss_count; ++i) names.push_back(any.losses[i].name);
+  return names;
+}
+
+std::string_view loss_activation(LossId loss) {
+  const char* name = built_isas().back().f32->losses[loss].activation;
+  return name ? name : "";
+}
+
+}  // namespace deepnet

@@ -1,0 +1,102 @@
+// What a network is made of: its parameters in memory, and who may read or write them when.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "deepnet/network.h"
+#include "nn/session.h"
+
+namespace deepnet {
+
+/// A multiple of 64 bytes, so that every row of W is whole vectors; and off the multiples of 2 KB, of which 8 rows and
+/// more would share a few sets of the L1 cache.
+template <class T>
+constexpr index_t padded_row(index_t columns) {
+  constexpr index_t line = 64 / index_t(sizeof(T));
+  const index_t row = round_up(columns, line);
+  return row * index_t(sizeof(T)) % 2048 == 0 ? row + line : row;
+}
+
+template <class T>
+struct Layer {
+  index_t units, inputs;
+  ActivationId activation;
+  T *W, *b;
+  index_t W_row;
+};
+
+/// Readers (predictions) and the one writer (a training step) of the parameters take turns. A step that waits goes before
+/// the readers that come after it.
+class StepLock {
+ public:
+  void lock_shared() {
+    while (true) {
+      readers_.fetch_add(1);
+      if (!writing_.load()) return;
+      unlock_shared();
+      writing_.wait(true);
+    }
+  }
+  void unlock_shared() {
+    if (readers_.fetch_sub(1) == 1 && writing_.load()) readers_.notify_all();
+  }
+  void lock() {
+    writing_.store(true);
+    for (int readers; (readers = readers_.load()) != 0;) readers_.wait(readers);
+  }
+  void unlock() {
+    writing_.store(false);
+    writing_.notify_all();
+  }
+
+ private:
+  std::atomic<int> readers_{0};
+  std::atomic<bool> writing_{false};
+};
+
+template <class T>
+struct NetworkState {
+  std::vector<Layer<T>> layers;
+  AlignedBuffer memory;
+  index_t size = 0;  // numbers in `memory`: W and b of every layer with their padding, which stays zero
+  index_t widest = 0;  // units of the widest layer, the inputs among them
+  StepLock lock;
+  std::atomic<bool> training{false};
+
+  T* parameters() { return memory.reserve<T>(size); }
+};
+
+/// Reads the parameters of one network on this thread while it lives. A signal handler may run amid a prediction, and what
+/// it must not do then is train this very network: here() tells.
+class Reading {
+ public:
+  template <class T>
+  explicit Reading(NetworkState<T>& state) : lock_(state.lock), network_(&state), before_(innermost()) {
+    lock_.lock_shared();
+    innermost() = this;
+  }
+  ~Reading() {
+    innermost() = before_;
+    lock_.unlock_shared();
+  }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+
+  static bool here(const void* network) {
+    for (const Reading* reading = innermost(); reading; reading = reading->before_)
+      if (reading->network_ == network) return true;
+    return false;
+  }
+
+ private:
+  static const Reading*& innermost() {
+    static thread_local const Reading* reading = nullptr;
+    return reading;
+  }
+  StepLock& lock_;
+  const void* network_;
+  const Reading* before_;
+};
+
+}  // namespace deepnet

@@ -1,0 +1,116 @@
+// One layer on panels of examples: the product that training and prediction are made of, and how data gets in.
+//
+// A group of panels (one or two: the widest tile takes two) goes through a whole network before the next, so its
+// activations stay in L2 while the weights stream past them.
+#pragma once
+
+#include "nn/network.h"
+
+namespace deepnet {
+
+template <class T>
+constexpr index_t panels_for(index_t examples) {
+  return (examples + kPanel<T> - 1) / kPanel<T>;
+}
+
+/// A few panels of a layer: [panel][units][kPanel].
+template <class T>
+struct PanelGroup {
+  T* data;
+  index_t units, panels;
+  T* panel(index_t p) const { return data + p * units * kPanel<T>; }
+};
+
+/// c = finish(bias + a b), with k cut to what one call takes; `did` is told the operations of each part.
+template <class T, class Did>
+void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
+                     PanelGroup<T> c, Finish finish, const T* other, index_t columns, Did did) {
+  const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
+  for (index_t p = 0; p < a.cols; p += depth) {
+    const index_t steps = std::min(depth, a.cols - p);
+    kernels.gemm({.m = a.rows,
+                  .n = columns,
+                  .k = steps,
+                  .a = a.data + p * a.col,
+                  .a_row = a.row,
+                  .a_col = a.col,
+                  .b = b.data + p * kPanel<T>,
+                  .b_row = kPanel<T>,
+                  .b_panel = b.units * kPanel<T>,
+                  .c = c.data,
+                  .c_row = kPanel<T>,
+                  .c_panel = c.units * kPanel<T>,
+                  .bias = bias,
+                  .accumulate = p > 0,
+                  .finish = p + steps == a.cols ? finish : Finish::kScale,
+                  .other = other});
+    did(2.0 * double(a.rows) * double(columns) * double(steps));
+  }
+}
+
+/// A = g(W A_prev + b), or Z alone where the loss wants that.
+template <class T, class Did>
+void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<const T> A_prev, PanelGroup<T> A,
+                   bool activate, index_t columns, Did did) {
+  const Activation<T>& g = kernels.activations[layer.activation];
+  const Matrix<const T> W{layer.W, layer.units, layer.inputs, layer.W_row, 1};
+  multiply_panels<T>(kernels, W, layer.b, A_prev, A, activate ? g.forward_finish : Finish::kScale, nullptr, columns, did);
+  if (!activate || g.fused) return;
+  for (index_t p = 0; p < A.panels; ++p)
+    g.forward({A.units, kPanel<T>, {A.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
+}
+
+/// dZ_prev = (W^T dZ) * g'(A_prev), over A_prev. W_turned: W's transpose (which may be W, read across).
+template <class T, class Did>
+void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, ActivationId before,
+                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, Did did) {
+  const Activation<T>& g = kernels.activations[before];
+  const index_t columns = A_prev.panels * kPanel<T>;
+  const PanelGroup<T> dA{g.fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
+  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, g.backward_finish, A_prev.data, columns, did);
+  if (g.fused) return;
+  for (index_t p = 0; p < A_prev.panels; ++p) {
+    T* a = A_prev.panel(p);
+    g.backward_from_a({A_prev.units, kPanel<T>, {dA.panel(p), kPanel<T>}, {a, kPanel<T>}, {a, kPanel<T>}, nullptr});
+  }
+}
+
+/// One panel turned: [units][kPanel] into rows of examples, in blocks of kPanel units that lie `turned_examples` rows
+/// apart.
+template <class T>
+void turn_panel(const Kernels<T>& kernels, index_t units, const T* panel, T* turned, index_t turned_examples) {
+  for (index_t first = 0; first < units; first += kPanel<T>)
+    kernels.turn(std::min(kPanel<T>, units - first), kPanel<T>, panel + first * kPanel<T>, kPanel<T>,
+                 turned + first * turned_examples, kPanel<T>);
+}
+
+/// Up to kPanel examples of X, as a panel and, if wanted, turned. `turned` is needed as scratch either way.
+template <class T>
+void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* order, index_t first, index_t count,
+                  T* panel, T* turned, index_t turned_examples, bool want_turned) {
+  constexpr index_t kBytes[kElementTypes] = {2, 4, 8, 1, 1, 4, 8};
+  const auto type = size_t(X.element);
+  const Gather<T> gather{.data = X.data,
+                         .unit_stride = X.unit_stride,
+                         .example_stride = X.example_stride,
+                         .order = order ? order + first : nullptr,
+                         .first = order ? 0 : first,
+                         .count = count,
+                         .units = X.units,
+                         .scale = T(X.scale),
+                         .panel = panel,
+                         .turned = turned,
+                         .turned_examples = turned_examples};
+  const bool rows = X.unit_stride == kBytes[type] && X.units > 1;
+  if (!rows || count <= 4) {  // so few examples are cheaper to place one by one than to turn
+    kernels.readers[type].columns(gather);
+    if (want_turned) turn_panel(kernels, X.units, panel, turned, turned_examples);
+    return;
+  }
+  kernels.readers[type].rows(gather);
+  for (index_t unit = 0; unit < X.units; unit += kPanel<T>)
+    kernels.turn(kPanel<T>, std::min(kPanel<T>, X.units - unit), turned + unit * turned_examples, kPanel<T>,
+                 panel + unit * kPanel<T>, kPanel<T>);
+}
+
+}  // namespace deepnet

@@ -1,0 +1,78 @@
+#include "runtime/cpu.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace deepnet {
+
+namespace {
+
+/// The number a variable starts with ("4", or OpenMP's "4,2"); 0 if there is none.
+int from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  if (!text) return 0;
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  return end != text && value >= 1 && value <= 4096 ? int(value) : 0;
+}
+
+#if defined(__linux__)
+
+cpu_set_t allowed_now() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) CPU_SET(0, &set);
+  return set;
+}
+const cpu_set_t kAllowed = allowed_now();
+
+/// CPUs that share a core count once: two threads that keep the same multiply-add units busy gain nothing.
+int physical_cores() {
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &kAllowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
+    cores.insert(siblings);
+  }
+  return std::max(1, int(cores.size()));
+}
+
+/// The CPUs' worth of time that the control group allows; a large number if there is no limit.
+int granted_by_cgroup() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (file >> quota >> period && period > 0) return std::max(1, int(quota / period + 0.5));
+  return 1 << 20;
+}
+
+#endif
+
+}  // namespace
+
+int default_threads() {
+  if (const int wanted = from_environment("DEEPNET_NUM_THREADS")) return wanted;
+  if (const int wanted = from_environment("OMP_NUM_THREADS")) return wanted;
+#if defined(__linux__)
+  return std::min(physical_cores(), granted_by_cgroup());
+#else
+  return std::max(1, int(std::thread::hardware_concurrency()));
+#endif
+}
+
+void run_on_all_cpus() {
+#if defined(__linux__)
+  sched_setaffinity(0, sizeof kAllowed, &kAllowed);
+#endif
+}
+
+}  // namespace deepnet

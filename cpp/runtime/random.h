@@ -1,0 +1,34 @@
+// Random numbers by counter: the i-th number of a stream is a function of the stream and i alone, so it depends on
+// neither the number of threads nor on what was drawn before.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace deepnet {
+
+/// The mixing function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+constexpr uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+constexpr uint64_t random_bits(uint64_t stream, uint64_t counter) {
+  return mix(stream + (counter + 1) * 0x9e3779b97f4a7c15u);
+}
+
+/// The order of the examples in one epoch: Fisher and Yates' shuffle of 0, 1, ...
+inline void shuffle(std::span<uint32_t> order, uint64_t seed, uint64_t epoch) {
+  const uint64_t stream = mix(random_bits(seed, epoch));
+  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  for (uint64_t i = order.size(); i-- > 1;) {
+    __extension__ using Wide = unsigned __int128;
+    const auto j = static_cast<uint64_t>(Wide(random_bits(stream, i)) * (i + 1) >> 64);
+    const uint32_t swapped = order[i];
+    order[i] = order[j];
+    order[j] = swapped;
+  }
+}
+
+}  // namespace deepnet

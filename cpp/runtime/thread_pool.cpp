@@ -1,0 +1,163 @@
+#include "runtime/thread_pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "runtime/cpu.h"
+
+namespace deepnet {
+
+namespace {
+
+std::atomic<int> wanted_threads{0};
+std::atomic<ThreadPool*> the_pool{nullptr};
+
+using Clock = std::chrono::steady_clock;
+// A worker that has gone to sleep needs 20 to 60 us to come back. A caller gives up its core sooner: the worker it waits
+// for may need that very core.
+constexpr auto kWorkerSpins = std::chrono::microseconds(200);
+constexpr auto kCallerSpins = std::chrono::microseconds(50);
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Spins until `ready` or the time is up; returns ready().
+template <class Ready>
+bool spin(Clock::duration limit, Ready ready) {
+  for (int i = 0; i < 64; ++i, relax())
+    if (ready()) return true;
+  for (const auto end = Clock::now() + limit; Clock::now() < end;)
+    for (int i = 0; i < 64; ++i, relax())
+      if (ready()) return true;
+  return ready();
+}
+
+}  // namespace
+
+int num_threads() {
+  int threads = wanted_threads.load(std::memory_order_relaxed);
+  if (threads == 0) {
+    threads = default_threads();
+    wanted_threads.store(threads, std::memory_order_relaxed);
+  }
+  return threads;
+}
+
+void set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
+
+ThreadPool& ThreadPool::instance() {
+  // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads, and makes a
+  // new one; what was the pool there is told, for a caller that forked amid a task.
+  static std::mutex making;
+  if (ThreadPool* pool = the_pool.load(std::memory_order_acquire)) return *pool;
+  const std::lock_guard lock(making);
+  if (ThreadPool* pool = the_pool.load(std::memory_order_acquire)) return *pool;
+  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    if (ThreadPool* pool = the_pool.exchange(nullptr)) pool->forked_.store(true);
+  });
+  static_cast<void>(registered);
+  ThreadPool* pool = new ThreadPool;
+  the_pool.store(pool, std::memory_order_release);
+  return *pool;
+}
+
+bool ThreadPool::run_shared(index_t count, int threads, Call call, void* task) {
+  ThreadPool& pool = instance();
+  const std::unique_lock lock(pool.in_use_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  pool.grow(threads - 1);
+  pool.call_ = call;
+  pool.task_ = task;
+  pool.count_ = count;
+  pool.helpers_ = threads - 1;
+  pool.next_.store(0, std::memory_order_relaxed);
+  pool.state_.store(kOpen, std::memory_order_release);
+  pool.jobs_.fetch_add(1);
+  if (pool.asleep_.load() > 0) {
+    const std::lock_guard awake(pool.sleep_);
+    pool.wake_.notify_all();
+  }
+  pool.take_tasks();
+  pool.close_and_wait();
+  if (pool.failed_.exchange(false)) std::rethrow_exception(std::exchange(pool.failure_, nullptr));
+  return true;
+}
+
+void ThreadPool::grow(int workers) {
+  if (workers_ >= workers) return;
+  sigset_t all, before;  // signals are the business of the threads that were there before
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    for (; workers_ < workers; ++workers_) std::thread(&ThreadPool::work, this, workers_).detach();
+  } catch (const std::system_error&) {
+    // No more threads to be had: the job is done by those that there are.
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void ThreadPool::work(int worker) {
+  run_on_all_cpus();
+  for (uint64_t seen = 0;;) {
+    const auto news = [&] { return jobs_.load() != seen; };
+    if (!spin(kWorkerSpins, news)) {
+      std::unique_lock lock(sleep_);
+      asleep_.fetch_add(1);
+      wake_.wait(lock, news);
+      asleep_.fetch_sub(1);
+    }
+    seen = jobs_.load();
+    if (!join()) continue;
+    if (worker < helpers_) take_tasks();
+    leave();
+  }
+}
+
+bool ThreadPool::join() {
+  uint64_t state = state_.load(std::memory_order_acquire);
+  while (state & kOpen)
+    if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) return true;
+  return false;
+}
+
+void ThreadPool::leave() {
+  if (state_.fetch_sub(1) == 1 && caller_asleep_.load()) {
+    const std::lock_guard lock(sleep_);
+    done_.notify_one();
+  }
+}
+
+void ThreadPool::take_tasks() noexcept {
+  try {
+    for (index_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) call_(task_, i);
+  } catch (...) {
+    next_.store(count_, std::memory_order_relaxed);
+    const std::lock_guard lock(sleep_);
+    if (!failed_.exchange(true)) failure_ = std::current_exception();
+  }
+}
+
+void ThreadPool::close_and_wait() {
+  state_.fetch_and(~kOpen);
+  const auto done = [&] { return state_.load() == 0 || forked_away(); };
+  if (!spin(kCallerSpins, done)) {
+    std::unique_lock lock(sleep_);
+    caller_asleep_.store(true);
+    done_.wait(lock, done);
+    caller_asleep_.store(false);
+  }
+  if (forked_away()) throw std::runtime_error("this process was forked in the middle of a parallel computation");
+}
+
+}  // namespace deepnet

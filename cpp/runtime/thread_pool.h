@@ -1,0 +1,76 @@
+// The threads that training and prediction share: one pool per process, made when it is first needed.
+//
+// run() hands out numbered tasks through a counter, so a thread that the system holds up delays its own task and no
+// other. The caller works along. A worker joins an open job by itself; when the counter is used up the caller closes
+// the job and waits for those who joined, never for one that is still waking up. Waiting is done by spinning first, since
+// a training step starts a job every few microseconds, and asleep after that.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+
+#include "kernels/kernels.h"
+
+namespace deepnet {
+
+/// How many threads a computation may use: at most this, at first default_threads().
+int num_threads();
+void set_num_threads(int threads);
+
+class ThreadPool {
+ public:
+  /// Calls task(i) once for each i in [0, count), on the calling thread and up to threads - 1 others, and returns when
+  /// all are done. An exception of a task is thrown here, and the tasks that no one has begun are dropped. While another
+  /// thread uses the pool, or a task calls run() itself, the caller does everything alone.
+  template <class Task>
+  static void run(index_t count, int threads, Task&& task) {
+    if (threads <= 1 || count <= 1 || !run_shared(count, threads, &call<Task>, &task))
+      for (index_t i = 0; i < count; ++i) task(i);
+  }
+
+ private:
+  using Call = void (*)(void* task, index_t i);
+  template <class Task>
+  static void call(void* task, index_t i) {
+    (*static_cast<std::remove_reference_t<Task>*>(task))(i);
+  }
+
+  static ThreadPool& instance();
+  static bool run_shared(index_t count, int threads, Call call, void* task);
+
+  void grow(int workers);
+  void work(int worker);
+  void take_tasks() noexcept;
+  bool join();
+  void leave();
+  void close_and_wait();
+  bool forked_away() const { return forked_.load(std::memory_order_relaxed); }
+
+  // The job. Written by the caller while the state is closed and no worker is active.
+  Call call_ = nullptr;
+  void* task_ = nullptr;
+  index_t count_ = 0;
+  int helpers_ = 0;
+  std::exception_ptr failure_;
+  std::atomic<bool> failed_{false};
+  alignas(64) std::atomic<index_t> next_{0};
+
+  // kOpen while workers may join, plus the number of those who have.
+  static constexpr uint64_t kOpen = uint64_t{1} << 32;
+  alignas(64) std::atomic<uint64_t> state_{0};
+  std::atomic<uint64_t> jobs_{0};
+
+  alignas(64) std::mutex sleep_;
+  std::condition_variable wake_, done_;
+  std::atomic<int> asleep_{0};
+  std::atomic<bool> caller_asleep_{false};
+
+  std::mutex in_use_;
+  int workers_ = 0;
+  std::atomic<bool> forked_{false};
+};
+
+}  // namespace deepnet

@@ -1,0 +1,183 @@
+// Whole training runs: epochs of shuffled batches.
+#include <chrono>
+#include <cmath>
+
+#include "runtime/random.h"
+#include "train/batch.h"
+
+namespace deepnet {
+
+namespace {
+
+/// A copy of the parameters is taken every so many steps. When a step has spoilt them, those before it are had back by
+/// taking the steps since that copy once more: they give the same bits. So a run pays for one copy in so many steps.
+constexpr index_t kStepsPerCopy = 64;
+
+template <class T>
+class Run {
+ public:
+  Run(NetworkState<T>& network, const Examples& X, const Examples& Y, const FitOptions& options, Progress& progress)
+      : network_(network),
+        options_(options),
+        examples_(X.count),
+        size_(std::min(options.batch_size, X.count)),
+        batches_((X.count + size_ - 1) / size_),
+        shuffled_(options.shuffle && batches_ > 1),
+        order_(shuffled_ ? size_t(X.count) : 0),
+        copy_(size_t(network.size)),
+        runner_(network, X, Y, options.loss, size_, options.threads, false, progress) {}
+
+  /// Step number `step` of the whole run; returns the sum of the batch's losses.
+  double step(index_t step) {
+    const index_t epoch = options_.first_epoch + step / batches_, first = step % batches_ * size_;
+    if (shuffled_ && epoch != ordered_epoch_) {
+      shuffle(order_, options_.seed, static_cast<uint64_t>(epoch));
+      ordered_epoch_ = epoch;
+    }
+    if (step % kStepsPerCopy == 0) std::copy_n(network_.parameters(), network_.size, copy_.begin());
+    const index_t count = std::min(size_, examples_ - first);
+    return runner_.step({shuffled_ ? order_.data() : nullptr, first, count}, options_.learning_rate / double(count));
+  }
+
+  index_t batches() const { return batches_; }
+
+  bool parameters_are_finite() const {
+    T probe = 0;  // 0 * x is 0 for every finite x
+    for (index_t i = 0; i < network_.size; ++i) probe += T(0) * network_.parameters()[i];
+    return probe == 0;
+  }
+
+  /// After a loss that was not finite at step `failed`: finds the last finite parameters. False: there were none.
+  bool recover(index_t failed) {
+    if (parameters_are_finite()) return true;
+    const index_t from = failed / kStepsPerCopy * kStepsPerCopy;
+    index_t good = from;
+    for (restore(); good < failed && parameters_are_finite(); ++good) step_again(good);
+    if (parameters_are_finite()) return true;
+    restore();
+    for (index_t s = from; s < good - 1; ++s) step_again(s);
+    return parameters_are_finite();
+  }
+
+ private:
+  void restore() {
+    network_.lock.lock();
+    std::copy(copy_.begin(), copy_.end(), network_.parameters());
+    network_.lock.unlock();
+    runner_.parameters_changed();
+  }
+  void step_again(index_t s) {
+    if (s % kStepsPerCopy == 0) return void(step(s));
+    step(s);
+  }
+
+  NetworkState<T>& network_;
+  const FitOptions& options_;
+  index_t examples_, size_, batches_;
+  bool shuffled_;
+  index_t ordered_epoch_ = -1;
+  std::vector<uint32_t> order_;
+  std::vector<T> copy_;
+  BatchRunner<T> runner_;
+};
+
+/// One training run at a time.
+template <class T>
+class Training {
+ public:
+  explicit Training(NetworkState<T>& network) : network_(network) {
+    if (Reading::here(&network) || network.training.exchange(true)) throw Busy{};
+  }
+  ~Training() { network_.training.store(false); }
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+
+ private:
+  NetworkState<T>& network_;
+};
+
+}  // namespace
+
+template <class T>
+void fit(const Network<T>& network, const Examples& X, const Examples& Y, const FitOptions& options,
+         std::span<double> losses, std::span<double> seconds, Interrupt* interrupt) {
+  NetworkState<T>& state = network.state();
+  const Training<T> training(state);
+  Progress progress(interrupt);
+  Run<T> run(state, X, Y, options, progress);
+  using Clock = std::chrono::steady_clock;
+  auto begin = Clock::now();
+  for (index_t epoch = 0, step = 0; epoch < options.epochs; ++epoch) {
+    double total = 0;
+    for (index_t batch = 0; batch < run.batches(); ++batch, ++step) {
+      const double loss = run.step(step);
+      if (!std::isfinite(loss)) {
+        const bool recovered = run.recover(step);
+        throw NonFiniteLoss{options.first_epoch + epoch, batch, loss, !recovered};
+      }
+      total += loss;
+      if (options.steps_done) ++*options.steps_done;
+      progress.did(2e4);  // a step costs a microsecond at the least
+    }
+    const auto end = Clock::now();
+    losses[size_t(epoch)] = total / double(X.count);
+    seconds[size_t(epoch)] = std::chrono::duration<double>(end - begin).count();
+    begin = end;
+  }
+}
+
+template <class T>
+double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate, LossId loss,
+                      int threads, Interrupt* interrupt) {
+  const Training<T> training(network.state());
+  Progress progress(interrupt);
+  BatchRunner<T> runner(network.state(), X, Y, loss, X.count, threads, false, progress);
+  const double total = runner.step({nullptr, 0, X.count}, learning_rate / double(X.count));
+  if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false};
+  return total / double(X.count);
+}
+
+template <class T>
+double evaluate(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss, int threads,
+                Interrupt* interrupt) {
+  const Reading reading(network.state());
+  Progress progress(interrupt);
+  BatchRunner<T> runner(network.state(), X, Y, loss, X.count, threads, false, progress);
+  return runner.loss({nullptr, 0, X.count}) / double(X.count);
+}
+
+template <class T>
+double loss_and_gradients(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss,
+                          std::span<const ParameterGradient<T>> gradients, int threads, Interrupt* interrupt) {
+  NetworkState<T>& state = network.state();
+  const Reading reading(state);
+  Progress progress(interrupt);
+  BatchRunner<T> runner(state, X, Y, loss, X.count, threads, true, progress);
+  const double total = runner.loss_and_gradients({nullptr, 0, X.count});
+  const T scale = T(1) / T(X.count);
+  for (size_t l = 0; l < gradients.size(); ++l) {
+    const Layer<T>& layer = state.layers[l];
+    const T *dW = runner.gradient() + (layer.W - state.layers[0].W), *db = runner.gradient() + (layer.b - state.layers[0].W);
+    const auto& [out_W, out_b] = gradients[l];
+    for (index_t i = 0; i < layer.units; ++i) {
+      for (index_t j = 0; j < layer.inputs; ++j) out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale;
+      out_b.data[i * out_b.row] = db[i] * scale;
+    }
+  }
+  return total / double(X.count);
+}
+
+template void fit(const Network<float>&, const Examples&, const Examples&, const FitOptions&, std::span<double>,
+                  std::span<double>, Interrupt*);
+template void fit(const Network<double>&, const Examples&, const Examples&, const FitOptions&, std::span<double>,
+                  std::span<double>, Interrupt*);
+template double train_on_batch(const Network<float>&, const Examples&, const Examples&, double, LossId, int, Interrupt*);
+template double evaluate(const Network<float>&, const Examples&, const Examples&, LossId, int, Interrupt*);
+template double train_on_batch(const Network<double>&, const Examples&, const Examples&, double, LossId, int, Interrupt*);
+template double evaluate(const Network<double>&, const Examples&, const Examples&, LossId, int, Interrupt*);
+template double loss_and_gradients(const Network<float>&, const Examples&, const Examples&, LossId,
+                                   std::span<const ParameterGradient<float>>, int, Interrupt*);
+template double loss_and_gradients(const Network<double>&, const Examples&, const Examples&, LossId,
+                                   std::span<const ParameterGradient<double>>, int, Interrupt*);
+
+}  // namespace deepnet
