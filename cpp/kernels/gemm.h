@@ -4,8 +4,8 @@
 // columns, packed or in place; a is only ever read one scalar at a time and broadcast, so that W and its transpose
 // differ in a_row and a_col alone.
 //
-// Order of loops. A group of kRowGroup rows of a (24 KB of float at k = 512) stays in L1 while the panels of b
-// stream from L2 past it. The caller keeps k and n so small that b fits L2 (see nn/multiply.h).
+// Order of loops. The columns of one tile (two panels of b, 128 KB of float at k = 512) stay in L2, and all rows of a
+// stream past them: so a is read n / 64 times, where a group of rows that stays in L1 would have b read m / 12 times.
 //
 // Every element of c is one chain of fused multiply-adds in the order of k, whatever the tile it falls into, so its
 // bits depend neither on n (how many examples come at once) nor on the width of a vector.
@@ -66,12 +66,27 @@ DEEPNET_INLINE index_t vector_offset(int j, index_t panel) {
   return column / kPanel<T> * panel + column % kPanel<T>;
 }
 
-/// One tile: c[MR x NV vectors], of which `columns` columns exist. Its b and c are panels (b_panel and c_panel apart).
+/// Where one tile takes its numbers from and puts its sums. Beside the Gemm rather than in a changed copy of it: copying
+/// what has just been written cost a store-forwarding stall per group of rows, a sixth of a step of 8-32-16-1.
+template <class T>
+struct TilePlace {
+  const T* a;  // the tile's first row
+  index_t a_row, a_col;
+  const T* b;
+  index_t b_row;
+  T* c;
+  index_t row, columns;  // the first row, and how many columns of the tile exist
+  Ahead ahead;
+};
+
+/// One tile: c[MR x NV vectors]. Its b and c are panels (b_panel and c_panel apart).
 template <class T, int MR, int NV>
-void gemm_tile(const Gemm<T>& g, index_t row, const T* b, T* c, index_t columns, Ahead ahead) {
+void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   constexpr index_t width = NV * kLanes<T>;
-  const T* a = g.a + row * g.a_row;
-  c += row * g.c_row;
+  const index_t columns = place.columns;
+  const T* b = place.b;
+  T* c = place.c;
+  Ahead ahead = place.ahead;
   if (g.c_is_far) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c_row, g.c_row);
   alignas(kVectorBytes) T edge[MR * width];  // stands in for c where the tile sticks out of it
   const bool whole = columns >= width;
@@ -91,12 +106,12 @@ void gemm_tile(const Gemm<T>& g, index_t row, const T* b, T* c, index_t columns,
   } else if (g.bias) {
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.bias[row + i]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.bias[place.row + i]);
   }
 
-  const index_t a_row = g.a_row, a_col = g.a_col, b_row = g.b_row, b_panel = g.b_panel;
+  const index_t a_row = place.a_row, a_col = place.a_col, b_row = place.b_row, b_panel = g.b_panel;
   const T* thirds[(MR + 2) / 3];  // every third row has its pointer; x86 reaches the two between by scaled a_row
-  for (int i = 0; i < MR; i += 3) thirds[i / 3] = a + i * a_row;
+  for (int i = 0; i < MR; i += 3) thirds[i / 3] = place.a + i * a_row;
   for (index_t left = g.k; left > 0; left -= g.a_run) {
     for (index_t p = left < g.a_run ? left : g.a_run; p > 0; --p, b += b_row, ahead.line += ahead.step) {
       if constexpr (NV == kNV) __builtin_prefetch(ahead.line, 0, 2);
@@ -137,7 +152,7 @@ void gemm_tile(const Gemm<T>& g, index_t row, const T* b, T* c, index_t columns,
 }
 
 template <class T>
-using Tile = void (*)(const Gemm<T>&, index_t row, const T* b, T* c, index_t columns, Ahead);
+using Tile = void (*)(const Gemm<T>&, const TilePlace<T>&);
 
 /// The tile with exactly this many rows: no row of zeros is ever multiplied.
 template <class T, int NV, int MR = kTileRows<NV>>
@@ -156,57 +171,79 @@ DEEPNET_INLINE void with_width(index_t columns, Use use) {
   use.template operator()<NV>();
 }
 
-/// The g.m rows of a as a k x kRowGroup block: each step of k in one cache line or two.
+/// `rows` rows of a as a k x kRowGroup block: each step of k in one cache line or two.
 template <class T>
-void pack_rows(const Gemm<T>& g, T* block) {
-  if (g.a_row == 1 && g.m == kRowGroup) {
-    for (index_t p = 0; p < g.k; ++p) memcpy(block + p * kRowGroup, g.a + p * g.a_col, kRowGroup * sizeof(T));
+void pack_rows(const Gemm<T>& g, const T* a, index_t rows, T* block) {
+  if (g.a_row == 1 && rows == kRowGroup) {
+    for (index_t p = 0; p < g.k; ++p) memcpy(block + p * kRowGroup, a + p * g.a_col, kRowGroup * sizeof(T));
     return;
   }
   for (index_t p = 0; p < g.k; ++p)
-    for (index_t i = 0; i < g.m; ++i) block[p * kRowGroup + i] = g.a[p * g.a_col + i * g.a_row];
+    for (index_t i = 0; i < rows; ++i) block[p * kRowGroup + i] = a[p * g.a_col + i * g.a_row];
+}
+
+/// The tiles of one group of rows (kRowGroup at the most, from `first` on) and the columns of one tile.
+template <class T>
+DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const T* a, index_t first, index_t rows,
+                                   index_t column, const char*& next, const char* next_end) {
+  T* c = g.c + column / kPanel<T> * g.c_panel + column % kPanel<T> + first * g.c_row;
+  with_width<T>(place.columns, [&]<int NV>() {
+    for (index_t row = 0; row < rows;) {
+      const index_t left = rows - row, tiles = (left + kTileRows<NV> - 1) / kTileRows<NV>, tile_rows = left / tiles;
+      place.a = a + row * place.a_row;
+      place.c = c + row * g.c_row;
+      place.row = first + row;
+      place.ahead = next < next_end ? Ahead{next, 64} : Ahead{reinterpret_cast<const char*>(place.b), 0};
+      next += 64 * g.k;
+      tile_with_rows<T, NV>(tile_rows)(g, place);
+      row += tile_rows;
+    }
+  });
+}
+
+/// How many columns from `column` on one tile takes, and where their b lies.
+template <class T>
+DEEPNET_INLINE void place_columns(const Gemm<T>& g, TilePlace<T>& place, index_t column) {
+  constexpr index_t widest = kNV * kLanes<T>;
+  const index_t last_panel = (g.n - 1) / kPanel<T> * kPanel<T>;
+  place.columns = g.n - column < widest ? g.n - column : widest;
+  place.b = g.b + column / kPanel<T> * g.b_panel + column % kPanel<T>;
+  place.b_row = g.b_row;
+  if (!g.b_last) return;  // else it lies apart, so no tile may reach into it from the panel before
+  if (column < last_panel && column + place.columns > last_panel) place.columns = last_panel - column;
+  if (column >= last_panel) {
+    place.b = g.b_last + (column - last_panel);
+    place.b_row = kPanel<T>;
+  }
 }
 
 template <class T>
-void gemm(const Gemm<T>& whole) {
-  constexpr index_t widest = kNV * kLanes<T>;
+void gemm(const Gemm<T>& g) {
+  const char *next = static_cast<const char*>(g.next), *next_end = next + g.next_bytes;
+  TilePlace<T> place{};
+  place.a_row = g.a_row;
+  place.a_col = g.a_col;
+  if (g.a_col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T>) {
+    for (index_t column = 0; column < g.n; column += place.columns) {
+      place_columns(g, place, column);
+      for (index_t first = 0, rows = 0; first < g.m; first += rows) {
+        rows = g.m - first < kRowGroup ? g.m - first : kRowGroup;
+        multiply_group(g, place, g.a + first * g.a_row, first, rows, column, next, next_end);
+      }
+    }
+    return;
+  }
   // The transpose of W is read across its rows: strides of a power of two throw one another out of the cache
   // (139 against 161 GFLOP/s at 504 x 256 x 512), so each group of its rows is copied once for all panels.
-  const bool copy = whole.a_col != 1 && whole.n > 2 * kPanel<T>;
-  const index_t last_panel = (whole.n - 1) / kPanel<T> * kPanel<T>;
   alignas(kVectorBytes) T block[kRowGroup * kDepth<T>];
-  const char *next = static_cast<const char*>(whole.next), *next_end = next + whole.next_bytes;
-  for (index_t group = 0; group < whole.m; group += kRowGroup) {
-    Gemm<T> g = whole;
-    g.m = whole.m - group < kRowGroup ? whole.m - group : kRowGroup;
-    g.a += group * g.a_row;
-    if (g.bias) g.bias += group;
-    if (copy) {
-      pack_rows(g, block);
-      g.a = block;
-      g.a_row = 1;
-      g.a_col = kRowGroup;
-    }
-    for (index_t column = 0, columns = 0; column < g.n; column += columns) {
-      columns = g.n - column < widest ? g.n - column : widest;
-      const T* b = g.b + column / kPanel<T> * g.b_panel + column % kPanel<T>;
-      if (g.b_last) {  // lies apart, so no tile may reach into it from the panel before
-        if (column < last_panel && column + columns > last_panel) columns = last_panel - column;
-        if (column >= last_panel) {
-          b = g.b_last + (column - last_panel);
-          g.b_row = kPanel<T>;
-        }
-      }
-      T* c = g.c + column / kPanel<T> * g.c_panel + column % kPanel<T> + group * g.c_row;
-      with_width<T>(columns, [&]<int NV>() {
-        for (index_t row = 0; row < g.m;) {
-          const index_t left = g.m - row, tiles = (left + kTileRows<NV> - 1) / kTileRows<NV>, rows = left / tiles;
-          const Ahead ahead = next < next_end ? Ahead{next, 64} : Ahead{reinterpret_cast<const char*>(b), 0};
-          next += 64 * g.k;
-          tile_with_rows<T, NV>(rows)(g, row, b, c, columns, ahead);
-          row += rows;
-        }
-      });
+  for (index_t first = 0, rows = 0; first < g.m; first += rows) {
+    rows = g.m - first < kRowGroup ? g.m - first : kRowGroup;
+    pack_rows(g, g.a + first * g.a_row, rows, block);
+    place.a_row = 1;
+    place.a_col = kRowGroup;
+    for (index_t column = 0; column < g.n; column += place.columns) {
+      place_columns(g, place, column);
+      multiply_group(g, place, block, first, rows, column, next, next_end);
     }
   }
 }

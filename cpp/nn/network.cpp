@@ -101,7 +101,8 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
   threads = threads_worth(threads, 2.0 * double(state.size) * double(X.count));
-  const index_t group = panels >= 2 * threads ? 2 : 1;
+  index_t group = 2;  // one tile
+  while (group > 1 && (panels + group - 1) / group < threads) group /= 2;
   const Reading reading(state);
   ThreadPool::run((panels + group - 1) / group, threads, [&](index_t i) {
     const index_t first = i * group * kPanel<T>;

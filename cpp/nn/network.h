@@ -72,13 +72,14 @@ struct NetworkState {
 class Reading {
  public:
   template <class T>
-  explicit Reading(NetworkState<T>& state) : lock_(state.lock), network_(&state), before_(innermost()) {
-    lock_.lock_shared();
+  explicit Reading(NetworkState<T>& state)
+      : lock_(state.lock), network_(&state), before_(innermost()), outermost_(!here(&state)) {
+    if (outermost_) lock_.lock_shared();  // else a step that waits for the outer one would be waited for
     innermost() = this;
   }
   ~Reading() {
     innermost() = before_;
-    lock_.unlock_shared();
+    if (outermost_) lock_.unlock_shared();
   }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
@@ -97,6 +98,7 @@ class Reading {
   StepLock& lock_;
   const void* network_;
   const Reading* before_;
+  bool outermost_;  // of this thread and network
 };
 
 }  // namespace deepnet

@@ -3,15 +3,24 @@
 #include <initializer_list>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace deepnet {
 
 namespace {
 constexpr std::align_val_t kCacheLine{64};
+/// Buffers from a megabyte on are whole huge pages, where the system has them: walking down the columns of a large W
+/// touches a page a row, and a core remembers some 64 small ones.
+constexpr size_t kHugePage = size_t{2} << 20, kLarge = size_t{1} << 20;
+
+std::align_val_t alignment(size_t bytes) { return bytes >= kLarge ? std::align_val_t{kHugePage} : kCacheLine; }
 constexpr size_t kKept = size_t{32} << 20;
 }  // namespace
 
 void AlignedBuffer::release() {
-  ::operator delete(data_, kCacheLine);
+  ::operator delete(data_, alignment(size_));
   data_ = nullptr;
   size_ = 0;
 }
@@ -19,8 +28,12 @@ void AlignedBuffer::release() {
 void* AlignedBuffer::reserve_bytes(size_t bytes) {
   if (bytes > size_) {
     release();
-    data_ = ::operator new(bytes, kCacheLine);
+    if (bytes >= kLarge) bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+    data_ = ::operator new(bytes, alignment(bytes));
     size_ = bytes;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (bytes >= kLarge) madvise(data_, bytes, MADV_HUGEPAGE);
+#endif
   }
   return data_;
 }

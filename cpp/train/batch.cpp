@@ -16,7 +16,7 @@ constexpr double kLongUpdate = 4e9;
 /// dA = W^T dZ reads W across its rows. From this many rows on that misses the cache so often that a turned copy of W,
 /// kept up to date with every update, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTurnedFrom = 96;
-constexpr index_t kTaskRows = 48;  // whole row groups of the kernel and whole cache lines
+constexpr index_t kTaskRows = 48;  // of dW: whole row groups of the kernel and whole cache lines
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
@@ -90,10 +90,9 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   std::memset(memory, 0, size_t(size) * sizeof(T));  // padding must be zeros: what lies about may be subnormal, or nan
   lay_out(Pieces<T>(memory));
 
-  const index_t most = threads_ > 1 ? kTaskRows : PTRDIFF_MAX;
   for (size_t l = L; l-- > 0;)
     for (index_t first = 0; first < network.layers[l].units;) {
-      const index_t count = std::min(most, network.layers[l].units - first);
+      const index_t count = std::min(kTaskRows, network.layers[l].units - first);
       rows_.push_back({l, first, count});
       first += count;
     }
