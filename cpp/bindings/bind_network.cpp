@@ -1,6 +1,8 @@
-// The engine: a class per dtype that deepnet.network wraps. As everywhere here, what is not plain is answered with None.
+// The engine: a class per dtype that deepnet.network wraps. As everywhere here, what is not plain is answered with
+// None.
 #include <pybind11/stl.h>
 
+#include <chrono>
 #include <cmath>
 
 #include "bindings/arguments.h"
@@ -10,7 +12,7 @@ namespace deepnet::bindings {
 
 namespace {
 
-/// Reports to a Python callable while training goes on, when signals are looked after anyway.
+/// Reports to a Python callable while training goes on, at most every 50 ms, since that takes the GIL.
 class Reporting final : public Interrupt {
  public:
   Reporting(Interrupt* inner, WithoutGil* gil, PyObject* report, const index_t* steps)
@@ -18,6 +20,9 @@ class Reporting final : public Interrupt {
   bool requested() override {
     if (inner_->requested()) return true;
     if (report_ == Py_None || *steps_ == reported_) return false;
+    const auto now = Clock::now();
+    if (now - last_ < std::chrono::milliseconds(50)) return false;
+    last_ = now;
     return gil_->call([&] {
       reported_ = *steps_;
       PyObject* result = PyObject_CallFunction(report_, "n", static_cast<Py_ssize_t>(reported_));
@@ -27,11 +32,13 @@ class Reporting final : public Interrupt {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   Interrupt* inner_;
   WithoutGil* gil_;
   PyObject* report_;
   const index_t* steps_;
   index_t reported_ = 0;
+  Clock::time_point last_ = Clock::now();
 };
 
 /// An array that is written: any strides, aligned, and it must not share memory with what is read.
@@ -80,8 +87,9 @@ class Engine {
     Examples x, y;
     if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
     double value = 0;
-    without_gil(
-        [&](Interrupt* interrupt) { value = deepnet::train_on_batch<T>(network_, x, y, rate, loss, threads, interrupt); });
+    without_gil([&](Interrupt* interrupt) {
+      value = deepnet::train_on_batch<T>(network_, x, y, rate, loss, threads, interrupt);
+    });
     return py::float_(value);
   }
 
@@ -191,7 +199,8 @@ void bind_network(py::module_& m) {
   });
   m.def("measure_peak", [](const std::string& dtype, int threads) {
     double peak = 0;
-    without_gil([&](Interrupt*) { peak = dtype == "float32" ? measure_peak<float>(threads) : measure_peak<double>(threads); });
+    without_gil(
+        [&](Interrupt*) { peak = dtype == "float32" ? measure_peak<float>(threads) : measure_peak<double>(threads); });
     return peak;
   });
   m.def("get_num_threads", &num_threads);
@@ -208,3 +217,9 @@ void bind_network(py::module_& m) {
 }
 
 }  // namespace deepnet::bindings
+
+// For threadpoolctl, which looks for functions in the shared library itself (see python/deepnet/threads.py).
+extern "C" {
+__attribute__((visibility("default"))) int deepnet_get_num_threads() { return deepnet::num_threads(); }
+__attribute__((visibility("default"))) void deepnet_set_num_threads(int threads) { deepnet::set_num_threads(threads); }
+}

@@ -1,6 +1,7 @@
 // deepnet._core: the native half of deepnet. Its functions take positional arguments and answer None to whatever is
 // not plain (see arguments.h); deepnet.backends is their only caller.
 #include "bindings/arguments.h"
+#include "deepnet/network.h"
 
 namespace py = pybind11;
 
@@ -20,7 +21,7 @@ py::dict config() {
   d["isas_built"] = names(c.isas_built);
   d["isas_supported"] = names(c.isas_supported);
   d["isa"] = py::str(c.isa.data(), c.isa.size());
-  d["threads"] = c.threads;
+  d["threads"] = deepnet::num_threads();
   return d;
 }
 

@@ -46,14 +46,16 @@ bool view(PyObject* object, Matrix<const T>& out) {
   return true;
 }
 
-/// The same for an array that is to be written: C-ordered, of this shape.
+/// The same for an array of this shape that is to be written: its rows are runs of memory that do not overlap, as those
+/// of a network's own parameters are; a single column is one run.
 template <class T>
 bool writable_view(PyObject* object, index_t rows, index_t cols, Matrix<T>& out) {
   Matrix<const T> matrix;
-  constexpr int needed = py::detail::npy_api::NPY_ARRAY_WRITEABLE_ | py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_;
-  if (!view<T>(object, matrix) || (py::detail::array_proxy(object)->flags & needed) != needed) return false;
-  if (matrix.rows != rows || matrix.cols != cols) return false;
-  out = row_major(const_cast<T*>(matrix.data), rows, cols);
+  if (!view<T>(object, matrix) || matrix.rows != rows || matrix.cols != cols) return false;
+  if (!(py::detail::array_proxy(object)->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_)) return false;
+  if (cols > 1 && matrix.col != 1) return false;
+  if (rows > 1 && (cols == 1 ? matrix.row != 1 : matrix.row < cols)) return false;
+  out = {const_cast<T*>(matrix.data), rows, cols, rows > 1 ? matrix.row : cols, 1};
   return true;
 }
 

@@ -2,8 +2,8 @@
 //
 // forward is g(z); backward is dA * g'(z) and is given dA, so that relu can select instead of multiplying (a gradient
 // of inf behind a unit that is off is 0, as in the course, not nan). The course's functions give it Z; training keeps A
-// alone, from which each of these derivatives can be had too, and cheaper: backward_from_a. To add one: a struct, a line
-// in the list, and an entry in python/deepnet/activations.py.
+// alone, from which each of these derivatives can be had too, and cheaper: backward_from_a. To add one: a struct, a
+// line in the list, and an entry in python/deepnet/activations.py.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -44,9 +44,7 @@ struct Sigmoid {
   static constexpr const char* name = "sigmoid";
   static constexpr bool pairs_with_cross_entropy = true;  // dZ = A - Y, also where the formula is 0/0
   static DEEPNET_INLINE Vec<T> forward(Vec<T> z) { return sigmoid<T>(z); }
-  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
-    return backward_from_a(d_a, sigmoid<T>(z));
-  }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) { return backward_from_a(d_a, sigmoid<T>(z)); }
   static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return d_a * a * (T(1) - a); }
 };
 
@@ -54,9 +52,7 @@ template <class T>
 struct Tanh {
   static constexpr const char* name = "tanh";
   static DEEPNET_INLINE Vec<T> forward(Vec<T> z) { return tanh<T>(z); }
-  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
-    return backward_from_a(d_a, tanh<T>(z));
-  }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) { return backward_from_a(d_a, tanh<T>(z)); }
   /// 1 - a^2 without cancellation where |a| is near 1.
   static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return d_a * ((T(1) - a) * (T(1) + a)); }
 };

@@ -40,7 +40,8 @@ DEEPNET_INLINE void prefetch_for_write(const T* c, index_t c_row) {
     for (index_t j = 0; j < width; j += line) __builtin_prefetch(c + i * c_row + j, 1);
 }
 
-/// Memory that is read after this product, one cache line per step of k: free in the widest tile, which has loads to spare.
+/// Memory that is read after this product, one cache line per step of k: free in the widest tile, which has loads to
+/// spare.
 struct Ahead {
   const char* line;
   index_t step;  // 64, or 0 when there is nothing left to fetch
@@ -66,8 +67,8 @@ DEEPNET_INLINE index_t vector_offset(int j, index_t panel) {
   return column / kPanel<T> * panel + column % kPanel<T>;
 }
 
-/// Where one tile takes its numbers from and puts its sums. Beside the Gemm rather than in a changed copy of it: copying
-/// what has just been written cost a store-forwarding stall per group of rows, a sixth of a step of 8-32-16-1.
+/// Where one tile takes its numbers from and puts its sums. Beside the Gemm rather than in a changed copy of it:
+/// copying what has just been written cost a store-forwarding stall per group of rows, a sixth of a step of 8-32-16-1.
 template <class T>
 struct TilePlace {
   const T* a;  // the tile's first row

@@ -47,16 +47,31 @@ struct Gemm {
   const T* b_last = nullptr;
   T* c;
   index_t c_row, c_panel = kPanel<T>;
-  const T* bias = nullptr;  // one start value per row; null: 0
-  bool accumulate = false;  // start from `start`, the sum over an earlier part of k, instead of from bias
+  const T* bias = nullptr;   // one start value per row; null: 0
+  bool accumulate = false;   // start from `start`, the sum over an earlier part of k, instead of from bias
   const T* start = nullptr;  // laid out as c; null: c itself
   Finish finish = Finish::kScale;
   const T* other = nullptr;  // laid out as c
   T scale = 1;
-  bool c_is_far = false;  // c lies beyond the caches: fetch the lines of the next rows while these are computed
+  bool c_is_far = false;       // c lies beyond the caches: fetch the lines of the next rows while these are computed
   const void* next = nullptr;  // memory that will be read after this product, fetched during it
   size_t next_bytes = 0;
 };
+
+/// z = bias + a x for n <= kFewColumns columns. A column of x or z is a run of memory, x_row or z_row from the next.
+/// Rows of a, the bias and z are read and written up to the next multiple of 64 bytes.
+template <class T>
+struct FewColumns {
+  index_t m, n, k;
+  const T* a;
+  index_t a_row;
+  const T* x;
+  index_t x_row;
+  const T* bias;
+  T* z;
+  index_t z_row;
+};
+constexpr index_t kFewColumns = 4;
 
 /// A matrix that is only read: element (i, j) is data[i row + j col].
 template <class T>
@@ -164,6 +179,7 @@ struct SumRows {
 template <class T>
 struct Kernels {
   void (*gemm)(const Gemm<T>&);
+  void (*few_columns)(const FewColumns<T>&);
   /// b[k x n] into panels [ceil(n / kPanel)][k][kPanel], zeros behind column n.
   void (*pack)(index_t k, index_t n, Strided<T> b, T* panels);
   const Activation<T>* activations;

@@ -1,8 +1,8 @@
 // Losses: one struct each, and the list at the end that everything else is derived from.
 //
-// A loss that belongs to one activation names it, and is computed from Z in one stable formula with it, so that dZ needs
-// no derivative of the activation; any other is computed from A. at() gives the loss of one output of one example and
-// its derivative. To add one: a struct, a line in the list, and an entry in python/deepnet/losses.py.
+// A loss that belongs to one activation names it, and is computed from Z in one stable formula with it, so that dZ
+// needs no derivative of the activation; any other is computed from A. at() gives the loss of one output of one example
+// and its derivative. To add one: a struct, a line in the list, and an entry in python/deepnet/losses.py.
 #pragma once
 
 #include "kernels/sums.h"

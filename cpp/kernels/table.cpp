@@ -1,5 +1,6 @@
 // Everything of this room for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
 #include "kernels/elementwise.h"
+#include "kernels/few.h"
 #include "kernels/gemm.h"
 #include "kernels/losses.h"
 #include "kernels/optimizers.h"
@@ -57,6 +58,7 @@ struct Table<T, ActivationList<A...>, LossList<L...>> {
   static constexpr Loss<T> losses[] = {{L::name, L::activation, &loss<T, L>}...};
   static constexpr Kernels<T> kernels = {
       .gemm = &gemm<T>,
+      .few_columns = &few_columns<T>,
       .pack = &pack<T>,
       .activations = activations,
       .activation_count = sizeof...(A),

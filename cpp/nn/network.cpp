@@ -71,7 +71,8 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
   const BorrowedWorkspace borrowed;
   Workspace& workspace = borrowed.get();
   const index_t panels = panels_for<T>(count), size = panels * state.widest * kPanel<T>;
-  T* buffers[2] = {workspace.activations[0].template reserve<T>(size), workspace.activations[1].template reserve<T>(size)};
+  T* buffers[2] = {workspace.activations[0].template reserve<T>(size),
+                   workspace.activations[1].template reserve<T>(size)};
   T* turned = workspace.turned.template reserve<T>(round_up(X.units, kPanel<T>) * kPanel<T>);
   for (index_t p = 0; p < panels; ++p) {
     const index_t start = first + p * kPanel<T>;
@@ -92,6 +93,33 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
           buffers[from][(j / kPanel<T> * outputs + i) * kPanel<T> + j % kPanel<T>];
 }
 
+/// A few examples, each a run of memory.
+template <class T>
+void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, Matrix<T> out) {
+  const BorrowedWorkspace borrowed;
+  Workspace& workspace = borrowed.get();
+  const index_t row = round_up(state.widest, kPanel<T>);
+  T *in = workspace.activations[0].template reserve<T>(X.count * row),
+    *next = workspace.activations[1].template reserve<T>(X.count * row);
+  for (index_t e = 0; e < X.count; ++e) gather_example(kernels, X, e, in + e * row);
+  for (const Layer<T>& layer : state.layers) {
+    kernels.few_columns({.m = layer.units,
+                         .n = X.count,
+                         .k = layer.inputs,
+                         .a = layer.W,
+                         .a_row = layer.W_row,
+                         .x = in,
+                         .x_row = row,
+                         .bias = layer.b,
+                         .z = next,
+                         .z_row = row});
+    kernels.activations[layer.activation].forward({X.count, layer.units, {next, row}, {next, row}});
+    std::swap(in, next);
+  }
+  for (index_t i = 0; i < out.rows; ++i)
+    for (index_t e = 0; e < X.count; ++e) out.data[i * out.row + e * out.col] = in[e * row + i];
+}
+
 }  // namespace
 
 template <class T>
@@ -104,6 +132,7 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   index_t group = 2;  // one tile
   while (group > 1 && (panels + group - 1) / group < threads) group /= 2;
   const Reading reading(state);
+  if (X.count <= kFewColumns) return predict_few(kernels, state, X, out);
   ThreadPool::run((panels + group - 1) / group, threads, [&](index_t i) {
     const index_t first = i * group * kPanel<T>;
     predict_group(kernels, state, X, first, std::min(group * kPanel<T>, X.count - first), out, progress);

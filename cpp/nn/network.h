@@ -26,8 +26,8 @@ struct Layer {
   index_t W_row;
 };
 
-/// Readers (predictions) and the one writer (a training step) of the parameters take turns. A step that waits goes before
-/// the readers that come after it.
+/// Readers (predictions) and the one writer (a training step) of the parameters take turns. A step that waits goes
+/// before the readers that come after it.
 class StepLock {
  public:
   void lock_shared() {
@@ -59,16 +59,17 @@ template <class T>
 struct NetworkState {
   std::vector<Layer<T>> layers;
   AlignedBuffer memory;
-  index_t size = 0;  // numbers in `memory`: W and b of every layer with their padding, which stays zero
+  index_t size = 0;    // numbers in `memory`: W and b of every layer with their padding, which stays zero
   index_t widest = 0;  // units of the widest layer, the inputs among them
   StepLock lock;
   std::atomic<bool> training{false};
+  std::shared_ptr<void> kept;  // what the one who trains keeps from call to call
 
   T* parameters() { return memory.reserve<T>(size); }
 };
 
-/// Reads the parameters of one network on this thread while it lives. A signal handler may run amid a prediction, and what
-/// it must not do then is train this very network: here() tells.
+/// Reads the parameters of one network on this thread while it lives. A signal handler may run amid a prediction, and
+/// what it must not do then is train this very network: here() tells.
 class Reading {
  public:
   template <class T>

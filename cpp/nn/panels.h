@@ -21,10 +21,12 @@ struct PanelGroup {
   T* panel(index_t p) const { return data + p * units * kPanel<T>; }
 };
 
-/// c = finish(bias + a b), with k cut to what one call takes; `did` is told the operations of each part.
+/// c = finish(bias + a b), with k cut to what one call takes; `did` is told the operations of each part. What is summed
+/// before the last part goes to `partial`, laid out as c: c itself, unless c is `other`, which the last part still
+/// needs.
 template <class T, class Did>
 void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
-                     PanelGroup<T> c, Finish finish, const T* other, index_t columns, Did did) {
+                     PanelGroup<T> c, Finish finish, const T* other, T* partial, index_t columns, Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
   for (index_t p = 0; p < a.cols; p += depth) {
     const index_t steps = std::min(depth, a.cols - p);
@@ -37,11 +39,12 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                   .b = b.data + p * kPanel<T>,
                   .b_row = kPanel<T>,
                   .b_panel = b.units * kPanel<T>,
-                  .c = c.data,
+                  .c = p + steps == a.cols ? c.data : partial,
                   .c_row = kPanel<T>,
                   .c_panel = c.units * kPanel<T>,
                   .bias = bias,
                   .accumulate = p > 0,
+                  .start = partial,
                   .finish = p + steps == a.cols ? finish : Finish::kScale,
                   .other = other});
     did(2.0 * double(a.rows) * double(columns) * double(steps));
@@ -54,7 +57,8 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
                    bool activate, index_t columns, Did did) {
   const Activation<T>& g = kernels.activations[layer.activation];
   const Matrix<const T> W{layer.W, layer.units, layer.inputs, layer.W_row, 1};
-  multiply_panels<T>(kernels, W, layer.b, A_prev, A, activate ? g.forward_finish : Finish::kScale, nullptr, columns, did);
+  multiply_panels<T>(kernels, W, layer.b, A_prev, A, activate ? g.forward_finish : Finish::kScale, nullptr, A.data,
+                     columns, did);
   if (!activate || g.fused) return;
   for (index_t p = 0; p < A.panels; ++p)
     g.forward({A.units, kPanel<T>, {A.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
@@ -67,7 +71,7 @@ void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, 
   const Activation<T>& g = kernels.activations[before];
   const index_t columns = A_prev.panels * kPanel<T>;
   const PanelGroup<T> dA{g.fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
-  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, g.backward_finish, A_prev.data, columns, did);
+  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, g.backward_finish, A_prev.data, scratch, columns, did);
   if (g.fused) return;
   for (index_t p = 0; p < A_prev.panels; ++p) {
     T* a = A_prev.panel(p);
@@ -101,8 +105,7 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
                          .panel = panel,
                          .turned = turned,
                          .turned_examples = turned_examples};
-  const bool rows = X.unit_stride == kBytes[type] && X.units > 1;
-  if (!rows || count <= 4) {  // so few examples are cheaper to place one by one than to turn
+  if (X.unit_stride != kBytes[type] || X.units == 1) {
     kernels.readers[type].columns(gather);
     if (want_turned) turn_panel(kernels, X.units, panel, turned, turned_examples);
     return;
@@ -111,6 +114,22 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
   for (index_t unit = 0; unit < X.units; unit += kPanel<T>)
     kernels.turn(kPanel<T>, std::min(kPanel<T>, X.units - unit), turned + unit * turned_examples, kPanel<T>,
                  panel + unit * kPanel<T>, kPanel<T>);
+}
+
+/// One example as a run of memory, with zeros up to the next whole panel.
+template <class T>
+void gather_example(const Kernels<T>& kernels, const Examples& X, index_t example, T* x) {
+  Gather<T> gather{};
+  gather.data = static_cast<const char*>(X.data) + example * X.example_stride;
+  gather.example_stride = X.unit_stride;  // a panel of one unit whose examples are the units
+  gather.units = 1;
+  gather.scale = T(X.scale);
+  for (index_t unit = 0; unit < X.units; unit += kPanel<T>) {
+    gather.first = unit;
+    gather.count = std::min(kPanel<T>, X.units - unit);
+    gather.panel = x + unit;
+    kernels.readers[size_t(X.element)].columns(gather);
+  }
 }
 
 }  // namespace deepnet

@@ -13,8 +13,8 @@ class Progress {
  public:
   explicit Progress(Interrupt* interrupt) : interrupt_(interrupt) {}
 
-  /// Counts work done. The thread that made the call asks the interrupt every 20 million operations (some 20 ms on a slow
-  /// core); once that is requested, this throws Interrupted on every thread.
+  /// Counts work done. The thread that made the call asks the interrupt every 20 million operations (some 20 ms on a
+  /// slow core); once that is requested, this throws Interrupted on every thread.
   void did(double operations) {
     if (stop_.load(std::memory_order_relaxed)) throw Interrupted{};
     if (!interrupt_ || std::this_thread::get_id() != caller_) return;
@@ -33,8 +33,8 @@ class Progress {
   double work_ = 0;
 };
 
-/// The threads that so much work is worth, of those that were asked for (0: num_threads()). Two of them that meet twice in
-/// a step lose about 1 us of it, so below 5 us of arithmetic there is nothing to gain.
+/// The threads that so much work is worth, of those that were asked for (0: num_threads()). Two of them that meet twice
+/// in a step lose about 1 us of it, so below 5 us of arithmetic there is nothing to gain.
 inline int threads_worth(int threads, double operations) {
   if (operations < 1e6) return 1;
   return threads > 0 ? threads : num_threads();

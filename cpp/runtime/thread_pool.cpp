@@ -19,8 +19,8 @@ std::atomic<int> wanted_threads{0};
 std::atomic<ThreadPool*> the_pool{nullptr};
 
 using Clock = std::chrono::steady_clock;
-// A worker that has gone to sleep needs 20 to 60 us to come back. A caller gives up its core sooner: the worker it waits
-// for may need that very core.
+// A worker that has gone to sleep needs 20 to 60 us to come back. A caller gives up its core sooner: the worker it
+// waits for may need that very core.
 constexpr auto kWorkerSpins = std::chrono::microseconds(200);
 constexpr auto kCallerSpins = std::chrono::microseconds(50);
 
@@ -57,8 +57,8 @@ int num_threads() {
 void set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
 
 ThreadPool& ThreadPool::instance() {
-  // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads, and makes a
-  // new one; what was the pool there is told, for a caller that forked amid a task.
+  // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads, and makes
+  // a new one; what was the pool there is told, for a caller that forked amid a task.
   static std::mutex making;
   if (ThreadPool* pool = the_pool.load(std::memory_order_acquire)) return *pool;
   const std::lock_guard lock(making);

@@ -2,8 +2,8 @@
 //
 // run() hands out numbered tasks through a counter, so a thread that the system holds up delays its own task and no
 // other. The caller works along. A worker joins an open job by itself; when the counter is used up the caller closes
-// the job and waits for those who joined, never for one that is still waking up. Waiting is done by spinning first, since
-// a training step starts a job every few microseconds, and asleep after that.
+// the job and waits for those who joined, never for one that is still waking up. Waiting is done by spinning first,
+// since a training step starts a job every few microseconds, and asleep after that.
 #pragma once
 
 #include <atomic>
@@ -23,8 +23,8 @@ void set_num_threads(int threads);
 class ThreadPool {
  public:
   /// Calls task(i) once for each i in [0, count), on the calling thread and up to threads - 1 others, and returns when
-  /// all are done. An exception of a task is thrown here, and the tasks that no one has begun are dropped. While another
-  /// thread uses the pool, or a task calls run() itself, the caller does everything alone.
+  /// all are done. An exception of a task is thrown here, and the tasks that no one has begun are dropped. While
+  /// another thread uses the pool, or a task calls run() itself, the caller does everything alone.
   template <class Task>
   static void run(index_t count, int threads, Task&& task) {
     if (threads <= 1 || count <= 1 || !run_shared(count, threads, &call<Task>, &task))

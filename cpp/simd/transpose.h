@@ -35,7 +35,8 @@ DEEPNET_INLINE void transpose(Vec<T> (&tile)[kLanes<T>]) {
   }
 }
 
-/// Lane i of the result is the sum of row[i], added as a tree of fixed shape: lane j with lane j + lanes / 2, and so on.
+/// Lane i of the result is the sum of row[i], added as a tree of fixed shape: lane j with lane j + lanes / 2, and so
+/// on.
 template <class T, int S = int(kLanes<T>) / 2>
 DEEPNET_INLINE Vec<T> sums_of_rows(Vec<T> (&row)[kLanes<T>]) {
   for (int i = 0; i < S; ++i) {

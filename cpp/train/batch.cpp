@@ -10,8 +10,9 @@ namespace {
 /// Batches up to this many examples are one chunk: two passes over W less, and dW need not be kept.
 constexpr index_t kOneChunk = 512;
 /// Longer ones are cut so that one chunk's activations, dZ and turned activations take about this much: most of an L2.
-constexpr double kChunkBytes = 1 << 20;
-/// An update can't be stopped half-way; one that would take longer than this many operations is made in a pass of its own.
+constexpr index_t kChunkBytes = index_t{1} << 20;
+/// An update can't be stopped half-way; one that would take longer than this many operations is made in a pass of its
+/// own.
 constexpr double kLongUpdate = 4e9;
 /// dA = W^T dZ reads W across its rows. From this many rows on that misses the cache so often that a turned copy of W,
 /// kept up to date with every update, pays: 0.95 against 0.69 of the peak at 512 x 512.
@@ -20,7 +21,7 @@ constexpr index_t kTaskRows = 48;  // of dW: whole row groups of the kernel and 
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
-  const auto fitting = index_t(kChunkBytes / bytes_per_example) / 64 * 64;
+  const auto fitting = index_t(double(kChunkBytes) / bytes_per_example) / 64 * 64;
   return std::clamp<index_t>(fitting, 256, kOneChunk);
 }
 
@@ -44,14 +45,9 @@ class Pieces {
 }  // namespace
 
 template <class T>
-BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, index_t largest,
-                            int threads, bool gradients, Progress& progress)
-    : kernels_(kernels<T>()),
-      network_(network),
-      X_(X),
-      Y_(Y),
-      loss_(kernels_.losses[loss]),
-      progress_(progress) {
+BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss,
+                            index_t largest, int threads, bool gradients, Progress& progress)
+    : kernels_(kernels<T>()), network_(network), X_(X), Y_(Y), loss_(kernels_.losses[loss]), progress_(&progress) {
   const size_t L = network.layers.size();
   double units = double(X.units);
   for (const Layer<T>& layer : network.layers) units += double(layer.units);
@@ -60,7 +56,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   const index_t panels = chunk_ / kPanel<T>;
   group_panels_ = threads_ > 1 && panels < 2 * threads_ ? 1 : 2;
   keeps_X_ = X.count <= chunk_ && X.count == largest;
-  const bool keeps_gradient = gradients || largest > chunk_ || 2.0 * double(network.size) * double(chunk_) > kLongUpdate;
+  const bool keeps_gradient =
+      gradients || largest > chunk_ || 2.0 * double(network.size) * double(chunk_) > kLongUpdate;
 
   A_.resize(L + 1);
   turned_.resize(L);
@@ -112,6 +109,15 @@ void BatchRunner<T>::each_row_group(Task task) {
 }
 
 template <class T>
+void BatchRunner<T>::take(const Examples& X, const Examples& Y, Progress& progress) {
+  X_ = X;
+  Y_ = Y;
+  progress_ = &progress;
+  has_X_ = false;
+  parameters_changed();
+}
+
+template <class T>
 void BatchRunner<T>::parameters_changed() {
   each_row_group([&](const Rows& rows) { turn_weights(rows); });
 }
@@ -131,7 +137,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   const size_t L = network_.layers.size();
   const index_t first_panel = group * group_panels_;
   const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel);
-  const auto did = [&](double operations) { progress_.did(operations); };
+  const auto did = [&](double operations) { progress_->did(operations); };
   const bool back = purpose != Purpose::kLoss;
 
   const auto examples_of = [&](index_t p) { return std::min(kPanel<T>, chunk.count - p * kPanel<T>); };
@@ -149,7 +155,8 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, activate, panels * kPanel<T>, did);
     if (back && l + 1 < L)
       for (index_t p = 0; p < panels; ++p)
-        turn_panel(kernels_, out.units, out.panel(p), turned_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, chunk_);
+        turn_panel(kernels_, out.units, out.panel(p), turned_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>,
+                   chunk_);
   }
 
   const BorrowedWorkspace borrowed;
@@ -164,8 +171,8 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
                                          .y = labels_ + p * last.units * kPanel<T>,
                                          .d = d});
     if (d != output)
-      kernels_.activations[last.activation].backward_from_a({last.units, kPanel<T>, {d, kPanel<T>},
-                                                             {output, kPanel<T>}, {output, kPanel<T>}, nullptr});
+      kernels_.activations[last.activation].backward_from_a(
+          {last.units, kPanel<T>, {d, kPanel<T>}, {output, kPanel<T>}, {output, kPanel<T>}, nullptr});
   }
   if (!back) return;
 
@@ -175,14 +182,15 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     const Matrix<const T> W_turned = W_turned_[l]
                                          ? Matrix<const T>{W_turned_[l], layer.inputs, layer.units, W_turned_row_[l], 1}
                                          : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
-    layer_backward<T>(kernels_, W_turned, network_.layers[l - 1].activation, {dZ.data, dZ.units, panels}, A_prev, scratch,
-                      did);
+    layer_backward<T>(kernels_, W_turned, network_.layers[l - 1].activation, {dZ.data, dZ.units, panels}, A_prev,
+                      scratch, did);
   }
 }
 
 /// Phase 2 for one group of rows. `update`: into W and b; else into the gradient.
 template <class T>
-void BatchRunner<T>::sum_gradients(const Rows& rows, index_t examples, bool resume, bool finish, bool update, double rate) {
+void BatchRunner<T>::sum_gradients(const Rows& rows, index_t examples, bool resume, bool finish, bool update,
+                                   double rate) {
   const Layer<T>& layer = network_.layers[rows.layer];
   const T* dZ = A_[rows.layer + 1] + rows.first * kPanel<T>;
   const index_t dZ_panel = layer.units * kPanel<T>;
@@ -195,7 +203,9 @@ void BatchRunner<T>::sum_gradients(const Rows& rows, index_t examples, bool resu
                      .resume = resume,
                      .finish = finish,
                      .scale = update ? T(-rate) : T(1),
-                     .out = update ? b : gradient_ ? in_gradient(b) : nullptr});
+                     .out = update      ? b
+                            : gradient_ ? in_gradient(b)
+                                        : nullptr});
   kernels_.gemm({.m = rows.count,
                  .n = round_up(layer.inputs, 64 / index_t(sizeof(T))),
                  .k = examples,
@@ -212,7 +222,8 @@ void BatchRunner<T>::sum_gradients(const Rows& rows, index_t examples, bool resu
                  .accumulate = resume,
                  .start = resume ? in_gradient(W) : nullptr,
                  .finish = update ? Finish::kDescend : Finish::kScale,
-                 .scale = update ? T(rate) : T(1)});
+                 .scale = update ? T(rate) : T(1),
+                 .c_is_far = network_.size * index_t(sizeof(T)) > kChunkBytes});
   if (update) turn_weights(rows);
 }
 
@@ -230,9 +241,8 @@ template <class T>
 double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
   const bool fused = 2.0 * double(network_.size) * double(chunk_) <= kLongUpdate;
-  if (purpose == Purpose::kGradients)
-    for (const Layer<T>& layer : network_.layers)
-      std::memset(in_gradient(layer.b), 0, size_t(layer.units) * sizeof(T));
+  if (purpose == Purpose::kGradients || (purpose == Purpose::kStep && !fused))
+    for (const Layer<T>& layer : network_.layers) std::memset(in_gradient(layer.b), 0, size_t(layer.units) * sizeof(T));
   double total = 0;
   for (index_t c = 0; c < chunks; ++c) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_)};
@@ -249,7 +259,8 @@ double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
     if (update) network_.lock.lock();
     each_row_group([&](const Rows& rows) {
       sum_gradients(rows, chunk.count, !first, last, update, rate);
-      if (!update) progress_.did(2.0 * double(rows.count) * double(network_.layers[rows.layer].inputs) * double(chunk.count));
+      if (!update)
+        progress_->did(2.0 * double(rows.count) * double(network_.layers[rows.layer].inputs) * double(chunk.count));
     });
     if (update) network_.lock.unlock();
   }

@@ -1,12 +1,14 @@
 // One batch through the network: forward, loss, backward, gradient or update. This is the inner loop of training.
 //
-// A batch comes in chunks of examples whose activations fit the caches. Each chunk has two phases, with a meeting of all
-// threads after each:
+// A batch comes in chunks of examples whose activations fit the caches. Each chunk has two phases, with a meeting of
+// all threads after each:
 //   1. Groups of one or two panels of examples go through the whole network, forward and back down to dZ of layer 1.
 //      Groups know nothing of one another.
-//   2. Groups of rows of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
+//   2. Groups of rows of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W
+//   while
 //      they are in registers. Groups of rows know nothing of one another, either.
-// Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or the threads.
+// Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or the
+// threads.
 #pragma once
 
 #include <vector>
@@ -28,6 +30,9 @@ class BatchRunner {
   /// For batches of up to `largest` examples. `gradients`: loss_and_gradients will be called.
   BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, index_t largest, int threads,
               bool gradients, Progress& progress);
+
+  /// Turns to other data of the same shape, and to parameters that anybody may have changed.
+  void take(const Examples& X, const Examples& Y, Progress& progress);
 
   /// The sum of the losses, and W -= rate * dW, b -= rate * db. If the loss is not finite, no update is made.
   double step(const Batch& batch, double rate);
@@ -62,9 +67,9 @@ class BatchRunner {
   Examples X_, Y_;
   const Loss<T>& loss_;
   int threads_;
-  Progress& progress_;
+  Progress* progress_;
   index_t chunk_, group_panels_;
-  bool keeps_X_ = false;   // every batch is the same chunk: X and Y are gathered once
+  bool keeps_X_ = false;  // every batch is the same chunk: X and Y are gathered once
   bool has_X_ = false;
 
   AlignedBuffer memory_;
@@ -72,7 +77,7 @@ class BatchRunner {
   std::vector<T*> turned_;  // A of the layers 0 to L - 1, turned
   T* labels_ = nullptr;     // [panel][outputs][kPanel]
   T* labels_turned_ = nullptr;
-  std::vector<T*> W_turned_;   // per layer; null: W is read across
+  std::vector<T*> W_turned_;  // per layer; null: W is read across
   std::vector<index_t> W_turned_row_;
   std::vector<T*> lane_sums_;  // per layer, of db
   T* gradient_ = nullptr;

@@ -9,8 +9,9 @@ namespace deepnet {
 
 namespace {
 
-/// A copy of the parameters is taken every so many steps. When a step has spoilt them, those before it are had back by
-/// taking the steps since that copy once more: they give the same bits. So a run pays for one copy in so many steps.
+/// A copy of the parameters is taken every so many steps, if they are finite. When a step has spoilt them, those before
+/// it are had back by taking the steps since that copy once more: they give the same bits. So a run pays for one copy
+/// in so many steps.
 constexpr index_t kStepsPerCopy = 64;
 
 template <class T>
@@ -34,7 +35,10 @@ class Run {
       shuffle(order_, options_.seed, static_cast<uint64_t>(epoch));
       ordered_epoch_ = epoch;
     }
-    if (step % kStepsPerCopy == 0) std::copy_n(network_.parameters(), network_.size, copy_.begin());
+    if (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite())) {
+      std::copy_n(network_.parameters(), network_.size, copy_.begin());
+      copied_at_ = step;
+    }
     const index_t count = std::min(size_, examples_ - first);
     return runner_.step({shuffled_ ? order_.data() : nullptr, first, count}, options_.learning_rate / double(count));
   }
@@ -42,20 +46,22 @@ class Run {
   index_t batches() const { return batches_; }
 
   bool parameters_are_finite() const {
-    T probe = 0;  // 0 * x is 0 for every finite x
-    for (index_t i = 0; i < network_.size; ++i) probe += T(0) * network_.parameters()[i];
-    return probe == 0;
+    constexpr index_t lanes = 64 / index_t(sizeof(T));  // of which there is a whole number
+    const T* parameters = network_.parameters();
+    T probe[lanes] = {};  // 0 * x is 0 for every finite x
+    for (index_t i = 0; i < network_.size; i += lanes)
+      for (index_t j = 0; j < lanes; ++j) probe[j] += T(0) * parameters[i + j];
+    return std::all_of(probe, probe + lanes, [](T p) { return p == 0; });
   }
 
   /// After a loss that was not finite at step `failed`: finds the last finite parameters. False: there were none.
   bool recover(index_t failed) {
     if (parameters_are_finite()) return true;
-    const index_t from = failed / kStepsPerCopy * kStepsPerCopy;
+    const index_t from = copied_at_;
     index_t good = from;
-    for (restore(); good < failed && parameters_are_finite(); ++good) step_again(good);
-    if (parameters_are_finite()) return true;
+    for (restore(); good < failed && parameters_are_finite(); ++good) step(good);
     restore();
-    for (index_t s = from; s < good - 1; ++s) step_again(s);
+    for (index_t s = from; s < good - 1; ++s) step(s);
     return parameters_are_finite();
   }
 
@@ -66,10 +72,6 @@ class Run {
     network_.lock.unlock();
     runner_.parameters_changed();
   }
-  void step_again(index_t s) {
-    if (s % kStepsPerCopy == 0) return void(step(s));
-    step(s);
-  }
 
   NetworkState<T>& network_;
   const FitOptions& options_;
@@ -78,6 +80,7 @@ class Run {
   index_t ordered_epoch_ = -1;
   std::vector<uint32_t> order_;
   std::vector<T> copy_;
+  index_t copied_at_ = 0;
   BatchRunner<T> runner_;
 };
 
@@ -126,12 +129,42 @@ void fit(const Network<T>& network, const Examples& X, const Examples& Y, const 
   }
 }
 
+namespace {
+
+/// The memory of a step, kept for the next call with as many examples: making it costs more than a small network's
+/// step.
 template <class T>
-double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate, LossId loss,
-                      int threads, Interrupt* interrupt) {
-  const Training<T> training(network.state());
+struct KeptRunner {
+  LossId loss;
+  index_t count;
+  int threads;
+  BatchRunner<T> runner;
+
+  static BatchRunner<T>& of(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, int threads,
+                            Progress& progress) {
+    threads = threads > 0 ? threads : num_threads();
+    auto* kept = static_cast<KeptRunner*>(network.kept.get());
+    if (kept && kept->loss == loss && kept->count == X.count && kept->threads == threads) {
+      kept->runner.take(X, Y, progress);
+      return kept->runner;
+    }
+    network.kept.reset();
+    const std::shared_ptr<KeptRunner> made(
+        new KeptRunner{loss, X.count, threads, {network, X, Y, loss, X.count, threads, false, progress}});
+    network.kept = made;
+    return made->runner;
+  }
+};
+
+}  // namespace
+
+template <class T>
+double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate,
+                      LossId loss, int threads, Interrupt* interrupt) {
+  NetworkState<T>& state = network.state();
+  const Training<T> training(state);
   Progress progress(interrupt);
-  BatchRunner<T> runner(network.state(), X, Y, loss, X.count, threads, false, progress);
+  BatchRunner<T>& runner = KeptRunner<T>::of(state, X, Y, loss, threads, progress);
   const double total = runner.step({nullptr, 0, X.count}, learning_rate / double(X.count));
   if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false};
   return total / double(X.count);
@@ -157,7 +190,8 @@ double loss_and_gradients(const Network<T>& network, const Examples& X, const Ex
   const T scale = T(1) / T(X.count);
   for (size_t l = 0; l < gradients.size(); ++l) {
     const Layer<T>& layer = state.layers[l];
-    const T *dW = runner.gradient() + (layer.W - state.layers[0].W), *db = runner.gradient() + (layer.b - state.layers[0].W);
+    const T *dW = runner.gradient() + (layer.W - state.layers[0].W),
+            *db = runner.gradient() + (layer.b - state.layers[0].W);
     const auto& [out_W, out_b] = gradients[l];
     for (index_t i = 0; i < layer.units; ++i) {
       for (index_t j = 0; j < layer.inputs; ++j) out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale;
@@ -171,9 +205,11 @@ template void fit(const Network<float>&, const Examples&, const Examples&, const
                   std::span<double>, Interrupt*);
 template void fit(const Network<double>&, const Examples&, const Examples&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
-template double train_on_batch(const Network<float>&, const Examples&, const Examples&, double, LossId, int, Interrupt*);
+template double train_on_batch(const Network<float>&, const Examples&, const Examples&, double, LossId, int,
+                               Interrupt*);
 template double evaluate(const Network<float>&, const Examples&, const Examples&, LossId, int, Interrupt*);
-template double train_on_batch(const Network<double>&, const Examples&, const Examples&, double, LossId, int, Interrupt*);
+template double train_on_batch(const Network<double>&, const Examples&, const Examples&, double, LossId, int,
+                               Interrupt*);
 template double evaluate(const Network<double>&, const Examples&, const Examples&, LossId, int, Interrupt*);
 template double loss_and_gradients(const Network<float>&, const Examples&, const Examples&, LossId,
                                    std::span<const ParameterGradient<float>>, int, Interrupt*);

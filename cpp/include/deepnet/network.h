@@ -22,8 +22,8 @@ namespace deepnet {
 /// What a number of the user's data is; U8 and the integers below it are whole numbers.
 enum class Element { kF16, kF32, kF64, kU8, kI8, kI32, kI64 };
 
-/// Somebody's data, read where it lies: number i of example j is at data + i * unit_stride + j * example_stride bytes, and
-/// counts `scale` times. Strides may be negative or 0.
+/// Somebody's data, read where it lies: number i of example j is at data + i * unit_stride + j * example_stride bytes,
+/// and counts `scale` times. Strides may be negative or 0.
 struct Examples {
   const void* data = nullptr;
   Element element = Element::kF32;
@@ -93,22 +93,22 @@ struct NonFiniteLoss {
   bool from_the_start;  // the parameters that fit was given are not finite themselves
 };
 
-/// Stochastic gradient descent. losses[e] becomes the mean loss over the examples of epoch e, each taken before the update
-/// with its batch, and seconds[e] the time it took. Thrown out of: Interrupted (the parameters are those of the last
-/// update that was finished, and epochs_done of them have a loss), NonFiniteLoss, Busy.
+/// Stochastic gradient descent. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
+/// update with its batch, and seconds[e] the time it took. Thrown out of: Interrupted (the parameters are those of the
+/// last update that was finished, and epochs_done of them have a loss), NonFiniteLoss, Busy.
 template <class T>
 void fit(const Network<T>& network, const Examples& X, const Examples& Y, const FitOptions& options,
          std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr);
 
-/// Thrown by fit and train_on_batch if the network is being trained already, or by a call that runs amid a prediction with
-/// it on the same thread.
+/// Thrown by fit and train_on_batch if the network is being trained already, or by a call that runs amid a prediction
+/// with it on the same thread.
 struct Busy {};
 
-/// One update with all examples; returns their mean loss before it. Thrown out of: Interrupted, NonFiniteLoss (no update
-/// was made), Busy.
+/// One update with all examples; returns their mean loss before it. Thrown out of: Interrupted, NonFiniteLoss (no
+/// update was made), Busy.
 template <class T>
-double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate, LossId loss,
-                      int threads = 0, Interrupt* interrupt = nullptr);
+double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate,
+                      LossId loss, int threads = 0, Interrupt* interrupt = nullptr);
 
 /// The mean loss of all examples; no update.
 template <class T>
@@ -126,8 +126,8 @@ double loss_and_gradients(const Network<T>& network, const Examples& X, const Ex
                           std::span<const ParameterGradient<T>> gradients, int threads = 0,
                           Interrupt* interrupt = nullptr);
 
-/// Multiply-adds on registers alone, the limit of every product: floating-point operations per second, on so many threads
-/// at once, measured over about a millisecond.
+/// Multiply-adds on registers alone, the limit of every product: floating-point operations per second, on so many
+/// threads at once, measured over about a millisecond.
 template <class T>
 double measure_peak(int threads);
 

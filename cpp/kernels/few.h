@@ -1,0 +1,54 @@
+// A product with few columns: one example, or two to four, where panels would be nearly empty.
+//
+// Units lie along the vectors. W is read along its rows, as many rows as a vector has lanes, and each square of it is
+// transposed in registers; that is what this costs (a quarter of a cycle per weight with AVX-512), the multiply-adds
+// hide behind it. Each result is the same chain of multiply-adds in the order of k as in gemm.h, so it has the same
+// bits.
+#pragma once
+
+#include "kernels/kernels.h"
+#include "simd/transpose.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+/// Z of `lanes` units from `first` on for kExamples examples.
+template <class T, int kExamples>
+DEEPNET_INLINE void few_units(const FewColumns<T>& f, index_t first) {
+  constexpr index_t lanes = kLanes<T>;
+  const index_t rows = f.m - first;
+  const T* a = f.a + first * f.a_row;
+  const Vec<T> bias = load(f.bias + first);
+  Vec<T> sums[kExamples];
+  for (int e = 0; e < kExamples; ++e) sums[e] = bias;
+  for (index_t p = 0; p < f.k; p += lanes) {
+    Vec<T> tile[lanes];
+    if (rows >= lanes) {
+      for (index_t r = 0; r < lanes; ++r) tile[r] = load(a + r * f.a_row + p);
+    } else {
+      for (index_t r = 0; r < lanes; ++r) tile[r] = r < rows ? load(a + r * f.a_row + p) : Vec<T>{};
+    }
+    transpose<T>(tile);
+    const index_t steps = f.k - p;
+    for (index_t s = 0; s < lanes; ++s)
+      if (s < steps)
+        for (int e = 0; e < kExamples; ++e) sums[e] = fma(broadcast(f.x[e * f.x_row + p + s]), tile[s], sums[e]);
+  }
+  for (int e = 0; e < kExamples; ++e) store(f.z + e * f.z_row + first, sums[e]);
+}
+
+template <class T, int kExamples>
+void few_columns_of(const FewColumns<T>& f) {
+  for (index_t first = 0; first < f.m; first += kLanes<T>) few_units<T, kExamples>(f, first);
+}
+
+template <class T>
+void few_columns(const FewColumns<T>& f) {
+  switch (f.n) {
+    case 1: return few_columns_of<T, 1>(f);
+    case 2: return few_columns_of<T, 2>(f);
+    case 3: return few_columns_of<T, 3>(f);
+    default: return few_columns_of<T, 4>(f);
+  }
+}
+
+}  // namespace deepnet::DEEPNET_ISA
