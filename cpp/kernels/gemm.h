@@ -40,13 +40,6 @@ DEEPNET_INLINE void prefetch_for_write(const T* c, index_t c_row) {
     for (index_t j = 0; j < width; j += line) __builtin_prefetch(c + i * c_row + j, 1);
 }
 
-/// Memory that is read after this product, one cache line per step of k: free in the widest tile, which has loads to
-/// spare.
-struct Ahead {
-  const char* line;
-  index_t step;  // 64, or 0 when there is nothing left to fetch
-};
-
 /// A rows x columns block from one place to another. Not inlined: where a tile sticks out of c is no hot path, and
 /// inside the tile this code would cost registers.
 template <class T>
@@ -77,17 +70,18 @@ struct TilePlace {
   index_t b_row;
   T* c;
   index_t row, columns;  // the first row, and how many columns of the tile exist
-  Ahead ahead;
+  const char* ahead;     // what will be read after this product
 };
 
-/// One tile: c[MR x NV vectors]. Its b and c are panels (b_panel and c_panel apart).
-template <class T, int MR, int NV>
+/// One tile: c[MR x NV vectors]. Its b and c are panels (b_panel and c_panel apart). kFetch: also asks for one cache
+/// line of what is read next per step of k, which the widest tile has loads to spare for.
+template <class T, int MR, int NV, bool kFetch>
 void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   constexpr index_t width = NV * kLanes<T>;
   const index_t columns = place.columns;
   const T* b = place.b;
   T* c = place.c;
-  Ahead ahead = place.ahead;
+  [[maybe_unused]] const char* ahead = place.ahead;
   if (g.c_is_far) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c_row, g.c_row);
   alignas(kVectorBytes) T edge[MR * width];  // stands in for c where the tile sticks out of it
   const bool whole = columns >= width;
@@ -114,8 +108,11 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   const T* thirds[(MR + 2) / 3];  // every third row has its pointer; x86 reaches the two between by scaled a_row
   for (int i = 0; i < MR; i += 3) thirds[i / 3] = place.a + i * a_row;
   for (index_t left = g.k; left > 0; left -= g.a_run) {
-    for (index_t p = left < g.a_run ? left : g.a_run; p > 0; --p, b += b_row, ahead.line += ahead.step) {
-      if constexpr (NV == kNV) __builtin_prefetch(ahead.line, 0, 2);
+    for (index_t p = left < g.a_run ? left : g.a_run; p > 0; --p, b += b_row) {
+      if constexpr (kFetch) {
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += 64;
+      }
       Vec<T> b_p[NV];
       for (int j = 0; j < NV; ++j) b_p[j] = load(b + vector_offset<T>(j, b_panel));
 #pragma GCC unroll 12
@@ -156,11 +153,11 @@ template <class T>
 using Tile = void (*)(const Gemm<T>&, const TilePlace<T>&);
 
 /// The tile with exactly this many rows: no row of zeros is ever multiplied.
-template <class T, int NV, int MR = kTileRows<NV>>
+template <class T, int NV, bool kFetch, int MR = kTileRows<NV>>
 DEEPNET_INLINE Tile<T> tile_with_rows(index_t rows) {
   if constexpr (MR > 1)
-    if (rows < MR) return tile_with_rows<T, NV, MR - 1>(rows);
-  return &gemm_tile<T, MR, NV>;
+    if (rows < MR) return tile_with_rows<T, NV, kFetch, MR - 1>(rows);
+  return &gemm_tile<T, MR, NV, kFetch>;
 }
 
 /// The narrowest width that holds this many columns: all of kNV vectors, or three, two or one quarters of them.
@@ -194,9 +191,13 @@ DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const 
       place.a = a + row * place.a_row;
       place.c = c + row * g.c_row;
       place.row = first + row;
-      place.ahead = next < next_end ? Ahead{next, 64} : Ahead{reinterpret_cast<const char*>(place.b), 0};
+      if (NV == kNV && next < next_end) {
+        place.ahead = next;
+        tile_with_rows<T, NV, NV == kNV>(tile_rows)(g, place);
+      } else {
+        tile_with_rows<T, NV, false>(tile_rows)(g, place);
+      }
       next += 64 * g.k;
-      tile_with_rows<T, NV>(tile_rows)(g, place);
       row += tile_rows;
     }
   });
