@@ -99,7 +99,7 @@ enum class Fence { kBefore, kBehind };
 template <class T>
 class Fenced {
  public:
-  static constexpr T kUntouched = T(-12345.678);
+  static constexpr T kUntouched = std::is_floating_point_v<T> ? T(-12345.678) : T(85);
 
   explicit Fenced(index_t count, Fence fence = Fence::kBehind) : count_(count) {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), bytes = static_cast<size_t>(count) * sizeof(T);

@@ -7,5 +7,6 @@
 /// argv[0]
 std::string& own_path();
 
-/// A hash of every bit that forward and backward passes of some networks give; printed by `deepnet_tests --digest`.
+/// A hash of every bit that forward and backward passes and training runs of some networks give; printed by
+/// `deepnet_tests --digest`.
 uint64_t model_digest();

@@ -60,6 +60,46 @@ TEST_CASE_TEMPLATE("backward is dA times the closed form of the derivative", T, 
     }
 }
 
+TEST_CASE_TEMPLATE("backward from A is backward from Z: within the errors of both, in place, and at saturation", T,
+                   float, double) {
+  using W = Wide<T>;
+  for (const auto& [isa, kernels] : supported_tables<T>())
+    for (index_t id = 0; id < kernels.activation_count; ++id) {
+      const deepnet::Activation<T>& activation = kernels.activations[id];
+      const Curve<T>& g = curve<T>(activation.name);
+      CAPTURE(isa);
+      CAPTURE(g.name);
+      double worst = 0;
+      index_t different = 0;
+      for (const index_t cols : {1, 7, 16, 33, 5000}) {
+        std::vector<T> z = random_values<T>(cols, 1, -30, 30), d_a = random_values<T>(cols, 2);
+        for (size_t i = 0; i < z.size(); i += 2) z[i] *= T(0.05);
+        const T odd[] = {T(0), -T(0), T(-800), T(800), kInf<T>, -kInf<T>};
+        for (size_t i = 0; cols > 6 && i < 6; ++i) z[i] = odd[i];
+        std::vector<T> a(z.size()), d_z(z.size()), from_a(z.size()), lane_sums(size_t(kPanel<T>));
+        const auto read = [cols](const std::vector<T>& x) { return deepnet::Rows<const T>{x.data(), cols}; };
+        activation.forward({1, cols, read(z), {a.data(), cols}});
+        activation.backward({1, cols, read(d_a), read(z), {d_z.data(), cols}, nullptr});
+        activation.backward_from_a({1, cols, read(d_a), read(a), {from_a.data(), cols}, lane_sums.data()});
+        for (size_t i = 0; i < z.size(); ++i) {  // each is off by the bound of the derivative
+          const W slope_error = std::isfinite(z[i]) ? g.slope_error(z[i]) : W(0);
+          worst = std::max(worst, excess<W>(from_a[i], d_z[i], 2 * std::abs(d_a[i]) * slope_error * u<T> * W(1.001)));
+        }
+        const Matrix<T> sums = deepnet::row_major(from_a.data(), 1, cols);
+        CHECK(same_bits(lane_sums, lane_sums_of(sums, std::vector<T>(size_t(kPanel<T>)))));
+        std::vector<T> in_place = a;  // as training does
+        activation.backward_from_a({1, cols, read(d_a), read(in_place), {in_place.data(), cols}, nullptr});
+        different += !same_bits(in_place, from_a);
+      }
+      CHECK(worst <= 1);
+      CHECK(different == 0);
+      if (!activation.fused) continue;  // the product's finish must do the same, bit for bit
+      const bool relu = g.name == "relu";
+      CHECK(activation.forward_finish == (relu ? deepnet::Finish::kRelu : deepnet::Finish::kScale));
+      CHECK(activation.backward_finish == (relu ? deepnet::Finish::kReluBackward : deepnet::Finish::kScale));
+    }
+}
+
 TEST_CASE("backward is the derivative of forward: central differences in double") {
   // g(z + h) - g(z - h) over 2 h is off by h^2 g''' / 6 and by the 4 ulp of g over h.
   const double h = std::cbrt(std::numeric_limits<double>::epsilon());

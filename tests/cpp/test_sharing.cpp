@@ -1,0 +1,226 @@
+// One network, many threads: predictions beside predictions and beside training, and what is refused as Busy.
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <set>
+#include <thread>
+
+#include "doctest/doctest.h"
+#include "engine.h"
+#include "nn/network.h"
+
+using namespace oracle;
+
+namespace {
+
+/// Runs `body` each time it is asked, until that says to stop.
+struct Call : deepnet::Interrupt {
+  explicit Call(std::function<bool()> body_) : body(std::move(body_)) {}
+  bool requested() override { return body(); }
+  std::function<bool()> body;
+};
+
+template <class T>
+struct Medium : Task<T> {
+  Medium() : Task<T>({60, 100, 100, 1}, {"relu", "tanh", "sigmoid"}, 700) {}
+};
+
+template <class T>
+double fit(const Task<T>& task, const deepnet::FitOptions& options, deepnet::Interrupt* interrupt = nullptr) {
+  std::vector<double> losses(size_t(options.epochs)), seconds(losses.size());
+  deepnet::fit<T>(task.net, task.x(), task.y(), options, losses, seconds, interrupt);
+  return losses.back();
+}
+
+template <class Body>
+void on_another_thread(Body body) {
+  std::thread(body).join();
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("nn");
+
+TEST_CASE("readers see all of a step or nothing of it, and steps wait for readers") {
+  deepnet::StepLock lock;
+  int numbers[8] = {};  // not atomic: the thread sanitizer sees whatever the lock lets through
+  std::atomic<bool> done{false};
+  std::atomic<int> torn{0}, reads{0};
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 3; ++r)
+    readers.emplace_back([&] {
+      while (!done || reads < 100) {
+        lock.lock_shared();
+        for (const int number : numbers) torn += number != numbers[0];
+        lock.unlock_shared();
+        reads.fetch_add(1);
+      }
+    });
+  for (int step = 1; step <= 1000; ++step) {
+    lock.lock();
+    for (int& number : numbers) number = step;
+    lock.unlock();
+    if (step % 16 == 0) std::this_thread::yield();
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK(torn == 0);
+  CHECK(numbers[7] == 1000);
+}
+
+TEST_CASE("several readers may be in at once") {
+  deepnet::StepLock lock;
+  lock.lock_shared();
+  bool entered = false;
+  on_another_thread([&] {
+    lock.lock_shared();
+    entered = true;
+    lock.unlock_shared();
+  });
+  CHECK(entered);
+  lock.unlock_shared();
+  lock.lock();
+  lock.unlock();
+}
+
+TEST_CASE_TEMPLATE("many threads predict with one network and get the bits of one alone", T, float, double) {
+  const Medium<T> task;
+  const std::vector<T> expected = task.predictions();
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 10; ++i) wrong += !same_bits(task.predictions(1 + t), expected);
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE_TEMPLATE("predictions beside a fit are each those of one finished step", T, float, double) {
+  // A tiny network, whose steps follow one another within microseconds, and one that is worth threads itself.
+  for (const bool tiny : {true, false}) {
+    const std::vector<index_t> units = tiny ? std::vector<index_t>{4, 6, 1} : std::vector<index_t>{60, 100, 100, 1};
+    const std::vector<std::string> names =
+        tiny ? std::vector<std::string>{"relu", "sigmoid"} : std::vector<std::string>{"relu", "tanh", "sigmoid"};
+    const Task<T> task(units, names, 128);
+    constexpr size_t kReaders = 3, kEach = 20;
+    std::atomic<size_t> ready{0};
+    std::atomic<bool> stop{false};
+    std::vector<std::vector<std::vector<T>>> seen(kReaders);
+    std::vector<std::thread> readers;
+    for (size_t r = 0; r < kReaders; ++r)
+      readers.emplace_back([&, r] {
+        while (!stop && seen[r].size() < kEach) seen[r].push_back(task.predictions(1 + int(r)));
+        ready.fetch_add(1);
+      });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    Call until_ready([&] { return ready == kReaders || std::chrono::steady_clock::now() > end; });
+    index_t steps = 0;
+    const deepnet::FitOptions options{.epochs = 1 << 20,
+                                      .batch_size = 64,
+                                      .learning_rate = 1e-3,
+                                      .shuffle = false,
+                                      .threads = 3,
+                                      .steps_done = &steps};
+    CHECK_THROWS_AS(fit<T>(task, options, &until_ready), deepnet::Interrupted);
+    CHECK(ready == kReaders);  // no reader starved
+    stop = true;
+    for (std::thread& reader : readers) reader.join();
+
+    std::set<std::vector<T>> unknown;
+    for (const auto& of_reader : seen) unknown.insert(of_reader.begin(), of_reader.end());
+    const Task<T> alone(units, names, 128);
+    const auto first = alone.part([] {
+      std::vector<uint32_t> which;
+      for (uint32_t j = 0; j < 64; ++j) which.push_back(j);
+      return which;
+    }());
+    const auto second = alone.part([] {
+      std::vector<uint32_t> which;
+      for (uint32_t j = 64; j < 128; ++j) which.push_back(j);
+      return which;
+    }());
+    unknown.erase(alone.predictions());
+    for (index_t step = 0; step < steps && !unknown.empty(); ++step) {
+      const auto& part = step % 2 == 0 ? first : second;
+      deepnet::train_on_batch<T>(alone.net, part.x, part.y, 1e-3, 0);
+      unknown.erase(alone.predictions());
+    }
+    CHECK(unknown.empty());
+  }
+}
+
+TEST_CASE_TEMPLATE("while a network is trained, training it is refused, and all else goes on", T, float, double) {
+  const Medium<T> task, other;
+  int refused = 0, predicted = 0;
+  const auto try_all = [&] {
+    try {
+      fit<T>(task, {});
+    } catch (const deepnet::Busy&) {
+      ++refused;
+    }
+    try {
+      deepnet::train_on_batch<T>(task.net, task.x(), task.y(), 0.1, 0);
+    } catch (const deepnet::Busy&) {
+      ++refused;
+    }
+    for (const T p : task.predictions(2)) predicted += p > 0 && p < 1;
+    CHECK(std::isfinite(deepnet::evaluate<T>(task.net, task.x(), task.y(), 0, 2)));
+    CHECK(std::isfinite(task.gradients(2).back()));
+    fit<T>(other, {.batch_size = 100});
+  };
+  Call here([&] { return try_all(), true; });
+  CHECK_THROWS_AS(fit<T>(task, {.epochs = 100, .threads = 2}, &here), deepnet::Interrupted);
+  Call there([&] { return on_another_thread(try_all), true; });
+  CHECK_THROWS_AS(fit<T>(task, {.epochs = 100, .threads = 2}, &there), deepnet::Interrupted);
+  CHECK(refused == 4);
+  CHECK(predicted == 1400);
+  fit<T>(task, {});  // no longer
+}
+
+TEST_CASE_TEMPLATE("amid a prediction on this thread, training is refused; on another it waits", T, float, double) {
+  const Medium<T> task;
+  const std::vector<T> before = task.parameters(), expected = task.predictions();
+  std::vector<T> out(700);
+  const auto predict = [&](deepnet::Interrupt* interrupt) {
+    deepnet::predict<T>(task.net, task.x(), deepnet::row_major(out.data(), 1, 700), 1, interrupt);
+  };
+  bool refused = false, beside = false;
+  Call here([&] {
+    try {
+      fit<T>(task, {});
+    } catch (const deepnet::Busy&) {
+      refused = true;
+    }
+    on_another_thread([&] { beside = same_bits(task.predictions(), expected); });
+    return false;
+  });
+  predict(&here);
+  CHECK(refused);
+  CHECK(beside);
+  CHECK(same_bits(out, expected));
+  CHECK(same_bits(task.parameters(), before));
+
+  // A step on another thread waits for this prediction, and a prediction inside it must not wait for that step.
+  std::thread trainer;
+  bool nested = false;
+  Call amid([&] {
+    if (trainer.joinable()) return false;
+    std::atomic<bool> begun{false};
+    trainer = std::thread([&] {
+      begun = true;
+      task.net.state().lock.lock();
+      task.net.state().lock.unlock();
+    });
+    while (!begun) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    nested = same_bits(task.predictions(), expected);
+    return false;
+  });
+  predict(&amid);
+  trainer.join();
+  CHECK(nested);
+  CHECK(same_bits(out, expected));
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,175 @@
+// Training: one update against the naive gradient, whole runs against single updates, and how runs end early.
+#include <atomic>
+#include <thread>
+
+#include "doctest/doctest.h"
+#include "engine.h"
+#include "train/batch.h"
+
+using namespace oracle;
+
+namespace {
+
+constexpr deepnet::LossId kCrossEntropy = 0, kSquares = 1;
+
+/// What fit must do, one update of train_on_batch at a time.
+template <class T>
+class Steps {
+ public:
+  Steps(const Task<T>& task, const deepnet::FitOptions& options) : task_(task), options_(options) {}
+
+  /// Takes the next step; returns the sum of its losses.
+  double step() {
+    const index_t size = std::min(options_.batch_size, task_.m), batches = (task_.m + size - 1) / size;
+    const index_t epoch = options_.first_epoch + next_ / batches, first = next_ % batches * size;
+    std::vector<uint32_t> order(size_t(task_.m));
+    for (size_t i = 0; i < order.size(); ++i) order[i] = uint32_t(i);
+    if (options_.shuffle && batches > 1) order = order_of_epoch(order.size(), options_.seed, uint64_t(epoch));
+    const index_t count = std::min(size, task_.m - first);
+    const auto part = task_.part({order.begin() + first, order.begin() + first + count});
+    ++next_;
+    return double(count) *
+           deepnet::train_on_batch<T>(task_.net, part.x, part.y, options_.learning_rate, options_.loss, 1);
+  }
+  void take(index_t steps) {
+    for (index_t s = 0; s < steps; ++s) step();
+  }
+
+ private:
+  const Task<T>& task_;
+  deepnet::FitOptions options_;
+  index_t next_ = 0;
+};
+
+template <class T>
+std::vector<double> fit(const Task<T>& task, const deepnet::FitOptions& options,
+                        deepnet::Interrupt* interrupt = nullptr) {
+  std::vector<double> losses(size_t(options.epochs)), seconds(losses.size());
+  deepnet::fit<T>(task.net, task.x(), task.y(), options, losses, seconds, interrupt);
+  for (const double s : seconds) CHECK(s >= 0);
+  return losses;
+}
+
+/// The network of most tests here, with the examples of a few batches.
+template <class T>
+struct Small : Task<T> {
+  explicit Small(index_t m = 150) : Task<T>({20, 40, 30, 2}, {"relu", "tanh", "sigmoid"}, m) {}
+};
+
+/// Says yes at the `yes_at`-th question and calls `then` at the first.
+struct Asked : deepnet::Interrupt {
+  explicit Asked(int yes_at_) : yes_at(yes_at_) {}
+  bool requested() override { return ++count == yes_at; }
+  int yes_at, count = 0;
+};
+
+}  // namespace
+
+TEST_SUITE_BEGIN("nn");
+
+TEST_CASE_TEMPLATE("one update is the gradient times the rate, however many chunks a batch has", T, float, double) {
+  const double rate = 0.3;
+  for (const deepnet::LossId loss : {kCrossEntropy, kSquares})
+    for (const index_t m : {1, 33, 256, kSlowOracle<T> ? 520 : 1100}) {
+      CAPTURE(m);
+      const Task<T> task({10, 100, 30, 2}, {"relu", "tanh", "sigmoid"}, m, loss);
+      const Naive<T> naive(task);
+      const std::vector<T> before = task.parameters();
+      std::vector<Bounded<T>> expected;
+      for (size_t i = 0; i < before.size(); ++i) {
+        const auto [gradient, error] = naive.gradients[i];
+        const Wide<T> change = rate * gradient, change_error = rate * error + 3 * u<T> * std::abs(change);
+        expected.push_back({before[i] - change, change_error + 2 * u<T> * (std::abs(before[i]) + std::abs(change))});
+      }
+      const double mean = deepnet::train_on_batch<T>(task.net, task.x(), task.y(), rate, loss);
+      CHECK(excess<T>(std::vector<double>{mean}, {naive.gradients.back()}) <= 1);
+      CHECK(excess<T>(task.parameters(), expected) <= 1);
+    }
+}
+
+TEST_CASE_TEMPLATE("fit is one update after the other, bit for bit, for any number of threads", T, float, double) {
+  for (const bool shuffle : {true, false})
+    for (const index_t batch_size : {1, 32, 50, 149, 150, 1000}) {
+      if (batch_size == 1 && !shuffle) continue;
+      const deepnet::FitOptions options{
+          .epochs = 3, .batch_size = batch_size, .learning_rate = 0.1, .shuffle = shuffle, .seed = 5, .first_epoch = 2};
+      CAPTURE(shuffle);
+      CAPTURE(batch_size);
+      const Small<T> alone, whole;
+      const index_t batches = (150 + batch_size - 1) / batch_size;
+      Steps<T> steps(alone, options);
+      std::vector<double> expected;
+      for (int epoch = 0; epoch < 3; ++epoch) {
+        double total = 0;
+        for (index_t b = 0; b < batches; ++b) total += steps.step();
+        expected.push_back(total / 150);
+      }
+      const std::vector<double> losses = fit<T>(whole, options);
+      CHECK(same_bits(whole.parameters(), alone.parameters()));
+      // A batch's mean times its size is not always the sum that it was made of.
+      for (size_t e = 0; e < 3; ++e)
+        CHECK(std::abs(losses[e] - expected[e]) <= gamma<double>(batches + 3, batches + 3) * expected[e]);
+    }
+  // Batches that are worth several threads, of one chunk and of several; and two layers whose W is turned.
+  for (const index_t batch_size : {100, 300, 700}) {
+    CAPTURE(batch_size);
+    const auto trained = [batch_size](int threads) {
+      const Task<T> task({40, 110, 100, 3}, {"relu", "relu", "sigmoid"}, 800);
+      fit<T>(task, {.epochs = 5, .batch_size = batch_size, .learning_rate = 0.1, .threads = threads});
+      return task.parameters();
+    };
+    const std::vector<T> one = trained(1);
+    for (const int threads : {2, 3, 8}) CHECK(same_bits(trained(threads), one));
+  }
+}
+
+TEST_CASE_TEMPLATE("training lowers the loss", T, float, double) {
+  for (const deepnet::LossId loss : {kCrossEntropy, kSquares}) {
+    Task<T> task({2, 16, 1}, {"tanh", "sigmoid"}, 200, loss);
+    for (size_t j = 0; j < 200; ++j) task.Y[j] = task.X[j] * task.X[200 + j] > 0 ? T(1) : T(0);
+    const std::vector<double> losses =
+        fit<T>(task, {.epochs = 300, .batch_size = 20, .learning_rate = loss == 0 ? 0.5 : 2, .loss = loss});
+    CHECK(losses.back() < 0.3 * losses.front());
+  }
+}
+
+TEST_CASE_TEMPLATE("an update made in a pass of its own, as of huge networks, is the same", T, float, double) {
+  // 4.1 million parameters times the runner's largest batch are beyond what is updated at once.
+  const auto trained = [](index_t largest) {
+    const Task<T> task({2048, 2000, 1}, {"relu", "sigmoid"}, 12);
+    deepnet::Progress progress(nullptr);
+    deepnet::BatchRunner<T> runner(task.net.state(), task.x(), task.y(), kCrossEntropy, largest, 2, false, progress);
+    double total = 0;
+    for (index_t first = 0; first < 12; first += 4) total += runner.step({nullptr, first, 4}, 0.01);
+    std::vector<T> result = task.parameters();
+    result.push_back(T(total));
+    return result;
+  };
+  CHECK(same_bits(trained(512), trained(4)));
+}
+
+TEST_CASE_TEMPLATE("an interrupt leaves the parameters of a finished update", T, float, double) {
+  deepnet::FitOptions options{.epochs = 100, .batch_size = 64, .learning_rate = 0.1, .seed = 3, .threads = 3};
+  for (const int yes_at : {1, 2, 5, 9}) {
+    const Task<T> stopped({60, 110, 100, 1}, {"relu", "tanh", "sigmoid"}, 500),
+        stepwise({60, 110, 100, 1}, {"relu", "tanh", "sigmoid"}, 500);
+    index_t steps = 0;
+    options.steps_done = &steps;
+    Asked interrupt(yes_at);
+    CHECK_THROWS_AS(fit<T>(stopped, options, &interrupt), deepnet::Interrupted);
+    CHECK(interrupt.count == yes_at);
+    CHECK(steps < 800);
+    Steps<T>(stepwise, options).take(steps);
+    CHECK(same_bits(stopped.parameters(), stepwise.parameters()));
+    fit<T>(stopped, {.batch_size = 64});  // and can be trained on
+  }
+  // In the middle of one long update, nothing has changed.
+  const Task<T> task({60, 110, 100, 1}, {"relu", "tanh", "sigmoid"}, 3000);
+  const std::vector<T> before = task.parameters();
+  Asked interrupt(2);
+  CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, task.x(), task.y(), 0.1, kCrossEntropy, 2, &interrupt),
+                  deepnet::Interrupted);
+  CHECK(same_bits(task.parameters(), before));
+}
+
+TEST_SUITE_END();
