@@ -1,7 +1,8 @@
-"""Dense neural networks of any depth on the CPU: the course's functions on a C++ core.
+"""Dense neural networks of any depth on the CPU: the course's functions, and whole networks, on a C++ core.
 
-The names of week 4 are here in their step-by-step variant; :mod:`deepnet.course.dnn_app_utils` is the
-application's. :mod:`deepnet.reference` holds each of them once more, in NumPy, to read and to compare.
+:class:`Network` is a network that trains and predicts at full speed. The names of week 4 are here in their
+step-by-step variant; :mod:`deepnet.course.dnn_app_utils` is the application's. :mod:`deepnet.reference` holds
+each of them once more, in NumPy, to read and to compare.
 
 >>> import numpy as np, deepnet
 >>> X, Y = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]), np.array([[0, 1, 1, 0]])
@@ -11,7 +12,11 @@ Accuracy: 1.0
 """
 
 from . import activations as activations
+from . import callbacks as callbacks
+from . import initializers as initializers
+from . import losses as losses
 from . import reference as reference
+from . import threads as threads
 from .activations import ACTIVATIONS as ACTIVATIONS
 from .backends import backend_name as backend_name
 from .backends import show_config as show_config
@@ -34,6 +39,13 @@ from .course.step_by_step import (
     sigmoid_backward,
     update_parameters,
 )
+from .initializers import INITIALIZERS as INITIALIZERS
+from .losses import LOSSES as LOSSES
+from .network import History as History
+from .network import Network as Network
+from .optimizers import SGD as SGD
+from .threads import get_num_threads as get_num_threads
+from .threads import set_num_threads as set_num_threads
 
 __all__ = [
     "L_layer_model",

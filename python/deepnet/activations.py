@@ -32,6 +32,7 @@ class Activation:
     backward: Callable[[Array, Array], Array]
     source: str
     is_probability: bool = False  # A lies in [0, 1], as the cross-entropy needs it
+    is_rectifier: bool = False  # about half of A is cut, which initial weights make up for
 
 
 def _sigmoid(Z: Array) -> Array:
@@ -74,6 +75,7 @@ ACTIVATIONS: dict[str, Activation] = {
             lambda Z: np.maximum(Z, 0),
             _relu_backward,
             f"{_COURSE}, week 4; V. Nair and G. Hinton, ICML 2010",
+            is_rectifier=True,
         ),
         Activation(
             "leaky_relu",
@@ -81,6 +83,7 @@ ACTIVATIONS: dict[str, Activation] = {
             _leaky_relu,
             _leaky_relu_backward,
             "A. Maas, A. Hannun and A. Ng, ICML 2013",
+            is_rectifier=True,
         ),
         Activation(
             "sigmoid",

@@ -11,7 +11,7 @@ every copy that is made for them, is in Python, in :mod:`deepnet._validation`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -77,6 +77,24 @@ def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
     return result
 
 
+def new_engine(units: Sequence[int], activations: Sequence[str], dtype: Any) -> reference.Engine:
+    """An engine of the chosen backend, with parameters that are zero.
+
+    The extension has a class per dtype with the methods of the reference's, which return None, as its
+    functions do, where an argument is not plain.
+    """
+    if _chosen is None:
+        return reference.Engine(units, activations, dtype)
+    engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
+    engine: reference.Engine = engine_of(units, activations)
+    return engine
+
+
+def unchecked(engine: reference.Engine, name: str) -> Callable[..., Any]:
+    """The engine's method for arguments as the user gave them; the reference, which checks none, declines."""
+    return _decline if isinstance(engine, reference.Engine) else getattr(engine, name)
+
+
 def _numpy_function(name: str) -> Callable[..., Any]:
     """Return the reference function with the signature that its twin in the extension has."""
     if name == "linear_forward":
@@ -137,7 +155,7 @@ def use_backend(name: str) -> _Choice:
 
 
 def backend_name() -> str:
-    """Return who computes at the moment: "native" or "numpy"."""
+    """Return who computes at the moment: "native" or "numpy". A network stays with whoever it was made by."""
     return "numpy" if _chosen is None else "native"
 
 

@@ -21,7 +21,8 @@ def laid_out(array, layout):
     if layout == "reversed":
         return np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
     if layout == "sliced":
-        wide = np.full((2 * array.shape[0], 3 * array.shape[1]), np.nan, array.dtype)
+        gap = np.nan if array.dtype.kind == "f" else 1
+        wide = np.full((2 * array.shape[0], 3 * array.shape[1]), gap, array.dtype)
         wide[::2, 1::3] = array
         return wide[::2, 1::3]
     if layout == "read-only":

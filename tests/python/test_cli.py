@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import deepnet
 from deepnet import backends, io
 from deepnet.cli import speed, training
 from deepnet.cli.app import app
@@ -240,15 +241,19 @@ def test_ctrl_c_ends_politely(tmp_path):
 # --- the pieces --------------------------------------------------------------------------------------------
 
 
-def test_every_row_is_in_one_batch_of_an_epoch():
-    x = np.arange(100, dtype=np.uint8).reshape(100, 1)
-    y = np.arange(100) % 3
-    data = io.Dataset(x, y, x, y, ("a", "b", "c"))
-    plan = training.Plan((2,), 0.1, 1, batch_size=32)
-    epochs = training.batches(data, plan, seed=1)
-    first, second = (np.concatenate([X for X, _ in next(epochs)], axis=1) for _ in range(2))
-    assert sorted(first[0]) == sorted(second[0]) == list(range(100))
-    assert not np.array_equal(first, second)
+def test_rows_are_trained_on_as_they_are_stored():
+    x = np.random.default_rng(0).integers(0, 256, (100, 4, 3), dtype=np.uint8)
+    data = io.Dataset(x, np.arange(100) % 3, x, np.arange(100) % 3, ("a", "b", "c"), scale=255)
+    plan = training.Plan((5,), 0.1, 2, batch_size=32)
+    net, other = (training.network(data, plan, seed=1) for _ in range(2))
+    costs = training.train(data, plan, net, 1, on_epoch=lambda cost: None)
+    X, Y = io.as_columns(x, 255), io.as_targets(data.train_y, 3)
+    history = other.fit(X, Y, epochs=2, batch_size=32, optimizer=deepnet.SGD(0.1), seed=1)
+    np.testing.assert_allclose(costs, history.loss, rtol=1e-12)
+    np.testing.assert_array_equal(training.predict(x, data, net), other.predict(X).argmax(axis=0))
+    batch_X, batch_Y = training.some_batch(data, plan)
+    np.testing.assert_array_equal(batch_X, X[:, :32])
+    np.testing.assert_array_equal(batch_Y, Y[:, :32])
 
 
 def test_the_speed_is_not_told_when_the_answers_differ(monkeypatch):

@@ -41,6 +41,44 @@ def test_other_labels_are_left_to_the_checks(Y):
     assert native.compute_cost(AL, Y) is None
 
 
+def engine():
+    return native.EngineFloat32([3, 4, 1], ["relu", "sigmoid"])
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "uint8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_engine_takes_data_as_they_are(kind, order):
+    X, Y = np.ones((3, 6), kind, order), np.ones((1, 6), bool)
+    out = np.empty((6, 1), np.float32).T[:, ::-1]
+    assert engine().predict(X, out, 1.0, 0) is out
+    assert engine().train_on_batch(X, Y, 0.1, 0, 1.0, 0) == engine().evaluate(X, Y[0], 0, 1.0, 0)
+    assert engine().loss_and_grads(X[:, ::2], Y[:, ::2], 0, 1.0, 0) is not None
+
+
+@pytest.mark.parametrize(
+    ("X", "Y"),
+    [
+        (np.ones((4, 6)), np.ones((1, 6))),
+        (np.ones((3, 6), int), np.ones((1, 6))),
+        (np.ones((3, 6), ">f4"), np.ones((1, 6))),
+        (np.ones((3, 0)), np.ones((1, 0))),
+        (np.ones(3), np.ones((1, 1))),
+        ([[1.0]] * 3, np.ones((1, 1))),
+        (np.ones((3, 6)), np.ones((6, 1))),
+        (np.ones((3, 6)), np.ones((1, 6), "u2")),
+        (np.ones((3, 6)), np.full((1, 6), 1.5)),
+        (np.ones((3, 6)), np.full((1, 6), np.nan)),
+        (np.ones((3, 6)), None),
+    ],
+)
+def test_an_engine_leaves_other_data_to_the_checks(X, Y):
+    net = engine()
+    assert net.train_on_batch(X, Y, 0.1, 0, 1.0, 0) is None
+    assert net.evaluate(X, Y, 0, 1.0, 0) is None
+    assert net.loss_and_grads(X, Y, 0, 1.0, 0) is None
+    assert not any(p.any() for p in net.parameters())
+
+
 def test_plain_calls_are_taken():
     X, parameters, AL, caches = trained()
     assert native.L_model_forward(X, parameters, "tanh", None) is not None

@@ -105,6 +105,31 @@ def test_an_update_in_place_needs_parameters_that_can_be_written():
     )
 
 
+def test_rows_of_out_may_lie_apart():
+    """As those of a network's own parameters do; the gaps stay as they are."""
+    arguments = good()
+    wide = np.full((4, 9), 7.0)
+    out = fresh(arguments) | {"dW1": wide[:, 2:7]}
+    deepnet.L_model_backward(arguments["AL"], arguments["Y"], arguments["caches"], out=out)
+    np.testing.assert_allclose(wide[:, 2:7], arguments["grads"]["dW1"], rtol=1e-13)
+    assert (wide[:, [0, 1, 7, 8]] == 7).all()
+    parameters = arguments["parameters"]
+    expected = deepnet.update_parameters(parameters, arguments["grads"], 0.1)
+    wide[:, 2:7] = parameters["W1"]
+    parameters["W1"] = wide[:, 2:7]
+    deepnet.update_parameters(parameters, arguments["grads"], 0.1, out=parameters)
+    np.testing.assert_array_equal(wide[:, 2:7], expected["W1"])
+    assert (wide[:, [0, 1, 7, 8]] == 7).all()
+
+
+@pytest.mark.parametrize("strides", [(0, 8), (16, 8), (40, 16), (-40, 8)])
+def test_rows_of_out_must_not_overlap(strides):
+    arguments = good()
+    array = np.lib.stride_tricks.as_strided(np.empty(200)[100:], (4, 5), strides)
+    out = fresh(arguments) | {"dW1": array}
+    refused("L_model_backward", arguments | {"out": out}, ValueError, "must be writable and in C order")
+
+
 def test_out_may_be_any_kind_of_dict():
     arguments = good()
     expected = arguments["grads"]

@@ -7,13 +7,13 @@ Single arrays are checked in `arrays`, dicts and caches in `structures`.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from deepnet.activations import ACTIVATIONS, Array, find_activation
 from deepnet.caches import remembered_activations
+from deepnet.optimizers import learning_rate as checked_rate
 
 from .arrays import a, counted, floats, labels, matrix, one_dtype, shaped, within_unit_interval
 from .structures import (
@@ -155,7 +155,7 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
     }
     one_dtype(parameters | grads)
     dtype = parameters["W1"].dtype
-    rate = _rate(learning_rate, dtype)
+    rate = checked_rate(learning_rate, dtype)
     if out is given:
         out = parameters = writable(out, {key: p.shape for key, p in parameters.items()}, dtype, grads)
     elif out is not None:
@@ -221,7 +221,7 @@ def training(
             f"{argument} is {names[-1]!r}, but the cost is the cross-entropy, "
             f"which is defined for outputs in [0, 1]: {possible}"
         )
-    rate = _rate(learning_rate, X.dtype)
+    rate = checked_rate(learning_rate, X.dtype)
     if not isinstance(num_iterations, (int, np.integer)) or isinstance(num_iterations, bool):
         raise TypeError(f"num_iterations is {num_iterations!r}, but must be a whole number")
     if num_iterations < 0:
@@ -244,20 +244,3 @@ def initialization(seed: Any, dtype: Any) -> np.dtype[Any]:
         raise TypeError(f"dtype is {np.dtype(dtype)}, but must be float32 or float64")
     result: np.dtype[Any] = np.dtype(dtype)
     return result
-
-
-def _rate(value: Any, dtype: np.dtype[Any]) -> float:
-    """Accept learning rates: finite real numbers, of Python or NumPy, which dtype has room for."""
-    number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if not isinstance(number, (int, float, np.integer, np.floating)) or isinstance(number, bool):
-        raise TypeError(f"learning_rate is {value!r}, but must be a number")
-    if isinstance(number, (float, np.floating)) and not np.isfinite(number):
-        raise ValueError(f"learning_rate is {number}, but must be finite")
-    try:
-        rate = float(number)  # inf where a longdouble is too large
-    except OverflowError:  # an int too large
-        rate = math.inf
-    largest = float(np.finfo(dtype).max)
-    if abs(rate) > largest:
-        raise ValueError(f"learning_rate is beyond the range of {dtype}, which ends at {largest:.3g}")
-    return rate

@@ -96,20 +96,18 @@ def network_parameters(parameters: Any) -> dict[str, Array]:
     return checked
 
 
-def activation_names(activations: str | Sequence[str], output: str | None, layers: int) -> tuple[str, ...]:
+def activation_names(
+    activations: str | Sequence[str], output: str | None, layers: int, label: str = "activations"
+) -> tuple[str, ...]:
     """One known name per layer."""
     if not isinstance(activations, (str, list, tuple)):
-        raise TypeError(
-            f"activations is {activations!r}, but must be a name, or a list of one name per layer"
-        )
+        raise TypeError(f"{label} is {activations!r}, but must be a name, or a list of one name per layer")
     if not isinstance(activations, str):
         if output is not None:
-            raise ValueError(
-                f"output is {output!r}, but activations already names every layer: leave one out"
-            )
+            raise ValueError(f"output is {output!r}, but {label} already names every layer: leave one out")
         if len(activations) != layers:
             names, verb = counted(len(activations), "name"), "is" if layers == 1 else "are"
-            raise ValueError(f"activations has {names}, but there {verb} {counted(layers, 'layer')}")
+            raise ValueError(f"{label} has {names}, but there {verb} {counted(layers, 'layer')}")
     if isinstance(activations, str):
         find_activation(activations)  # also where there is no hidden layer to use it
     return tuple(find_activation(name).name for name in layer_activations(layers, activations, output))
@@ -134,7 +132,7 @@ def writable(
             raise TypeError(f"out[{key!r}] is {kind}, but must be an ndarray of {dtype}")
         if array.shape != shape:
             raise ValueError(f"out[{key!r}] has shape {array.shape}, but must be {shape}")
-        if not (array.flags.carray and array.dtype.isnative):
+        if not (_has_separate_rows(array) and array.flags.behaved and array.dtype.isnative):
             raise ValueError(
                 f"out[{key!r}] must be writable and in C order: np.ascontiguousarray or .copy() is"
             )
@@ -145,6 +143,14 @@ def writable(
                 )
         others[f"out[{key!r}]"] = array
     return dict(out)
+
+
+def _has_separate_rows(array: Array) -> bool:
+    """Tell whether each row is a run of memory, apart from the others, as in a network's own parameters."""
+    (rows, columns), (row, column), size = array.shape, array.strides, array.itemsize
+    if columns == 1:
+        return rows == 1 or row == size
+    return column == size and (rows == 1 or row >= columns * size)
 
 
 def listed(names: Sequence[object]) -> str:

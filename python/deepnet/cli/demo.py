@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from deepnet import backends, io, plotting
+from deepnet import Network, backends, io, plotting
 from deepnet.caches import Parameters
 from deepnet.cli import speed
 from deepnet.cli.terminal import abridged, draw_costs, printable, progress_bar, say
 from deepnet.cli.training import (
     Plan,
-    batches,
-    initial_parameters,
     layer_sizes,
+    network,
     plan_for,
     predict,
+    some_batch,
     train,
 )
 from deepnet.io import Dataset
@@ -47,19 +47,18 @@ def run(
         epochs=epochs or plan.epochs,
         learning_rate=learning_rate or plan.learning_rate,
     )
-    network = "-".join(map(str, layer_sizes(data, plan)))
+    sizes = "-".join(map(str, layer_sizes(data, plan)))
     steps = f"batches of {plan.batch_size}" if plan.batch_size else "all rows at once"
     say(
         console,
         "Network",
-        f"{network}: relu, then sigmoid; rate {plan.learning_rate:g}, {steps}, seed {seed}",
+        f"{sizes}: relu, then sigmoid; rate {plan.learning_rate:g}, {steps}, seed {seed}",
     )
 
-    start = initial_parameters(data, plan, seed)
-    parameters = {key: value.copy() for key, value in start.items()}
-    costs = _train(console, data, plan, parameters, seed)
-    in_training = np.mean(predict(data.train_x, data, parameters) == data.train_y)
-    predicted = predict(data.test_x, data, parameters)
+    net = network(data, plan, seed)
+    costs = _train(console, data, plan, net, seed)
+    in_training = np.mean(predict(data.train_x, data, net) == data.train_y)
+    predicted = predict(data.test_x, data, net)
     right = predicted == data.test_y
     accuracy = f"{right.mean():.4f} on {len(right)} held-out rows"
     say(
@@ -70,8 +69,8 @@ def run(
     unit = "epoch" if plan.batch_size else "iteration"
     draw_costs(console, costs, unit)
 
-    _compare(console, data, plan, start, seed)
-    title = f"{name}, {network}: accuracy {accuracy}"
+    _compare(console, data, plan, network(data, plan, seed).parameters)
+    title = f"{name}, {sizes}: accuracy {accuracy}"
     _save_pictures(console, data, costs, predicted, output, title=title, x_label=unit)
 
 
@@ -103,27 +102,27 @@ def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Da
     return data, name
 
 
-def _train(console: Console, data: Dataset, plan: Plan, parameters: Parameters, seed: int) -> list[float]:
+def _train(console: Console, data: Dataset, plan: Plan, net: Network, seed: int) -> list[float]:
     with progress_bar(console) as progress:
         task = progress.add_task("Training", total=plan.epochs, note="")
 
         def on_epoch(cost: float) -> None:
             progress.update(task, advance=1, note=f"cost {cost:.4f}")
 
-        return train(data, plan, parameters, seed, on_epoch)
+        return train(data, plan, net, seed, on_epoch)
 
 
-def _compare(console: Console, data: Dataset, plan: Plan, parameters: Parameters, seed: int) -> None:
+def _compare(console: Console, data: Dataset, plan: Plan, parameters: Parameters) -> None:
     if backends.backend_name() != "native":
         say(console, "Speed", "this run was on the NumPy backend: nothing to compare it with")
         return
-    X, Y = next(iter(next(batches(data, plan, seed))))
+    X, Y = some_batch(data, plan)
     with console.status("Timing one training step, in turns with NumPy"):
         result = speed.measure(X, Y, parameters, plan.learning_rate)
-    ratio = f"[bold]{result.median:.1f}x[/bold] the NumPy reference, {X.shape[1]} rows per training step"
-    spread = f"median of {result.rounds} rounds, 80 % of them {result.low:.1f}x to {result.high:.1f}x"
+    ratio = f"[bold]{result.network:.1f}x[/bold] the NumPy reference, {X.shape[1]} rows per training step"
+    steps = f"step by step {result.median:.1f}x, 80 % of {result.rounds} rounds {result.low:.1f}x to"
     agree = f"same answers to {result.difference:.0e}"
-    say(console, "Speed", f"{ratio} ({spread}; one BLAS thread; {agree})")
+    say(console, "Speed", f"{ratio} ({steps} {result.high:.1f}x; one thread; {agree})")
 
 
 def _save_pictures(

@@ -1,7 +1,6 @@
-"""Training with the step-by-step functions, in mini-batches, on data that is bytes until its batch comes."""
+"""What the demo trains: a network that suits the data, on rows that stay as they were stored."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deepnet
-from deepnet.caches import Parameters
 from deepnet.course import dnn_app_utils
 from deepnet.io import DataError, Dataset, as_columns, as_targets
-
-Batch = tuple[NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -42,54 +38,50 @@ def layer_sizes(data: Dataset, plan: Plan) -> list[int]:
     return [data.n_features, *plan.hidden, len(data.classes) if len(data.classes) > 2 else 1]
 
 
-def initial_parameters(data: Dataset, plan: Plan, seed: int) -> Parameters:
-    """The weights that training starts from, as the course's application draws them."""
-    return dnn_app_utils.initialize_parameters_deep(layer_sizes(data, plan), seed=seed)
-
-
-def batches(data: Dataset, plan: Plan, seed: int) -> Iterator[list[Batch] | Iterator[Batch]]:
-    """For each epoch, its batches (X, Y); the rows are shuffled anew each time."""
-    m = len(data.train_y)
-    if plan.batch_size is None or plan.batch_size >= m:
-        whole = _batch(data, np.arange(m))
-        while True:
-            yield [whole]
-    random = np.random.default_rng(seed)
-    while True:
-        order = random.permutation(m)
-        parts = np.split(order, range(plan.batch_size, m, plan.batch_size))
-        yield (_batch(data, rows) for rows in parts)
-
-
-def _batch(data: Dataset, rows: NDArray[np.intp]) -> Batch:
-    X = as_columns(data.train_x[rows], data.scale)
-    return X, as_targets(data.train_y[rows], len(data.classes))
+def network(data: Dataset, plan: Plan, seed: int) -> deepnet.Network:
+    """The network as training starts from it, with weights as the course's application draws them."""
+    return deepnet.Network.from_parameters(
+        dnn_app_utils.initialize_parameters_deep(layer_sizes(data, plan), seed=seed)
+    )
 
 
 def train(
-    data: Dataset, plan: Plan, parameters: Parameters, seed: int, on_epoch: Callable[[float], None]
+    data: Dataset, plan: Plan, net: deepnet.Network, seed: int, on_epoch: Callable[[float], None]
 ) -> list[float]:
-    """Train `parameters` in place; returns the mean cost of each epoch, taken before its updates."""
-    costs: list[float] = []
-    for _, epoch in zip(range(plan.epochs), batches(data, plan, seed), strict=False):
-        total = 0.0
-        for X, Y in epoch:
-            AL, caches = deepnet.L_model_forward(X, parameters)
-            total += float(deepnet.compute_cost(AL, Y)) * X.shape[1]
-            grads = deepnet.L_model_backward(AL, Y, caches, compute_dA0=False)
-            deepnet.update_parameters(parameters, grads, plan.learning_rate, out=parameters)
-        costs.append(total / len(data.train_y))
-        if math.isnan(costs[-1]):
-            raise DataError(f"the cost became nan in epoch {len(costs)}; try a smaller --learning-rate")
-        on_epoch(costs[-1])
-    return costs
+    """Train the network; returns the mean cost of each epoch, taken before its updates."""
+    X, Y = _columns(data.train_x), as_targets(data.train_y, len(data.classes), np.uint8)
+    try:
+        history = net.fit(
+            X,
+            Y,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size or X.shape[1],
+            optimizer=deepnet.SGD(plan.learning_rate),
+            shuffle=plan.batch_size is not None,
+            seed=seed,
+            callbacks=[lambda net, history: on_epoch(history.loss[-1])],
+            input_scale=1 / data.scale,
+        )
+    except FloatingPointError as error:
+        raise DataError(f"{error}; try a smaller --learning-rate") from None
+    return history.loss
 
 
-def predict(rows: NDArray[Any], data: Dataset, parameters: Parameters) -> NDArray[np.intp]:
-    """The class of each row, a few rows at a time."""
-    parts = []
-    for start in range(0, len(rows), 256):
-        X = as_columns(rows[start : start + 256], data.scale)
-        AL, _ = deepnet.L_model_forward(X, parameters)
-        parts.append(AL[0] > 0.5 if len(AL) == 1 else AL.argmax(axis=0))
-    return np.concatenate(parts).astype(np.intp)
+def predict(rows: NDArray[Any], data: Dataset, net: deepnet.Network) -> NDArray[np.intp]:
+    """The class of each row."""
+    AL = net.predict(_columns(rows), input_scale=1 / data.scale)
+    classes: NDArray[np.intp] = AL.argmax(axis=0) if len(AL) > 1 else (AL[0] > 0.5).astype(np.intp)
+    return classes
+
+
+def some_batch(data: Dataset, plan: Plan) -> tuple[NDArray[Any], NDArray[Any]]:
+    """X and Y of one batch, as the step-by-step functions take them."""
+    rows = slice(plan.batch_size)
+    return as_columns(data.train_x[rows], data.scale), as_targets(data.train_y[rows], len(data.classes))
+
+
+def _columns(rows: NDArray[Any]) -> NDArray[Any]:
+    """Rows (m, ...) as a network takes them: a view with one column per example, still to be scaled."""
+    if rows.dtype not in (np.float16, np.float32, np.float64, np.uint8):
+        rows = rows.astype(np.float64)  # long doubles, and numbers in another machine's byte order
+    return rows.reshape(len(rows), -1).T

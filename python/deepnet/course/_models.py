@@ -11,7 +11,8 @@ from deepnet import reference
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 
-from ._network import L_model_backward, L_model_forward, compute_cost, update_parameters
+from ._descent import descend
+from ._network import L_model_forward
 
 
 def predict(
@@ -127,7 +128,7 @@ def two_layer_model(
     n_x, n_h, n_y = dims
     dtype = check.initialization(seed, X.dtype)
     parameters = reference.initialize_parameters(n_x, n_h, n_y, seed=seed, dtype=dtype)
-    return parameters, _descend(X, Y, parameters, rate, steps, print_cost, callback, "relu", None)
+    return parameters, descend(X, Y, parameters, rate, steps, print_cost, callback, "relu", None)
 
 
 def L_layer_model(
@@ -198,32 +199,4 @@ def L_layer_model(
     )
     dtype = check.initialization(seed, X.dtype)
     parameters = reference.dnn_app_utils.initialize_parameters_deep(dims, seed=seed, dtype=dtype)
-    return parameters, _descend(X, Y, parameters, rate, steps, print_cost, callback, activations, output)
-
-
-def _descend(
-    X: Array,
-    Y: Array,
-    parameters: Parameters,
-    learning_rate: float,
-    num_iterations: int,
-    print_cost: bool,
-    callback: Callback | None,
-    activations: str | Sequence[str],
-    output: str | None,
-) -> list[Array]:
-    """Train `parameters` in place, in arrays that are made once, and return the recorded costs."""
-    costs = []
-    grads: Parameters | None = None
-    for i in range(num_iterations):
-        AL, caches = L_model_forward(X, parameters, activations=activations, output=output)
-        cost = compute_cost(AL, Y) if i % 100 == 0 or i == num_iterations - 1 else None
-        grads = L_model_backward(AL, Y, caches, compute_dA0=False, out=grads)
-        update_parameters(parameters, grads, learning_rate, out=parameters)
-        if cost is not None:
-            costs.append(cost)
-            if print_cost:
-                print(f"Cost after iteration {i}: {cost}")
-        if callback is not None:
-            callback(i, cost)
-    return costs
+    return parameters, descend(X, Y, parameters, rate, steps, print_cost, callback, activations, output)

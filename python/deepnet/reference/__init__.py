@@ -17,6 +17,8 @@ from deepnet.plotting import plot_costs, print_mislabeled_images
 
 from . import dnn_app_utils
 from .dnn_app_utils import L_layer_model, predict, two_layer_model
+from .engine import Engine
+from .random import permutation
 from .step_by_step import (
     L_model_backward,
     L_model_forward,
@@ -37,6 +39,7 @@ from .step_by_step import (
 )
 
 __all__ = [
+    "Engine",
     "L_layer_model",
     "L_model_backward",
     "L_model_forward",
@@ -50,6 +53,7 @@ __all__ = [
     "linear_activation_forward",
     "linear_backward",
     "linear_forward",
+    "permutation",
     "plot_costs",
     "predict",
     "print_mislabeled_images",

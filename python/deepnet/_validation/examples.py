@@ -1,0 +1,125 @@
+"""Data sets as a network takes them: views of the user's arrays, never copies, whatever their size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepnet.activations import Array
+from deepnet.losses import Loss
+
+from .arrays import _into_labels, _into_two_dimensions, a, anything, counted, within_unit_interval
+
+INPUTS = tuple(np.dtype(kind) for kind in ("float32", "float64", "float16", "uint8"))
+TARGETS = (*INPUTS, *(np.dtype(kind) for kind in ("bool", "int8", "int32", "int64", "longlong")))
+
+
+def inputs(value: Any, units: int) -> Array:
+    """X (n_0, m) of a dtype that is read as it is."""
+    X = anything("X", value)
+    if X.dtype not in INPUTS:
+        raise TypeError(
+            f"X is {_kind(X)}, but must be float32, float64, float16 or uint8: {_way_out('X', X)}"
+        )
+    if X.ndim != 2:
+        hint = _into_two_dimensions("X", X.ndim)
+        raise ValueError(f"X has shape {X.shape}, but must have two dimensions{hint}")
+    if X.shape[0] != units:
+        transposed = "; one column per example: X.T?" if X.shape[1] == units else ""
+        rows = counted(X.shape[0], "row")
+        raise ValueError(f"X has {rows}, but the network has {counted(units, 'input')}{transposed}")
+    if X.shape[1] == 0:
+        raise ValueError(f"X has shape {X.shape}: zero examples")
+    return X
+
+
+def targets(value: Any, units: int, m: int, loss: Loss) -> Array:
+    """Y (n_L, m), for one unit also (m,) or (m, 1); labels in [0, 1] where the loss wants probabilities."""
+    Y = anything("Y", value)
+    if Y.dtype not in TARGETS:
+        raise TypeError(
+            f"Y is {_kind(Y)}, but must be bool, int8, int32, int64, uint8 or a float: {_way_out('Y', Y)}"
+        )
+    given, view = Y.shape, Y
+    if units == 1 and given == (m,):
+        view = Y[np.newaxis, :]
+    elif units == 1 and given == (m, 1):
+        view = Y.T
+    elif m == 1 and given == (units,):
+        view = Y[:, np.newaxis]
+    if view.shape != (units, m):
+        network = f"the network ({counted(units, 'output')}, {counted(m, 'example')})"
+        raise ValueError(
+            f"Y has shape {given}, but {network} has {(units, m)}{_into_labels('Y', Y, units, m)}"
+        )
+    if loss.wants_probabilities:
+        within_unit_interval("Y", Y, "labels")
+    return view
+
+
+def _kind(array: Array) -> str:
+    return str(array.dtype) if array.dtype.isnative else f"byte-swapped {array.dtype.newbyteorder('=')}"
+
+
+def _way_out(name: str, array: Array) -> str:
+    if not array.dtype.isnative:
+        return f'{name}.astype({name}.dtype.newbyteorder("="))'
+    if array.dtype == bool:
+        return f"{name}.view(np.uint8)"
+    if array.dtype.kind == "c":
+        return f"{name}.real"
+    return f"{name}.astype(np.{'int64' if name == 'Y' and array.dtype.kind in 'iu' else 'float32'})"
+
+
+def validation_pair(value: Any) -> tuple[Any, Any]:
+    """Accept (X, Y)."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        kind = f"has {counted(len(value), 'entry')}" if isinstance(value, (tuple, list)) else f"is {a(value)}"
+        raise TypeError(f"validation_data {kind}, but must be (X, Y)")
+    return value[0], value[1]
+
+
+def prediction(out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Array) -> Array | None:
+    """Accept an array that A_L can be written to: any strides, but apart from X."""
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is {a(out)}, but must be an ndarray of {dtype}")
+    array, fresh = np.asarray(out), f"np.empty({shape}, np.{dtype})"
+    if array.dtype != dtype:
+        raise TypeError(
+            f"out is {_kind(array)}, but the network computes in {dtype}: np.empty({shape}, np.{dtype})"
+        )
+    if array.shape != shape:
+        raise ValueError(f"out has shape {array.shape}, but must be {shape}: one column per example")
+    if not array.flags.behaved:
+        what = "aligned" if array.flags.writeable else "writable"
+        raise ValueError(f"out is not {what}: {fresh} is")
+    if any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides, strict=True)):
+        raise ValueError(
+            f"out is a broadcast array, whose entries share memory: np.empty({shape}, np.{dtype})"
+        )
+    if np.may_share_memory(array, X):
+        raise ValueError("out shares memory with X, which would be overwritten while in use")
+    return array
+
+
+def first_not_finite(name: str, array: Array, dtype: np.dtype[Any], scale: float) -> str | None:
+    """Name the first entry that is, or in the network's dtype becomes, nan or inf; part by part."""
+    if array.dtype.kind != "f":
+        return None
+    by_columns = abs(array.strides[0]) < abs(array.strides[1])
+    rows = array.T if by_columns else array
+    step = max(1, 2**20 // rows.shape[1])
+    for first in range(0, len(rows), step):
+        with np.errstate(all="ignore"):
+            part = rows[first : first + step].astype(dtype) * dtype.type(scale)
+        if not np.isfinite(part).all():
+            i, j = np.unravel_index(int(np.argmin(np.isfinite(part))), part.shape)
+            at = (int(j), first + int(i)) if by_columns else (first + int(i), int(j))
+            entry = array[at]
+            beyond = f" times input_scale {scale:g}" if np.isfinite(entry) and scale != 1 else ""
+            beyond += f", beyond the range of {dtype}" if np.isfinite(entry) else ""
+            return f"{name}[{at[0]}, {at[1]}] is {entry}{beyond}"
+    return None

@@ -1,0 +1,149 @@
+"""Settings of a network and of its training: numbers, names and functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from deepnet.activations import Array
+from deepnet.initializers import initializer_for
+from deepnet.losses import LOSSES, Loss, find_loss, loss_for
+from deepnet.optimizers import SGD, learning_rate
+
+from .arrays import a
+
+MOST_THREADS = 1024
+LARGEST_SEED = 2**64 - 1
+
+
+def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Accept whole numbers of Python or NumPy, from `low` to `high`."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, but must be a whole number")
+    if value < low:
+        raise ValueError(f"{name} is {value}, but must be {low} or more")
+    if high is not None and value > high:
+        raise ValueError(f"{name} is {value}, but must be {high} or less")
+    return int(value)
+
+
+def thread_count(value: Any) -> int:
+    """Accept numbers of threads that a machine may have."""
+    return whole("threads", value, 1, MOST_THREADS)
+
+
+def input_scale(value: Any) -> float:
+    """Accept what every X is multiplied by."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"input_scale is {value!r}, but must be a number, such as 1 / 255 for pixels")
+    if not np.isfinite(value) or value == 0:
+        raise ValueError(f"input_scale is {value}, but must be finite and not 0")
+    return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Accept True and False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}, but must be True or False")
+    return bool(value)
+
+
+def seed(value: Any) -> int | None:
+    """Accept None and whole numbers of 64 bits."""
+    return None if value is None else whole("seed", value, 0, LARGEST_SEED)
+
+
+def float_dtype(value: Any) -> np.dtype[Any]:
+    """Accept float32 and float64, however they are spelt."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if value is None or dtype not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {value!r}, but must be float32 or float64")
+    result: np.dtype[Any] = np.dtype(dtype)
+    return result
+
+
+def room_for(dims: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse networks that no address space holds; what is merely too large for memory shows by itself."""
+    total = sum((before + 1) * units for before, units in pairwise(dims))
+    if total * dtype.itemsize > 2**47:
+        raise MemoryError(f"layer_dims ask for {total:.3g} parameters")
+
+
+def first_weights(
+    initializer: Any, rng: np.random.Generator, layer: int, n: int, n_prev: int, activation: str
+) -> Array:
+    """W of one layer, as the named initializer or the user's function draws it."""
+    if isinstance(initializer, str):
+        return initializer_for(initializer, activation)(rng, n, n_prev)
+    W = initializer(rng, n, n_prev)
+    if not isinstance(W, np.ndarray) or W.dtype.kind not in "fiu":
+        kind = W.dtype if isinstance(W, np.ndarray) else a(W)
+        raise TypeError(f"initializer returned {kind}, but W{layer} must be an array of floats")
+    if W.shape != (n, n_prev):
+        raise ValueError(f"initializer returned shape {W.shape}, but W{layer} must be {(n, n_prev)}")
+    return W
+
+
+def initializer(value: Any, names: tuple[str, ...]) -> Any:
+    """Accept names, and functions of (rng, n, n_prev)."""
+    if isinstance(value, str):
+        initializer_for(value, names[0])
+    elif not callable(value):
+        raise TypeError(f"initializer is {value!r}, but must be a name or a function of (rng, n, n_prev)")
+    return value
+
+
+def optimizer(value: Any, dtype: np.dtype[Any]) -> SGD:
+    """Accept an optimizer whose learning rate the dtype has room for."""
+    if not isinstance(value, SGD):
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        hint = f": deepnet.SGD({value!r})" if number else ", such as deepnet.SGD(0.01)"
+        raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
+    learning_rate(value.learning_rate, dtype)
+    return value
+
+
+def loss(value: Any, output: str) -> Loss:
+    """Accept the name of a loss that fits the output activation; None is the one that suits it."""
+    if value is None:
+        return loss_for(output)
+    chosen = find_loss(value)
+    if chosen.activation not in (None, output):
+        others = " or ".join(
+            repr(name) for name, entry in LOSSES.items() if entry.activation in (None, output)
+        )
+        raise ValueError(
+            f"loss is {chosen.name!r}, which is defined for a {chosen.activation} output, but the network's "
+            f"output is {output!r}: {others} fits it"
+        )
+    return chosen
+
+
+def loss_id(chosen: Loss) -> int:
+    """The place of a loss in the list, by which the engine knows it."""
+    return list(LOSSES).index(chosen.name)
+
+
+def callbacks(value: Any) -> list[Callable[..., Any]]:
+    """Accept a list or tuple of functions."""
+    if callable(value):
+        raise TypeError("callbacks is one function, but must be a list: callbacks=[function]")
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"callbacks is {a(value)}, but must be a list of functions")
+    for i, callback in enumerate(value):
+        if not callable(callback):
+            raise TypeError(f"callbacks[{i}] is {callback!r}, but must be a function of (net, history)")
+    return list(value)
+
+
+def progress(value: Any) -> Any:
+    """Accept None, True and False, or a function of (done_steps, total_steps)."""
+    if value is None or isinstance(value, (bool, np.bool_)) or callable(value):
+        return value
+    raise TypeError(f"progress is {value!r}, but must be True, False or a function of (done, total) steps")

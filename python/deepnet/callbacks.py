@@ -1,0 +1,61 @@
+"""Ready-made callbacks for :meth:`deepnet.Network.fit`, which takes any function of ``(net, history)``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._validation.options import whole
+from .activations import Array
+from .network import History, Network
+
+
+class EarlyStopping:
+    """Stop when the validation loss, or without validation data the loss, has not improved for a while.
+
+    Parameters
+    ----------
+    patience : int
+        How many epochs in a row may pass without improvement.
+    min_delta : float
+        What counts as improvement: more than this below the best so far.
+    restore_best : bool
+        Leave the network, at the end of the run, with the parameters of its best epoch.
+
+    Raises
+    ------
+    ValueError
+        For example ``patience is -1, but must be 1 or more``.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(2, 100))
+    >>> net = deepnet.Network([2, 4, 1], seed=0)
+    >>> stop = deepnet.callbacks.EarlyStopping(patience=2, min_delta=0.01)
+    >>> net.fit(X, X[0] > 0, epochs=1000, batch_size=10, seed=0, callbacks=[stop]).epochs < 1000
+    True
+    """
+
+    def __init__(self, patience: int = 5, min_delta: float = 0.0, restore_best: bool = True) -> None:
+        self.patience = whole("patience", patience, 1)
+        if not min_delta >= 0:
+            raise ValueError(f"min_delta is {min_delta}, but must be 0 or more")
+        self.min_delta, self.restore_best = float(min_delta), restore_best
+        self._best, self._best_epoch, self._kept = math.inf, 0, list[Array]()
+
+    def __call__(self, net: Network, history: History) -> bool:
+        """Look at the last epoch; True stops the run."""
+        if history.epochs == 1:  # a new run
+            self._best, self._best_epoch = math.inf, 1
+        loss = (history.validation_loss or history.loss)[-1]
+        if history.epochs == 1 or loss < self._best - self.min_delta:
+            self._best, self._best_epoch = loss, history.epochs
+            if self.restore_best:
+                self._kept = [p.copy() for p in net.parameters.values()]
+        stop = history.epochs - self._best_epoch >= self.patience
+        if self.restore_best and (stop or history.epochs == history.planned_epochs):
+            for p, best in zip(net.parameters.values(), self._kept, strict=True):
+                np.copyto(p, best)
+            self._kept = []
+        return stop

@@ -1,0 +1,35 @@
+"""Words for training that went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from deepnet._validation.examples import first_not_finite
+from deepnet.activations import Array
+
+
+def non_finite_loss(
+    loss: float | str, where: str, rate: float, parameters: Iterable[Array], X: Array, Y: Array, scale: float
+) -> FloatingPointError:
+    """Say what the loss became, where, and the likeliest reason; data are looked through only now."""
+    arrays = list(parameters)
+    dtype = arrays[0].dtype
+    kept = "The parameters are those before the update that went wrong"
+    if not all(np.isfinite(p).all() for p in arrays):
+        reason = "the parameters hold nan or inf already (net.parameters): start from new ones"
+        return FloatingPointError(f"the loss is {loss} {where}: {reason}")
+    entry = first_not_finite("X", X, dtype, scale) or first_not_finite("Y", Y, dtype, 1.0)
+    if entry is not None:
+        return FloatingPointError(f"the loss is {loss} {where}: {entry}. {kept}")
+    way_out = f"try a smaller learning rate than {rate:g}" if rate else "start from smaller ones"
+    return FloatingPointError(f"the loss is {loss} {where}. {kept}: {way_out}, or scale X first")
+
+
+def busy() -> RuntimeError:
+    """Say who may train a network, and when."""
+    return RuntimeError(
+        "this network is being trained by another thread, or amid a call that this one interrupts: wait for "
+        "that to end, or train a copy: copy.deepcopy(net)"
+    )

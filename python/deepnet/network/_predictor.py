@@ -1,0 +1,131 @@
+"""What a network tells without being changed: its outputs, its loss, its gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepnet._validation import examples as check
+from deepnet._validation import options as option
+from deepnet.activations import Array
+from deepnet.caches import Parameters, Whole
+
+from ._owner import ParameterOwner, parameter_keys
+
+ONE = 1.0  # the default scale itself is known to be good without a look
+
+
+class Predictor(ParameterOwner):
+    """Prediction, loss and gradients; :class:`deepnet.Network` adds training."""
+
+    def predict(
+        self, X: Array, out: Array | None = None, *, input_scale: float = ONE, threads: Whole | None = None
+    ) -> Array:
+        """Compute the outputs A_L.
+
+        Parameters
+        ----------
+        X, input_scale, threads
+            As in :meth:`deepnet.Network.fit`.
+        out : ndarray, optional
+            Where to write: the network's dtype, shape (n_L, m), any strides, apart from X.
+
+        Returns
+        -------
+        AL : ndarray, shape (n_L, m)
+            `out`, or else a new array.
+
+        Raises
+        ------
+        ValueError
+            For example ``X has 3 rows, but the network has 2 inputs``.
+        TypeError
+            For example ``X is int64, but must be float32, float64, float16 or uint8: X.astype(np.float32)``.
+
+        Examples
+        --------
+        >>> net = deepnet.Network([2, 1], initializer="zeros")
+        >>> net.predict(np.ones((2, 3)))
+        array([[0.5, 0.5, 0.5]], dtype=float32)
+        """
+        scale = ONE if input_scale is ONE else option.input_scale(input_scale)
+        count = 0 if threads is None else option.thread_count(threads)
+        result = self._predict(X, out, scale, count)
+        if result is None:
+            X = check.inputs(X, self._layer_dims[0])
+            array = check.prediction(out, (self._layer_dims[-1], X.shape[1]), self._dtype, X)
+            result = self._answered(self._engine.predict(X, array, scale, count))
+            result = result if out is None else out
+        return result  # type: ignore[no-any-return]
+
+    def evaluate(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        loss: str | None = None,
+        input_scale: float = 1.0,
+        threads: Whole | None = None,
+    ) -> float:
+        """Compute the mean loss over these examples.
+
+        Arguments and errors are those of :meth:`deepnet.Network.fit`.
+
+        Examples
+        --------
+        >>> deepnet.Network([2, 1], initializer="zeros").evaluate(np.ones((2, 3)), np.ones(3))
+        0.693147...
+        """
+        return self._answered(self._engine.evaluate(*self._arguments(X, Y, loss, input_scale, threads)))  # type: ignore[no-any-return]
+
+    def loss_and_grads(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        loss: str | None = None,
+        input_scale: float = 1.0,
+        threads: Whole | None = None,
+    ) -> tuple[float, Parameters]:
+        """Compute the mean loss over these examples, and its gradients.
+
+        Arguments and errors are those of :meth:`deepnet.Network.fit`.
+
+        Returns
+        -------
+        loss : float
+        grads : dict of ndarray
+            ``dW1``, ``db1``, ..., ``dWL``, ``dbL``. No ``dA``: the engine takes a few examples at a time
+            through all layers, so that no dA is ever whole; :func:`deepnet.L_model_backward` has them.
+
+        Examples
+        --------
+        >>> net = deepnet.Network([2, 1], initializer="zeros")
+        >>> loss, grads = net.loss_and_grads(np.ones((2, 4)), np.ones(4))
+        >>> grads
+        {'dW1': array([[-0.5, -0.5]], dtype=float32), 'db1': array([[-0.5]], dtype=float32)}
+        """
+        result = self._engine.loss_and_grads(*self._arguments(X, Y, loss, input_scale, threads))
+        value, arrays = self._answered(result)
+        keys = (f"d{key}" for key in parameter_keys(len(self._activations)))
+        return value, dict(zip(keys, arrays, strict=True))
+
+    def _id_of(self, loss: str | None) -> int:
+        return option.loss_id(option.loss(loss, self._activations[-1]))
+
+    def _checked(self, X: Any, Y: Any, loss: str | None) -> tuple[Array, Array]:
+        X = check.inputs(X, self._layer_dims[0])
+        chosen = option.loss(loss, self._activations[-1])
+        return X, check.targets(Y, self._layer_dims[-1], X.shape[1], chosen)
+
+    def _arguments(
+        self, X: Any, Y: Any, loss: str | None, input_scale: Any, threads: Any
+    ) -> tuple[Array, Array, int, float, int]:
+        scale, count = option.input_scale(input_scale), 0 if threads is None else option.thread_count(threads)
+        return *self._checked(X, Y, loss), self._id_of(loss), scale, count
+
+    def _answered(self, result: Any) -> Any:
+        if result is None:
+            raise RuntimeError(
+                "deepnet bug: the engine declined arguments that the checks accept; please report"
+            )
+        return result

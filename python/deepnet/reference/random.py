@@ -1,0 +1,39 @@
+"""Random numbers by counter: number i of a stream depends on the stream and on i alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def mix(x: int) -> int:
+    """The mixing function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & _MASK
+    return x ^ (x >> 31)
+
+
+def random_bits(stream: int, counter: int) -> int:
+    """64 random bits: number `counter` of a stream."""
+    return mix((stream + (counter + 1) * _GOLDEN) & _MASK)
+
+
+def permutation(m: int, seed: int, epoch: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """The order of m examples in one epoch: Fisher and Yates' shuffle of 0, 1, ...
+
+    Example i changes places with number j <= i, where j = floor(u (i + 1)) and u is 64 random bits behind the
+    point.
+
+    >>> permutation(5, seed=1, epoch=0).tolist()
+    [2, 4, 1, 3, 0]
+    """
+    stream = mix(random_bits(seed, epoch))
+    order = list(range(m))
+    for i in range(m - 1, 0, -1):
+        j = random_bits(stream, i) * (i + 1) >> 64
+        order[i], order[j] = order[j], order[i]
+    return np.array(order, dtype=np.intp)

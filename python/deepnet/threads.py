@@ -1,0 +1,111 @@
+"""How many threads the extension computes with.
+
+At first as many as ``DEEPNET_NUM_THREADS`` or ``OMP_NUM_THREADS`` say, or the machine has cores for this
+process. No result depends on it, not by a bit. A call with too little work for two threads takes one. The
+NumPy backend is none of this module's business: it computes with the threads of NumPy's BLAS.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ._extras import needs
+from ._validation.options import thread_count
+from .backends import native
+from .caches import Whole
+
+
+def set_num_threads(threads: Whole) -> None:
+    """Set how many threads a call uses where it does not say: at most this many.
+
+    Parameters
+    ----------
+    threads : int
+        From 1 to 1024.
+
+    Raises
+    ------
+    ValueError
+        For example ``threads is 0, but must be 1 or more``.
+    TypeError
+        If it is no whole number.
+
+    Examples
+    --------
+    >>> before = deepnet.get_num_threads()
+    >>> deepnet.set_num_threads(2)
+    >>> deepnet.get_num_threads()
+    2
+    >>> deepnet.set_num_threads(before)
+    """
+    count = thread_count(threads)
+    if native is not None:
+        native.set_num_threads(count)
+
+
+def get_num_threads() -> int:
+    """Return how many threads a call uses where it does not say; 1 where there is no extension."""
+    return 1 if native is None else int(native.get_num_threads())
+
+
+_registered = False
+
+
+def register_with_threadpoolctl() -> None:
+    """Let threadpoolctl (3.2 or newer) show and limit deepnet's threads.
+
+    ``import deepnet`` does this by itself where threadpoolctl has been imported before.
+
+    Raises
+    ------
+    ImportError
+        If threadpoolctl is missing or older.
+
+    Notes
+    -----
+    Source: threadpoolctl's documentation, *Extending threadpoolctl with custom libraries*.
+
+    Examples
+    --------
+    >>> deepnet.threads.register_with_threadpoolctl()
+    >>> from threadpoolctl import threadpool_limits
+    >>> with threadpool_limits(1):
+    ...     deepnet.get_num_threads()
+    1
+    """
+    global _registered
+    if _registered or native is None:
+        return
+    with needs("bench", "register_with_threadpoolctl"):
+        import threadpoolctl
+    if not hasattr(threadpoolctl, "register"):
+        raise ImportError("register_with_threadpoolctl needs threadpoolctl 3.2 or newer")
+
+    class DeepnetController(threadpoolctl.LibController):  # type: ignore[misc]
+        """threadpoolctl finds a library by its file's name and by what it exports."""
+
+        user_api = "deepnet"
+        internal_api = "deepnet"
+        filename_prefixes = ("_core",)
+        check_symbols = ("deepnet_get_num_threads", "deepnet_set_num_threads")
+
+        def get_num_threads(self) -> int:
+            return int(self.dynlib.deepnet_get_num_threads())
+
+        def set_num_threads(self, num_threads: int) -> None:
+            self.dynlib.deepnet_set_num_threads(num_threads)
+
+        def get_version(self) -> str | None:
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                return version("deepnet")
+            except PackageNotFoundError:
+                return None
+
+    threadpoolctl.register(DeepnetController)
+    _registered = True
+
+
+if hasattr(sys.modules.get("threadpoolctl"), "register"):
+    register_with_threadpoolctl()

@@ -1,0 +1,104 @@
+"""Ctrl-C amid training: heard within 0.2 s, after a finished update, with the network as good as before."""
+
+import copy
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import deepnet
+from problems import assert_same_bits, parameters_of, problem, sgd
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A shell's background jobs are started with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupted(call, after):
+    """Run `call` until a Ctrl-C that comes after so many seconds; return how late it ended."""
+    sent = []
+
+    def interrupt():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    delay = time.perf_counter() - sent[0]
+    timer.join()
+    return delay
+
+
+NETS = {  # layers, examples, batch size: from a microsecond to a second for a step
+    "tiny": ([8, 32, 16, 1], 320, 32),
+    "medium": ([64, 256, 256, 1], 2560, 256),
+    "wide": ([1024, 2048, 2048, 1], 600, 300),
+    "one long step": ([512, 1024, 1024, 1], 20000, 20000),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", NETS)
+def test_ctrl_c_stops_a_fit(name, threads):
+    dims, m, batch_size = NETS[name]
+    X, Y = problem(dims[0], m)
+    net = deepnet.Network(dims, seed=0)
+    run = {"epochs": 10**9, "batch_size": batch_size, "threads": threads}
+    delays = [interrupted(lambda: net.fit(X, Y, **run), 0.15) for _ in range(3)]
+    assert min(delays) < 0.2  # another process may hold the machine up once or twice
+    assert all(np.isfinite(p).all() for p in net.parameters.values())
+    assert np.isfinite(net.train_on_batch(X[:, :batch_size], Y[:, :batch_size]))
+
+
+@pytest.mark.parametrize("callbacks", [[], [lambda *_: None]], ids=["in one call", "by epochs"])
+def test_the_last_update_is_whole(callbacks):
+    """The same steps, taken one by one by another network, come by exactly these weights."""
+    X, Y = problem(256, 256)
+    net = deepnet.Network([256, 512, 512, 1], seed=0)
+    other = copy.deepcopy(net)
+    run = {"epochs": 10**9, "batch_size": 256, "optimizer": sgd(0.01), "callbacks": callbacks}
+    interrupted(lambda: net.fit(X, Y, **run), 0.1)
+    reached = net.parameters["W1"]
+    for _ in range(5000):
+        if np.array_equal(other.parameters["W1"], reached):
+            break
+        other.train_on_batch(X, Y, optimizer=sgd(0.01))
+    assert_same_bits(net, parameters_of(other))
+
+
+@pytest.mark.parametrize("what", ["predict", "evaluate", "loss_and_grads"])
+def test_ctrl_c_stops_what_changes_nothing(what):
+    X, Y = problem(1000, 8000)
+    net = deepnet.Network([1000, 3000, 3000, 1], seed=0)
+    before = parameters_of(net)
+    call = {
+        "predict": lambda: net.predict(X),
+        "evaluate": lambda: net.evaluate(X, Y),
+        "loss_and_grads": lambda: net.loss_and_grads(X, Y),
+    }[what]
+    assert min(interrupted(call, 0.1) for _ in range(3)) < 0.2
+    assert_same_bits(net, before)
+    assert net.predict(X[:, :1]).shape == (1, 1)
+
+
+@pytest.mark.slow
+def test_a_hundred_interrupts_at_random_moments():
+    random = np.random.default_rng(0)
+    late = 0
+    for i in range(100):
+        dims, m, batch_size = list(NETS.values())[i % 3]
+        X, Y = problem(dims[0], m)
+        net = deepnet.Network(dims, seed=0)
+        run = {"epochs": 10**9, "batch_size": batch_size, "callbacks": [[], [lambda *_: None]][i % 2]}
+        late += interrupted(lambda: net.fit(X, Y, **run), random.uniform(0.001, 0.1)) > 0.2  # noqa: B023
+        assert net.fit(X, Y, epochs=1, batch_size=batch_size).epochs == 1
+    assert late <= 2
