@@ -15,7 +15,8 @@ help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
-	@echo "make bench     the benchmarks, C++ and Python (SMOKE=1: only whether they run)"
+	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
+	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/run.py)"
 	@echo "make lint      ruff, mypy and clang-format; make format mends what they can mend"
 	@echo "make wheel     the sdist and the wheel in dist/, checked as a user gets them"
 	@echo "make clean     removes what was built, and .venv"
@@ -37,7 +38,8 @@ bench: .venv/with-bench
 	cmake --preset bench
 	cmake --build --preset bench
 	build/bench/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
-	$(BIN)/python benchmarks/run.py $(if $(SMOKE),--rounds 3 --net tiny) $(ARGS)
+	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
+	$(BIN)/python benchmarks/run.py $(if $(SMOKE),--smoke) $(ARGS)
 
 CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev

@@ -1,111 +1,140 @@
-"""Training steps through the step-by-step functions, deepnet against the NumPy lecture code.
+"""deepnet beside every library that is installed: training, predictions, neighbours, memory.
 
-Both contenders run the same step on the same data in turns, in one process and on one thread; first their
-answers are compared. What is reported is the ratio of each pair of rounds: its median, and the quartiles as
-the spread.
+    python benchmarks/run.py [--part steps fit ...] [--net mnist ...] [--json FILE] [--report FILE.md]
 
-    python benchmarks/run.py [--rounds 41] [--net tabular ...]
+Each contender works in a process of its own, on as many CPUs as threads (the last ones of those that this
+process may use: `taskset -c 3 python benchmarks/run.py` for one), in turns. Answers are checked first
+(judge.py), and a wrong one ends the run.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
-import time
+from pathlib import Path
 
-# Both slow a current OpenBLAS down where they are set; NumPy reads them as it is imported.
-os.environ.pop("OPENBLAS_CORETYPE", None)
-os.environ.pop("OPENBLAS_L2_SIZE", None)
+import busy_neighbour
+import chart
+import report
+from crew import CONTENDERS, DEEPNET, Crew
+from machine import describe_machine, usable_cpus
+from tasks import FITS, NETS, FitTask, Task
 
-import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
-
-import deepnet
-from contenders import deepnet_steps, numpy_lecture
-
-# name: units of each layer, examples, and the ratio that must be reached
-NETS = {
-    "tiny": ([8, 32, 16, 1], 32, 5.0),
-    "rl": ([17, 64, 64, 1], 64, 2.5),
-    "tabular": ([64, 256, 256, 1], 256, 1.5),
-    "mid": ([512, 512, 512, 512, 1], 256, 1.25),
-    "bigbatch": ([100, 100, 100, 1], 10000, 1.5),
-    "cat": ([12288, 20, 7, 5, 1], 209, 1.8),
-}
-TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}  # of the largest entry of each gradient
+PREDICTIONS = [("rl", 1), ("rl", 64), *((net, m) for net in ("mnist", "mid") for m in (1, 64, 4096))]
+CALLS = ("tiny", "rl")
+NEIGHBOURED = ("tabular", "mid")
 
 
-def make_task(layer_dims, m, dtype):
-    """Random data and He-scaled parameters of one net."""
-    rng = np.random.default_rng(1)
-    parameters = {}
-    for l in range(1, len(layer_dims)):
-        W = rng.standard_normal((layer_dims[l], layer_dims[l - 1])) * np.sqrt(2 / layer_dims[l - 1])
-        parameters[f"W{l}"] = W.astype(dtype)
-        parameters[f"b{l}"] = np.zeros((layer_dims[l], 1), dtype)
-    X = rng.standard_normal((layer_dims[0], m)).astype(dtype)
-    Y = (rng.random((layer_dims[-1], m)) < 0.5).astype(dtype)
-    return X, Y, parameters
+def steps(crew, options, threads):
+    """Training with one batch again and again: deepnet.fit and what comes nearest to it elsewhere."""
+    for dtype in options.dtype:
+        for net in options.net:
+            task = Task(net, NETS[net][1], dtype, threads)
+            measured = crew.compare("steps", task, options.rounds, options.seconds, with_peak=True)
+            yield {"net": net, "m": task.m, "dtype": dtype, "flops": task.flops_of_step} | measured
 
 
-def check(task, dtype):
-    """Both contenders must give the same gradients, or nothing is timed."""
-    X, Y, parameters = task
-    _, expected = numpy_lecture.step(X, Y, parameters, 0.01)
-    _, grads = deepnet_steps.step(X, Y, parameters, 0.01)
-    for name, value in expected.items():
-        error = np.abs(grads[name] - value).max() / np.abs(value).max()
-        if not error < TOLERANCE[dtype]:
-            sys.exit(f"{name} differs by {error:.1e}: not timed")
+def predict(crew, options, threads):
+    for net, m in PREDICTIONS[: 1 if options.smoke else None]:
+        task = Task(net, m, "float32", threads)
+        measured = crew.compare("predict", task, options.rounds, options.seconds, with_peak=True)
+        yield {"net": net, "m": m, "dtype": "float32", "flops": task.flops_of_prediction} | measured
 
 
-def seconds(step, task, repeats):
-    """Mean time of one step over some repeats, each on the parameters that the one before made."""
-    X, Y, parameters = task
-    start = time.perf_counter()
-    for _ in range(repeats):
-        parameters, _ = step(X, Y, parameters, 1e-6)
-    return (time.perf_counter() - start) / repeats
+def calls(crew, options, threads):
+    """One update per call from Python, for those who own the loop."""
+    for net in CALLS[: 1 if options.smoke else None]:
+        task = Task(net, NETS[net][1], "float32", threads)
+        yield {"net": net, "m": task.m, "dtype": "float32"} | crew.compare(
+            "calls", task, options.rounds, options.seconds
+        )
 
 
-def compare(task, rounds):
-    """Times of both contenders, round by round in turns."""
-    once = seconds(numpy_lecture.step, task, 2)
-    repeats = max(1, int(0.1 / once))
-    seconds(deepnet_steps.step, task, repeats)
-    pairs = []
-    for _ in range(rounds):
-        pairs.append((seconds(numpy_lecture.step, task, repeats), seconds(deepnet_steps.step, task, repeats)))
-    return np.array(pairs)
+def fit(crew, options, threads):
+    """Whole epochs of shuffled mini-batches; a turn is one epoch at least, so fewer rounds do."""
+    for name in list(FITS)[-1 if options.smoke else 0 :]:
+        task = FitTask(name, threads)
+        measured = crew.compare("fit", task, max(3, options.rounds // 3), options.seconds)
+        yield {"net": FITS[name][0], "data": name, "m": task.batch, "batches": task.batches} | measured
+
+
+def neighbour(crew, options, threads):
+    """Two threads of which one shares its core; with one thread there is nothing to share."""
+    if threads < 2 or options.smoke:
+        return
+    for net in NEIGHBOURED:
+        task = Task(net, NETS[net][1], "float32", threads)
+        yield {"net": net, "m": task.m} | busy_neighbour.compare(crew, task, max(5, options.rounds // 2))
+
+
+PARTS = {part.__name__: part for part in (steps, predict, calls, fit, neighbour)}
+
+
+def memory(options):
+    """A process of its own, that what came before does not count."""
+    script = Path(__file__).with_name("memory.py")
+    command = [sys.executable, script, "--gigabytes", "0.05" if options.smoke else "4"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def measure(options):
+    cpus = usable_cpus()
+    results = {"machine": describe_machine(), "versions": {}, "absent": {}, "rounds": options.rounds}
+    results |= {part: [] for part in PARTS}
+    for threads in options.threads:
+        if threads > len(cpus):
+            print(f"{threads} threads: left out, {len(cpus)} CPU may be used", file=sys.stderr)
+            continue
+        with Crew(options.contender, cpus[-threads:]) as crew:
+            for worker in crew.workers:
+                results["versions"] |= worker.versions
+            results["absent"] |= crew.absent
+            for part in (part for part in PARTS if part in options.part):
+                for row in PARTS[part](crew, options, threads):
+                    results[part].append({"threads": threads} | row)
+                    print(report.progress(part, results[part][-1]), file=sys.stderr, flush=True)
+    if "memory" in options.part:
+        results["memory"] = memory(options)
+    return results
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    everything = [*PARTS, "memory"]
+    parser.add_argument("--part", nargs="+", choices=everything, default=everything)
+    parser.add_argument("--net", nargs="+", choices=NETS, default=list(NETS), help="of the training steps")
+    parser.add_argument("--dtype", nargs="+", choices=("float32", "float64"), default=["float32", "float64"])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--contender", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.03, help="of a turn, about")
+    parser.add_argument("--smoke", action="store_true", help="only whether everything runs")
+    parser.add_argument("--json", type=Path, help="where every round goes")
+    parser.add_argument("--report", type=Path, help="where the tables go, and a chart to images/ beside it")
+    options = parser.parse_args()
+    if options.smoke:
+        options.net, options.threads, options.rounds, options.seconds = ["tiny"], [1], 3, 0.005
+    options.contender = [DEEPNET, *(name for name in options.contender if name != DEEPNET)]
+    return options
 
 
 def main():
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=41)
-    parser.add_argument("--net", nargs="*", choices=NETS, default=list(NETS))
-    options = parser.parse_args()
-
-    config = deepnet.backends.native.config()
-    blas = ", ".join(f"{pool['internal_api']} {pool.get('architecture', '')}" for pool in threadpool_info())
-    print(
-        f"deepnet {config['version']} ({config['isa']}) and NumPy {np.__version__} ({blas}), one thread each;"
-    )
-    print(f"median of {options.rounds} interleaved rounds [quartiles]\n")
-    print("| net | dtype | NumPy lecture code | deepnet | times faster | wanted |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
-    with threadpool_limits(1), np.errstate(all="ignore"):
-        for name in options.net:
-            layer_dims, m, wanted = NETS[name]
-            for dtype in (np.float32, np.float64):
-                task = make_task(layer_dims, m, dtype)
-                check(task, dtype)
-                pairs = compare(task, options.rounds)
-                low, ratio, high = np.percentile(pairs[:, 0] / pairs[:, 1], [25, 50, 75])
-                numpy_time, deepnet_time = np.median(pairs, axis=0) * 1e6
-                net = f"{name} {'-'.join(map(str, layer_dims))} ({m})"
-                times = f"{numpy_time:.1f} us | {deepnet_time:.1f} us"
-                ratios = f"{ratio:.2f} [{low:.2f}, {high:.2f}] | {wanted}"
-                print(f"| {net} | {dtype.__name__} | {times} | {ratios} |", flush=True)
+    """Measure, print the report, and write what was asked for."""
+    # Both slow a current OpenBLAS down where they are set, and every process that is started inherits them.
+    os.environ.pop("OPENBLAS_CORETYPE", None)
+    os.environ.pop("OPENBLAS_L2_SIZE", None)
+    options = arguments()
+    results = measure(options)
+    print(report.markdown(results))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(results, indent=1))
+    if options.report:
+        report.write(results, options.report)
+        if results["steps"]:
+            chart.draw(results, options.report.parent / "images" / "performance.png")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+"""Whether an answer is right; nothing is timed that was not found right here.
+
+The judge is the lecture's NumPy code in float64. A step may differ by some roundings of each parameter (a
+product that is summed on top of W rounds it once per block) and by GRADIENT sqrt(m) of the largest update in
+its array, since the sum of m random signs is as large as sqrt(m).
+"""
+
+import functools
+
+import numpy as np
+
+from contenders import numpy_lecture
+
+GRADIENT = {"float32": 1e-5, "float64": 1e-13}
+PREDICTION = {"float32": 1e-5, "float64": 1e-12}
+ROUNDINGS = 16
+LOSS = 0.05  # of the reference's loss after an epoch: the order of the examples is everybody's own
+
+
+class WrongAnswer(Exception):
+    """A contender did not compute what it was asked for."""
+
+
+def check(part, task, result):
+    """Raise WrongAnswer unless `result` is what the part of the benchmark asks of the task."""
+    {"steps": check_step, "calls": check_step, "predict": check_prediction, "fit": check_fit}[part](
+        task, result
+    )
+
+
+def check_step(task, parameters):
+    start = task.data()[2]
+    for name, expected in _reference_step(task).items():
+        rounding = ROUNDINGS * np.finfo(task.dtype).eps / 2 * np.abs(expected)
+        update = np.abs(expected - start[name]).max()
+        allowed = rounding + GRADIENT[task.dtype] * np.sqrt(task.m) * update
+        excess = (np.abs(parameters[name] - expected) / allowed).max()
+        if not excess <= 1:  # a nan is wrong, too
+            raise WrongAnswer(
+                f"{task}: {name} after one step is {excess:.1f} times further off than rounding explains"
+            )
+
+
+def check_prediction(task, AL):
+    X, _, parameters = task.data()
+    error = np.abs(AL - _forward(X, parameters)).max()
+    if not error <= PREDICTION[task.dtype]:
+        raise WrongAnswer(f"{task}: a prediction is off by {error:.1e}")
+
+
+def check_fit(task, parameters):
+    expected, loss = _reference_fit_loss(task), _loss(task, parameters)
+    if not abs(loss - expected) <= LOSS * expected:
+        raise WrongAnswer(
+            f"{task}: the loss after an epoch is {loss:.4f}, and {expected:.4f} by the reference"
+        )
+
+
+@functools.lru_cache(1)
+def _reference_step(task):
+    X, Y, parameters = (_as_float64(item) for item in task.data())
+    return numpy_lecture.step(X, Y, parameters, task.learning_rate)[0]
+
+
+@functools.lru_cache(1)
+def _reference_fit_loss(task):
+    X, Y = _scaled(task.table()[0]), task.table()[1].astype(np.float64)
+    parameters = _as_float64(task.parameters())
+    for rows in np.random.default_rng(4).permutation(len(X)).reshape(task.batches, task.batch):
+        parameters, _ = numpy_lecture.step(X[rows].T, Y[rows].T, parameters, task.learning_rate)
+    return _loss(task, parameters)
+
+
+def _loss(task, parameters):
+    """Mean cross-entropy of every 16th example."""
+    X, Y = task.table()
+    AL = _forward(_scaled(X[::16]).T, parameters)
+    return -np.mean(np.log(np.where(Y[::16].T == 1, AL, 1 - AL)))
+
+
+def _forward(X, parameters):
+    return numpy_lecture.L_model_forward(_as_float64(X), _as_float64(parameters))[0]
+
+
+def _scaled(X):
+    return X.astype(np.float32) / 255 if X.dtype == np.uint8 else X
+
+
+def _as_float64(item):
+    if isinstance(item, dict):
+        return {name: value.astype(np.float64) for name, value in item.items()}
+    return item.astype(np.float64)

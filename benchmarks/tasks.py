@@ -1,0 +1,155 @@
+"""What is timed: the nets, their data and starting parameters, and what a contender hands out to be timed.
+
+Every process draws the same numbers from the same seed, so a task travels as its description alone.
+"""
+
+import functools
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# name: units of each layer, examples of a batch
+NETS = {
+    "tiny": ((8, 32, 16, 1), 32),
+    "rl": ((17, 64, 64, 1), 64),
+    "tabular": ((64, 256, 256, 1), 256),
+    "mnist": ((784, 256, 128, 1), 128),
+    "mid": ((512, 512, 512, 512, 1), 256),
+    "wide": ((1024, 1024, 1024, 1024, 1), 256),
+    "deep": ((128,) * 20 + (1,), 128),
+    "bigbatch": ((100, 100, 100, 1), 10000),
+    "cat": ((12288, 20, 7, 5, 1), 209),
+}
+# Whole fit runs. name: net, batch, batches of an epoch, dtype of the features
+FITS = {
+    "60,000 images": ("mnist", 128, 468, "uint8"),
+    "100,000 rows of a table": ("tabular", 256, 391, "float32"),
+    "20,000 small rows": ("tiny", 32, 625, "float32"),
+}
+
+
+class Job(NamedTuple):
+    """What a contender hands out: `run(n)` does the work n times, `result()` gives what has come of it.
+
+    The result is a dict of the course's parameters (steps, calls, fit) or the predictions (predict), one
+    column per example.
+    """
+
+    run: Callable[[int], Any]
+    result: Callable[[], Any]
+    note: str = ""
+
+
+class Task(NamedTuple):
+    """One net in one setting; hidden layers are ReLU, the output is a sigmoid, the loss cross-entropy."""
+
+    net: str
+    m: int
+    dtype: str
+    threads: int
+
+    @property
+    def units(self):
+        return NETS[self.net][0]
+
+    @property
+    def learning_rate(self):
+        """Small enough that no net diverges, however many steps are timed: the curvature grows with n_0."""
+        return min(0.05, 0.5 / self.units[0])
+
+    @property
+    def flops_of_prediction(self):
+        return 2 * self.m * sum(n * k for n, k in pairwise(self.units))
+
+    @property
+    def flops_of_step(self):
+        """Three products per layer, but the gradient of the input is wanted by nobody."""
+        return 3 * self.flops_of_prediction - 2 * self.m * self.units[0] * self.units[1]
+
+    def data(self):
+        """X, Y and parameters, as the course has them. Not to be written to."""
+        return _data(self.net, self.m, self.dtype)
+
+
+class FitTask(NamedTuple):
+    """Training in shuffled mini-batches of a larger data set, float32."""
+
+    name: str
+    threads: int
+
+    @property
+    def units(self):
+        return NETS[FITS[self.name][0]][0]
+
+    @property
+    def batch(self):
+        return FITS[self.name][1]
+
+    @property
+    def batches(self):
+        return FITS[self.name][2]
+
+    @property
+    def learning_rate(self):
+        """So small that the loss after an epoch hardly depends on the order of the examples."""
+        return min(0.1, 32 / self.units[0])
+
+    def table(self):
+        """Features row by row (of uint8: to be divided by 255), labels as a column. Not to be written to."""
+        return _table(self.name)
+
+    def parameters(self):
+        return initial_parameters(self.units, np.float32)
+
+
+def initial_parameters(units, dtype):
+    """He's, and small random biases: zeros would hide a missing update."""
+    rng = np.random.default_rng(1)
+    parameters = {}
+    for l in range(1, len(units)):
+        scale = np.sqrt(2 / units[l - 1])
+        parameters[f"W{l}"] = (rng.standard_normal((units[l], units[l - 1])) * scale).astype(dtype)
+        parameters[f"b{l}"] = (rng.standard_normal((units[l], 1)) * 0.01).astype(dtype)
+    return parameters
+
+
+@functools.lru_cache(1)
+def _data(net, m, dtype):
+    units = NETS[net][0]
+    parameters = initial_parameters(units, dtype)
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((units[0], m)).astype(dtype)
+    redrawn = np.arange(m)
+    while len(redrawn):
+        redrawn = redrawn[_near_a_kink(X[:, redrawn], parameters)]
+        X[:, redrawn] = rng.standard_normal((units[0], len(redrawn)))
+    Y = (rng.random((units[-1], m)) < 0.5).astype(dtype)
+    return X, Y, parameters
+
+
+def _near_a_kink(X, parameters):
+    """Which examples bring a ReLU so near to 0 that rounding decides whether its gradient is 0 or 1."""
+    A = X.astype(np.float64)
+    near = np.zeros(X.shape[1], bool)
+    for l in range(1, len(parameters) // 2):
+        Z = parameters[f"W{l}"] @ A + parameters[f"b{l}"]
+        near |= (np.abs(Z) < 1e-5 * np.sqrt(np.mean(Z * Z))).any(axis=0)
+        A = np.maximum(Z, 0)
+    return near
+
+
+@functools.lru_cache(1)
+def _table(name):
+    net, batch, batches, dtype = FITS[name]
+    rng = np.random.default_rng(3)
+    shape = (batch * batches, NETS[net][0][0])
+    if dtype == "uint8":  # as of handwritten digits, four pixels of five are black
+        X = rng.integers(0, 256, shape, np.uint8)
+        X *= rng.integers(0, 5, shape, np.uint8) == 0
+    else:
+        X = rng.standard_normal(shape, np.float32)
+    score = X @ rng.standard_normal(shape[1]).astype(np.float32)
+    wrong = rng.random(len(X)) < 0.1  # without, the loss soon says nothing
+    return X, ((score > np.median(score)) ^ wrong).astype(np.float32)[:, None]
