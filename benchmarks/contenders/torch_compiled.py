@@ -1,6 +1,7 @@
 """torch.compile: forward, backward and update in one graph, made for one shape. Needs a C++ compiler.
 
-Compiling the loss alone, mode max-autotune and the C++ wrapper were slower or no faster.
+Compiling the loss alone took about three times as long on tiny and rl, mode max-autotune 1.2 to 1.3 times; on
+bigbatch both were about a tenth faster, where JAX is faster still. The C++ wrapper was slower everywhere.
 """
 
 import torch

@@ -1,4 +1,5 @@
-// gemm alone, in the shapes of the three products of a layer and of the nets that must be fast.
+// gemm alone, in the shapes of the three products of a layer of the course's functions and of the nets that must be
+// fast. Those of training, in panels, are in gemm_panels.cpp.
 //
 // m x n x k as in kernels/kernels.h. forward and input (W^T) read a packed b, weights packs A_prev^T anew each time, as
 // a training step must. k beyond kDepth comes in parts, as nn/multiply.h cuts it.

@@ -14,9 +14,12 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("compiler", std::string(config.compiler));
   benchmark::AddCustomContext("isa of the nets", std::string(config.isa));
   add_gemm_benchmarks();
+  add_gemm_panels_benchmarks();
   add_pack_benchmarks();
   add_activation_benchmarks();
   add_net_benchmarks();
+  add_engine_benchmarks();
+  add_pool_benchmarks();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

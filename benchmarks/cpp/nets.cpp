@@ -15,7 +15,7 @@ struct Shape {
   index_t m;
 };
 
-// Those of benchmarks/run.py.
+// Of those of benchmarks/tasks.py.
 const Shape kShapes[] = {{"tiny", {8, 32, 16, 1}, 32},
                          {"rl", {17, 64, 64, 1}, 64},
                          {"tabular", {64, 256, 256, 1}, 256},

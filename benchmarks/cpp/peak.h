@@ -43,6 +43,23 @@ inline double median(std::vector<double>& values) {
 }
 
 /// Times `run`, which does so many floating-point operations, and reports GFLOP/s and share_of_peak (the medians).
+/// `peak` measures floating-point operations per second.
+template <class Run, class Peak>
+void time_against(benchmark::State& state, double operations, Run run, Peak peak) {
+  const int repeats = repeats_of(run);
+  std::vector<double> speeds, shares;
+  while (state.KeepRunningBatch(repeats)) {
+    const double seconds = seconds_of(repeats, run);
+    state.PauseTiming();
+    speeds.push_back(operations * repeats / seconds);
+    shares.push_back(speeds.back() / peak());
+    state.ResumeTiming();
+  }
+  state.counters["GFLOP/s"] = median(speeds) * 1e-9;
+  state.counters["share_of_peak"] = median(shares);
+}
+
+/// The same against the peak of these kernels on this thread.
 template <class T, class Run>
 void time_against_peak(benchmark::State& state, const deepnet::Kernels<T>& kernels, double operations, Run run) {
   T sink = 0;
@@ -51,18 +68,8 @@ void time_against_peak(benchmark::State& state, const deepnet::Kernels<T>& kerne
     peak_operations = kernels.fma_peak(1000, &sink);
     benchmark::DoNotOptimize(sink);
   };
-  const int repeats = repeats_of(run), peak_repeats = repeats_of(peak);
-  std::vector<double> speeds, shares;
-  while (state.KeepRunningBatch(repeats)) {
-    const double seconds = seconds_of(repeats, run);
-    state.PauseTiming();
-    const double peak_seconds = seconds_of(peak_repeats, peak);
-    state.ResumeTiming();
-    speeds.push_back(operations * repeats / seconds);
-    shares.push_back(speeds.back() * peak_seconds / (peak_operations * peak_repeats));
-  }
-  state.counters["GFLOP/s"] = median(speeds) * 1e-9;
-  state.counters["share_of_peak"] = median(shares);
+  const int repeats = repeats_of(peak);
+  time_against(state, operations, run, [&] { return peak_operations * repeats / seconds_of(repeats, peak); });
 }
 
 /// Times `run` in batches that the clock resolves; returns the median of its seconds.

@@ -5,9 +5,12 @@
 #include <string_view>
 
 void add_gemm_benchmarks();
+void add_gemm_panels_benchmarks();
 void add_pack_benchmarks();
 void add_activation_benchmarks();
 void add_net_benchmarks();
+void add_engine_benchmarks();
+void add_pool_benchmarks();
 
 template <class T>
 constexpr const char* kTypeName = sizeof(T) == 4 ? "f32" : "f64";

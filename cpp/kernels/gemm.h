@@ -90,11 +90,12 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
 
   Vec<T> acc[MR][NV] = {};
   if (g.accumulate) {
+    const T* start = g.start ? g.start + (c - g.c) : c;
     if (!whole) {
       memset(edge, 0, sizeof edge);  // what lies about might be subnormal, and slow
-      copy_block(MR, columns, c, g.c_row, edge, width);
+      copy_block(MR, columns, start, g.c_row, edge, width);
+      start = edge;
     }
-    const T* start = whole && g.start ? g.start + (c - g.c) : out;
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
       for (int j = 0; j < NV; ++j) acc[i][j] = load(start + i * out_row + vector_offset<T>(j, out_panel));

@@ -6,6 +6,7 @@
 
 #include "deepnet/network.h"
 #include "nn/session.h"
+#include "runtime/fork.h"
 
 namespace deepnet {
 
@@ -50,6 +51,11 @@ class StepLock {
     writing_.notify_all();
   }
 
+  void free() {
+    readers_.store(0);
+    writing_.store(false);
+  }
+
  private:
   std::atomic<int> readers_{0};
   std::atomic<bool> writing_{false};
@@ -66,6 +72,16 @@ struct NetworkState {
   std::shared_ptr<void> kept;  // what the one who trains keeps from call to call
 
   T* parameters() { return memory.reserve<T>(size); }
+
+  /// In the child of a fork, what threads of the parent held is free: they are not there.
+  void after_fork() {
+    if (const int now = forks(); made_after != now) {
+      made_after = now;
+      lock.free();
+      training.store(false);
+    }
+  }
+  int made_after = forks();
 };
 
 /// Reads the parameters of one network on this thread while it lives. A signal handler may run amid a prediction, and

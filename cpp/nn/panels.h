@@ -79,6 +79,58 @@ void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, 
   }
 }
 
+/// A part of W and, with its first columns, of b.
+struct WeightBlock {
+  index_t row, rows, column, columns;
+};
+
+/// How the gradient of a block is summed over some examples.
+template <class T>
+struct GradientSum {
+  bool resume, finish;  // goes on with the sums over earlier examples; these examples are the last
+  T* lane_sums;         // the state of db between calls, [units][kPanel]
+  const T* dW_before;   // the state of dW: laid out as W, where resume is true
+  T *W, *b;             // of the whole layer, what the sums go to: c = finish(sum), b += db_scale * sum
+  Finish dW_finish;
+  T dW_scale, db_scale;
+  bool W_is_far;  // beyond the caches
+};
+
+/// dW = dZ A_prev^T and db = dZ 1, for a block. A_prev is turned, its blocks of units turned_examples rows apart.
+template <class T>
+void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const WeightBlock& block, const T* dZ,
+                    const T* A_prev, index_t turned_examples, index_t examples, const GradientSum<T>& sum) {
+  const index_t dZ_panel = layer.units * kPanel<T>, at = block.row * layer.W_row + block.column;
+  if (block.column == 0)
+    kernels.sum_rows({.rows = block.rows,
+                      .panels = panels_for<T>(examples),
+                      .x = dZ + block.row * kPanel<T>,
+                      .x_panel = dZ_panel,
+                      .lane_sums = sum.lane_sums + block.row * kPanel<T>,
+                      .resume = sum.resume,
+                      .finish = sum.finish,
+                      .scale = sum.db_scale,
+                      .out = sum.b + block.row});
+  kernels.gemm({.m = block.rows,
+                .n = round_up(block.columns, 64 / index_t(sizeof(T))),
+                .k = examples,
+                .a = dZ + block.row * kPanel<T>,
+                .a_row = kPanel<T>,
+                .a_col = 1,
+                .a_run = kPanel<T>,
+                .a_jump = dZ_panel - kPanel<T>,
+                .b = A_prev + block.column * turned_examples,
+                .b_row = kPanel<T>,
+                .b_panel = turned_examples * kPanel<T>,
+                .c = sum.W + at,
+                .c_row = layer.W_row,
+                .accumulate = sum.resume,
+                .start = sum.resume ? sum.dW_before + at : nullptr,
+                .finish = sum.dW_finish,
+                .scale = sum.dW_scale,
+                .c_is_far = sum.W_is_far});
+}
+
 /// One panel turned: [units][kPanel] into rows of examples, in blocks of kPanel units that lie `turned_examples` rows
 /// apart.
 template <class T>

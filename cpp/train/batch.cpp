@@ -17,7 +17,7 @@ constexpr double kLongUpdate = 4e9;
 /// dA = W^T dZ reads W across its rows. From this many rows on that misses the cache so often that a turned copy of W,
 /// kept up to date with every update, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTurnedFrom = 96;
-constexpr index_t kTaskRows = 48;  // of dW: whole row groups of the kernel and whole cache lines
+constexpr index_t kBlockRows = 48, kBlockColumns = 1024;  // of dW: whole row groups of the kernel, whole panels
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
@@ -47,7 +47,13 @@ class Pieces {
 template <class T>
 BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss,
                             index_t largest, int threads, bool gradients, Progress& progress)
-    : kernels_(kernels<T>()), network_(network), X_(X), Y_(Y), loss_(kernels_.losses[loss]), progress_(&progress) {
+    : kernels_(kernels<T>()),
+      network_(network),
+      X_(X),
+      Y_(Y),
+      loss_(kernels_.losses[loss]),
+      progress_(&progress),
+      largest_(largest) {
   const size_t L = network.layers.size();
   double units = double(X.units);
   for (const Layer<T>& layer : network.layers) units += double(layer.units);
@@ -55,7 +61,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   threads_ = threads_worth(threads, 6.0 * double(network.size) * double(std::min(chunk_, largest)));
   const index_t panels = chunk_ / kPanel<T>;
   group_panels_ = threads_ > 1 && panels < 2 * threads_ ? 1 : 2;
-  keeps_X_ = X.count <= chunk_ && X.count == largest;
+  keeps_X_ = X.count <= chunk_ && X.count == largest_;
   const bool keeps_gradient =
       gradients || largest > chunk_ || 2.0 * double(network.size) * double(chunk_) > kLongUpdate;
 
@@ -84,15 +90,20 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   };
   const index_t size = lay_out(Pieces<T>(nullptr));
   T* memory = memory_.reserve<T>(size);
-  std::memset(memory, 0, size_t(size) * sizeof(T));  // padding must be zeros: what lies about may be subnormal, or nan
   lay_out(Pieces<T>(memory));
+  for (size_t l = 0; l < L; ++l) {  // columns behind the last unit go into the padding of W, which must stay zero
+    const index_t n = l == 0 ? X.units : network.layers[l - 1].units, last = (n - 1) / kPanel<T> * kPanel<T>;
+    std::fill_n(turned_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
+  }
 
-  for (size_t l = L; l-- > 0;)
-    for (index_t first = 0; first < network.layers[l].units;) {
-      const index_t count = std::min(kTaskRows, network.layers[l].units - first);
-      rows_.push_back({l, first, count});
-      first += count;
-    }
+  for (size_t l = L; l-- > 0;) {
+    const Layer<T>& layer = network.layers[l];
+    for (index_t row = 0; row < layer.units; row += kBlockRows)
+      for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
+        blocks_.push_back(
+            {{row, std::min(kBlockRows, layer.units - row), column, std::min(kBlockColumns, layer.inputs - column)},
+             l});
+  }
   parameters_changed();
 }
 
@@ -104,8 +115,8 @@ PanelGroup<T> BatchRunner<T>::activations(size_t layer, index_t first_panel, ind
 
 template <class T>
 template <class Task>
-void BatchRunner<T>::each_row_group(Task task) {
-  ThreadPool::run(index_t(rows_.size()), threads_, [&](index_t i) { task(rows_[size_t(i)]); });
+void BatchRunner<T>::each_block(Task task) {
+  ThreadPool::run(index_t(blocks_.size()), threads_, [&](index_t i) { task(blocks_[size_t(i)]); });
 }
 
 template <class T>
@@ -113,22 +124,24 @@ void BatchRunner<T>::take(const Examples& X, const Examples& Y, Progress& progre
   X_ = X;
   Y_ = Y;
   progress_ = &progress;
+  keeps_X_ = X.count <= chunk_ && X.count == largest_;
   has_X_ = false;
   parameters_changed();
 }
 
 template <class T>
 void BatchRunner<T>::parameters_changed() {
-  each_row_group([&](const Rows& rows) { turn_weights(rows); });
+  each_block([&](const Block& block) { turn_weights(block); });
 }
 
 template <class T>
-void BatchRunner<T>::turn_weights(const Rows& rows) {
-  T* turned = W_turned_[rows.layer];
+void BatchRunner<T>::turn_weights(const Block& block) {
+  T* turned = W_turned_[block.layer];
   if (!turned) return;
-  const Layer<T>& layer = network_.layers[rows.layer];
-  kernels_.turn(rows.count, layer.inputs, layer.W + rows.first * layer.W_row, layer.W_row, turned + rows.first,
-                W_turned_row_[rows.layer]);
+  const Layer<T>& layer = network_.layers[block.layer];
+  const index_t row = W_turned_row_[block.layer];
+  kernels_.turn(block.rows, block.columns, layer.W + block.row * layer.W_row + block.column, layer.W_row,
+                turned + block.column * row + block.row, row);
 }
 
 /// Phase 1 for one group of panels.
@@ -187,54 +200,37 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   }
 }
 
-/// Phase 2 for one group of rows. `update`: into W and b; else into the gradient.
+/// Phase 2 for one block. `update`: into W and b; else into the gradient.
 template <class T>
-void BatchRunner<T>::sum_gradients(const Rows& rows, index_t examples, bool resume, bool finish, bool update,
+void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool update,
                                    double rate) {
-  const Layer<T>& layer = network_.layers[rows.layer];
-  const T* dZ = A_[rows.layer + 1] + rows.first * kPanel<T>;
-  const index_t dZ_panel = layer.units * kPanel<T>;
-  T *W = layer.W + rows.first * layer.W_row, *b = layer.b + rows.first;
-  kernels_.sum_rows({.rows = rows.count,
-                     .panels = panels_for<T>(examples),
-                     .x = dZ,
-                     .x_panel = dZ_panel,
-                     .lane_sums = lane_sums_[rows.layer] + rows.first * kPanel<T>,
-                     .resume = resume,
+  const Layer<T>& layer = network_.layers[block.layer];
+  T *const dW = gradient_ ? in_gradient(layer.W) : nullptr, *const db = gradient_ ? in_gradient(layer.b) : nullptr;
+  layer_gradient<T>(kernels_, layer, block, A_[block.layer + 1], turned_[block.layer], chunk_, examples,
+                    {.resume = resume,
                      .finish = finish,
-                     .scale = update ? T(-rate) : T(1),
-                     .out = update      ? b
-                            : gradient_ ? in_gradient(b)
-                                        : nullptr});
-  kernels_.gemm({.m = rows.count,
-                 .n = round_up(layer.inputs, 64 / index_t(sizeof(T))),
-                 .k = examples,
-                 .a = dZ,
-                 .a_row = kPanel<T>,
-                 .a_col = 1,
-                 .a_run = kPanel<T>,
-                 .a_jump = dZ_panel - kPanel<T>,
-                 .b = turned_[rows.layer],
-                 .b_row = kPanel<T>,
-                 .b_panel = chunk_ * kPanel<T>,
-                 .c = update ? W : in_gradient(W),
-                 .c_row = layer.W_row,
-                 .accumulate = resume,
-                 .start = resume ? in_gradient(W) : nullptr,
-                 .finish = update ? Finish::kDescend : Finish::kScale,
-                 .scale = update ? T(rate) : T(1),
-                 .c_is_far = network_.size * index_t(sizeof(T)) > kChunkBytes});
-  if (update) turn_weights(rows);
+                     .lane_sums = lane_sums_[block.layer],
+                     .dW_before = dW,
+                     .W = update ? layer.W : dW,
+                     .b = update ? layer.b : db,
+                     .dW_finish = update ? Finish::kDescend : Finish::kScale,
+                     .dW_scale = update ? T(rate) : T(1),
+                     .db_scale = update ? T(-rate) : T(1),
+                     .W_is_far = network_.size * index_t(sizeof(T)) > kChunkBytes});
+  if (update) turn_weights(block);
 }
 
-/// W and b of a group of rows -= rate * gradient.
+/// W and b of a block -= rate * gradient.
 template <class T>
-void BatchRunner<T>::descend(const Rows& rows, double rate) {
-  const Layer<T>& layer = network_.layers[rows.layer];
-  T *W = layer.W + rows.first * layer.W_row, *b = layer.b + rows.first;
-  kernels_.gradient_step(rows.count * layer.W_row, W, in_gradient(W), T(rate), W);
-  kernels_.gradient_step(rows.count, b, in_gradient(b), T(rate), b);
-  turn_weights(rows);
+void BatchRunner<T>::descend(const Block& block, double rate) {
+  const Layer<T>& layer = network_.layers[block.layer];
+  for (index_t row = block.row; row < block.row + block.rows; ++row) {
+    T* W = layer.W + row * layer.W_row + block.column;
+    kernels_.gradient_step(block.columns, W, in_gradient(W), T(rate), W);
+  }
+  T* b = layer.b + block.row;
+  if (block.column == 0) kernels_.gradient_step(block.rows, b, in_gradient(b), T(rate), b);
+  turn_weights(block);
 }
 
 template <class T>
@@ -257,16 +253,15 @@ double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
     if (purpose == Purpose::kStep && last && !std::isfinite(total)) return total;
     const bool update = purpose == Purpose::kStep && last && fused;
     if (update) network_.lock.lock();
-    each_row_group([&](const Rows& rows) {
-      sum_gradients(rows, chunk.count, !first, last, update, rate);
-      if (!update)
-        progress_->did(2.0 * double(rows.count) * double(network_.layers[rows.layer].inputs) * double(chunk.count));
+    each_block([&](const Block& block) {
+      sum_gradients(block, chunk.count, !first, last, update, rate);
+      if (!update) progress_->did(2.0 * double(block.rows) * double(block.columns) * double(chunk.count));
     });
     if (update) network_.lock.unlock();
   }
   if (purpose == Purpose::kStep && !fused) {
     network_.lock.lock();
-    each_row_group([&](const Rows& rows) { descend(rows, rate); });
+    each_block([&](const Block& block) { descend(block, rate); });
     network_.lock.unlock();
   }
   return total;

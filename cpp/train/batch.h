@@ -40,6 +40,7 @@ class BatchRunner {
   double loss_and_gradients(const Batch& batch);
   double loss(const Batch& batch);
 
+  index_t bytes() const { return index_t(memory_.size()); }
   /// The gradients, laid out as the network's parameters.
   const T* gradient() const { return gradient_; }
   /// Must be called when the parameters were changed by anybody else.
@@ -47,18 +48,17 @@ class BatchRunner {
 
  private:
   enum class Purpose { kLoss, kGradients, kStep };
-  struct Rows {  // a task of phase 2
+  struct Block : WeightBlock {  // a task of phase 2
     size_t layer;
-    index_t first, count;
   };
 
   double run(const Batch& batch, Purpose purpose, double rate);
   void forward_and_back(const Batch& chunk, index_t group, bool gather, Purpose purpose);
-  void sum_gradients(const Rows& rows, index_t examples, bool resume, bool finish, bool update, double rate);
-  void descend(const Rows& rows, double rate);
-  void turn_weights(const Rows& rows);
+  void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool update, double rate);
+  void descend(const Block& block, double rate);
+  void turn_weights(const Block& block);
   template <class Task>
-  void each_row_group(Task task);
+  void each_block(Task task);
   PanelGroup<T> activations(size_t layer, index_t first_panel, index_t panels) const;
   T* in_gradient(const T* parameter) const { return gradient_ + (parameter - network_.layers[0].W); }
 
@@ -68,7 +68,7 @@ class BatchRunner {
   const Loss<T>& loss_;
   int threads_;
   Progress* progress_;
-  index_t chunk_, group_panels_;
+  index_t largest_, chunk_, group_panels_;
   bool keeps_X_ = false;  // every batch is the same chunk: X and Y are gathered once
   bool has_X_ = false;
 
@@ -82,7 +82,7 @@ class BatchRunner {
   std::vector<T*> lane_sums_;  // per layer, of db
   T* gradient_ = nullptr;
   std::vector<double> losses_;  // per panel of a chunk
-  std::vector<Rows> rows_;
+  std::vector<Block> blocks_;
 };
 
 }  // namespace deepnet

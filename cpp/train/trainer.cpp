@@ -1,6 +1,7 @@
 // Whole training runs: epochs of shuffled batches.
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "runtime/random.h"
 #include "train/batch.h"
@@ -14,6 +15,51 @@ namespace {
 /// in so many steps.
 constexpr index_t kStepsPerCopy = 64;
 
+/// What a step works with, kept for the next call with batches as large: making it anew, and faulting its memory in,
+/// costs more than a small network's step.
+template <class T>
+struct KeptRunner {
+  LossId loss;
+  index_t largest;
+  int threads;
+  BatchRunner<T> runner;
+
+  static BatchRunner<T>& of(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss,
+                            index_t largest, int threads, Progress& progress) {
+    threads = threads > 0 ? threads : num_threads();
+    auto* kept = static_cast<KeptRunner*>(network.kept.get());
+    if (kept && kept->loss == loss && kept->largest == largest && kept->threads == threads) {
+      kept->runner.take(X, Y, progress);
+      return kept->runner;
+    }
+    network.kept.reset();
+    const std::shared_ptr<KeptRunner> made(
+        new KeptRunner{loss, largest, threads, {network, X, Y, loss, largest, threads, false, progress}});
+    network.kept = made;
+    return made->runner;
+  }
+};
+
+/// One training run at a time. Of its memory, at most 64 MB are kept for the next.
+template <class T>
+class Training {
+ public:
+  explicit Training(NetworkState<T>& network) : network_(network) {
+    network.after_fork();
+    if (Reading::here(&network) || network.training.exchange(true)) throw Busy{};
+  }
+  ~Training() {
+    const auto* kept = static_cast<const KeptRunner<T>*>(network_.kept.get());
+    if (kept && kept->runner.bytes() > index_t{64} << 20) network_.kept.reset();
+    network_.training.store(false);
+  }
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+
+ private:
+  NetworkState<T>& network_;
+};
+
 template <class T>
 class Run {
  public:
@@ -26,7 +72,7 @@ class Run {
         shuffled_(options.shuffle && batches_ > 1),
         order_(shuffled_ ? size_t(X.count) : 0),
         copy_(size_t(network.size)),
-        runner_(network, X, Y, options.loss, size_, options.threads, false, progress) {}
+        runner_(KeptRunner<T>::of(network, X, Y, options.loss, size_, options.threads, progress)) {}
 
   /// Step number `step` of the whole run; returns the sum of the batch's losses.
   double step(index_t step) {
@@ -81,22 +127,7 @@ class Run {
   std::vector<uint32_t> order_;
   std::vector<T> copy_;
   index_t copied_at_ = 0;
-  BatchRunner<T> runner_;
-};
-
-/// One training run at a time.
-template <class T>
-class Training {
- public:
-  explicit Training(NetworkState<T>& network) : network_(network) {
-    if (Reading::here(&network) || network.training.exchange(true)) throw Busy{};
-  }
-  ~Training() { network_.training.store(false); }
-  Training(const Training&) = delete;
-  Training& operator=(const Training&) = delete;
-
- private:
-  NetworkState<T>& network_;
+  BatchRunner<T>& runner_;
 };
 
 }  // namespace
@@ -110,14 +141,16 @@ void fit(const Network<T>& network, const Examples& X, const Examples& Y, const 
   Run<T> run(state, X, Y, options, progress);
   using Clock = std::chrono::steady_clock;
   auto begin = Clock::now();
-  for (index_t epoch = 0, step = 0; epoch < options.epochs; ++epoch) {
+  index_t step = 0;
+  const auto give_up = [&](index_t bad_step, double loss) {
+    const bool recovered = run.recover(step);
+    throw NonFiniteLoss{options.first_epoch + bad_step / run.batches(), bad_step % run.batches(), loss, !recovered};
+  };
+  for (index_t epoch = 0; epoch < options.epochs; ++epoch) {
     double total = 0;
     for (index_t batch = 0; batch < run.batches(); ++batch, ++step) {
       const double loss = run.step(step);
-      if (!std::isfinite(loss)) {
-        const bool recovered = run.recover(step);
-        throw NonFiniteLoss{options.first_epoch + epoch, batch, loss, !recovered};
-      }
+      if (!std::isfinite(loss)) give_up(step, loss);
       total += loss;
       if (options.steps_done) ++*options.steps_done;
       progress.did(2e4);  // a step costs a microsecond at the least
@@ -127,36 +160,9 @@ void fit(const Network<T>& network, const Examples& X, const Examples& Y, const 
     seconds[size_t(epoch)] = std::chrono::duration<double>(end - begin).count();
     begin = end;
   }
+  // The last update has no loss after it that would tell.
+  if (step > 0 && !run.parameters_are_finite()) give_up(step - 1, std::numeric_limits<double>::quiet_NaN());
 }
-
-namespace {
-
-/// The memory of a step, kept for the next call with as many examples: making it costs more than a small network's
-/// step.
-template <class T>
-struct KeptRunner {
-  LossId loss;
-  index_t count;
-  int threads;
-  BatchRunner<T> runner;
-
-  static BatchRunner<T>& of(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, int threads,
-                            Progress& progress) {
-    threads = threads > 0 ? threads : num_threads();
-    auto* kept = static_cast<KeptRunner*>(network.kept.get());
-    if (kept && kept->loss == loss && kept->count == X.count && kept->threads == threads) {
-      kept->runner.take(X, Y, progress);
-      return kept->runner;
-    }
-    network.kept.reset();
-    const std::shared_ptr<KeptRunner> made(
-        new KeptRunner{loss, X.count, threads, {network, X, Y, loss, X.count, threads, false, progress}});
-    network.kept = made;
-    return made->runner;
-  }
-};
-
-}  // namespace
 
 template <class T>
 double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate,
@@ -164,7 +170,7 @@ double train_on_batch(const Network<T>& network, const Examples& X, const Exampl
   NetworkState<T>& state = network.state();
   const Training<T> training(state);
   Progress progress(interrupt);
-  BatchRunner<T>& runner = KeptRunner<T>::of(state, X, Y, loss, threads, progress);
+  BatchRunner<T>& runner = KeptRunner<T>::of(state, X, Y, loss, X.count, threads, progress);
   const double total = runner.step({nullptr, 0, X.count}, learning_rate / double(X.count));
   if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false};
   return total / double(X.count);

@@ -5,6 +5,7 @@
 #include "engine.h"
 
 using namespace oracle;
+using deepnet::Examples;
 
 namespace {
 
@@ -52,7 +53,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
       const deepnet::FitOptions options{
           .epochs = 2, .batch_size = 1, .learning_rate = kRate, .shuffle = shuffle, .seed = 9};
       const std::vector<uint32_t> order = order_of_epoch(200, 9, 0);
-      const Spoilt<T> task(shuffle ? order[size_t(step)] : size_t(step)), stopped(0);
+      const Spoilt<T> task(shuffle ? order[size_t(step)] : size_t(step));
       index_t steps = 0;
       deepnet::FitOptions counted = options;
       counted.steps_done = &steps;
@@ -71,6 +72,32 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
       CHECK(finite(task.parameters()));
       CHECK(same_bits(task.parameters(), short_run.parameters()));
     }
+}
+
+TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found out, too", T, float, double) {
+  for (const index_t m : {1, 64, 65, 200}) {
+    CAPTURE(m);
+    Spoilt<T> spoilt(size_t(m - 1)), stopped(0);
+    const auto run = [m](const Task<T>& task, index_t steps) {
+      const Examples x = task.x(), y = task.y();
+      std::vector<double> losses(1), seconds(1);
+      deepnet::fit<T>(task.net, {x.data, x.element, 1, steps, x.unit_stride, x.example_stride},
+                      {y.data, y.element, 1, steps, y.unit_stride, y.example_stride},
+                      {.batch_size = 1, .learning_rate = kRate, .shuffle = false}, losses, seconds);
+    };
+    stopped.X = spoilt.X;
+    if (m > 1) run(stopped, m - 1);
+    std::optional<deepnet::NonFiniteLoss> thrown;
+    try {
+      run(spoilt, m);
+    } catch (const deepnet::NonFiniteLoss& failed) {
+      thrown = failed;
+    }
+    REQUIRE(thrown);
+    CHECK(thrown->batch == m - 1);
+    CHECK(!thrown->from_the_start);
+    CHECK(same_bits(spoilt.parameters(), stopped.parameters()));
+  }
 }
 
 TEST_CASE_TEMPLATE("an infinite weight that shows long after it came", T, float, double) {

@@ -1,4 +1,7 @@
 // One network, many threads: predictions beside predictions and beside training, and what is refused as Busy.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -176,6 +179,38 @@ TEST_CASE_TEMPLATE("while a network is trained, training it is refused, and all 
   CHECK(refused == 4);
   CHECK(predicted == 1400);
   fit<T>(task, {});  // no longer
+}
+
+TEST_CASE("a child that was forked while another thread trained can predict and train") {
+#if !defined(__SANITIZE_THREAD__)  // which does not support new threads in a child of a process with threads
+  const Task<float> task({8, 32, 16, 1}, {"relu", "relu", "sigmoid"}, 64);  // a third of the time within an update
+  std::atomic<bool> stop{false};
+  Call until_stopped([&] { return stop.load(); });
+  std::thread trainer([&] {
+    try {
+      fit<float>(task, {.epochs = 1 << 30, .learning_rate = 1e-3}, &until_stopped);
+    } catch (const deepnet::Interrupted&) {
+    }
+  });
+  int succeeded = 0;
+  for (int i = 0; i < 60; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);  // a child that hangs must not hang the test
+      bool good = true;
+      if (i % 2 == 0) fit<float>(task, {.learning_rate = 1e-3});
+      for (const float p : task.predictions()) good &= p >= 0 && p <= 1;
+      fit<float>(task, {.learning_rate = 1e-3});
+      _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    succeeded += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  stop = true;
+  trainer.join();
+  CHECK(succeeded == 60);
+#endif
 }
 
 TEST_CASE_TEMPLATE("amid a prediction on this thread, training is refused; on another it waits", T, float, double) {

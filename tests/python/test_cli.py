@@ -246,7 +246,7 @@ def test_rows_are_trained_on_as_they_are_stored():
     data = io.Dataset(x, np.arange(100) % 3, x, np.arange(100) % 3, ("a", "b", "c"), scale=255)
     plan = training.Plan((5,), 0.1, 2, batch_size=32)
     net, other = (training.network(data, plan, seed=1) for _ in range(2))
-    costs = training.train(data, plan, net, 1, on_epoch=lambda cost: None)
+    costs = training.train(data, plan, net, 1, progress=lambda done, total: None)
     X, Y = io.as_columns(x, 255), io.as_targets(data.train_y, 3)
     history = other.fit(X, Y, epochs=2, batch_size=32, optimizer=deepnet.SGD(0.1), seed=1)
     np.testing.assert_allclose(costs, history.loss, rtol=1e-12)

@@ -109,6 +109,17 @@ def test_the_application_initialises_its_deep_model_by_the_square_root(backend):
     np.testing.assert_array_equal(parameters["W2"], deepnet.initialize_parameters(4, 3, 1, seed=5)["W2"])
 
 
+@pytest.mark.parametrize("print_cost", [False, True])
+def test_a_run_that_diverges_ends_in_nan_as_the_lectures_does(backend, print_cost, capsys):
+    X, Y = problem()
+    parameters, costs = deepnet.L_layer_model(X, Y, [4, 5, 1], 1e308, 250, print_cost)
+    assert len(costs) == 4
+    assert np.isfinite(costs[0])
+    assert np.isnan(costs[1:]).all()
+    assert np.isnan(parameters["W1"]).any()
+    assert ("Cost after iteration 249: nan\n" in capsys.readouterr().out) == print_cost
+
+
 def test_other_activations_learn_what_no_line_divides(backend, xor, capsys):
     X, Y = xor
     parameters, costs = deepnet.L_layer_model(X, Y, [2, 8, 1], 1.0, 2000, activations="tanh")

@@ -106,10 +106,12 @@ def _train(console: Console, data: Dataset, plan: Plan, net: Network, seed: int)
     with progress_bar(console) as progress:
         task = progress.add_task("Training", total=plan.epochs, note="")
 
-        def on_epoch(cost: float) -> None:
-            progress.update(task, advance=1, note=f"cost {cost:.4f}")
+        def on_steps(done: int, total: int) -> None:
+            progress.update(task, completed=done * plan.epochs // total)
 
-        return train(data, plan, net, seed, on_epoch)
+        costs = train(data, plan, net, seed, on_steps)
+        progress.update(task, note=f"cost {costs[-1]:.4f}")
+        return costs
 
 
 def _compare(console: Console, data: Dataset, plan: Plan, parameters: Parameters) -> None:

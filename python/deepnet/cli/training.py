@@ -46,7 +46,7 @@ def network(data: Dataset, plan: Plan, seed: int) -> deepnet.Network:
 
 
 def train(
-    data: Dataset, plan: Plan, net: deepnet.Network, seed: int, on_epoch: Callable[[float], None]
+    data: Dataset, plan: Plan, net: deepnet.Network, seed: int, progress: Callable[[int, int], object]
 ) -> list[float]:
     """Train the network; returns the mean cost of each epoch, taken before its updates."""
     X, Y = _columns(data.train_x), as_targets(data.train_y, len(data.classes), np.uint8)
@@ -59,7 +59,7 @@ def train(
             optimizer=deepnet.SGD(plan.learning_rate),
             shuffle=plan.batch_size is not None,
             seed=seed,
-            callbacks=[lambda net, history: on_epoch(history.loss[-1])],
+            progress=progress,
             input_scale=1 / data.scale,
         )
     except FloatingPointError as error:

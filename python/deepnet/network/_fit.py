@@ -1,7 +1,8 @@
-"""A training run: one native call, or one per epoch where somebody looks on."""
+"""A training run: few native calls, or one per epoch where somebody looks on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ._network import Network
 
 EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
+SECONDS_PER_CALL = 0.2  # for progress alone, which is told within a call, too: its losses are that fresh
 MOST_SHUFFLED = 2**32 - 1
 
 
@@ -103,11 +105,14 @@ def train(net: Network, run: Run) -> History:
     """Run the epochs; the parameters change in place."""
     history = History(planned_epochs=run.epochs)
     with shown(run.progress, history, run.epochs * run.batches) as show:
-        looked_on = bool(run.callbacks) or run.validation is not None or show is not None
-        at_once = 1 if looked_on else EPOCHS_PER_CALL
+        looked_on = bool(run.callbacks) or run.validation is not None
+        at_once = EPOCHS_PER_CALL if show is None and not looked_on else 1
         stop = False
         while history.epochs < run.epochs and not stop:
+            begin = time.perf_counter()
             _epochs(net, run, history, min(at_once, run.epochs - history.epochs), show)
+            if not looked_on and time.perf_counter() - begin < SECONDS_PER_CALL:
+                at_once = min(2 * at_once, EPOCHS_PER_CALL)
             if run.validation is not None:
                 settings = [run.options[name] for name in ("loss", "input_scale", "threads")]
                 value = net._engine.evaluate(*run.validation, *settings)

@@ -218,7 +218,8 @@ class Network(Predictor):
             value = self._train(X, Y, rate, loss_id, scale, count)
             if value is None:
                 X, Y = self._checked(X, Y, loss)
-                value = self._engine.train_on_batch(X, Y, rate, loss_id, scale, count)
+                value = self._answered(self._engine.train_on_batch(X, Y, rate, loss_id, scale, count))
+            return value  # type: ignore[no-any-return]
         except FloatingPointError as error:
             where = "before this update, which was not made"
             raise non_finite_loss(
@@ -228,4 +229,3 @@ class Network(Predictor):
             if str(error) != "busy":
                 raise
             raise busy() from None
-        return self._answered(value)  # type: ignore[no-any-return]

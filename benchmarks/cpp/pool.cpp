@@ -1,0 +1,48 @@
+// The thread pool: what a job of empty tasks costs, one a thread, right after another and after a millisecond in which
+// the workers fell asleep.
+#include <thread>
+
+#include "oracle.h"
+#include "peak.h"
+#include "runtime/thread_pool.h"
+#include "topics.h"
+
+namespace {
+
+using deepnet::ThreadPool;
+using oracle::index_t;
+
+struct Job {
+  int threads;
+  bool asleep;
+};
+
+constexpr Job kJobs[] = {{2, false}, {3, false}, {2, true}, {3, true}};
+
+void run(benchmark::State& state, const Job& job) {
+  std::vector<int> ran(size_t(job.threads));  // a task writes its own, so that a task done twice or never is seen
+  const auto empty_job = [&] { ThreadPool::run(job.threads, job.threads, [&](index_t i) { ++ran[size_t(i)]; }); };
+  empty_job();
+  if (ran != std::vector<int>(ran.size(), 1)) return state.SkipWithError("wrong answer");
+  if (!job.asleep) {
+    state.counters["ns"] = 1e9 * time_alone(state, empty_job);
+    return;
+  }
+  std::vector<double> times;
+  for (auto _ : state) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    times.push_back(seconds_of(1, empty_job));
+    state.SetIterationTime(times.back());
+  }
+  state.counters["ns"] = 1e9 * median(times);
+}
+
+}  // namespace
+
+void add_pool_benchmarks() {
+  for (const Job& job : kJobs) {
+    const std::string name = "pool/" + std::to_string(job.threads) + (job.asleep ? "/after_1_ms" : "/hot");
+    auto* added = benchmark::RegisterBenchmark(name.c_str(), [&job](benchmark::State& state) { run(state, job); });
+    if (job.asleep) added->UseManualTime()->Iterations(300);
+  }
+}
