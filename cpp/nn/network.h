@@ -51,8 +51,8 @@ class StepLock {
     writing_.notify_all();
   }
 
-  void free() {
-    readers_.store(0);
+  void free(int readers) {
+    readers_.store(readers);
     writing_.store(false);
   }
 
@@ -73,15 +73,16 @@ struct NetworkState {
 
   T* parameters() { return memory.reserve<T>(size); }
 
-  /// In the child of a fork, what threads of the parent held is free: they are not there.
-  void after_fork() {
-    if (const int now = forks(); made_after != now) {
-      made_after = now;
-      lock.free();
+  /// In the child of a fork, what other threads of the parent held is free: they are not there. `reading`: whether this
+  /// thread, which went on in the child, reads.
+  void after_fork(bool reading) {
+    if (const int now = forks(); made_after.load(std::memory_order_relaxed) != now) {
+      made_after.store(now, std::memory_order_relaxed);
+      lock.free(reading ? 1 : 0);
       training.store(false);
     }
   }
-  int made_after = forks();
+  std::atomic<int> made_after{forks()};
 };
 
 /// Reads the parameters of one network on this thread while it lives. A signal handler may run amid a prediction, and
@@ -91,6 +92,7 @@ class Reading {
   template <class T>
   explicit Reading(NetworkState<T>& state)
       : lock_(state.lock), network_(&state), before_(innermost()), outermost_(!here(&state)) {
+    state.after_fork(!outermost_);
     if (outermost_) lock_.lock_shared();  // else a step that waits for the outer one would be waited for
     innermost() = this;
   }

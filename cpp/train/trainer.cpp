@@ -45,7 +45,7 @@ template <class T>
 class Training {
  public:
   explicit Training(NetworkState<T>& network) : network_(network) {
-    network.after_fork();
+    network.after_fork(Reading::here(&network));
     if (Reading::here(&network) || network.training.exchange(true)) throw Busy{};
   }
   ~Training() {

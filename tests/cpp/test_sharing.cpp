@@ -188,7 +188,7 @@ TEST_CASE("a child that was forked while another thread trained can predict and 
   Call until_stopped([&] { return stop.load(); });
   std::thread trainer([&] {
     try {
-      fit<float>(task, {.epochs = 1 << 30, .learning_rate = 1e-3}, &until_stopped);
+      while (true) fit<float>(task, {.epochs = 10000, .learning_rate = 1e-3}, &until_stopped);
     } catch (const deepnet::Interrupted&) {
     }
   });

@@ -56,6 +56,34 @@ def test_a_child_trains_and_predicts_as_its_parent_does():
     assert output.split() == ["[0,", "0,", "0,", "0]", "True"]
 
 
+def test_a_child_made_amid_training_finds_nothing_locked():
+    output = run(
+        """
+        import threading
+        stop = threading.Event()
+        def train():
+            while not stop.is_set():
+                net.fit(X, Y, epochs=5, batch_size=64, threads=2)
+        thread = threading.Thread(target=train)
+        thread.start()
+        states = []
+        for _ in range(30):
+            pid = os.fork()
+            if pid == 0:
+                net.predict(X[:, :1])
+                other = deepnet.Network([64, 8, 1], seed=0)
+                other.fit(X, Y, epochs=1, batch_size=256, threads=2)
+                os._exit(0)
+            states.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        stop.set()
+        thread.join()
+        print(states == [0] * 30)
+        """,
+        timeout=60,
+    )
+    assert output == "True\n"
+
+
 def nested(depth, timeout):
     """Each process works, forks one that does the same, and is content when that is."""
     output = run(
