@@ -43,12 +43,12 @@ class Reporting final : public Interrupt {
 
 /// An array that is written: any strides, aligned, and it must not share memory with what is read.
 template <class T>
-bool parse_output(PyObject* object, index_t rows, index_t cols, PyObject* input, Matrix<T>& out) {
+bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vector<Range>& inputs, Matrix<T>& out) {
   Matrix<const T> matrix;
   if (!view<T>(object, matrix) || matrix.rows != rows || matrix.cols != cols) return false;
   if (!(py::detail::array_proxy(object)->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_)) return false;
   if ((rows > 1 && matrix.row == 0) || (cols > 1 && matrix.col == 0)) return false;
-  if (overlap({range_of(object)}, {range_of(input)})) return false;
+  if (overlap({range_of(object)}, inputs)) return false;
   out = {const_cast<T*>(matrix.data), rows, cols, matrix.row, matrix.col};
   return true;
 }
@@ -76,7 +76,7 @@ class Engine {
     py::object result = out;
     if (out.is_none())
       result = new_matrix<T>(outputs_, x.count, a);
-    else if (!parse_output(out.ptr(), outputs_, x.count, X.ptr(), a))
+    else if (!parse_output(out.ptr(), outputs_, x.count, {range_of(X.ptr()), memory()}, a))
       return py::none();
     without_gil([&](Interrupt* interrupt) { deepnet::predict<T>(network_, x, a, threads, interrupt); });
     return result;
@@ -153,6 +153,9 @@ class Engine {
   }
 
  private:
+  /// Where the parameters lie.
+  Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
+
   static std::vector<ActivationId> ids_of(const std::vector<std::string>& names) {
     std::vector<ActivationId> ids;
     for (const std::string& name : names) ids.push_back(find_activation(name));

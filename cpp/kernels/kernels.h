@@ -17,7 +17,8 @@ using index_t = ptrdiff_t;
 template <class T>
 constexpr index_t kPanel = 128 / index_t(sizeof(T));
 
-/// The most steps of k that one call takes: 512 floats or 256 doubles, so that kRowGroup rows of a fit L1 (24 KB).
+/// The most steps of k that one call takes where a is far from contiguous along k, and its rows are copied: 512 floats
+/// or 256 doubles, so that kRowGroup of them fit L1 (24 KB).
 template <class T>
 constexpr index_t kDepth = 2048 / index_t(sizeof(T));
 
@@ -34,7 +35,7 @@ enum class Finish {
 /// Element (i, p) of a is a[i a_row + p a_col], where a_jump more is added after every a_run steps of p. Columns of b
 /// and c come in panels of kPanel: element (p, j) of b is b[(j / kPanel) b_panel + p b_row + j % kPanel], and (i, j) of
 /// c is c[(j / kPanel) c_panel + i c_row + j % kPanel]; kPanel for the distance of panels makes a row-major matrix.
-/// Every panel of b is read in full, the last one, even where n ends within it, from b_last (with a row stride of
+/// A panel of b may be read in full, the last one, even where n ends within it, from b_last (with a row stride of
 /// kPanel) unless that is null. c is written up to column n - 1; only kScale allows an n that is no multiple of 64 B.
 template <class T>
 struct Gemm {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 #include "deepnet/network.h"
@@ -76,12 +77,18 @@ struct NetworkState {
   /// In the child of a fork, what other threads of the parent held is free: they are not there. `reading`: whether this
   /// thread, which went on in the child, reads.
   void after_fork(bool reading) {
-    if (const int now = forks(); made_after.load(std::memory_order_relaxed) != now) {
-      made_after.store(now, std::memory_order_relaxed);
+    const int now = forks();
+    int before = made_after.load(std::memory_order_acquire);
+    if (before == now) return;
+    if (before >= 0 && made_after.compare_exchange_strong(before, kBeingFreed)) {
       lock.free(reading ? 1 : 0);
       training.store(false);
+      made_after.store(now, std::memory_order_release);
+    } else {
+      while (made_after.load(std::memory_order_acquire) == kBeingFreed) std::this_thread::yield();
     }
   }
+  static constexpr int kBeingFreed = -1;
   std::atomic<int> made_after{forks()};
 };
 

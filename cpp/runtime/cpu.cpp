@@ -29,7 +29,7 @@ int from_environment(const char* name) {
 cpu_set_t allowed_now() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) CPU_SET(0, &set);
+  sched_getaffinity(0, sizeof set, &set);  // stays empty on a machine with more CPUs than the set has room for
   return set;
 }
 const cpu_set_t kAllowed = allowed_now();
@@ -44,7 +44,7 @@ int physical_cores() {
     if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
     cores.insert(siblings);
   }
-  return std::max(1, int(cores.size()));
+  return cores.empty() ? int(std::thread::hardware_concurrency()) : int(cores.size());
 }
 
 /// The CPUs' worth of time that the control group allows; a large number if there is no limit.
@@ -63,7 +63,7 @@ int default_threads() {
   if (const int wanted = from_environment("DEEPNET_NUM_THREADS")) return wanted;
   if (const int wanted = from_environment("OMP_NUM_THREADS")) return wanted;
 #if defined(__linux__)
-  return std::min(physical_cores(), granted_by_cgroup());
+  return std::max(1, std::min(physical_cores(), granted_by_cgroup()));
 #else
   return std::max(1, int(std::thread::hardware_concurrency()));
 #endif
@@ -71,7 +71,7 @@ int default_threads() {
 
 void run_on_all_cpus() {
 #if defined(__linux__)
-  sched_setaffinity(0, sizeof kAllowed, &kAllowed);
+  if (CPU_COUNT(&kAllowed) > 0) sched_setaffinity(0, sizeof kAllowed, &kAllowed);
 #endif
 }
 

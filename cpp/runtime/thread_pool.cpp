@@ -47,11 +47,9 @@ bool spin(Clock::duration limit, Ready ready) {
 
 int num_threads() {
   int threads = wanted_threads.load(std::memory_order_relaxed);
-  if (threads == 0) {
-    threads = default_threads();
-    wanted_threads.store(threads, std::memory_order_relaxed);
-  }
-  return threads;
+  if (threads != 0) return threads;
+  const int by_default = default_threads();
+  return wanted_threads.compare_exchange_strong(threads, by_default) ? by_default : threads;
 }
 
 void set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
@@ -76,11 +74,12 @@ bool ThreadPool::run_shared(index_t count, int threads, Call call, void* task) {
   ThreadPool& pool = instance();
   const std::unique_lock lock(pool.in_use_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
-  pool.grow(threads - 1);
+  const int helpers = int(std::min<index_t>(threads, count)) - 1;
+  pool.grow(helpers);
   pool.call_ = call;
   pool.task_ = task;
   pool.count_ = count;
-  pool.helpers_ = threads - 1;
+  pool.helpers_ = helpers;
   pool.next_.store(0, std::memory_order_relaxed);
   pool.state_.store(kOpen, std::memory_order_release);
   pool.jobs_.fetch_add(1);
@@ -101,8 +100,8 @@ void ThreadPool::grow(int workers) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     for (; workers_ < workers; ++workers_) std::thread(&ThreadPool::work, this, workers_).detach();
-  } catch (const std::system_error&) {
-    // No more threads to be had: the job is done by those that there are.
+  } catch (const std::exception&) {
+    // No more threads, or no memory for them, to be had: the job is done by those that there are.
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

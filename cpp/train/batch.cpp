@@ -46,7 +46,7 @@ class Pieces {
 
 template <class T>
 BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss,
-                            index_t largest, int threads, bool gradients, Progress& progress)
+                            index_t largest, int threads, Use use, Progress& progress)
     : kernels_(kernels<T>()),
       network_(network),
       X_(X),
@@ -62,8 +62,9 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   const index_t panels = chunk_ / kPanel<T>;
   group_panels_ = threads_ > 1 && panels < 2 * threads_ ? 1 : 2;
   keeps_X_ = X.count <= chunk_ && X.count == largest_;
-  const bool keeps_gradient =
-      gradients || largest > chunk_ || 2.0 * double(network.size) * double(chunk_) > kLongUpdate;
+  const bool back = use != Use::kLoss;
+  const bool long_update = 2.0 * double(network.size) * double(chunk_) > kLongUpdate;
+  const bool keeps_gradient = use == Use::kGradients || (back && (largest > chunk_ || long_update));
 
   A_.resize(L + 1);
   turned_.resize(L);
@@ -75,7 +76,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
     for (size_t l = 0; l <= L; ++l) {
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
       A_[l] = pieces.take(n * chunk_);
-      if (l < L) turned_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
+      if (l == 0 || (back && l < L)) turned_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
     }
     labels_ = pieces.take(Y.units * chunk_);
     labels_turned_ = pieces.take(round_up(Y.units, kPanel<T>) * chunk_);
@@ -83,7 +84,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
       const Layer<T>& layer = network.layers[l];
       lane_sums_[l] = pieces.take(layer.units * kPanel<T>);
       W_turned_row_[l] = padded_row<T>(layer.units);
-      if (l > 0 && layer.units >= kTurnedFrom) W_turned_[l] = pieces.take(layer.inputs * W_turned_row_[l]);
+      if (back && l > 0 && layer.units >= kTurnedFrom) W_turned_[l] = pieces.take(layer.inputs * W_turned_row_[l]);
     }
     if (keeps_gradient) gradient_ = pieces.take(network.size);
     return pieces.size();
@@ -93,7 +94,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   lay_out(Pieces<T>(memory));
   for (size_t l = 0; l < L; ++l) {  // columns behind the last unit go into the padding of W, which must stay zero
     const index_t n = l == 0 ? X.units : network.layers[l - 1].units, last = (n - 1) / kPanel<T> * kPanel<T>;
-    std::fill_n(turned_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
+    if (turned_[l]) std::fill_n(turned_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
   }
 
   for (size_t l = L; l-- > 0;) {
@@ -146,12 +147,12 @@ void BatchRunner<T>::turn_weights(const Block& block) {
 
 /// Phase 1 for one group of panels.
 template <class T>
-void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool gather, Purpose purpose) {
+void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool gather, Use use) {
   const size_t L = network_.layers.size();
   const index_t first_panel = group * group_panels_;
   const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel);
   const auto did = [&](double operations) { progress_->did(operations); };
-  const bool back = purpose != Purpose::kLoss;
+  const bool back = use != Use::kLoss;
 
   const auto examples_of = [&](index_t p) { return std::min(kPanel<T>, chunk.count - p * kPanel<T>); };
   for (index_t p = first_panel; gather && p < first_panel + panels; ++p) {
@@ -234,10 +235,10 @@ void BatchRunner<T>::descend(const Block& block, double rate) {
 }
 
 template <class T>
-double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
+double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
   const bool fused = 2.0 * double(network_.size) * double(chunk_) <= kLongUpdate;
-  if (purpose == Purpose::kGradients || (purpose == Purpose::kStep && !fused))
+  if (use == Use::kGradients || (use == Use::kSteps && !fused))
     for (const Layer<T>& layer : network_.layers) std::memset(in_gradient(layer.b), 0, size_t(layer.units) * sizeof(T));
   double total = 0;
   for (index_t c = 0; c < chunks; ++c) {
@@ -245,13 +246,13 @@ double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
     const index_t panels = panels_for<T>(chunk.count);
     const bool gather = !has_X_;
     ThreadPool::run((panels + group_panels_ - 1) / group_panels_, threads_,
-                    [&](index_t group) { forward_and_back(chunk, group, gather, purpose); });
+                    [&](index_t group) { forward_and_back(chunk, group, gather, use); });
     has_X_ = keeps_X_;
     for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
-    if (purpose == Purpose::kLoss) continue;
+    if (use == Use::kLoss) continue;
     const bool first = c == 0, last = c + 1 == chunks;
-    if (purpose == Purpose::kStep && last && !std::isfinite(total)) return total;
-    const bool update = purpose == Purpose::kStep && last && fused;
+    if (use == Use::kSteps && last && !std::isfinite(total)) return total;
+    const bool update = use == Use::kSteps && last && fused;
     if (update) network_.lock.lock();
     each_block([&](const Block& block) {
       sum_gradients(block, chunk.count, !first, last, update, rate);
@@ -259,7 +260,7 @@ double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
     });
     if (update) network_.lock.unlock();
   }
-  if (purpose == Purpose::kStep && !fused) {
+  if (use == Use::kSteps && !fused) {
     network_.lock.lock();
     each_block([&](const Block& block) { descend(block, rate); });
     network_.lock.unlock();
@@ -269,17 +270,17 @@ double BatchRunner<T>::run(const Batch& batch, Purpose purpose, double rate) {
 
 template <class T>
 double BatchRunner<T>::step(const Batch& batch, double rate) {
-  return run(batch, Purpose::kStep, rate);
+  return run(batch, Use::kSteps, rate);
 }
 
 template <class T>
 double BatchRunner<T>::loss_and_gradients(const Batch& batch) {
-  return run(batch, Purpose::kGradients, 0);
+  return run(batch, Use::kGradients, 0);
 }
 
 template <class T>
 double BatchRunner<T>::loss(const Batch& batch) {
-  return run(batch, Purpose::kLoss, 0);
+  return run(batch, Use::kLoss, 0);
 }
 
 template class BatchRunner<float>;

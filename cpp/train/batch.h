@@ -4,11 +4,9 @@
 // all threads after each:
 //   1. Groups of one or two panels of examples go through the whole network, forward and back down to dZ of layer 1.
 //      Groups know nothing of one another.
-//   2. Groups of rows of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W
-//   while
-//      they are in registers. Groups of rows know nothing of one another, either.
-// Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or the
-// threads.
+//   2. Blocks of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
+//      they are in registers. Blocks know nothing of one another, either.
+// Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or threads.
 #pragma once
 
 #include <vector>
@@ -24,12 +22,15 @@ struct Batch {
   index_t first, count;
 };
 
+/// What a BatchRunner is made for; it keeps no memory for the rest.
+enum class Use { kLoss, kGradients, kSteps };
+
 template <class T>
 class BatchRunner {
  public:
-  /// For batches of up to `largest` examples. `gradients`: loss_and_gradients will be called.
+  /// For batches of up to `largest` examples.
   BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, index_t largest, int threads,
-              bool gradients, Progress& progress);
+              Use use, Progress& progress);
 
   /// Turns to other data of the same shape, and to parameters that anybody may have changed.
   void take(const Examples& X, const Examples& Y, Progress& progress);
@@ -47,13 +48,12 @@ class BatchRunner {
   void parameters_changed();
 
  private:
-  enum class Purpose { kLoss, kGradients, kStep };
   struct Block : WeightBlock {  // a task of phase 2
     size_t layer;
   };
 
-  double run(const Batch& batch, Purpose purpose, double rate);
-  void forward_and_back(const Batch& chunk, index_t group, bool gather, Purpose purpose);
+  double run(const Batch& batch, Use use, double rate);
+  void forward_and_back(const Batch& chunk, index_t group, bool gather, Use use);
   void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool update, double rate);
   void descend(const Block& block, double rate);
   void turn_weights(const Block& block);

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "runtime/random.h"
 #include "train/batch.h"
@@ -34,7 +35,7 @@ struct KeptRunner {
     }
     network.kept.reset();
     const std::shared_ptr<KeptRunner> made(
-        new KeptRunner{loss, largest, threads, {network, X, Y, loss, largest, threads, false, progress}});
+        new KeptRunner{loss, largest, threads, {network, X, Y, loss, largest, threads, Use::kSteps, progress}});
     network.kept = made;
     return made->runner;
   }
@@ -59,6 +60,18 @@ class Training {
  private:
   NetworkState<T>& network_;
 };
+
+/// The sum of 0 * x, which is 0 if every x is finite and else nan; in as many chains as a vector has lanes.
+template <class T>
+T all_zero_times(const T* x, index_t count) {
+  constexpr index_t lanes = 64 / index_t(sizeof(T));
+  T probe[lanes] = {};
+  index_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    for (index_t j = 0; j < lanes; ++j) probe[j] += T(0) * x[i + j];
+  for (; i < count; ++i) probe[0] += T(0) * x[i];
+  return std::accumulate(probe, probe + lanes, T(0));
+}
 
 template <class T>
 class Run {
@@ -92,12 +105,11 @@ class Run {
   index_t batches() const { return batches_; }
 
   bool parameters_are_finite() const {
-    constexpr index_t lanes = 64 / index_t(sizeof(T));  // of which there is a whole number
-    const T* parameters = network_.parameters();
-    T probe[lanes] = {};  // 0 * x is 0 for every finite x
-    for (index_t i = 0; i < network_.size; i += lanes)
-      for (index_t j = 0; j < lanes; ++j) probe[j] += T(0) * parameters[i + j];
-    return std::all_of(probe, probe + lanes, [](T p) { return p == 0; });
+    return std::all_of(network_.layers.begin(), network_.layers.end(), [](const Layer<T>& layer) {
+      T probe = all_zero_times(layer.b, layer.units);
+      for (index_t i = 0; i < layer.units; ++i) probe += all_zero_times(layer.W + i * layer.W_row, layer.inputs);
+      return probe == 0;  // the padding of W, which no product reads, may be anything by now
+    });
   }
 
   /// After a loss that was not finite at step `failed`: finds the last finite parameters. False: there were none.
@@ -181,7 +193,7 @@ double evaluate(const Network<T>& network, const Examples& X, const Examples& Y,
                 Interrupt* interrupt) {
   const Reading reading(network.state());
   Progress progress(interrupt);
-  BatchRunner<T> runner(network.state(), X, Y, loss, X.count, threads, false, progress);
+  BatchRunner<T> runner(network.state(), X, Y, loss, X.count, threads, Use::kLoss, progress);
   return runner.loss({nullptr, 0, X.count}) / double(X.count);
 }
 
@@ -191,7 +203,7 @@ double loss_and_gradients(const Network<T>& network, const Examples& X, const Ex
   NetworkState<T>& state = network.state();
   const Reading reading(state);
   Progress progress(interrupt);
-  BatchRunner<T> runner(state, X, Y, loss, X.count, threads, true, progress);
+  BatchRunner<T> runner(state, X, Y, loss, X.count, threads, Use::kGradients, progress);
   const double total = runner.loss_and_gradients({nullptr, 0, X.count});
   const T scale = T(1) / T(X.count);
   for (size_t l = 0; l < gradients.size(); ++l) {

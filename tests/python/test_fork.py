@@ -71,6 +71,7 @@ def test_a_child_made_amid_training_finds_nothing_locked():
             pid = os.fork()
             if pid == 0:
                 net.predict(X[:, :1])
+                net.fit(X, Y, epochs=1, batch_size=64, threads=2)
                 other = deepnet.Network([64, 8, 1], seed=0)
                 other.fit(X, Y, epochs=1, batch_size=256, threads=2)
                 os._exit(0)

@@ -95,7 +95,7 @@ struct NonFiniteLoss {
 
 /// Stochastic gradient descent. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
 /// update with its batch, and seconds[e] the time it took. Thrown out of: Interrupted (the parameters are those of the
-/// last update that was finished, and epochs_done of them have a loss), NonFiniteLoss, Busy.
+/// last update that was finished), NonFiniteLoss, Busy.
 template <class T>
 void fit(const Network<T>& network, const Examples& X, const Examples& Y, const FitOptions& options,
          std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,10 @@ def validation_pair(value: Any) -> tuple[Any, Any]:
     return value[0], value[1]
 
 
-def prediction(out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Array) -> Array | None:
-    """Accept an array that A_L can be written to: any strides, but apart from X."""
+def prediction(
+    out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Array, parameters: Sequence[Array]
+) -> Array | None:
+    """Accept an array that A_L can be written to: any strides, but apart from X and the parameters."""
     if out is None:
         return None
     if not isinstance(out, np.ndarray):
@@ -102,6 +105,8 @@ def prediction(out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Array)
         )
     if np.may_share_memory(array, X):
         raise ValueError("out shares memory with X, which would be overwritten while in use")
+    if any(np.may_share_memory(array, p) for p in parameters):
+        raise ValueError(f"out shares memory with the network's parameters: {fresh} does not")
     return array
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 
 from deepnet._validation import options as option
@@ -165,6 +167,8 @@ class Network(Predictor):
             threads=threads,
             input_scale=input_scale,
         )
+        if self._process != os.getpid():  # the thread that held the lock stayed behind in the parent
+            self._one_fit, self._process = threading.Lock(), os.getpid()
         if not self._one_fit.acquire(blocking=False):
             raise busy()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -48,7 +49,7 @@ class ParameterOwner:
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
         self._loss_id = option.loss_id(option.loss(None, names[-1]))
-        self._one_fit = threading.Lock()
+        self._one_fit, self._process = threading.Lock(), os.getpid()
         self._views = tuple(self._engine.parameters())
         self._parameters: Parameters = dict(zip(parameter_keys(len(names)), self._views, strict=True))
         self.optimizer = SGD()
@@ -164,7 +165,7 @@ class ParameterOwner:
 
 
 # What copies and pickles make anew.
-_OF_THIS_ENGINE = {"_engine", "_predict", "_train", "_views", "_parameters", "_one_fit"}
+_OF_THIS_ENGINE = {"_engine", "_predict", "_train", "_views", "_parameters", "_one_fit", "_process"}
 
 
 def parameter_keys(layers: int) -> list[str]:

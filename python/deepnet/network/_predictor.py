@@ -52,7 +52,7 @@ class Predictor(ParameterOwner):
         result = self._predict(X, out, scale, count)
         if result is None:
             X = check.inputs(X, self._layer_dims[0])
-            array = check.prediction(out, (self._layer_dims[-1], X.shape[1]), self._dtype, X)
+            array = check.prediction(out, (self._layer_dims[-1], X.shape[1]), self._dtype, X, self._views)
             result = self._answered(self._engine.predict(X, array, scale, count))
             result = result if out is None else out
         return result  # type: ignore[no-any-return]
