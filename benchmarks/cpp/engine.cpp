@@ -4,6 +4,8 @@
 // A step is timed as fit takes it, with shuffling and gathering: epochs of several batches. Steps on several threads
 // are set against the peak of as many.
 #include "engine.h"
+
+#include "aligned.h"
 #include "nn/panels.h"
 #include "peak.h"
 #include "topics.h"
@@ -22,8 +24,8 @@ struct Shape {
 const Shape kShapes[] = {
     {"tiny", {8, 32, 16, 1}, 32, 8},
     {"rl", {17, 64, 64, 1}, 64, 8},
-    {"tabular", {64, 256, 256, 1}, 256, 4},
-    {"mnist", {784, 256, 128, 1}, 128, 4},
+    {"tabular", {64, 256, 256, 1}, 256, 2},
+    {"mnist", {784, 256, 128, 1}, 128, 2},
     {"mid", {512, 512, 512, 512, 1}, 256, 2},
     {"wide", {1024, 1024, 1024, 1024, 1}, 256, 2},
     {"deep",
@@ -77,7 +79,7 @@ void fit(benchmark::State& state, const Shape& shape, int threads) {
   const Task<T> task(shape.units, relu_then_sigmoid(shape.units.size() - 1), shape.m * shape.batches);
   // So many epochs a call that its own cost (memory, threads that wake up) is shared by many steps.
   const double epoch = operations(shape) * double(shape.batches);
-  const index_t epochs = std::max<index_t>(shape.batches > 1 ? 1 : 2, index_t(4e8 / epoch));
+  const index_t epochs = std::max<index_t>(shape.batches > 1 ? 1 : 2, index_t(1e8 / epoch));
   std::vector<double> losses(static_cast<size_t>(epochs)), seconds(losses.size());
   const auto run = [&] {
     deepnet::fit<T>(task.net, task.x(), task.y(),
@@ -101,10 +103,11 @@ struct LayerOnPanels {
   LayerShape s;
   index_t panels = (s.m + kPanel<T> - 1) / kPanel<T>, row = deepnet::padded_row<T>(s.inputs),
           turned_row = deepnet::padded_row<T>(s.units);
-  std::vector<T> W = std::vector<T>(size_t(s.units * row)), W_turned = std::vector<T>(size_t(s.inputs * turned_row));
-  std::vector<T> b = random_values<T>(s.units, 2), A_prev = random_values<T>(panels * s.inputs * kPanel<T>, 3);
-  std::vector<T> A = std::vector<T>(size_t(panels * s.units * kPanel<T>)), dA_prev = A_prev;
-  std::vector<T> dZ = random_values<T>(panels * s.units * kPanel<T>, 4), scratch = std::vector<T>(A_prev.size());
+  Aligned<T> W{std::vector<T>(size_t(s.units * row))}, W_turned{std::vector<T>(size_t(s.inputs * turned_row))};
+  Aligned<T> b{random_values<T>(s.units, 2)}, A{std::vector<T>(size_t(panels * s.units * kPanel<T>))};
+  Aligned<T> A_prev{random_values<T>(panels * s.inputs * kPanel<T>, 3)},
+      dA_prev{random_values<T>(panels * s.inputs * kPanel<T>, 3)};
+  Aligned<T> dZ{random_values<T>(panels * s.units * kPanel<T>, 4)}, scratch{std::vector<T>(A_prev.size())};
   deepnet::ActivationId relu = deepnet::find_activation("relu");
 
   explicit LayerOnPanels(const LayerShape& shape) : s(shape) {

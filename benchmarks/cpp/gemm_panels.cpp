@@ -3,6 +3,7 @@
 // batch.
 //
 // m x n x k as in kernels/kernels.h; k is at most what one call takes. The course's shapes are in gemm.cpp.
+#include "aligned.h"
 #include "oracle.h"
 #include "peak.h"
 #include "topics.h"
@@ -40,9 +41,9 @@ struct Operands {
   index_t m = p.m, k = std::min(p.k, kDepth<T>), n = p.n ? p.n : 2 * kPanel<T>;
   bool gradient = p.kind == Kind::kGradient;
   index_t panels_of_k = (k + kPanel<T> - 1) / kPanel<T>, panels_of_n = (n + kPanel<T> - 1) / kPanel<T>;
-  std::vector<T> a = random_values<T>(gradient ? panels_of_k * m * kPanel<T> : m * k, 1);
-  std::vector<T> b = random_values<T>(panels_of_n * k * kPanel<T>, 2), bias = random_values<T>(m, 3);
-  std::vector<T> c = random_values<T>(panels_of_n * m * kPanel<T>, 4), other = random_values<T>(index_t(c.size()), 5);
+  Aligned<T> a{random_values<T>(gradient ? panels_of_k * m * kPanel<T> : m * k, 1)};
+  Aligned<T> b{random_values<T>(panels_of_n * k * kPanel<T>, 2)}, bias{random_values<T>(m, 3)};
+  Aligned<T> c{random_values<T>(panels_of_n * m * kPanel<T>, 4)}, other{random_values<T>(index_t(c.size()), 5)};
 
   T rate = T(1e-9);  // W must not run away in a million updates
 
@@ -70,12 +71,12 @@ struct Operands {
                   .scale = rate});
   }
 
-  T a_at(index_t i, index_t q) const {
+  T a_at(index_t i, index_t q) {
     return gradient ? a[size_t((q / kPanel<T> * m + i) * kPanel<T> + q % kPanel<T>)] : a[size_t(i * k + q)];
   }
   bool right_answer() {
     rate = 1;
-    const std::vector<T> before = c;
+    const std::vector<T> before(c.data(), c.data() + c.size());
     run();
     double worst = 0;
     for_elements<T>(m, n, k, [&](index_t i, index_t j) {

@@ -32,11 +32,12 @@ enum class Finish {
 
 /// sum = start + a b, then c is made of the sum as `finish` says.
 ///
-/// Element (i, p) of a is a[i a_row + p a_col], where a_jump more is added after every a_run steps of p. Columns of b
-/// and c come in panels of kPanel: element (p, j) of b is b[(j / kPanel) b_panel + p b_row + j % kPanel], and (i, j) of
-/// c is c[(j / kPanel) c_panel + i c_row + j % kPanel]; kPanel for the distance of panels makes a row-major matrix.
-/// A panel of b may be read in full, the last one, even where n ends within it, from b_last (with a row stride of
-/// kPanel) unless that is null. c is written up to column n - 1; only kScale allows an n that is no multiple of 64 B.
+/// Element (i, p) of a is a[i a_row + p a_col], where a_jump more is added after every a_run steps of p (a_col must
+/// then be at most two panels). Columns of b and c come in panels of kPanel: element (p, j) of b is b[(j / kPanel)
+/// b_panel + p b_row + j % kPanel], and (i, j) of c is c[(j / kPanel) c_panel + i c_row + j % kPanel]; kPanel for the
+/// distance of panels makes a row-major matrix. A panel of b may be read in full, the last one, even where n ends
+/// within it, from b_last (with a row stride of kPanel) unless that is null. c is written up to column n - 1; only
+/// kScale, with c and start row-major, allows an n that is no multiple of 64 B.
 template <class T>
 struct Gemm {
   index_t m, n, k;
