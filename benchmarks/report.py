@@ -111,7 +111,10 @@ def threads_of(n):
 
 def sections(results):
     yield introduction(results)
-    time_of = lambda _, seconds: duration(seconds)  # noqa: E731
+
+    def time_of(_, seconds):
+        return duration(seconds)
+
     for (dtype, n), rows in groups(results["steps"], "dtype", "threads"):
         peak = np.median([p for row in rows for p in row["peak"]]) / 1e9
         yield f"## A training step, {dtype}, {threads_of(n)}\n"

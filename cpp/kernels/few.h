@@ -1,7 +1,7 @@
 // A product with few columns: one example, or two to four, where panels would be nearly empty.
 //
 // Units lie along the vectors. W is read along its rows, as many rows as a vector has lanes, and each square of it is
-// transposed in registers; that is what this costs (a quarter of a cycle per weight with AVX-512), the multiply-adds
+// transposed in registers; that is what this costs (a third of a cycle per weight with AVX-512), the multiply-adds
 // hide behind it. Each result is the same chain of multiply-adds in the order of k as in gemm.h, so it has the same
 // bits.
 #pragma once

@@ -61,7 +61,7 @@ DEEPNET_INLINE index_t vector_offset(int j, index_t panel) {
 }
 
 /// Where one tile takes its numbers from and puts its sums. Beside the Gemm rather than in a changed copy of it:
-/// copying what has just been written cost a store-forwarding stall per group of rows, a sixth of a step of 8-32-16-1.
+/// copying what has just been written cost a store-forwarding stall per group of rows, 6 % of a step of 8-32-16-1.
 template <class T>
 struct TilePlace {
   const T* a;  // the tile's first row

@@ -41,7 +41,7 @@ DEEPNET_INLINE S read(const char* p) {
 }
 
 /// count <= kPanel numbers that lie side by side, and zeros behind them up to kPanel. A whole panel has a loop of fixed
-/// length, which the compiler turns into vectors (3 times faster).
+/// length, which the compiler turns into vectors.
 template <class T, class S>
 DEEPNET_INLINE void read_row(const char* from, index_t count, T scale, T* to) {
   constexpr index_t size = sizeof(S);
