@@ -70,7 +70,8 @@ struct TilePlace {
   index_t b_row;
   T* c;
   index_t row, columns;  // the first row, and how many columns of the tile exist
-  const char* ahead;     // what will be read after this product
+  const char* ahead;     // what will be read soon, ahead_run lines at a time, ahead_jump bytes more apart
+  index_t ahead_run, ahead_jump;
 };
 
 /// One tile: c[MR x NV vectors]. Its b and c are panels (b_panel and c_panel apart). kFetch: also asks for one cache
@@ -108,8 +109,9 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   const index_t a_row = place.a_row, a_col = place.a_col, b_row = place.b_row, b_panel = g.b_panel;
   const T* thirds[(MR + 2) / 3];  // every third row has its pointer; x86 reaches the two between by scaled a_row
   for (int i = 0; i < MR; i += 3) thirds[i / 3] = place.a + i * a_row;
-  for (index_t left = g.k; left > 0; left -= g.a_run) {
-    for (index_t p = left < g.a_run ? left : g.a_run; p > 0; --p, b += b_row) {
+  const index_t run = kFetch && place.ahead_run < g.a_run ? place.ahead_run : g.a_run;
+  for (index_t left = g.k; left > 0; left -= run) {
+    for (index_t p = left < run ? left : run; p > 0; --p, b += b_row) {
       if constexpr (kFetch) {
         __builtin_prefetch(ahead, 0, 2);
         ahead += 64;
@@ -124,6 +126,7 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
       for (const T*& row_of_three : thirds) row_of_three += a_col;
     }
     for (const T*& row_of_three : thirds) row_of_three += g.a_jump;
+    if constexpr (kFetch) ahead += place.ahead_jump;
   }
 
   const auto each = [&](auto finish) {
@@ -181,10 +184,32 @@ void pack_rows(const Gemm<T>& g, const T* a, index_t rows, T* block) {
     for (index_t i = 0; i < rows; ++i) block[p * kRowGroup + i] = a[p * g.a_col + i * g.a_row];
 }
 
+/// What the tiles of some columns fetch for those that follow.
+struct Fetch {
+  const char* next;
+  index_t bytes, run, jump, fetched;
+};
+
+/// What the tile fetches that is at place.a: the rows of a behind it, or the next bytes of `fetch`.
+template <class T>
+DEEPNET_INLINE bool place_ahead(const Gemm<T>& g, TilePlace<T>& place, index_t rows, const Fetch& fetch) {
+  if (g.a_is_far) {
+    place.ahead = reinterpret_cast<const char*>(place.a + rows * g.a_row);
+    place.ahead_run = (g.k * index_t(sizeof(T)) + 63) / 64;
+    place.ahead_jump = g.a_row * index_t(sizeof(T)) - place.ahead_run * 64;
+    return true;
+  }
+  if (fetch.fetched >= fetch.bytes) return false;
+  place.ahead = fetch.next + fetch.fetched + fetch.fetched / fetch.run * fetch.jump;
+  place.ahead_run = PTRDIFF_MAX;
+  place.ahead_jump = 0;
+  return true;
+}
+
 /// The tiles of one group of rows (kRowGroup at the most, from `first` on) and the columns of one tile.
 template <class T>
 DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const T* a, index_t first, index_t rows,
-                                   index_t column, const char*& next, const char* next_end) {
+                                   index_t column, Fetch& fetch) {
   T* c = g.c + column / kPanel<T> * g.c_panel + column % kPanel<T> + first * g.c_row;
   with_width<T>(place.columns, [&]<int NV>() {
     for (index_t row = 0; row < rows;) {
@@ -192,13 +217,12 @@ DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const 
       place.a = a + row * place.a_row;
       place.c = c + row * g.c_row;
       place.row = first + row;
-      if (NV == kNV && next < next_end) {
-        place.ahead = next;
+      if (NV == kNV && place_ahead(g, place, tile_rows, fetch)) {
         tile_with_rows<T, NV, NV == kNV>(tile_rows)(g, place);
       } else {
         tile_with_rows<T, NV, false>(tile_rows)(g, place);
       }
-      next += 64 * g.k;
+      fetch.fetched += 64 * g.k;
       row += tile_rows;
     }
   });
@@ -222,16 +246,22 @@ DEEPNET_INLINE void place_columns(const Gemm<T>& g, TilePlace<T>& place, index_t
 
 template <class T>
 void gemm(const Gemm<T>& g) {
-  const char *next = static_cast<const char*>(g.next), *next_end = next + g.next_bytes;
+  Fetch fetch{static_cast<const char*>(g.next), g.next_bytes, g.next_run, g.next_jump, 0};
   TilePlace<T> place{};
   place.a_row = g.a_row;
   place.a_col = g.a_col;
   if (g.a_col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T>) {
     for (index_t column = 0; column < g.n; column += place.columns) {
       place_columns(g, place, column);
+      if (g.b_is_far) {
+        constexpr index_t panels = kNV * kLanes<T> / kPanel<T>, size = sizeof(T);
+        const index_t run = g.k * g.b_row * size;
+        fetch = {reinterpret_cast<const char*>(place.b + panels * g.b_panel), panels * run, run,
+                 g.b_panel * size - run, 0};
+      }
       for (index_t first = 0, rows = 0; first < g.m; first += rows) {
         rows = g.m - first < kRowGroup ? g.m - first : kRowGroup;
-        multiply_group(g, place, g.a + first * g.a_row, first, rows, column, next, next_end);
+        multiply_group(g, place, g.a + first * g.a_row, first, rows, column, fetch);
       }
     }
     return;
@@ -246,7 +276,7 @@ void gemm(const Gemm<T>& g) {
     place.a_col = kRowGroup;
     for (index_t column = 0; column < g.n; column += place.columns) {
       place_columns(g, place, column);
-      multiply_group(g, place, block, first, rows, column, next, next_end);
+      multiply_group(g, place, block, first, rows, column, fetch);
     }
   }
 }

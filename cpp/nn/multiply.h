@@ -100,7 +100,7 @@ void multiply(Session<T>& session, const Product<T>& product, Done done) {
                               .scale = last ? scale : T(1),
                               .c_is_far = first && c_is_far,
                               .next = next.data + fetched,
-                              .next_bytes = static_cast<size_t>(next.count * (row + rows) / m - fetched) * sizeof(T)});
+                              .next_bytes = (next.count * (row + rows) / m - fetched) * index_t(sizeof(T))});
         if (last) done(Block{row, rows, col, cols});
         session.did(2.0 * double(rows) * double(cols) * double(steps));
       }

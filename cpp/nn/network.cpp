@@ -83,7 +83,7 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
   int from = 0;
   for (const Layer<T>& layer : state.layers) {
     layer_forward<T>(kernels, layer, {buffers[from], layer.inputs, panels}, {buffers[1 - from], layer.units, panels},
-                     true, columns, [&](double operations) { progress.did(operations); });
+                     true, columns, state.is_far(), [&](double operations) { progress.did(operations); });
     from = 1 - from;
   }
   const index_t outputs = state.layers.back().units;

@@ -73,6 +73,8 @@ struct NetworkState {
   std::shared_ptr<void> kept;  // what the one who trains keeps from call to call
 
   T* parameters() { return memory.reserve<T>(size); }
+  /// Whether the parameters are read from beyond an L2 cache.
+  bool is_far() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }
 
   /// In the child of a fork, what other threads of the parent held is free: they are not there. `reading`: whether this
   /// thread, which went on in the child, reads.

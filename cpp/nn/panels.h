@@ -26,10 +26,12 @@ struct PanelGroup {
 /// needs.
 template <class T, class Did>
 void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
-                     PanelGroup<T> c, Finish finish, const T* other, T* partial, index_t columns, Did did) {
+                     PanelGroup<T> c, Finish finish, const T* other, T* partial, index_t columns, bool a_is_far, Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
+  constexpr index_t size = sizeof(T);
+  const bool few_rows = a.rows <= 24;
   for (index_t p = 0; p < a.cols; p += depth) {
-    const index_t steps = std::min(depth, a.cols - p);
+    const index_t steps = std::min(depth, a.cols - p), run = steps * kPanel<T> * size;
     kernels.gemm({.m = a.rows,
                   .n = columns,
                   .k = steps,
@@ -46,7 +48,12 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                   .accumulate = p > 0,
                   .start = partial,
                   .finish = p + steps == a.cols ? finish : Finish::kScale,
-                  .other = other});
+                  .other = other,
+                  .next = b.data + (p + steps) * kPanel<T>,
+                  .next_bytes = few_rows && p + steps < a.cols ? b.panels * run : 0,
+                  .next_run = run,
+                  .next_jump = b.units * kPanel<T> * size - run,
+                  .a_is_far = a_is_far && !few_rows});
     did(2.0 * double(a.rows) * double(columns) * double(steps));
   }
 }
@@ -54,11 +61,11 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
 /// A = g(W A_prev + b), or Z alone where the loss wants that.
 template <class T, class Did>
 void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<const T> A_prev, PanelGroup<T> A,
-                   bool activate, index_t columns, Did did) {
+                   bool activate, index_t columns, bool W_is_far, Did did) {
   const Activation<T>& g = kernels.activations[layer.activation];
   const Matrix<const T> W{layer.W, layer.units, layer.inputs, layer.W_row, 1};
   multiply_panels<T>(kernels, W, layer.b, A_prev, A, activate ? g.forward_finish : Finish::kScale, nullptr, A.data,
-                     columns, did);
+                     columns, W_is_far, did);
   if (!activate || g.fused) return;
   for (index_t p = 0; p < A.panels; ++p)
     g.forward({A.units, kPanel<T>, {A.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
@@ -67,11 +74,12 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
 /// dZ_prev = (W^T dZ) * g'(A_prev), over A_prev. W_turned: W's transpose (which may be W, read across).
 template <class T, class Did>
 void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, ActivationId before,
-                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, Did did) {
+                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, bool W_is_far, Did did) {
   const Activation<T>& g = kernels.activations[before];
   const index_t columns = A_prev.panels * kPanel<T>;
   const PanelGroup<T> dA{g.fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
-  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, g.backward_finish, A_prev.data, scratch, columns, did);
+  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, g.backward_finish, A_prev.data, scratch, columns, W_is_far,
+                     did);
   if (g.fused) return;
   for (index_t p = 0; p < A_prev.panels; ++p) {
     T* a = A_prev.panel(p);
@@ -128,7 +136,8 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
                 .start = sum.resume ? sum.dW_before + at : nullptr,
                 .finish = sum.dW_finish,
                 .scale = sum.dW_scale,
-                .c_is_far = sum.W_is_far});
+                .c_is_far = sum.W_is_far,
+                .b_is_far = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10});
 }
 
 /// One panel turned: [units][kPanel] into rows of examples, in blocks of kPanel units that lie `turned_examples` rows

@@ -152,7 +152,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   const index_t first_panel = group * group_panels_;
   const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel);
   const auto did = [&](double operations) { progress_->did(operations); };
-  const bool back = use != Use::kLoss;
+  const bool back = use != Use::kLoss, W_is_far = network_.is_far();
 
   const auto examples_of = [&](index_t p) { return std::min(kPanel<T>, chunk.count - p * kPanel<T>); };
   for (index_t p = first_panel; gather && p < first_panel + panels; ++p) {
@@ -166,7 +166,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   for (size_t l = 0; l < L; ++l) {
     const bool activate = l + 1 < L || !loss_.activation;
     const PanelGroup<T> in = activations(l, first_panel, panels), out = activations(l + 1, first_panel, panels);
-    layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, activate, panels * kPanel<T>, did);
+    layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, activate, panels * kPanel<T>, W_is_far, did);
     if (back && l + 1 < L)
       for (index_t p = 0; p < panels; ++p)
         turn_panel(kernels_, out.units, out.panel(p), turned_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>,
@@ -197,7 +197,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
                                          ? Matrix<const T>{W_turned_[l], layer.inputs, layer.units, W_turned_row_[l], 1}
                                          : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
     layer_backward<T>(kernels_, W_turned, network_.layers[l - 1].activation, {dZ.data, dZ.units, panels}, A_prev,
-                      scratch, did);
+                      scratch, W_is_far, did);
   }
 }
 
@@ -217,7 +217,7 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                      .dW_finish = update ? Finish::kDescend : Finish::kScale,
                      .dW_scale = update ? T(rate) : T(1),
                      .db_scale = update ? T(-rate) : T(1),
-                     .W_is_far = network_.size * index_t(sizeof(T)) > kChunkBytes});
+                     .W_is_far = network_.is_far()});
   if (update) turn_weights(block);
 }
 

@@ -103,7 +103,7 @@ struct Problem {
                   .scale = scale,
                   .c_is_far = fetch,
                   .next = fetch ? rows.data() : nullptr,  // only fetched
-                  .next_bytes = fetch ? static_cast<size_t>(rows.size()) * sizeof(T) : 0});
+                  .next_bytes = fetch ? index_t(rows.size() * sizeof(T)) : 0});
     std::vector<T> result;
     if (!gaps_untouched(c)) return result;
     for (index_t i = 0; i < m; ++i)
