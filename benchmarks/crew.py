@@ -117,13 +117,13 @@ class Crew(contextlib.AbstractContextManager):
             able.append(worker)
         return able, {name: note for name, note in notes.items() if note}, refused
 
-    def compare(self, part, task, rounds, seconds, with_peak=False):
-        """Time a task round by round; the order of the contenders is turned round every time.
+    def compare(self, part, task, rounds, seconds, least=1, with_peak=False):
+        """Time a task round by round, `least` repeats a turn or more, in an order that changes.
 
         Returns seconds per repeat by contender, a list each; "peak" is that of the rounds, FLOP/s.
         """
         able, notes, refused = self.prepare(part, task)
-        repeats = {worker: worker.ask("calibrate", seconds) for worker in able}
+        repeats = {worker: worker.ask("calibrate", seconds, least) for worker in able}
         times = {worker.name: [] for worker in able}
         peaks = []
         for i in range(rounds):

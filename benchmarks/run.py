@@ -23,6 +23,7 @@ from tasks import FITS, NETS, FitTask, Task
 
 PREDICTIONS = [("rl", 1), ("rl", 64), *((net, m) for net in ("mnist", "mid") for m in (1, 64, 4096))]
 CALLS = ("tiny", "rl")
+STEPS_OF_A_RUN = 10  # at least: what a call of fit does once counts as it does in a short training run
 NEIGHBOURED = ("tabular", "mid")
 
 
@@ -31,7 +32,9 @@ def steps(crew, options, threads):
     for dtype in options.dtype:
         for net in options.net:
             task = Task(net, NETS[net][1], dtype, threads)
-            measured = crew.compare("steps", task, options.rounds, options.seconds, with_peak=True)
+            measured = crew.compare(
+                "steps", task, options.rounds, options.seconds, least=STEPS_OF_A_RUN, with_peak=True
+            )
             yield {"net": net, "m": task.m, "dtype": dtype, "flops": task.flops_of_step} | measured
 
 

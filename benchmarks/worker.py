@@ -41,19 +41,18 @@ class Bench:
         self.job.run(1)
         return self.job.result(), self.job.note
 
-    def calibrate(self, seconds):
-        """How many repeats take about so long."""
+    def calibrate(self, seconds, least):
+        """How many repeats take about so long, `least` or more."""
         repeats = 1
         while True:
             took = _timed(self.job.run, repeats)
             if took > seconds / 4:
-                return max(1, round(repeats * seconds / took))
+                return max(least, round(repeats * seconds / took))
             repeats *= 4
 
     def turn(self, repeats):
         """Seconds per repeat, after a few that bring code and data back into the caches."""
-        if repeats > 1:
-            self.job.run(1 + repeats // 10)
+        self.job.run(1 + repeats // 10)
         return _timed(self.job.run, repeats) / repeats
 
     def peak(self, dtype, threads):

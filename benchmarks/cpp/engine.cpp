@@ -125,14 +125,16 @@ struct LayerOnPanels {
     const deepnet::Layer<T> layer{s.units, s.inputs, relu, W.data(), b.data(), row};
     for_groups([&](index_t e, index_t count) {
       deepnet::layer_forward<T>(deepnet::kernels<T>(), layer, {A_prev.data() + e * s.inputs, s.inputs, count},
-                                {A.data() + e * s.units, s.units, count}, true, count * kPanel<T>, false, [](double) {});
+                                {A.data() + e * s.units, s.units, count}, true, count * kPanel<T>, false,
+                                [](double) {});
     });
   }
   void backward() {  // over what was A_prev: a mask of 0 and more stays one
     const Matrix<const T> turned{W_turned.data(), s.inputs, s.units, turned_row, 1};
     for_groups([&](index_t e, index_t count) {
       deepnet::layer_backward<T>(deepnet::kernels<T>(), turned, relu, {dZ.data() + e * s.units, s.units, count},
-                                 {dA_prev.data() + e * s.inputs, s.inputs, count}, scratch.data(), false, [](double) {});
+                                 {dA_prev.data() + e * s.inputs, s.inputs, count}, scratch.data(), false,
+                                 [](double) {});
     });
   }
 

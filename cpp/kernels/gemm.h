@@ -6,6 +6,7 @@
 //
 // Order of loops. The columns of one tile (two panels of b, 128 KB of float at k = 512) stay in L2, and all rows of a
 // stream past them: so a is read n / 64 times, where a group of rows that stays in L1 would have b read m / 12 times.
+// An a from beyond the caches is read once, in blocks of rows that stay in L2 for all columns.
 //
 // Every element of c is one chain of fused multiply-adds in the order of k, whatever the tile it falls into, so its
 // bits depend neither on n (how many examples come at once) nor on the width of a vector.
@@ -28,6 +29,7 @@ constexpr int kNV = 8, kSums = 24;
 constexpr int kNV = 4, kSums = 12;
 #endif
 constexpr index_t kRowGroup = 12;
+constexpr index_t kRowBlock = 96;  // of an a that is far: 192 KB at the most, which stay in L2 for all columns
 
 template <int NV>
 constexpr int kTileRows = kSums / NV < int(kRowGroup) ? kSums / NV : int(kRowGroup);
@@ -251,19 +253,22 @@ void gemm(const Gemm<T>& g) {
   place.a_row = g.a_row;
   place.a_col = g.a_col;
   if (g.a_col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T>) {
-    for (index_t column = 0; column < g.n; column += place.columns) {
-      place_columns(g, place, column);
-      if (g.b_is_far) {
-        constexpr index_t panels = kNV * kLanes<T> / kPanel<T>, size = sizeof(T);
-        const index_t run = g.k * g.b_row * size;
-        fetch = {reinterpret_cast<const char*>(place.b + panels * g.b_panel), panels * run, run,
-                 g.b_panel * size - run, 0};
+    const index_t block = g.a_is_far ? kRowBlock : g.m;
+    for (index_t start = 0; start < g.m; start += block)
+      for (index_t column = 0; column < g.n; column += place.columns) {
+        const index_t end = start + block < g.m ? start + block : g.m;
+        place_columns(g, place, column);
+        if (g.b_is_far) {
+          constexpr index_t panels = kNV * kLanes<T> / kPanel<T>, size = sizeof(T);
+          const index_t run = g.k * g.b_row * size;
+          fetch = {reinterpret_cast<const char*>(place.b + panels * g.b_panel), panels * run, run,
+                   g.b_panel * size - run, 0};
+        }
+        for (index_t first = start, rows = 0; first < end; first += rows) {
+          rows = end - first < kRowGroup ? end - first : kRowGroup;
+          multiply_group(g, place, g.a + first * g.a_row, first, rows, column, fetch);
+        }
       }
-      for (index_t first = 0, rows = 0; first < g.m; first += rows) {
-        rows = g.m - first < kRowGroup ? g.m - first : kRowGroup;
-        multiply_group(g, place, g.a + first * g.a_row, first, rows, column, fetch);
-      }
-    }
     return;
   }
   // The transpose of W is read across its rows: strides of a power of two throw one another out of the cache

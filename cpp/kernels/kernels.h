@@ -55,12 +55,12 @@ struct Gemm {
   Finish finish = Finish::kScale;
   const T* other = nullptr;  // laid out as c
   T scale = 1;
-  bool c_is_far = false;       // c lies beyond the caches: fetch the lines of the next rows while these are computed
-  /// Memory that will be read after this product, fetched during it; in runs of next_run bytes, next_jump more apart.
+  // What lies beyond the caches is fetched ahead: of c the rows behind a tile's, of a too, of b the next columns.
+  bool c_is_far = false, a_is_far = false, b_is_far = false;
+  /// Memory that will be read after this product, fetched during it where a and b are near: in runs of next_run bytes,
+  /// next_jump bytes between them.
   const void* next = nullptr;
   index_t next_bytes = 0, next_run = PTRDIFF_MAX, next_jump = 0;
-  bool a_is_far = false;  // so does a: the rows behind those of a tile are fetched instead
-  bool b_is_far = false;  // so does b: the next columns are fetched instead
 };
 
 /// z = bias + a x for n <= kFewColumns columns. A column of x or z is a run of memory, x_row or z_row from the next.

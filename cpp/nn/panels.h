@@ -26,7 +26,8 @@ struct PanelGroup {
 /// needs.
 template <class T, class Did>
 void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
-                     PanelGroup<T> c, Finish finish, const T* other, T* partial, index_t columns, bool a_is_far, Did did) {
+                     PanelGroup<T> c, Finish finish, const T* other, T* partial, index_t columns, bool a_is_far,
+                     Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
   constexpr index_t size = sizeof(T);
   const bool few_rows = a.rows <= 24;
@@ -49,11 +50,11 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                   .start = partial,
                   .finish = p + steps == a.cols ? finish : Finish::kScale,
                   .other = other,
+                  .a_is_far = a_is_far && !few_rows,
                   .next = b.data + (p + steps) * kPanel<T>,
                   .next_bytes = few_rows && p + steps < a.cols ? b.panels * run : 0,
                   .next_run = run,
-                  .next_jump = b.units * kPanel<T> * size - run,
-                  .a_is_far = a_is_far && !few_rows});
+                  .next_jump = b.units * kPanel<T> * size - run});
     did(2.0 * double(a.rows) * double(columns) * double(steps));
   }
 }

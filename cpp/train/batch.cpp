@@ -17,7 +17,9 @@ constexpr double kLongUpdate = 4e9;
 /// dA = W^T dZ reads W across its rows. From this many rows on that misses the cache so often that a turned copy of W,
 /// kept up to date with every update, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTurnedFrom = 96;
-constexpr index_t kBlockRows = 48, kBlockColumns = 1024;  // of dW: whole row groups of the kernel, whole panels
+constexpr index_t kBlockRows = 96, kBlockColumns = 1024;  // of dW: whole row groups of the kernel, whole panels
+/// Weights beyond the L2 cache are read once for so many panels, whose sums for one part of k still fit (512 KB).
+constexpr index_t kFarGroup = 8;
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
@@ -60,7 +62,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Examples& X, const E
   chunk_ = chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
   threads_ = threads_worth(threads, 6.0 * double(network.size) * double(std::min(chunk_, largest)));
   const index_t panels = chunk_ / kPanel<T>;
-  group_panels_ = threads_ > 1 && panels < 2 * threads_ ? 1 : 2;
+  const index_t each = (panels + threads_ - 1) / threads_;  // panels of a thread
+  group_panels_ = std::clamp<index_t>(each, 1, network.is_far() ? kFarGroup : 2);
   keeps_X_ = X.count <= chunk_ && X.count == largest_;
   const bool back = use != Use::kLoss;
   const bool long_update = 2.0 * double(network.size) * double(chunk_) > kLongUpdate;
@@ -166,7 +169,8 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   for (size_t l = 0; l < L; ++l) {
     const bool activate = l + 1 < L || !loss_.activation;
     const PanelGroup<T> in = activations(l, first_panel, panels), out = activations(l + 1, first_panel, panels);
-    layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, activate, panels * kPanel<T>, W_is_far, did);
+    layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, activate, panels * kPanel<T>,
+                     W_is_far, did);
     if (back && l + 1 < L)
       for (index_t p = 0; p < panels; ++p)
         turn_panel(kernels_, out.units, out.panel(p), turned_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>,

@@ -24,20 +24,23 @@ struct KeptRunner {
   index_t largest;
   int threads;
   BatchRunner<T> runner;
+  std::vector<T> copy;  // see kStepsPerCopy; empty until a run needs one
 
-  static BatchRunner<T>& of(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss,
-                            index_t largest, int threads, Progress& progress) {
+  index_t bytes() const { return runner.bytes() + index_t(copy.size() * sizeof(T)); }
+
+  static KeptRunner& of(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, index_t largest,
+                        int threads, Progress& progress) {
     threads = threads > 0 ? threads : num_threads();
     auto* kept = static_cast<KeptRunner*>(network.kept.get());
     if (kept && kept->loss == loss && kept->largest == largest && kept->threads == threads) {
       kept->runner.take(X, Y, progress);
-      return kept->runner;
+      return *kept;
     }
     network.kept.reset();
     const std::shared_ptr<KeptRunner> made(
-        new KeptRunner{loss, largest, threads, {network, X, Y, loss, largest, threads, Use::kSteps, progress}});
+        new KeptRunner{loss, largest, threads, {network, X, Y, loss, largest, threads, Use::kSteps, progress}, {}});
     network.kept = made;
-    return made->runner;
+    return *made;
   }
 };
 
@@ -51,7 +54,7 @@ class Training {
   }
   ~Training() {
     const auto* kept = static_cast<const KeptRunner<T>*>(network_.kept.get());
-    if (kept && kept->runner.bytes() > index_t{64} << 20) network_.kept.reset();
+    if (kept && kept->bytes() > index_t{64} << 20) network_.kept.reset();
     network_.training.store(false);
   }
   Training(const Training&) = delete;
@@ -84,8 +87,7 @@ class Run {
         batches_((X.count + size_ - 1) / size_),
         shuffled_(options.shuffle && batches_ > 1),
         order_(shuffled_ ? size_t(X.count) : 0),
-        copy_(size_t(network.size)),
-        runner_(KeptRunner<T>::of(network, X, Y, options.loss, size_, options.threads, progress)) {}
+        kept_(KeptRunner<T>::of(network, X, Y, options.loss, size_, options.threads, progress)) {}
 
   /// Step number `step` of the whole run; returns the sum of the batch's losses.
   double step(index_t step) {
@@ -95,11 +97,12 @@ class Run {
       ordered_epoch_ = epoch;
     }
     if (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite())) {
-      std::copy_n(network_.parameters(), network_.size, copy_.begin());
+      kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
       copied_at_ = step;
     }
     const index_t count = std::min(size_, examples_ - first);
-    return runner_.step({shuffled_ ? order_.data() : nullptr, first, count}, options_.learning_rate / double(count));
+    return kept_.runner.step({shuffled_ ? order_.data() : nullptr, first, count},
+                             options_.learning_rate / double(count));
   }
 
   index_t batches() const { return batches_; }
@@ -126,9 +129,9 @@ class Run {
  private:
   void restore() {
     network_.lock.lock();
-    std::copy(copy_.begin(), copy_.end(), network_.parameters());
+    std::copy(kept_.copy.begin(), kept_.copy.end(), network_.parameters());
     network_.lock.unlock();
-    runner_.parameters_changed();
+    kept_.runner.parameters_changed();
   }
 
   NetworkState<T>& network_;
@@ -137,9 +140,8 @@ class Run {
   bool shuffled_;
   index_t ordered_epoch_ = -1;
   std::vector<uint32_t> order_;
-  std::vector<T> copy_;
   index_t copied_at_ = 0;
-  BatchRunner<T>& runner_;
+  KeptRunner<T>& kept_;
 };
 
 }  // namespace
@@ -182,7 +184,7 @@ double train_on_batch(const Network<T>& network, const Examples& X, const Exampl
   NetworkState<T>& state = network.state();
   const Training<T> training(state);
   Progress progress(interrupt);
-  BatchRunner<T>& runner = KeptRunner<T>::of(state, X, Y, loss, X.count, threads, progress);
+  BatchRunner<T>& runner = KeptRunner<T>::of(state, X, Y, loss, X.count, threads, progress).runner;
   const double total = runner.step({nullptr, 0, X.count}, learning_rate / double(X.count));
   if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false};
   return total / double(X.count);

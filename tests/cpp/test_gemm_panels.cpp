@@ -21,9 +21,9 @@ struct Shape {
 };
 
 // Every row count of a tile; one panel, several, and half a panel at the end; steps of k on both sides of a panel.
-constexpr Shape kShapes[] = {{1, 1, 1},  {2, 2, 7},   {3, 3, 31},  {4, 4, 32}, {5, 5, 33}, {6, 2, 64},
-                             {7, 7, 65}, {8, 1, 100}, {9, 4, 3},   {10, 6, 5}, {11, 3, 9}, {12, 8, 40},
-                             {13, 5, 2}, {25, 2, 50}, {40, 4, 70}, {33, 9, 8}, {70, 5, 34}};
+constexpr Shape kShapes[] = {{1, 1, 1},  {2, 2, 7},   {3, 3, 31},  {4, 4, 32}, {5, 5, 33},  {6, 2, 64},
+                             {7, 7, 65}, {8, 1, 100}, {9, 4, 3},   {10, 6, 5}, {11, 3, 9},  {12, 8, 40},
+                             {13, 5, 2}, {25, 2, 50}, {40, 4, 70}, {33, 9, 8}, {70, 5, 34}, {101, 6, 19}};
 
 /// Element (i, p) of a: row by row; column by column; in panels of kPanel steps of k.
 enum class A { kRows, kColumns, kPanelsOfSteps };
@@ -150,7 +150,13 @@ struct Problem {
                   .start = start == Start::kApart ? apart.memory.data() : nullptr,
                   .finish = finish,
                   .other = other_is_c ? c.memory.data() : mask.memory.data(),
-                  .scale = kScale});
+                  .scale = kScale,
+                  .a_is_far = start == Start::kBias && a_layout != A::kPanelsOfSteps,
+                  .b_is_far = start == Start::kItself,
+                  .next = start == Start::kApart ? right.data() : nullptr,  // what is fetched changes no bit
+                  .next_bytes = n() * k(),
+                  .next_run = k() * kPanel<T> * index_t(sizeof(T)),
+                  .next_jump = kPanel<T> * index_t(sizeof(T))});
     std::vector<T> result;
     if (!c.gaps_untouched()) return result;
     for (index_t i = 0; i < m(); ++i)
