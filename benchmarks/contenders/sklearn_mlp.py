@@ -31,6 +31,7 @@ def job(X, Y, parameters, units, learning_rate, batch, shuffle):
         batch_size=batch,
         shuffle=shuffle,
         tol=0,
+        n_iter_no_change=2**62,  # the count of iterations without improvement goes on from call to call
         warm_start=True,
         random_state=1,
     )
@@ -41,10 +42,13 @@ def job(X, Y, parameters, units, learning_rate, batch, shuffle):
     model.intercepts_ = [parameters[f"b{l}"][:, 0].copy() for l in layers]
 
     def run(n):
-        model.set_params(max_iter=n, n_iter_no_change=n + 1)
+        before = len(model.loss_curve_)
+        model.set_params(max_iter=n)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, labels)
+        if len(model.loss_curve_) != before + n:
+            raise AssertionError(f"scikit-learn stopped after {len(model.loss_curve_) - before} of {n} epochs")
 
     def result():
         weights = {f"W{l}": model.coefs_[l - 1].T.copy() for l in layers}
