@@ -48,7 +48,9 @@ def job(X, Y, parameters, units, learning_rate, batch, shuffle):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, labels)
         if len(model.loss_curve_) != before + n:
-            raise AssertionError(f"scikit-learn stopped after {len(model.loss_curve_) - before} of {n} epochs")
+            raise AssertionError(
+                f"scikit-learn stopped after {len(model.loss_curve_) - before} of {n} epochs"
+            )
 
     def result():
         weights = {f"W{l}": model.coefs_[l - 1].T.copy() for l in layers}
