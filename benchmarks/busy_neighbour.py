@@ -34,7 +34,7 @@ def compare(crew, task, rounds):
     """Seconds per step by contender, in quiet and beside the neighbour, turn about."""
     able, _, refused = crew.prepare("steps", task)
     able = [worker for worker in able if worker.contender in CONTENDERS]
-    repeats = {worker: worker.ask("calibrate", SECONDS) for worker in able}
+    repeats = {worker: worker.ask("calibrate", SECONDS, 1) for worker in able}
     neighbour = Neighbour(usable_cpus()[-1])
     quiet, busy = ({worker.name: [] for worker in able} for _ in range(2))
     try:
