@@ -2,6 +2,7 @@
 // None.
 #include <pybind11/stl.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 
@@ -82,29 +83,31 @@ class Engine {
     return result;
   }
 
-  py::object train_on_batch(const py::object& X, const py::object& Y, double rate, int loss, double scale,
-                            int threads) const {
-    Examples x, y;
-    if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
+  py::object train_on_batch(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+                            double rate, uint64_t seed, double scale, int threads) const {
+    Data data;
+    if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     double value = 0;
     without_gil([&](Interrupt* interrupt) {
-      value = deepnet::train_on_batch<T>(network_, x, y, rate, loss, threads, interrupt);
+      value = deepnet::train_on_batch<T>(network_, data, plan, rate, seed, threads, interrupt);
     });
     return py::float_(value);
   }
 
-  py::object evaluate(const py::object& X, const py::object& Y, int loss, double scale, int threads) const {
-    Examples x, y;
-    if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
+  py::object evaluate(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+                      double scale, int threads) const {
+    Data data;
+    if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     double value = 0;
-    without_gil([&](Interrupt* interrupt) { value = deepnet::evaluate<T>(network_, x, y, loss, threads, interrupt); });
+    without_gil([&](Interrupt* interrupt) { value = deepnet::evaluate<T>(network_, data, plan, threads, interrupt); });
     return py::float_(value);
   }
 
   /// (loss, [dW1, db1, ..., dWL, dbL])
-  py::object loss_and_grads(const py::object& X, const py::object& Y, int loss, double scale, int threads) const {
-    Examples x, y;
-    if (!parse_data(X, Y, loss, scale, x, y)) return py::none();
+  py::object loss_and_grads(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+                            double scale, int threads) const {
+    Data data;
+    if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     py::list arrays;
     std::vector<ParameterGradient<T>> gradients;
     for (index_t l = 1; l <= network_.layers(); ++l) {
@@ -115,26 +118,28 @@ class Engine {
     }
     double value = 0;
     without_gil([&](Interrupt* interrupt) {
-      value = deepnet::loss_and_gradients<T>(network_, x, y, loss, gradients, threads, interrupt);
+      value = deepnet::loss_and_gradients<T>(network_, data, plan, gradients, threads, interrupt);
     });
     return py::make_tuple(value, arrays);
   }
 
   /// (losses, seconds, None), or the last is (epoch, batch, loss, from_the_start) where the loss was not finite.
-  py::object fit(const py::object& X, const py::object& Y, const py::dict& options, const py::object& report) const {
+  py::object fit(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+                 const py::dict& options, const py::object& report) const {
     FitOptions o;
     o.epochs = options["epochs"].cast<index_t>();
     o.batch_size = options["batch_size"].cast<index_t>();
-    o.learning_rate = options["learning_rate"].cast<double>();
-    o.loss = options["loss"].cast<int>();
+    const auto rates = options["learning_rates"].cast<py::array_t<double, py::array::c_style>>();
+    o.learning_rates = {rates.data(), static_cast<size_t>(rates.size())};
+    if (o.learning_rates.size() == 1) o.learning_rate = o.learning_rates[0], o.learning_rates = {};
     o.shuffle = options["shuffle"].cast<bool>();
     o.seed = options["seed"].cast<uint64_t>();
     o.first_epoch = options["first_epoch"].cast<index_t>();
     o.threads = options["threads"].cast<int>();
     index_t steps = 0;
     o.steps_done = &steps;
-    Examples x, y;
-    if (!parse_data(X, Y, o.loss, options["input_scale"].cast<double>(), x, y)) return py::none();
+    Data data;
+    if (!parse_data(X, Y, weights, plan, options["input_scale"].cast<double>(), data)) return py::none();
     const Py_intptr_t shape[] = {o.epochs};
     py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape), failure = py::none();
     const auto epochs = static_cast<size_t>(o.epochs);
@@ -143,7 +148,7 @@ class Engine {
     without_gil([&](WithoutGil* gil) {
       Reporting interrupt(gil, gil, report.ptr(), &steps);
       try {
-        deepnet::fit<T>(network_, x, y, o, loss_of, seconds_of, &interrupt);
+        deepnet::fit<T>(network_, data, plan, o, loss_of, seconds_of, &interrupt);
       } catch (const NonFiniteLoss& e) {
         bad = e;
       }
@@ -162,9 +167,13 @@ class Engine {
     return ids;
   }
 
-  bool parse_data(const py::object& X, const py::object& Y, int loss, double scale, Examples& x, Examples& y) const {
-    if (!parse_inputs(X.ptr(), inputs_, scale, x) || !parse_targets(Y.ptr(), outputs_, x.count, y)) return false;
-    return loss_activation(loss) != "sigmoid" || within_unit_interval(y);
+  bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
+                  Data& data) const {
+    const index_t labels = loss_takes_classes(plan.loss) ? 1 : outputs_;
+    if (!parse_inputs(X.ptr(), inputs_, scale, data.X)) return false;
+    if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
+    if (!weights.is_none() && !parse_targets(weights.ptr(), 1, data.X.count, data.weights)) return false;
+    return labels_fit(plan.loss, outputs_, data.Y);
   }
 
   py::array array_of(const Matrix<T>& matrix) const {
@@ -177,6 +186,30 @@ class Engine {
   Network<T> network_;
   index_t inputs_, outputs_;
 };
+
+Plan plan_of(const py::dict& settings) {
+  Plan plan;
+  plan.loss = settings["loss"].cast<int>();
+  plan.loss_parameter = settings["loss_parameter"].cast<double>();
+  plan.label_smoothing = settings["label_smoothing"].cast<double>();
+  plan.optimizer = settings["optimizer"].cast<int>();
+  const auto hyper = settings["hyper"].cast<std::vector<double>>();
+  std::copy_n(hyper.begin(), std::min<size_t>(hyper.size(), 2), plan.hyper);
+  plan.epsilon = settings["epsilon"].cast<double>();
+  plan.weight_decay = settings["weight_decay"].cast<double>();
+  plan.clip_value = settings["clip_value"].cast<double>();
+  plan.clip_norm = settings["clip_norm"].cast<double>();
+  plan.input_dropout = settings["input_dropout"].cast<double>();
+  for (const auto& layer : settings["layers"].cast<std::vector<std::array<double, 3>>>())
+    plan.layers.push_back({.dropout = layer[0], .l2 = layer[1], .l1 = layer[2]});
+  return plan;
+}
+
+py::list list_of(const std::vector<std::string_view>& names) {
+  py::list list;
+  for (const std::string_view name : names) list.append(py::str(name.data(), name.size()));
+  return list;
+}
 
 template <class T>
 void bind_engine(py::module_& m, const char* name) {
@@ -195,11 +228,9 @@ void bind_engine(py::module_& m, const char* name) {
 void bind_network(py::module_& m) {
   bind_engine<float>(m, "EngineFloat32");
   bind_engine<double>(m, "EngineFloat64");
-  m.def("loss_names", [] {
-    py::list names;
-    for (const std::string_view name : loss_names()) names.append(py::str(name.data(), name.size()));
-    return names;
-  });
+  py::class_<Plan>(m, "Plan").def(py::init(&plan_of));
+  m.def("loss_names", [] { return list_of(loss_names()); });
+  m.def("optimizer_names", [] { return list_of(optimizer_names()); });
   m.def("measure_peak", [](const std::string& dtype, int threads) {
     double peak = 0;
     without_gil(

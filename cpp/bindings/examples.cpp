@@ -1,5 +1,6 @@
 #include "bindings/examples.h"
 
+#include <cmath>
 #include <cstring>
 
 namespace deepnet::bindings {
@@ -40,16 +41,45 @@ bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
   return out.units == units && out.count > 0;
 }
 
+/// Half precision as a double; what a label can be.
+double number_of(uint16_t bits) {
+  const int exponent = bits >> 10 & 31;
+  const double fraction = bits & 1023, sign = bits & 0x8000 ? -1 : 1;
+  if (exponent == 31) return fraction ? std::nan("") : sign * HUGE_VAL;
+  return sign * (exponent ? std::ldexp(1024 + fraction, exponent - 25) : std::ldexp(fraction, -24));
+}
 template <class S>
-bool within(const Examples& Y) {
-  bool good = true;
-  for (index_t i = 0; i < Y.units; ++i)
-    for (index_t j = 0; j < Y.count; ++j) {
-      S y;
-      std::memcpy(&y, static_cast<const char*>(Y.data) + i * Y.unit_stride + j * Y.example_stride, sizeof y);
-      good &= y >= S(0) && y <= S(1);
-    }
-  return good;
+double number_of(S x) {
+  return double(x);
+}
+
+/// Whether every column of Y, its numbers handed over one by one, is good.
+template <class S, class Column>
+bool each_column(const Examples& Y, Column column) {
+  for (index_t j = 0; j < Y.count; ++j) {
+    const char* at = static_cast<const char*>(Y.data) + j * Y.example_stride;
+    if (!column([&](index_t i) {
+          S y;
+          std::memcpy(&y, at + i * Y.unit_stride, sizeof y);
+          return number_of(y);
+        }))
+      return false;
+  }
+  return true;
+}
+
+template <class Column>
+bool all_columns(const Examples& Y, Column column) {
+  switch (Y.element) {
+    case Element::kF16: return each_column<uint16_t>(Y, column);
+    case Element::kF32: return each_column<float>(Y, column);
+    case Element::kF64: return each_column<double>(Y, column);
+    case Element::kU8: return each_column<uint8_t>(Y, column);
+    case Element::kI8: return each_column<int8_t>(Y, column);
+    case Element::kI32: return each_column<int32_t>(Y, column);
+    case Element::kI64: return each_column<int64_t>(Y, column);
+  }
+  return false;
 }
 
 }  // namespace
@@ -63,26 +93,20 @@ bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out)
   return parse(array, units, true, out) && out.count == count;
 }
 
-bool within_unit_interval(const Examples& Y) {
-  switch (Y.element) {
-    case Element::kF16: {
-      bool good = true;  // the bits of 0 to 1 are ordered, and those of -0 stand alone
-      for (index_t i = 0; i < Y.units; ++i)
-        for (index_t j = 0; j < Y.count; ++j) {
-          uint16_t bits;
-          std::memcpy(&bits, static_cast<const char*>(Y.data) + i * Y.unit_stride + j * Y.example_stride, sizeof bits);
-          good &= bits <= 0x3c00 || bits == 0x8000;
-        }
-      return good;
+bool labels_fit(LossId loss, index_t outputs, const Examples& Y) {
+  const std::string_view activation = loss_activation(loss);
+  if (loss_takes_classes(loss))
+    return all_columns(Y, [outputs](auto y) { return y(0) >= 0 && y(0) < double(outputs) && y(0) == std::floor(y(0)); });
+  if (activation != "sigmoid" && activation != "softmax") return true;
+  const bool shares = activation == "softmax";
+  return all_columns(Y, [&](auto y) {
+    double sum = 0;
+    for (index_t i = 0; i < Y.units; ++i) {
+      if (!(y(i) >= 0 && y(i) <= 1)) return false;
+      sum += y(i);
     }
-    case Element::kF32: return within<float>(Y);
-    case Element::kF64: return within<double>(Y);
-    case Element::kU8: return within<uint8_t>(Y);
-    case Element::kI8: return within<int8_t>(Y);
-    case Element::kI32: return within<int32_t>(Y);
-    case Element::kI64: return within<int64_t>(Y);
-  }
-  return false;
+    return !shares || std::abs(sum - 1) <= 1e-3;
+  });
 }
 
 }  // namespace deepnet::bindings

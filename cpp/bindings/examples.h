@@ -12,7 +12,7 @@ bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out);
 /// Y: the same or bool or another integer type, shape (units, m), for one unit also (m,); `count` columns.
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out);
 
-/// Whether every number lies in [0, 1]; NaN does not.
-bool within_unit_interval(const Examples& Y);
+/// Whether the loss is defined for such labels: numbers in [0, 1], shares whose sum is 1, or numbers of classes.
+bool labels_fit(LossId loss, index_t outputs, const Examples& Y);
 
 }  // namespace deepnet::bindings

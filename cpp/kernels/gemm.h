@@ -146,7 +146,7 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
     case Finish::kScale: each([=](Vec<T> sum, index_t) { return sum * scale; }); break;
     case Finish::kRelu: each([=](Vec<T> sum, index_t) { return sum <= T(0) ? Vec<T>{} : sum; }); break;
     case Finish::kReluBackward:
-      each([=](Vec<T> sum, index_t at) { return load(other + at) <= T(0) ? Vec<T>{} : sum; });
+      each([=](Vec<T> sum, index_t at) { return load(other + at) <= T(0) ? Vec<T>{} : sum * scale; });
       break;
     case Finish::kDescend:
       each([=](Vec<T> sum, index_t at) { return fma(broadcast(-scale), sum, load(out + at)); });

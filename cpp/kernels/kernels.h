@@ -26,7 +26,7 @@ constexpr index_t kDepth = 2048 / index_t(sizeof(T));
 enum class Finish {
   kScale,         // c = scale * sum
   kRelu,          // c = max(0, sum)
-  kReluBackward,  // c = sum where other > 0, else 0
+  kReluBackward,  // c = scale * sum where other > 0, else 0
   kDescend,       // c = c - scale * sum
 };
 
@@ -123,6 +123,7 @@ struct Activation {
   const char* name;
   bool fused;  // whether a product's finish does the same as forward and backward_from_a
   Finish forward_finish, backward_finish;
+  bool whole_columns = false;
   void (*forward)(const ActivationForward<T>&);
   void (*backward)(const ActivationBackward<T>&);
   /// The same with A in the place of z; d_z may be it.
@@ -157,14 +158,59 @@ struct Reader {
 template <class T>
 struct LossOfPanel {
   index_t outputs, examples;
-  const T *output, *y;  // Z or A of the last layer, as the loss wants it, and the labels
+  const T *output, *y;   // Z or A of the last layer, as the loss wants it, and the labels
+  const T* weights;      // [kPanel]: how much each example counts; null: 1
+  T parameter, smoothing;
   T* d;
 };
 
 template <class T>
 struct Loss {
   const char *name, *activation;  // the activation of which it takes Z, null: takes A of any
+  bool classes;                   // y is one row, the number of each example's class
   double (*of_panel)(const LossOfPanel<T>&);
+};
+
+/// x = x / keep for the units that are kept, else 0, in one panel [units][kPanel] of the examples from `first` on.
+template <class T>
+struct Dropout {
+  index_t units, first;
+  uint64_t stream;
+  uint32_t threshold;  // keep * 2^32
+  T scale;             // 1 / keep
+  T* x;
+};
+
+/// The gradient of all that is minimised: scale * g + l2 p + l1 sign(p), cut to [-clip, clip].
+template <class T>
+struct Penalties {
+  T scale, l2, l1, clip;
+};
+
+/// A setting of an optimizer that lies in [0, 1), and what follows from it at step t.
+template <class T>
+struct Hyper {
+  T value, rest;                // 1 - value
+  T one_over, one_over_root;    // 1 / (1 - value^t), and its square root
+};
+
+/// One update of some parameters. Before it, p -= decay * p.
+template <class T>
+struct Update {
+  index_t count;
+  T* p;
+  const T* g;
+  T* slots[2];  // the optimizer's memory
+  Penalties<T> penalties;
+  T decay, rate, epsilon;
+  Hyper<T> hyper[2];
+};
+
+template <class T>
+struct Optimizer {
+  const char* name;
+  int slots;
+  void (*update)(const Update<T>&);
 };
 
 /// out[i] += scale * (sum of row i of x), x in panels of kPanel columns. The sum may come in several calls, whose state
@@ -199,8 +245,15 @@ struct Kernels {
   const Loss<T>* losses;
   index_t loss_count;
   void (*sum_rows)(const SumRows<T>&);
+  void (*dropout)(const Dropout<T>&);
   /// out = p - rate * g
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
+  const Optimizer<T>* optimizers;
+  index_t optimizer_count;
+  /// g becomes the gradient of all that is minimised; returns the sum of its squares.
+  double (*finish_gradient)(index_t count, const T* p, T* g, const Penalties<T>&);
+  /// l2 / 2 sum p^2 + l1 sum |p|
+  double (*penalty)(index_t count, const T* p, T l2, T l1);
   /// `rounds` times one multiply-add for each sum of the micro-kernel and nothing else, for the benchmarks' measure of
   /// the peak; returns the number of floating-point operations done.
   double (*fma_peak)(index_t rounds, T* sink);

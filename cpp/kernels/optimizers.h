@@ -1,7 +1,12 @@
-// Parameter updates, elementwise. In place (out == p) is fine: an element is read before it is written.
+// Parameter updates, elementwise: one struct per optimizer, and the list that everything else is derived from. In place
+// is fine: an element is read before it is written.
+//
+// step() is given the parameters p, their gradient g and the optimizer's memory of each, which is zeros at first. To
+// add one: a struct, a line in the list, and an entry in python/deepnet/optimizers.py.
 #pragma once
 
 #include "kernels/elementwise.h"
+#include "kernels/sums.h"
 
 namespace deepnet::DEEPNET_ISA {
 
@@ -10,6 +15,138 @@ template <class T>
 void gradient_step(index_t count, const T* p, const T* g, T rate, T* out) {
   for_each_vector<T>(
       count, [=](index_t j, auto get, auto put) { put(out + j, fma(broadcast(-rate), get(g + j), get(p + j))); });
+}
+
+// By a single correctly rounded operation on every instruction set.
+template <class T>
+DEEPNET_INLINE Vec<T> square_root(Vec<T> x) {
+  for (index_t i = 0; i < kLanes<T>; ++i) {  // GCC makes one instruction of it (-fno-math-errno)
+    if constexpr (sizeof(T) == 4)
+      x[i] = __builtin_sqrtf(x[i]);
+    else
+      x[i] = __builtin_sqrt(x[i]);
+  }
+  return x;
+}
+
+/// p -= rate g
+template <class T>
+struct Sgd {
+  static constexpr const char* name = "sgd";
+  static constexpr int slots = 0;
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>*) { p = fma(broadcast(-u.rate), g, p); }
+};
+
+/// v = momentum v + g; p -= rate v
+template <class T>
+struct Momentum {
+  static constexpr const char* name = "momentum";
+  static constexpr int slots = 1;
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
+    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g);
+    p = fma(broadcast(-u.rate), slot[0], p);
+  }
+};
+
+/// v = momentum v + g; p -= rate (g + momentum v)
+template <class T>
+struct Nesterov {
+  static constexpr const char* name = "nesterov";
+  static constexpr int slots = 1;
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
+    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g);
+    p = fma(broadcast(-u.rate), fma(broadcast(u.hyper[0].value), slot[0], g), p);
+  }
+};
+
+/// s = rho s + (1 - rho) g^2; p -= rate g / (sqrt(s) + epsilon)
+template <class T>
+struct RmsProp {
+  static constexpr const char* name = "rmsprop";
+  static constexpr int slots = 1;
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
+    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * g * u.hyper[0].rest);
+    p = fma(broadcast(-u.rate), g / (square_root<T>(slot[0]) + u.epsilon), p);
+  }
+};
+
+/// s += g^2; p -= rate g / (sqrt(s) + epsilon)
+template <class T>
+struct Adagrad {
+  static constexpr const char* name = "adagrad";
+  static constexpr int slots = 1;
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
+    slot[0] = fma(g, g, slot[0]);
+    p = fma(broadcast(-u.rate), g / (square_root<T>(slot[0]) + u.epsilon), p);
+  }
+};
+
+/// v = beta1 v + (1 - beta1) g; s = beta2 s + (1 - beta2) g^2; p -= rate v_c / (sqrt(s_c) + epsilon), where step t
+/// corrects v_c = v / (1 - beta1^t) and s_c = s / (1 - beta2^t). Adam with weight decay beside it is AdamW.
+template <class T>
+struct Adam {
+  static constexpr const char* name = "adam";
+  static constexpr int slots = 2;
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
+    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * u.hyper[0].rest);
+    slot[1] = fma(broadcast(u.hyper[1].value), slot[1], g * g * u.hyper[1].rest);
+    // rate / (1 - beta1^t), and both sides of the fraction times sqrt(1 - beta2^t): one division an element
+    const Vec<T> below = fma(square_root<T>(slot[1]), broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon));
+    p = fma(broadcast(-u.rate * u.hyper[0].one_over), slot[0] / below, p);
+  }
+};
+
+template <class... O>
+struct OptimizerList {};
+
+template <class T>
+using Optimizers = OptimizerList<Sgd<T>, Momentum<T>, Nesterov<T>, RmsProp<T>, Adagrad<T>, Adam<T>>;
+
+/// The gradient of all that is minimised, cut to [-clip, clip].
+template <class T>
+DEEPNET_INLINE Vec<T> whole_gradient(const Penalties<T>& f, Vec<T> p, Vec<T> g) {
+  g = fma(broadcast(f.l2), p, g * f.scale);
+  g += p > T(0) ? broadcast(f.l1) : p < T(0) ? broadcast(-f.l1) : Vec<T>{};
+  g = g > f.clip ? broadcast(f.clip) : g;
+  return g < -f.clip ? broadcast(-f.clip) : g;
+}
+
+template <class T, class O>
+void update(const Update<T>& u) {
+  for_each_vector<T>(u.count, [&u](index_t j, auto get, auto put) {
+    Vec<T> p = get(u.p + j), slot[O::slots ? O::slots : 1];
+    const Vec<T> g = whole_gradient<T>(u.penalties, p, get(u.g + j));
+    for (int s = 0; s < O::slots; ++s) slot[s] = get(u.slots[s] + j);
+    p = fma(broadcast(-u.decay), p, p);
+    O::step(u, p, g, slot);
+    for (int s = 0; s < O::slots; ++s) put(u.slots[s] + j, slot[s]);
+    put(u.p + j, p);
+  });
+}
+
+/// g becomes the gradient of all that is minimised; returns the sum of its squares.
+template <class T>
+double finish_gradient(index_t count, const T* p, T* g, const Penalties<T>& f) {
+  constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
+  Vec<T> sums[vectors] = {};
+  for_each_vector<T>(count, [&](index_t j, auto get, auto put) {
+    const Vec<T> v = whole_gradient<T>(f, get(p + j), get(g + j));
+    put(g + j, v);
+    sums[j / lanes % vectors] += v * v;
+  });
+  return double(sum_of_panel<T>(sums));
+}
+
+/// l2 / 2 sum p^2 + l1 sum |p|
+template <class T>
+double penalty(index_t count, const T* p, T l2, T l1) {
+  constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
+  Vec<T> sums[vectors] = {};
+  for_each_vector<T>(count, [&](index_t j, auto get, auto) {
+    const Vec<T> v = get(p + j);
+    sums[j / lanes % vectors] += fma(v * v, broadcast(l2 / T(2)), abs<T>(v) * l1);
+  });
+  return double(sum_of_panel<T>(sums));
 }
 
 }  // namespace deepnet::DEEPNET_ISA

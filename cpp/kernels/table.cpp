@@ -1,4 +1,5 @@
 // Everything of this room for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/few.h"
 #include "kernels/gemm.h"
@@ -49,13 +50,21 @@ constexpr Activation<T> activation() {
 template <class T, class S>
 constexpr Reader<T> reader{&gather_rows<T, S>, &gather_columns<T, S>};
 
-template <class T, class ActivationList, class LossList>
+template <class T, class L>
+constexpr Loss<T> loss_entry() {
+  Loss<T> entry{L::name, L::activation, false, &loss<T, L>};
+  if constexpr (requires { L::classes; }) entry.classes = L::classes;
+  return entry;
+}
+
+template <class T, class ActivationList, class LossList, class OptimizerList>
 struct Table;
 
-template <class T, class... A, class... L>
-struct Table<T, ActivationList<A...>, LossList<L...>> {
+template <class T, class... A, class... L, class... O>
+struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
   static constexpr Activation<T> activations[] = {activation<T, A>()...};
-  static constexpr Loss<T> losses[] = {{L::name, L::activation, &loss<T, L>}...};
+  static constexpr Loss<T> losses[] = {loss_entry<T, L>()...};
+  static constexpr Optimizer<T> optimizers[] = {{O::name, O::slots, &update<T, O>}...};
   static constexpr Kernels<T> kernels = {
       .gemm = &gemm<T>,
       .few_columns = &few_columns<T>,
@@ -70,14 +79,19 @@ struct Table<T, ActivationList<A...>, LossList<L...>> {
       .losses = losses,
       .loss_count = sizeof...(L),
       .sum_rows = &sum_rows<T>,
+      .dropout = &dropout<T>,
       .gradient_step = &gradient_step<T>,
+      .optimizers = optimizers,
+      .optimizer_count = sizeof...(O),
+      .finish_gradient = &finish_gradient<T>,
+      .penalty = &penalty<T>,
       .fma_peak = &fma_peak<T>,
   };
 };
 
 extern const Kernels<float> f32;
 extern const Kernels<double> f64;
-constexpr Kernels<float> f32 = Table<float, Activations<float>, Losses<float>>::kernels;
-constexpr Kernels<double> f64 = Table<double, Activations<double>, Losses<double>>::kernels;
+constexpr Kernels<float> f32 = Table<float, Activations<float>, Losses<float>, Optimizers<float>>::kernels;
+constexpr Kernels<double> f64 = Table<double, Activations<double>, Losses<double>, Optimizers<double>>::kernels;
 
 }  // namespace deepnet::DEEPNET_ISA

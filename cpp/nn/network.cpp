@@ -83,7 +83,7 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
   int from = 0;
   for (const Layer<T>& layer : state.layers) {
     layer_forward<T>(kernels, layer, {buffers[from], layer.inputs, panels}, {buffers[1 - from], layer.units, panels},
-                     true, columns, state.is_far(), [&](double operations) { progress.did(operations); });
+                     nullptr, true, columns, state.is_far(), [&](double operations) { progress.did(operations); });
     from = 1 - from;
   }
   const index_t outputs = state.layers.back().units;
@@ -113,7 +113,18 @@ void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const 
                          .bias = layer.b,
                          .z = next,
                          .z_row = row});
-    kernels.activations[layer.activation].forward({X.count, layer.units, {next, row}, {next, row}});
+    const Activation<T>& g = kernels.activations[layer.activation];
+    if (!g.whole_columns) {
+      g.forward({X.count, layer.units, {next, row}, {next, row}});
+    } else {  // its rows are units
+      T* turned = workspace.turned.template reserve<T>(layer.units * kPanel<T>);
+      std::fill_n(turned, layer.units * kPanel<T>, T(0));
+      for (index_t i = 0; i < layer.units; ++i)
+        for (index_t e = 0; e < X.count; ++e) turned[i * kPanel<T> + e] = next[e * row + i];
+      g.forward({layer.units, kPanel<T>, {turned, kPanel<T>}, {turned, kPanel<T>}});
+      for (index_t i = 0; i < layer.units; ++i)
+        for (index_t e = 0; e < X.count; ++e) next[e * row + i] = turned[i * kPanel<T> + e];
+    }
     std::swap(in, next);
   }
   for (index_t i = 0; i < out.rows; ++i)
@@ -170,6 +181,15 @@ std::vector<std::string_view> loss_names() {
 std::string_view loss_activation(LossId loss) {
   const char* name = built_isas().back().f32->losses[loss].activation;
   return name ? name : "";
+}
+
+bool loss_takes_classes(LossId loss) { return built_isas().back().f32->losses[loss].classes; }
+
+std::vector<std::string_view> optimizer_names() {
+  const Kernels<float>& any = *built_isas().back().f32;
+  std::vector<std::string_view> names;
+  for (index_t i = 0; i < any.optimizer_count; ++i) names.push_back(any.optimizers[i].name);
+  return names;
 }
 
 }  // namespace deepnet

@@ -1,6 +1,7 @@
 // What a network is made of: its parameters in memory, and who may read or write them when.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -62,6 +63,23 @@ class StepLock {
   std::atomic<bool> writing_{false};
 };
 
+/// What an optimizer remembers of each parameter, laid out as they are: zeros before its first update.
+template <class T>
+struct OptimizerState {
+  OptimizerId optimizer = -1;
+  index_t slots = 0;
+  uint64_t updates = 0;
+  AlignedBuffer memory;
+
+  void start(OptimizerId id, index_t slot_count, index_t size) {
+    T* numbers = memory.reserve<T>(slot_count * size);
+    std::fill_n(numbers, slot_count * size, T(0));
+    optimizer = id;
+    slots = slot_count;
+    updates = 0;
+  }
+};
+
 template <class T>
 struct NetworkState {
   std::vector<Layer<T>> layers;
@@ -70,6 +88,7 @@ struct NetworkState {
   index_t widest = 0;  // units of the widest layer, the inputs among them
   StepLock lock;
   std::atomic<bool> training{false};
+  OptimizerState<T> optimizer_state;
   std::shared_ptr<void> kept;  // what the one who trains keeps from call to call
 
   T* parameters() { return memory.reserve<T>(size); }

@@ -26,7 +26,7 @@ struct PanelGroup {
 /// needs.
 template <class T, class Did>
 void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
-                     PanelGroup<T> c, Finish finish, const T* other, T* partial, index_t columns, bool a_is_far,
+                     PanelGroup<T> c, Finish finish, T scale, const T* other, T* partial, index_t columns, bool a_is_far,
                      Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
   constexpr index_t size = sizeof(T);
@@ -50,6 +50,7 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                   .start = partial,
                   .finish = p + steps == a.cols ? finish : Finish::kScale,
                   .other = other,
+                  .scale = p + steps == a.cols ? scale : T(1),
                   .a_is_far = a_is_far && !few_rows,
                   .next = b.data + (p + steps) * kPanel<T>,
                   .next_bytes = few_rows && p + steps < a.cols ? b.panels * run : 0,
@@ -59,32 +60,67 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
   }
 }
 
-/// A = g(W A_prev + b), or Z alone where the loss wants that.
+/// Which units of a layer are kept for which examples in one step; `keep` 1: all.
+struct DropoutMask {
+  double keep = 1;
+  uint64_t stream = 0;
+
+  /// x = x / keep where kept, else 0; first_example: of the first panel, counted in the batch.
+  template <class T>
+  void apply(const Kernels<T>& kernels, PanelGroup<T> x, index_t first_example) const {
+    if (keep == 1) return;
+    for (index_t p = 0; p < x.panels; ++p)
+      kernels.dropout({.units = x.units,
+                       .first = first_example + p * kPanel<T>,
+                       .stream = stream,
+                       .threshold = uint32_t(std::min(keep * 0x1p32, 0x1p32 - 1)),
+                       .scale = T(1 / keep),
+                       .x = x.panel(p)});
+  }
+};
+
+/// A = g(W A_prev + b). Z, where it is not null, keeps what g was taken of; without `activate`, A becomes Z.
 template <class T, class Did>
-void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<const T> A_prev, PanelGroup<T> A,
+void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<const T> A_prev, PanelGroup<T> A, T* Z,
                    bool activate, index_t columns, bool W_is_far, Did did) {
   const Activation<T>& g = kernels.activations[layer.activation];
   const Matrix<const T> W{layer.W, layer.units, layer.inputs, layer.W_row, 1};
-  multiply_panels<T>(kernels, W, layer.b, A_prev, A, activate ? g.forward_finish : Finish::kScale, nullptr, A.data,
-                     columns, W_is_far, did);
-  if (!activate || g.fused) return;
+  const bool fused = activate && g.fused && !Z;
+  const PanelGroup<T> out{Z ? Z : A.data, A.units, A.panels};
+  multiply_panels<T>(kernels, W, layer.b, A_prev, out, fused ? g.forward_finish : Finish::kScale, T(1), nullptr,
+                     out.data, columns, W_is_far, did);
+  if (!activate || fused) return;
   for (index_t p = 0; p < A.panels; ++p)
-    g.forward({A.units, kPanel<T>, {A.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
+    g.forward({A.units, kPanel<T>, {out.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
 }
 
-/// dZ_prev = (W^T dZ) * g'(A_prev), over A_prev. W_turned: W's transpose (which may be W, read across).
+/// What layer_backward needs of the layer before.
+template <class T>
+struct LayerBefore {
+  ActivationId activation;
+  const T* Z;  // null: the derivative is had from A
+  DropoutMask dropout;
+  index_t first_example;
+};
+
+/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev. W_turned: W's transpose (which may be W, read across).
 template <class T, class Did>
-void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, ActivationId before,
+void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, const LayerBefore<T>& before,
                     PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, bool W_is_far, Did did) {
-  const Activation<T>& g = kernels.activations[before];
+  const Activation<T>& g = kernels.activations[before.activation];
   const index_t columns = A_prev.panels * kPanel<T>;
-  const PanelGroup<T> dA{g.fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
-  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, g.backward_finish, A_prev.data, scratch, columns, W_is_far,
-                     did);
-  if (g.fused) return;
+  // relu's A is 0 for the units that were dropped, too.
+  const bool fused = g.fused && !before.Z && (before.dropout.keep == 1 || g.backward_finish == Finish::kReluBackward);
+  const PanelGroup<T> dA{fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
+  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, fused ? g.backward_finish : Finish::kScale,
+                     fused ? T(1 / before.dropout.keep) : T(1), A_prev.data, scratch, columns, W_is_far, did);
+  if (fused) return;
+  before.dropout.apply(kernels, dA, before.first_example);
   for (index_t p = 0; p < A_prev.panels; ++p) {
     T* a = A_prev.panel(p);
-    g.backward_from_a({A_prev.units, kPanel<T>, {dA.panel(p), kPanel<T>}, {a, kPanel<T>}, {a, kPanel<T>}, nullptr});
+    const T* of = before.Z ? before.Z + p * A_prev.units * kPanel<T> : a;
+    (before.Z ? g.backward : g.backward_from_a)(
+        {A_prev.units, kPanel<T>, {dA.panel(p), kPanel<T>}, {of, kPanel<T>}, {a, kPanel<T>}, nullptr});
   }
 }
 

@@ -9,10 +9,13 @@
 // Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or threads.
 #pragma once
 
+#include <mutex>
+#include <numeric>
 #include <vector>
 
 #include "nn/panels.h"
 #include "nn/progress.h"
+#include "train/updater.h"
 
 namespace deepnet {
 
@@ -20,27 +23,34 @@ namespace deepnet {
 struct Batch {
   const uint32_t* order;
   index_t first, count;
+  index_t in_batch = 0;  // where a chunk begins in its batch
 };
 
 /// What a BatchRunner is made for; it keeps no memory for the rest.
 enum class Use { kLoss, kGradients, kSteps };
 
+/// An update can't be stopped half-way; one that would take longer than this many operations is made in a pass of its
+/// own.
+constexpr double kLongUpdate = 4e9;
+constexpr uint64_t kDropoutStream = 0xd509'0075;  // apart from that of the examples' order
+
 template <class T>
 class BatchRunner {
  public:
   /// For batches of up to `largest` examples.
-  BatchRunner(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, index_t largest, int threads,
-              Use use, Progress& progress);
+  BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, int threads, Use use,
+              Progress& progress);
 
   /// Turns to other data of the same shape, and to parameters that anybody may have changed.
-  void take(const Examples& X, const Examples& Y, Progress& progress);
+  void take(const Data& data, Progress& progress);
 
-  /// The sum of the losses, and W -= rate * dW, b -= rate * db. If the loss is not finite, no update is made.
-  double step(const Batch& batch, double rate);
-  /// The sum of the losses; the gradients are left in gradient().
+  /// The sum of the losses, and an update. If the loss is not finite, none is made. Seed and step: of the dropout.
+  double step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
+  /// The sum of the losses; the sums of their gradients are left in gradient(), those of penalties not among them.
   double loss_and_gradients(const Batch& batch);
   double loss(const Batch& batch);
 
+  const Updater<T>& updater() const { return updater_; }
   index_t bytes() const { return index_t(memory_.size()); }
   /// The gradients, laid out as the network's parameters.
   const T* gradient() const { return gradient_; }
@@ -53,35 +63,55 @@ class BatchRunner {
   };
 
   double run(const Batch& batch, Use use, double rate);
-  void forward_and_back(const Batch& chunk, index_t group, bool gather, Use use);
-  void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool update, double rate);
-  void descend(const Block& block, double rate);
+  void gather(const Batch& chunk, index_t panel, bool back);
+  void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
+  double loss_of_panel(index_t panel, index_t examples, T* scratch);
+  void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool descend, double rate);
+  void update(const Block& block, double rate);
   void turn_weights(const Block& block);
   template <class Task>
   void each_block(Task task);
+  template <class Task>
+  double sum_of_blocks(Task task);
   PanelGroup<T> activations(size_t layer, index_t first_panel, index_t panels) const;
+  index_t units_of(size_t layer) const {
+    return layer == 0 ? network_.layers[0].inputs : network_.layers[layer - 1].units;
+  }
+  bool needs_Z(size_t layer) const;
+  double dropout_of(size_t layer) const {  // of its outputs; layer 0: of the inputs
+    const Plan& plan = updater_.plan();
+    return layer == 0 ? plan.input_dropout : plan.layers.empty() ? 0 : plan.layers[layer - 1].dropout;
+  }
+  /// Whether every batch is the same chunk, left as it was: then X and Y are gathered once.
+  bool keeps_X() const { return data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0; }
+  bool is_long_update() const { return 2.0 * double(network_.size) * double(chunk_) > kLongUpdate; }
   T* in_gradient(const T* parameter) const { return gradient_ + (parameter - network_.layers[0].W); }
 
   const Kernels<T>& kernels_;
   NetworkState<T>& network_;
-  Examples X_, Y_;
+  Data data_;
   const Loss<T>& loss_;
+  Updater<T> updater_;
   int threads_;
   Progress* progress_;
   index_t largest_, chunk_, group_panels_;
-  bool keeps_X_ = false;  // every batch is the same chunk: X and Y are gathered once
+  bool keeps_X_ = false;
   bool has_X_ = false;
 
   AlignedBuffer memory_;
   std::vector<T*> A_;       // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
+  std::vector<T*> Z_;       // of the layers whose derivative is taken of it, else null
   std::vector<T*> turned_;  // A of the layers 0 to L - 1, turned
   T* labels_ = nullptr;     // [panel][outputs][kPanel]
   T* labels_turned_ = nullptr;
+  T* weights_ = nullptr;  // [panel][kPanel]
   std::vector<T*> W_turned_;  // per layer; null: W is read across
   std::vector<index_t> W_turned_row_;
   std::vector<T*> lane_sums_;  // per layer, of db
   T* gradient_ = nullptr;
-  std::vector<double> losses_;  // per panel of a chunk
+  std::vector<DropoutMask> masks_;  // of the current step, per layer from 0 on
+  std::vector<double> losses_;      // per panel of a chunk
+  std::vector<double> block_sums_;
   std::vector<Block> blocks_;
 };
 

@@ -20,25 +20,25 @@ constexpr index_t kStepsPerCopy = 64;
 /// costs more than a small network's step.
 template <class T>
 struct KeptRunner {
-  LossId loss;
+  Plan plan;
   index_t largest;
   int threads;
   BatchRunner<T> runner;
-  std::vector<T> copy;  // see kStepsPerCopy; empty until a run needs one
+  std::vector<T> copy;  // of the parameters and the optimizer's memory, see kStepsPerCopy
 
   index_t bytes() const { return runner.bytes() + index_t(copy.size() * sizeof(T)); }
 
-  static KeptRunner& of(NetworkState<T>& network, const Examples& X, const Examples& Y, LossId loss, index_t largest,
-                        int threads, Progress& progress) {
+  static KeptRunner& of(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, int threads,
+                        Progress& progress) {
     threads = threads > 0 ? threads : num_threads();
     auto* kept = static_cast<KeptRunner*>(network.kept.get());
-    if (kept && kept->loss == loss && kept->largest == largest && kept->threads == threads) {
-      kept->runner.take(X, Y, progress);
+    if (kept && kept->plan == plan && kept->largest == largest && kept->threads == threads) {
+      kept->runner.take(data, progress);
       return *kept;
     }
     network.kept.reset();
     const std::shared_ptr<KeptRunner> made(
-        new KeptRunner{loss, largest, threads, {network, X, Y, loss, largest, threads, Use::kSteps, progress}, {}});
+        new KeptRunner{plan, largest, threads, {network, data, plan, largest, threads, Use::kSteps, progress}, {}});
     network.kept = made;
     return *made;
   }
@@ -79,15 +79,17 @@ T all_zero_times(const T* x, index_t count) {
 template <class T>
 class Run {
  public:
-  Run(NetworkState<T>& network, const Examples& X, const Examples& Y, const FitOptions& options, Progress& progress)
+  Run(NetworkState<T>& network, const Data& data, const Plan& plan, const FitOptions& options, Progress& progress)
       : network_(network),
         options_(options),
-        examples_(X.count),
-        size_(std::min(options.batch_size, X.count)),
-        batches_((X.count + size_ - 1) / size_),
+        examples_(data.X.count),
+        size_(std::min(options.batch_size, examples_)),
+        batches_((examples_ + size_ - 1) / size_),
         shuffled_(options.shuffle && batches_ > 1),
-        order_(shuffled_ ? size_t(X.count) : 0),
-        kept_(KeptRunner<T>::of(network, X, Y, options.loss, size_, options.threads, progress)) {}
+        order_(shuffled_ ? size_t(examples_) : 0),
+        kept_(KeptRunner<T>::of(network, data, plan, size_, options.threads, progress)) {
+    kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
+  }
 
   /// Step number `step` of the whole run; returns the sum of the batch's losses.
   double step(index_t step) {
@@ -97,12 +99,17 @@ class Run {
       ordered_epoch_ = epoch;
     }
     if (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite())) {
+      const auto [slots, count] = remembered();
       kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
+      kept_.copy.insert(kept_.copy.end(), slots, slots + count);
+      copied_updates_ = network_.optimizer_state.updates;
       copied_at_ = step;
     }
     const index_t count = std::min(size_, examples_ - first);
+    const std::span<const double> rates = options_.learning_rates;
     return kept_.runner.step({shuffled_ ? order_.data() : nullptr, first, count},
-                             options_.learning_rate / double(count));
+                             rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
+                             uint64_t(options_.first_epoch * batches_ + step));
   }
 
   index_t batches() const { return batches_; }
@@ -127,10 +134,16 @@ class Run {
   }
 
  private:
+  std::pair<T*, index_t> remembered() {
+    OptimizerState<T>& state = network_.optimizer_state;
+    const index_t count = state.slots * network_.size;
+    return {state.memory.template reserve<T>(count), count};
+  }
   void restore() {
-    network_.lock.lock();
-    std::copy(kept_.copy.begin(), kept_.copy.end(), network_.parameters());
-    network_.lock.unlock();
+    const std::unique_lock lock(network_.lock);
+    std::copy_n(kept_.copy.begin(), network_.size, network_.parameters());
+    std::copy(kept_.copy.begin() + network_.size, kept_.copy.end(), remembered().first);
+    network_.optimizer_state.updates = copied_updates_;
     kept_.runner.parameters_changed();
   }
 
@@ -141,18 +154,19 @@ class Run {
   index_t ordered_epoch_ = -1;
   std::vector<uint32_t> order_;
   index_t copied_at_ = 0;
+  uint64_t copied_updates_ = 0;
   KeptRunner<T>& kept_;
 };
 
 }  // namespace
 
 template <class T>
-void fit(const Network<T>& network, const Examples& X, const Examples& Y, const FitOptions& options,
+void fit(const Network<T>& network, const Data& data, const Plan& plan, const FitOptions& options,
          std::span<double> losses, std::span<double> seconds, Interrupt* interrupt) {
   NetworkState<T>& state = network.state();
   const Training<T> training(state);
   Progress progress(interrupt);
-  Run<T> run(state, X, Y, options, progress);
+  Run<T> run(state, data, plan, options, progress);
   using Clock = std::chrono::steady_clock;
   auto begin = Clock::now();
   index_t step = 0;
@@ -170,7 +184,7 @@ void fit(const Network<T>& network, const Examples& X, const Examples& Y, const 
       progress.did(2e4);  // a step costs a microsecond at the least
     }
     const auto end = Clock::now();
-    losses[size_t(epoch)] = total / double(X.count);
+    losses[size_t(epoch)] = total / double(data.X.count);
     seconds[size_t(epoch)] = std::chrono::duration<double>(end - begin).count();
     begin = end;
   }
@@ -179,61 +193,66 @@ void fit(const Network<T>& network, const Examples& X, const Examples& Y, const 
 }
 
 template <class T>
-double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate,
-                      LossId loss, int threads, Interrupt* interrupt) {
+double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
+                      uint64_t seed, int threads, Interrupt* interrupt) {
   NetworkState<T>& state = network.state();
   const Training<T> training(state);
   Progress progress(interrupt);
-  BatchRunner<T>& runner = KeptRunner<T>::of(state, X, Y, loss, X.count, threads, progress).runner;
-  const double total = runner.step({nullptr, 0, X.count}, learning_rate / double(X.count));
+  const index_t count = data.X.count;
+  BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, threads, progress).runner;
+  runner.updater().start(/*keep=*/true);
+  const double total = runner.step({nullptr, 0, count}, learning_rate, seed, state.optimizer_state.updates);
   if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false};
-  return total / double(X.count);
+  return total / double(count);
 }
 
 template <class T>
-double evaluate(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss, int threads,
-                Interrupt* interrupt) {
+double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads, Interrupt* interrupt) {
   const Reading reading(network.state());
   Progress progress(interrupt);
-  BatchRunner<T> runner(network.state(), X, Y, loss, X.count, threads, Use::kLoss, progress);
-  return runner.loss({nullptr, 0, X.count}) / double(X.count);
+  BatchRunner<T> runner(network.state(), data, plan, data.X.count, threads, Use::kLoss, progress);
+  return runner.loss({nullptr, 0, data.X.count}) / double(data.X.count);
 }
 
 template <class T>
-double loss_and_gradients(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss,
+double loss_and_gradients(const Network<T>& network, const Data& data, const Plan& plan,
                           std::span<const ParameterGradient<T>> gradients, int threads, Interrupt* interrupt) {
   NetworkState<T>& state = network.state();
   const Reading reading(state);
   Progress progress(interrupt);
-  BatchRunner<T> runner(state, X, Y, loss, X.count, threads, Use::kGradients, progress);
-  const double total = runner.loss_and_gradients({nullptr, 0, X.count});
-  const T scale = T(1) / T(X.count);
+  const index_t count = data.X.count;
+  BatchRunner<T> runner(state, data, plan, count, threads, Use::kGradients, progress);
+  const double total = runner.loss_and_gradients({nullptr, 0, count});
+  const T scale = T(1) / T(count);
   for (size_t l = 0; l < gradients.size(); ++l) {
     const Layer<T>& layer = state.layers[l];
+    const LayerPlan penalty = plan.layers.empty() ? LayerPlan{} : plan.layers[l];
     const T *dW = runner.gradient() + (layer.W - state.layers[0].W),
             *db = runner.gradient() + (layer.b - state.layers[0].W);
     const auto& [out_W, out_b] = gradients[l];
     for (index_t i = 0; i < layer.units; ++i) {
-      for (index_t j = 0; j < layer.inputs; ++j) out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale;
+      for (index_t j = 0; j < layer.inputs; ++j) {
+        const T w = layer.W[i * layer.W_row + j];
+        const T of_penalty = T(penalty.l2) * w + T(penalty.l1) * T((w > 0) - (w < 0));
+        out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale + of_penalty;
+      }
       out_b.data[i * out_b.row] = db[i] * scale;
     }
   }
-  return total / double(X.count);
+  return total / double(count);
 }
 
-template void fit(const Network<float>&, const Examples&, const Examples&, const FitOptions&, std::span<double>,
+template void fit(const Network<float>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
-template void fit(const Network<double>&, const Examples&, const Examples&, const FitOptions&, std::span<double>,
+template void fit(const Network<double>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
-template double train_on_batch(const Network<float>&, const Examples&, const Examples&, double, LossId, int,
-                               Interrupt*);
-template double evaluate(const Network<float>&, const Examples&, const Examples&, LossId, int, Interrupt*);
-template double train_on_batch(const Network<double>&, const Examples&, const Examples&, double, LossId, int,
-                               Interrupt*);
-template double evaluate(const Network<double>&, const Examples&, const Examples&, LossId, int, Interrupt*);
-template double loss_and_gradients(const Network<float>&, const Examples&, const Examples&, LossId,
+template double train_on_batch(const Network<float>&, const Data&, const Plan&, double, uint64_t, int, Interrupt*);
+template double train_on_batch(const Network<double>&, const Data&, const Plan&, double, uint64_t, int, Interrupt*);
+template double evaluate(const Network<float>&, const Data&, const Plan&, int, Interrupt*);
+template double evaluate(const Network<double>&, const Data&, const Plan&, int, Interrupt*);
+template double loss_and_gradients(const Network<float>&, const Data&, const Plan&,
                                    std::span<const ParameterGradient<float>>, int, Interrupt*);
-template double loss_and_gradients(const Network<double>&, const Examples&, const Examples&, LossId,
+template double loss_and_gradients(const Network<double>&, const Data&, const Plan&,
                                    std::span<const ParameterGradient<double>>, int, Interrupt*);
 
 }  // namespace deepnet

@@ -40,10 +40,18 @@ from .course.step_by_step import (
     update_parameters,
 )
 from .initializers import INITIALIZERS as INITIALIZERS
+from .layers import Dense as Dense
 from .losses import LOSSES as LOSSES
 from .network import History as History
 from .network import Network as Network
+from .optimizers import OPTIMIZERS as OPTIMIZERS
 from .optimizers import SGD as SGD
+from .optimizers import Adagrad as Adagrad
+from .optimizers import Adam as Adam
+from .optimizers import AdamW as AdamW
+from .optimizers import Momentum as Momentum
+from .optimizers import Nesterov as Nesterov
+from .optimizers import RMSprop as RMSprop
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
 

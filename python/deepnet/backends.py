@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from . import reference
+from .activations import ACTIVATIONS, Activation
+from .plan import Plan
 
 native: ModuleType | None
 _why_not_native: ImportError | None = None
@@ -77,17 +79,35 @@ def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
     return result
 
 
-def new_engine(units: Sequence[int], activations: Sequence[str], dtype: Any) -> reference.Engine:
-    """An engine of the chosen backend, with parameters that are zero.
+def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: Any) -> reference.Engine:
+    """An engine of the chosen backend, with parameters that are zero; NumPy's where an activation is the user's.
 
     The extension has a class per dtype with the methods of the reference's, which return None, as its
     functions do, where an argument is not plain.
     """
-    if _chosen is None:
+    built_in = all(ACTIVATIONS.get(activation.name) is activation for activation in activations)
+    if _chosen is None or not built_in:
         return reference.Engine(units, activations, dtype)
     engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
-    engine: reference.Engine = engine_of(units, activations)
+    engine: reference.Engine = engine_of(units, [activation.name for activation in activations])
     return engine
+
+
+def knows(engine: reference.Engine, plan: Plan) -> bool:
+    """Whether this engine can follow the plan: the extension's has no loss or optimizer of a user's own."""
+    return isinstance(engine, reference.Engine) or plan.is_known_to(_native_optimizers())
+
+
+def prepared(engine: reference.Engine, plan: Plan) -> Any:
+    """The plan as the engine takes it."""
+    if isinstance(engine, reference.Engine):
+        return plan
+    assert native is not None
+    return native.Plan(plan.settings(_native_optimizers()))
+
+
+def _native_optimizers() -> list[str]:
+    return [] if native is None else list(native.optimizer_names())
 
 
 def unchecked(engine: reference.Engine, name: str) -> Callable[..., Any]:

@@ -1,45 +1,93 @@
-"""The losses: one entry each, and the only list of them in Python.
+"""Losses by name: one entry each, and the only list of them in Python.
 
-To add one: write its entry here and its twin in ``cpp/kernels/losses.h``; a test names whatever is missing. A
-loss that belongs to one output activation names it and is computed from Z, in one stable formula with it; any
-other is computed from A and may follow any output. The loss of a batch is the mean over its examples.
+Each is a sum or mean over the outputs of one example, averaged over the examples. To add one: write its entry
+here and its twin in ``cpp/kernels/losses.h``; a test names whatever is missing. The factories set what some of
+them can be told: ``deepnet.losses.huber(delta=2.0)`` goes wherever ``"huber"`` does.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from ._names import find
 from .activations import ACTIVATIONS, Array
+
+Terms = Callable[[Array, Array, float], Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
     """What is minimised: terms (n_L, m), whose column sums are the losses of the examples, and their slope.
 
-    ``value(Z, Y)`` and ``derivative(Z, Y)``, which is dZ, where `activation` is named; else ``value(A, Y)``
-    and ``derivative(A, Y)``, which is dA.
+    ``value(Z, Y, parameter)`` and ``derivative(Z, Y, parameter)``, which is dZ, where `activation` is named;
+    else ``value(A, Y, parameter)`` and ``derivative(A, Y, parameter)``, which is dA. Y is what :meth:`labels`
+    makes of the user's.
     """
 
     name: str
     formula: str
-    value: Callable[[Array, Array], Array]
-    derivative: Callable[[Array, Array], Array]
-    source: str
+    value: Terms
+    derivative: Terms
+    source: str = "-"
     activation: str | None = None
+    takes_classes: bool = False
+    parameter: float = 1.0
+    label_smoothing: float = 0.0
 
     @property
     def wants_probabilities(self) -> bool:
         """Whether targets must lie in [0, 1]."""
         return self.activation is not None and ACTIVATIONS[self.activation].is_probability
 
+    def labels(self, Y: Array, outputs: int, dtype: Any) -> Array:
+        """Y (n_L, m) as the formulas have it: one row per class, smoothed."""
+        if self.takes_classes:
+            Y = np.arange(outputs)[:, np.newaxis] == Y.reshape(1, -1)
+        Y = Y.astype(dtype)
+        classes = 2 if self.activation == "sigmoid" else outputs
+        smoothing = Y.dtype.type(self.label_smoothing)
+        return Y if smoothing == 0 else Y * (1 - smoothing) + smoothing / classes
 
-def _binary_cross_entropy(Z: Array, Y: Array) -> Array:
+
+def _binary_cross_entropy(Z: Array, Y: Array, _: float) -> Array:
     terms: Array = np.maximum(Z, 0) - Z * Y + np.log1p(np.exp(-np.abs(Z)))
     return terms
 
+
+def _softmax_cross_entropy(Z: Array, Y: Array, _: float) -> Array:
+    below = Z - Z.max(axis=0)
+    terms: Array = Y * (np.log(np.exp(below).sum(axis=0)) - below)
+    return terms
+
+
+def _softmax_slope(Z: Array, Y: Array, _: float) -> Array:
+    e = np.exp(Z - Z.max(axis=0))
+    dZ: Array = e / e.sum(axis=0) * Y.sum(axis=0) - Y
+    return dZ
+
+
+def _huber(A: Array, Y: Array, delta: float) -> Array:
+    size = np.abs(A - Y)
+    return np.where(size <= delta, size * size / 2, delta * (size - delta / 2)) / A.dtype.type(len(A))
+
+
+def _quantile(A: Array, Y: Array, q: float) -> Array:
+    return (A - Y) * _quantile_slope(A, Y, q)
+
+
+def _quantile_slope(A: Array, Y: Array, q: float) -> Array:
+    error = A - Y
+    slope: Array = np.where(error > 0, A.dtype.type(1 - q), np.where(error < 0, A.dtype.type(-q), error))
+    return slope / A.dtype.type(len(A))
+
+
+_COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning, week 4"
+_SOFTMAX = "J. S. Bridle, Probabilistic interpretation of feedforward classification network outputs, 1990"
 
 LOSSES: dict[str, Loss] = {
     entry.name: entry
@@ -48,17 +96,57 @@ LOSSES: dict[str, Loss] = {
             "binary_cross_entropy",
             "-sum(Y log A + (1 - Y) log(1 - A)) = sum(max(Z, 0) - Z Y + log(1 + e^-|Z|)); dZ = A - Y",
             _binary_cross_entropy,
-            lambda Z, Y: ACTIVATIONS["sigmoid"].forward(Z) - Y,
-            "A. Ng, deeplearning.ai, Neural Networks and Deep Learning, week 4; the form that is finite for "
-            "every finite Z: TensorFlow, sigmoid_cross_entropy_with_logits",
+            lambda Z, Y, _: ACTIVATIONS["sigmoid"].forward(Z) - Y,
+            f"{_COURSE}; the form that is finite for every finite Z: TensorFlow, "
+            "sigmoid_cross_entropy_with_logits",
             activation="sigmoid",
+        ),
+        Loss(
+            "categorical_cross_entropy",
+            "-sum(Y log A); Y one row per class, whose columns sum to 1; dZ = A - Y",
+            _softmax_cross_entropy,
+            _softmax_slope,
+            _SOFTMAX,
+            activation="softmax",
+        ),
+        Loss(
+            "sparse_categorical_cross_entropy",
+            "-log A of the class Y, a whole number from 0 on; dZ = A - (1 for the class, else 0)",
+            _softmax_cross_entropy,
+            _softmax_slope,
+            _SOFTMAX,
+            activation="softmax",
+            takes_classes=True,
         ),
         Loss(
             "mean_squared_error",
             "sum((A - Y)^2) / n_L; dA = 2 (A - Y) / n_L",
-            lambda A, Y: np.square(A - Y) / len(A),
-            lambda A, Y: 2 * (A - Y) / len(A),
+            lambda A, Y, _: np.square(A - Y) / A.dtype.type(len(A)),
+            lambda A, Y, _: 2 * (A - Y) / A.dtype.type(len(A)),
             "C. F. Gauss, Theoria motus corporum coelestium, 1809",
+        ),
+        Loss(
+            "huber",
+            "e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = A - Y; mean over the outputs",
+            _huber,
+            lambda A, Y, delta: np.clip(A - Y, -delta, delta) / A.dtype.type(len(A)),
+            "P. J. Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics, 1964",
+        ),
+        Loss(
+            "poisson",
+            "e^Z - Y Z, where Z is the logarithm of the rate; mean over the outputs; dZ = (e^Z - Y) / n_L",
+            lambda Z, Y, _: (np.exp(Z) - Y * Z) / Z.dtype.type(len(Z)),
+            lambda Z, Y, _: (np.exp(Z) - Y) / Z.dtype.type(len(Z)),
+            "P. McCullagh and J. A. Nelder, Generalized Linear Models, 1983",
+            activation="identity",
+        ),
+        Loss(
+            "quantile",
+            "q (Y - A) where Y > A, else (1 - q) (A - Y); mean over the outputs",
+            _quantile,
+            _quantile_slope,
+            "R. Koenker and G. Bassett, Regression quantiles, Econometrica, 1978",
+            parameter=0.5,
         ),
     )
 }
@@ -71,15 +159,7 @@ def find_loss(name: str) -> Loss:
     Traceback (most recent call last):
     ValueError: unknown loss 'mean_square_error': did you mean 'mean_squared_error'? Known are ...
     """
-    try:
-        return LOSSES[name]
-    except (KeyError, TypeError):
-        pass
-    import difflib  # only for this message
-
-    nearest = difflib.get_close_matches(str(name).lower(), LOSSES, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown loss {name!r}: {hint}Known are {', '.join(LOSSES)}")
+    return find("loss", name, LOSSES)
 
 
 def loss_for(output: str) -> Loss:
@@ -88,4 +168,67 @@ def loss_for(output: str) -> Loss:
     >>> loss_for("sigmoid").name, loss_for("identity").name
     ('binary_cross_entropy', 'mean_squared_error')
     """
-    return next((loss for loss in LOSSES.values() if loss.activation == output), LOSSES["mean_squared_error"])
+    suited = (loss for loss in LOSSES.values() if loss.activation == output and loss.wants_probabilities)
+    return next(suited, LOSSES["mean_squared_error"])
+
+
+def _within(name: str, value: Any, low: float, high: float, what: str) -> float:
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, but must be a number {what}")
+    if not low < value < high:
+        raise ValueError(f"{name} is {value}, but must be {what}")
+    return float(value)
+
+
+def _smoothing(value: Any) -> float:
+    return 0.0 if value == 0 else _within("label_smoothing", value, 0, 1, "from 0 to less than 1")
+
+
+def huber(delta: float = 1.0) -> Loss:
+    """Make the Huber loss: quadratic within `delta`, beyond it linear.
+
+    >>> huber(2.0).parameter
+    2.0
+    >>> huber(0)
+    Traceback (most recent call last):
+    ValueError: delta is 0, but must be more than 0
+    """
+    return replace(LOSSES["huber"], parameter=_within("delta", delta, 0, math.inf, "more than 0"))
+
+
+def quantile(q: float = 0.5) -> Loss:
+    """Make the quantile loss: least where a share `q` of the targets lies below the prediction.
+
+    >>> quantile(0.9).parameter
+    0.9
+    """
+    return replace(LOSSES["quantile"], parameter=_within("q", q, 0, 1, "between 0 and 1"))
+
+
+def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Make the cross-entropy of a sigmoid output; labels become Y (1 - s) + s / 2.
+
+    >>> binary_cross_entropy(label_smoothing=0.1).label_smoothing
+    0.1
+    """
+    return replace(LOSSES["binary_cross_entropy"], label_smoothing=_smoothing(label_smoothing))
+
+
+def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Make the cross-entropy of a softmax output; labels become Y (1 - s) + s / n_L.
+
+    Source of the smoothing: C. Szegedy et al., Rethinking the Inception architecture, CVPR 2016.
+
+    >>> categorical_cross_entropy(label_smoothing=0.1).label_smoothing
+    0.1
+    """
+    return replace(LOSSES["categorical_cross_entropy"], label_smoothing=_smoothing(label_smoothing))
+
+
+def sparse_categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Make the same for labels that are numbers of classes.
+
+    >>> sparse_categorical_cross_entropy(label_smoothing=0.1).takes_classes
+    True
+    """
+    return replace(LOSSES["sparse_categorical_cross_entropy"], label_smoothing=_smoothing(label_smoothing))

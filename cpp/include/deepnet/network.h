@@ -3,7 +3,7 @@
 //
 //   deepnet::Network<float> net(std::array<deepnet::index_t, 3>{784, 128, 10}, activations);
 //   ... fill net.W(l) and net.b(l), which start as zeros ...
-//   deepnet::fit(net, images, labels, {.epochs = 20, .batch_size = 128, .learning_rate = 0.1});
+//   deepnet::fit(net, {images, labels}, {}, {.epochs = 20, .batch_size = 128, .learning_rate = 0.1}, losses, seconds);
 //   deepnet::predict(net, images, probabilities);
 //
 // Examples are columns, as in the course. Results have the same bits for any number of threads and however the examples
@@ -74,14 +74,46 @@ using LossId = int;
 std::vector<std::string_view> loss_names();
 /// The activation that the loss must follow; empty if it may follow any.
 std::string_view loss_activation(LossId loss);
+/// Whether its labels are one row of class numbers, whatever the number of outputs.
+bool loss_takes_classes(LossId loss);
+
+/// An optimizer by its place in optimizer_names().
+using OptimizerId = int;
+std::vector<std::string_view> optimizer_names();
+
+/// What is done to one layer's weights and outputs while it learns.
+struct LayerPlan {
+  double dropout = 0;     // the share of its outputs that is dropped, the others are scaled up
+  double l2 = 0, l1 = 0;  // l2 / 2 sum W^2 + l1 sum |W| is minimised beside the loss
+  bool operator==(const LayerPlan&) const = default;
+};
+
+/// How a network learns, whatever the data and the learning rate.
+struct Plan {
+  LossId loss = 0;
+  double loss_parameter = 1, label_smoothing = 0;
+  OptimizerId optimizer = 0;
+  double hyper[2] = {0, 0}, epsilon = 1e-8;
+  double weight_decay = 0;  // W -= rate * weight_decay * W before each update
+  double clip_value = 0, clip_norm = 0;  // largest size of a gradient's entry, of the whole gradient; 0: any
+  double input_dropout = 0;
+  std::vector<LayerPlan> layers;  // one per layer; empty: nothing is done to any
+  bool operator==(const Plan&) const = default;
+};
+
+/// What is learnt from: examples are columns of X and of Y.
+struct Data {
+  Examples X, Y;
+  Examples weights = {};  // one row: how much each example counts; no data: 1
+};
 
 struct FitOptions {
   index_t epochs = 1, batch_size = 32;
   double learning_rate = 0.01;
-  LossId loss = 0;
+  std::span<const double> learning_rates = {};  // in its place: one for each step
   bool shuffle = true;
   uint64_t seed = 0;
-  index_t first_epoch = 0;  // whose order of the examples is the first one taken
+  index_t first_epoch = 0;  // where this goes on: the optimizer's memory is kept, and the orders of examples go on
   int threads = 0;
   index_t* steps_done = nullptr;  // counts on with every update
 };
@@ -93,26 +125,26 @@ struct NonFiniteLoss {
   bool from_the_start;  // the parameters that fit was given are not finite themselves
 };
 
-/// Stochastic gradient descent. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
+/// Training by mini-batches. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
 /// update with its batch, and seconds[e] the time it took. Thrown out of: Interrupted (the parameters are those of the
 /// last update that was finished), NonFiniteLoss, Busy.
 template <class T>
-void fit(const Network<T>& network, const Examples& X, const Examples& Y, const FitOptions& options,
+void fit(const Network<T>& network, const Data& data, const Plan& plan, const FitOptions& options,
          std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr);
 
 /// Thrown by fit and train_on_batch if the network is being trained already, or by a call that runs amid a prediction
 /// with it on the same thread.
 struct Busy {};
 
-/// One update with all examples; returns their mean loss before it. Thrown out of: Interrupted, NonFiniteLoss (no
-/// update was made), Busy.
+/// One update with all examples; returns their mean loss before it. The optimizer's memory goes on from call to call.
+/// `seed`: of the dropout. Thrown out of: Interrupted, NonFiniteLoss (no update was made), Busy.
 template <class T>
-double train_on_batch(const Network<T>& network, const Examples& X, const Examples& Y, double learning_rate,
-                      LossId loss, int threads = 0, Interrupt* interrupt = nullptr);
+double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
+                      uint64_t seed = 0, int threads = 0, Interrupt* interrupt = nullptr);
 
-/// The mean loss of all examples; no update.
+/// The mean loss of all examples, penalties included, without dropout; no update.
 template <class T>
-double evaluate(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss, int threads = 0,
+double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads = 0,
                 Interrupt* interrupt = nullptr);
 
 template <class T>
@@ -120,9 +152,9 @@ struct ParameterGradient {
   Matrix<T> dW, db;  // unit column stride
 };
 
-/// The mean loss and its gradients; no update.
+/// The same, and its gradients.
 template <class T>
-double loss_and_gradients(const Network<T>& network, const Examples& X, const Examples& Y, LossId loss,
+double loss_and_gradients(const Network<T>& network, const Data& data, const Plan& plan,
                           std::span<const ParameterGradient<T>> gradients, int threads = 0,
                           Interrupt* interrupt = nullptr);
 

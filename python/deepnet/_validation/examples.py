@@ -42,6 +42,8 @@ def targets(value: Any, units: int, m: int, loss: Loss) -> Array:
         raise TypeError(
             f"Y is {_kind(Y)}, but must be bool, int8, int32, int64, uint8 or a float: {_way_out('Y', Y)}"
         )
+    if loss.takes_classes:
+        return _classes(Y, units, m)
     given, view = Y.shape, Y
     if units == 1 and given == (m,):
         view = Y[np.newaxis, :]
@@ -56,7 +58,42 @@ def targets(value: Any, units: int, m: int, loss: Loss) -> Array:
         )
     if loss.wants_probabilities:
         within_unit_interval("Y", Y, "labels")
+    if loss.activation == "softmax":
+        _class_shares(view)
     return view
+
+
+def _classes(Y: Array, units: int, m: int) -> Array:
+    """Y (1, m) of numbers of classes, from (m,), (1, m) or (m, 1)."""
+    view = Y[np.newaxis, :] if Y.shape == (m,) else Y.T if Y.shape == (m, 1) else Y
+    if view.shape != (1, m):
+        raise ValueError(
+            f"Y has shape {Y.shape}, but for numbers of classes must be {(m,)} or {(1, m)}; one-hot columns "
+            f'want loss="categorical_cross_entropy"'
+        )
+    _class_labels(view, units)
+    return view
+
+
+def _class_labels(Y: Array, outputs: int) -> None:
+    """Refuse what is no class of a network with so many outputs."""
+    good = (Y >= 0) & (Y < outputs) & (Y == np.floor(Y))
+    if not good.all():
+        entry = Y.reshape(-1)[int(np.argmin(good))]
+        raise ValueError(f"Y has {entry}, but must have whole numbers from 0 to {outputs - 1}: the classes")
+
+
+def _class_shares(Y: Array) -> None:
+    """Refuse columns that do not sum to 1."""
+    sums = Y.sum(axis=0, dtype=np.float64)
+    bad = ~(np.abs(sums - 1) <= 1e-3)
+    if bad.any():
+        column = int(np.argmax(bad))
+        raise ValueError(
+            f"column {column} of Y sums to {sums[column]:g}, but must sum to 1 for a softmax output: one-hot, "
+            f"or class numbers of shape {(Y.shape[1],)}; for labels that do not exclude one another: "
+            f'output="sigmoid"'
+        )
 
 
 def _kind(array: Array) -> str:

@@ -10,8 +10,6 @@ import numpy as np
 
 from deepnet.activations import Array
 from deepnet.initializers import initializer_for
-from deepnet.losses import LOSSES, Loss, find_loss, loss_for
-from deepnet.optimizers import SGD, learning_rate
 
 from .arrays import a
 
@@ -90,44 +88,13 @@ def first_weights(
     return W
 
 
-def initializer(value: Any, names: tuple[str, ...]) -> Any:
+def initializer(value: Any, activation: Any) -> Any:
     """Accept names, and functions of (rng, n, n_prev)."""
     if isinstance(value, str):
-        initializer_for(value, names[0])
+        initializer_for(value, activation if isinstance(activation, str) else activation.name)
     elif not callable(value):
         raise TypeError(f"initializer is {value!r}, but must be a name or a function of (rng, n, n_prev)")
     return value
-
-
-def optimizer(value: Any, dtype: np.dtype[Any]) -> SGD:
-    """Accept an optimizer whose learning rate the dtype has room for."""
-    if not isinstance(value, SGD):
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        hint = f": deepnet.SGD({value!r})" if number else ", such as deepnet.SGD(0.01)"
-        raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
-    learning_rate(value.learning_rate, dtype)
-    return value
-
-
-def loss(value: Any, output: str) -> Loss:
-    """Accept the name of a loss that fits the output activation; None is the one that suits it."""
-    if value is None:
-        return loss_for(output)
-    chosen = find_loss(value)
-    if chosen.activation not in (None, output):
-        others = " or ".join(
-            repr(name) for name, entry in LOSSES.items() if entry.activation in (None, output)
-        )
-        raise ValueError(
-            f"loss is {chosen.name!r}, which is defined for a {chosen.activation} output, but the network's "
-            f"output is {output!r}: {others} fits it"
-        )
-    return chosen
-
-
-def loss_id(chosen: Loss) -> int:
-    """The place of a loss in the list, by which the engine knows it."""
-    return list(LOSSES).index(chosen.name)
 
 
 def callbacks(value: Any) -> list[Callable[..., Any]]:

@@ -12,15 +12,20 @@ import numpy as np
 from deepnet._validation import examples as check
 from deepnet._validation import options as option
 from deepnet.activations import Array
+from deepnet.optimizers import Optimizer
+from deepnet.plan import Plan
+from deepnet.schedules import rates
 
 from ._failures import busy, non_finite_loss
 from ._history import History
+from ._owner import fresh_seed
 from ._progress import shown
 
 if TYPE_CHECKING:
     from ._network import Network
 
 EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
+RATES_PER_CALL, MOST_RATES = 2**16, 2**22
 SECONDS_PER_CALL = 0.2  # for progress alone, which is told within a call, too: its losses are that fresh
 MOST_SHUFFLED = 2**32 - 1
 
@@ -31,9 +36,11 @@ class Run:
 
     X: Array
     Y: Array
+    weights: Array | None
+    plan: Plan
     options: dict[str, Any]
     epochs: int
-    validation: tuple[Array, Array] | None
+    validation: tuple[Any, ...] | None  # X, Y and weights
     callbacks: Sequence[Callable[[Network, History], object]]
     progress: Any
 
@@ -41,6 +48,18 @@ class Run:
     def batches(self) -> int:
         size: int = self.options["batch_size"]
         return -(-int(self.X.shape[1]) // size)
+
+    def epochs_per_call(self) -> int:
+        """How many at most: the call returns two numbers for each and may take a rate for each step."""
+        scheduled = callable(self.plan.optimizer.learning_rate)
+        return max(1, RATES_PER_CALL // self.batches) if scheduled else EPOCHS_PER_CALL
+
+    def rates(self, first_epoch: int, epochs: int, dtype: np.dtype[Any]) -> Array:
+        """The learning rate of each step of these epochs, or the one of all."""
+        rate = self.plan.optimizer.learning_rate
+        if not callable(rate):
+            return np.array([float(rate)])
+        return rates(rate, first_epoch * self.batches, epochs * self.batches, self.batches, dtype)
 
 
 def checked_run(
@@ -50,8 +69,10 @@ def checked_run(
     *,
     epochs: Any,
     batch_size: Any,
-    optimizer: Any,
+    optimizer: Optimizer,
     loss: Any,
+    sample_weight: Any,
+    class_weight: Any,
     shuffle: Any,
     seed: Any,
     validation_data: Any,
@@ -61,18 +82,12 @@ def checked_run(
     input_scale: Any,
 ) -> Run:
     """Everything about a run, before its first step."""
-    units, outputs = net.layer_dims[0], net.layer_dims[-1]
-    chosen = option.loss(loss, net.activations[-1])
-    X = check.inputs(X, units)
-    m = X.shape[1]
-    Y = check.targets(Y, outputs, m, chosen)
-    given = option.seed(seed)
+    X, Y, weights, chosen = net._checked(X, Y, loss, sample_weight, class_weight)
+    m, given = X.shape[1], option.seed(seed)
     options = {
         "batch_size": min(option.whole("batch_size", batch_size, 1), m),
-        "learning_rate": option.optimizer(optimizer, net.dtype).learning_rate,
-        "loss": option.loss_id(chosen),
         "shuffle": option.flag("shuffle", shuffle),
-        "seed": _fresh_seed() if given is None else given,
+        "seed": fresh_seed() if given is None else given,
         "threads": 0 if threads is None else option.thread_count(threads),
         "input_scale": option.input_scale(input_scale),
     }
@@ -80,25 +95,26 @@ def checked_run(
         raise ValueError(f"X has {m} examples, and {MOST_SHUFFLED} can be shuffled: shuffle=False")
     validation = None
     if validation_data is not None:
-        vX, vY = check.validation_pair(validation_data)
         try:
-            vX = check.inputs(vX, units)
-            validation = vX, check.targets(vY, outputs, vX.shape[1], chosen)
+            validation = net._checked(*check.validation_pair(validation_data), chosen)[:3]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
-    return Run(
+    run = Run(
         X,
         Y,
+        weights,
+        net._plan(chosen, optimizer),
         options,
         option.whole("epochs", epochs, 0, 2**62),
         validation,
         option.callbacks(callbacks),
         option.progress(progress),
     )
-
-
-def _fresh_seed() -> int:
-    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    rate = optimizer.learning_rate  # a schedule that fails late in a run would waste what came before
+    step = run.epochs_per_call()
+    for first in range(0, min(run.epochs, MOST_RATES // run.batches + 1), step) if callable(rate) else ():
+        run.rates(first, min(step, run.epochs - first), net.dtype)
+    return run
 
 
 def train(net: Network, run: Run) -> History:
@@ -106,17 +122,20 @@ def train(net: Network, run: Run) -> History:
     history = History(planned_epochs=run.epochs)
     with shown(run.progress, history, run.epochs * run.batches) as show:
         looked_on = bool(run.callbacks) or run.validation is not None
-        at_once = EPOCHS_PER_CALL if show is None and not looked_on else 1
+        most = run.epochs_per_call()
+        at_once = most if show is None and not looked_on else 1
         stop = False
         while history.epochs < run.epochs and not stop:
             begin = time.perf_counter()
             _epochs(net, run, history, min(at_once, run.epochs - history.epochs), show)
             if not looked_on and time.perf_counter() - begin < SECONDS_PER_CALL:
-                at_once = min(2 * at_once, EPOCHS_PER_CALL)
+                at_once = min(2 * at_once, most)
             if run.validation is not None:
-                settings = [run.options[name] for name in ("loss", "input_scale", "threads")]
-                value = net._engine.evaluate(*run.validation, *settings)
-                history.validation_loss.append(net._answered(value))
+                engine, plan = net._engine_for(run.plan)
+                settings = run.options["input_scale"], run.options["threads"]
+                history.validation_loss.append(
+                    net._answered(engine.evaluate(*run.validation, plan, *settings))
+                )
             if show is not None:
                 show(history.epochs * run.batches)
             for callback in run.callbacks:
@@ -131,9 +150,13 @@ def _epochs(
     """The next epochs in one native call."""
     done = history.epochs * run.batches
     report = None if show is None else lambda steps: show(done + steps)
-    options = run.options | {"epochs": count, "first_epoch": history.epochs}
+    rates_ = run.rates(history.epochs, count, net.dtype)
+    options = run.options | {"epochs": count, "first_epoch": history.epochs, "learning_rates": rates_}
+    engine, plan = net._engine_for(run.plan)
     try:
-        losses, seconds, failure = net._answered(net._engine.fit(run.X, run.Y, options, report))
+        losses, seconds, failure = net._answered(
+            engine.fit(run.X, run.Y, run.weights, plan, options, report)
+        )
     except RuntimeError as error:
         if str(error) != "busy":
             raise
@@ -144,7 +167,7 @@ def _epochs(
         raise non_finite_loss(
             loss,
             where,
-            options["learning_rate"],
+            float(rates_[min((epoch - history.epochs) * run.batches + batch, len(rates_) - 1)]),
             net._views,
             run.X,
             run.Y,

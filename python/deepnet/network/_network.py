@@ -6,10 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+from deepnet._validation import learning
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.caches import Whole
-from deepnet.optimizers import SGD
+from deepnet.losses import Loss
+from deepnet.optimizers import Optimizer
+from deepnet.schedules import rates
 
 from ._failures import busy, non_finite_loss
 from ._fit import checked_run, train
@@ -22,12 +25,17 @@ class Network(Predictor):
 
     Parameters
     ----------
-    layer_dims : sequence of int
-        Units of each layer, from the input: ``[784, 128, 10]`` has two layers of weights.
-    activation : str or sequence of str
+    layer_dims : sequence of int or Dense
+        Units of each layer, from the input: ``[784, 128, 10]`` has two layers of weights. Or the number of
+        inputs and a :class:`deepnet.Dense` for each layer, with options of its own.
+    activation : str, Activation or sequence of them
         One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, or one for each of the L layers.
     output : str, optional
         The last layer's activation, "sigmoid" if not given; not beside a sequence of names.
+    dropout, l2, l1 : float
+        As in :class:`deepnet.Dense`: dropout of all hidden layers, penalties on the weights of all layers.
+    input_dropout : float
+        The share of the inputs that is dropped at each step of training.
     initializer : str or callable
         A name from :data:`deepnet.initializers.INITIALIZERS`; "auto" is he_normal for relu and leaky_relu,
         glorot_uniform for the others; or a function ``(rng, n, n_prev)`` that returns W. Biases start at 0.
@@ -40,9 +48,9 @@ class Network(Predictor):
     ----------
     parameters : dict of ndarray
         The course's dict, views of the network's memory that may be written.
-    layer_dims, activations, dtype
+    layer_dims, layers, activations, dtype
         What it was made with, one activation per layer.
-    optimizer : SGD
+    optimizer : Optimizer
         What training takes where it is not told.
 
     Raises
@@ -81,8 +89,10 @@ class Network(Predictor):
         *,
         epochs: Whole,
         batch_size: Whole,
-        optimizer: SGD | None = None,
-        loss: str | None = None,
+        optimizer: Optimizer | str | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: dict[int, float] | str | None = None,
         shuffle: bool = True,
         seed: Whole | None = None,
         validation_data: tuple[Array, Array] | None = None,
@@ -101,11 +111,16 @@ class Network(Predictor):
             Targets; for one output unit also (m,) or (m, 1).
         epochs, batch_size : int
             The last batch of an epoch may be smaller; one larger than m is all examples.
-        optimizer : SGD, optional
-            Becomes ``net.optimizer``, which it is if not given.
-        loss : str, optional
-            A name from :data:`deepnet.LOSSES`; if not given "binary_cross_entropy" for a sigmoid output, else
-            "mean_squared_error".
+        optimizer : Optimizer or str, optional
+            Becomes ``net.optimizer``, which it is if not given; begins the run remembering nothing.
+        loss : str or Loss, optional
+            A name from :data:`deepnet.LOSSES`, or what :mod:`deepnet.losses` makes. If not given the
+            cross-entropy of a sigmoid or softmax output (for the latter by Y: one-hot columns, or numbers of
+            classes of shape (m,)), else "mean_squared_error".
+        sample_weight : ndarray, shape (m,), optional
+            How much each example's loss counts; the mean is still over m.
+        class_weight : dict or "balanced", optional
+            How much the examples of each class count; "balanced" makes classes count alike.
         shuffle : bool
             Take the examples in another order each epoch.
         seed : int or None
@@ -150,7 +165,7 @@ class Network(Predictor):
         <History of 500 epochs in ... s: loss ... to 0.00...>
         """
         self._check_parameters()
-        chosen = self.optimizer if optimizer is None else option.optimizer(optimizer, self.dtype)
+        chosen = self.optimizer if optimizer is None else learning.optimizer(optimizer, self.dtype)
         run = checked_run(
             self,
             X,
@@ -159,6 +174,8 @@ class Network(Predictor):
             batch_size=batch_size,
             optimizer=chosen,
             loss=loss,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
             shuffle=shuffle,
             seed=seed,
             validation_data=validation_data,
@@ -182,8 +199,10 @@ class Network(Predictor):
         X: Array,
         Y: Array,
         *,
-        optimizer: SGD | None = None,
-        loss: str | None = None,
+        optimizer: Optimizer | str | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: dict[int, float] | str | None = None,
         input_scale: float = ONE,
         threads: Whole | None = None,
     ) -> float:
@@ -191,10 +210,10 @@ class Network(Predictor):
 
         Parameters
         ----------
-        X, Y, loss, input_scale, threads
+        X, Y, loss, sample_weight, class_weight, input_scale, threads
             As in :meth:`fit`.
-        optimizer : SGD, optional
-            For this update; ``net.optimizer`` if not given.
+        optimizer : Optimizer or str, optional
+            For this update; ``net.optimizer`` if not given. Its memory goes on from call to call.
 
         Returns
         -------
@@ -214,22 +233,40 @@ class Network(Predictor):
         >>> net.train_on_batch(np.ones((3, 5)), np.ones(5))
         0.693147...
         """
-        rate = self._rate if optimizer is None else option.optimizer(optimizer, self.dtype).learning_rate
-        loss_id = self._loss_id if loss is None else self._id_of(loss)
         scale = ONE if input_scale is ONE else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
+        plain = optimizer is None and loss is None and sample_weight is None and class_weight is None
+        rate = 0.0
         try:
-            value = self._train(X, Y, rate, loss_id, scale, count)
+            value = None
+            if plain and self._rate is not None:
+                engine, plan = self._default
+                rate = self._rate
+                value = self._train(X, Y, None, plan, rate, self._dropout_seed, scale, count)
             if value is None:
-                X, Y = self._checked(X, Y, loss)
-                value = self._answered(self._engine.train_on_batch(X, Y, rate, loss_id, scale, count))
+                chosen = None if optimizer is None else learning.optimizer(optimizer, self.dtype)
+                rate = self._rate_of(chosen)
+                given = self._checked(X, Y, loss, sample_weight, class_weight)
+                engine, plan = self._engine_for(self._plan(given[3], chosen))
+                value = self._answered(
+                    engine.train_on_batch(*given[:3], plan, rate, self._dropout_seed, scale, count)
+                )
+            self._updates += 1
             return value  # type: ignore[no-any-return]
         except FloatingPointError as error:
             where = "before this update, which was not made"
-            raise non_finite_loss(
-                str(error), where, rate, self._views, *self._checked(X, Y, loss), scale
-            ) from None
+            data = self._checked(X, Y, loss)[:2]
+            raise non_finite_loss(str(error), where, rate, self._views, *data, scale) from None
         except RuntimeError as error:
             if str(error) != "busy":
                 raise
             raise busy() from None
+
+    def _rate_of(self, optimizer: Optimizer | None) -> float:
+        """The learning rate of the next call of train_on_batch."""
+        rate = (self._optimizer if optimizer is None else optimizer).learning_rate
+        if not callable(rate):
+            return float(rate)
+        if getattr(rate, "per", "step") == "epoch":
+            raise ValueError("learning_rate counts epochs, of which train_on_batch knows none: per='step'")
+        return float(rates(rate, self._updates, 1, 1, self.dtype)[0])

@@ -10,14 +10,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from deepnet._validation import layer_dims as checked_dims
+from deepnet import reference
+from deepnet._validation import learning
 from deepnet._validation import options as option
 from deepnet._validation.structures import activation_names, network_parameters
-from deepnet.activations import Array
-from deepnet.backends import new_engine, unchecked
+from deepnet.activations import ACTIVATIONS, Activation, Array
+from deepnet.backends import knows, new_engine, prepared, unchecked
 from deepnet.caches import Parameters, Sizes, Whole
 from deepnet.initializers import Draw
-from deepnet.optimizers import SGD
+from deepnet.layers import Dense
+from deepnet.losses import Loss, loss_for
+from deepnet.optimizers import SGD, Optimizer
+from deepnet.plan import LayerPlan, Plan
+
+Names = str | Activation | Sequence[str | Activation]
 
 
 class ParameterOwner:
@@ -25,41 +31,77 @@ class ParameterOwner:
 
     def __init__(
         self,
-        layer_dims: Sizes,
-        activation: str | Sequence[str] = "relu",
-        output: str | None = None,
+        layer_dims: Sizes | Sequence[int | Dense],
+        activation: Names = "relu",
+        output: str | Activation | None = None,
         *,
+        dropout: float = 0.0,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        input_dropout: float = 0.0,
         initializer: str | Draw = "auto",
         dtype: Any = "float32",
         seed: Whole | None = None,
     ) -> None:
-        dims = checked_dims("layer_dims", layer_dims)
-        names = activation_names(activation, output, len(dims) - 1, "activation")
-        draw, kind = option.initializer(initializer, names), option.float_dtype(dtype)
+        stack = learning.stack(
+            layer_dims,
+            activation,
+            output,
+            dropout=dropout,
+            l2=l2,
+            l1=l1,
+            input_dropout=input_dropout,
+            initializer=initializer,
+        )
+        kind = option.float_dtype(dtype)
         rng = np.random.default_rng(option.seed(seed))
-        option.room_for(dims, kind)
-        self._bind(dims, names, kind)
-        for layer, ((n_prev, n), name) in enumerate(zip(pairwise(dims), names, strict=True), start=1):
-            self._parameters[f"W{layer}"][...] = option.first_weights(draw, rng, layer, n, n_prev, name)
+        option.room_for(stack.dims, kind)
+        self._bind(stack.dims, stack.activations, kind, stack.plans, stack.input_dropout)
+        sizes = zip(pairwise(stack.dims), stack.activations, stack.initializers, strict=True)
+        for layer, ((n_prev, n), g, draw) in enumerate(sizes, start=1):
+            self._parameters[f"W{layer}"][...] = option.first_weights(draw, rng, layer, n, n_prev, g.name)
 
-    def _bind(self, dims: tuple[int, ...], names: tuple[str, ...], dtype: np.dtype[Any]) -> None:
+    def _bind(
+        self,
+        dims: tuple[int, ...],
+        activations: tuple[Activation, ...],
+        dtype: np.dtype[Any],
+        plans: tuple[LayerPlan, ...] = (),
+        input_dropout: float = 0.0,
+    ) -> None:
         """Make the engine, and bind its methods that must be quick to call."""
-        self._layer_dims, self._activations, self._dtype = dims, names, dtype
-        self._engine = new_engine(dims, names, dtype)
+        self._layer_dims, self._g, self._dtype = dims, activations, dtype
+        self._layer_plans, self._input_dropout = plans, input_dropout
+        self._activations = tuple(g.name for g in activations)
+        self._engine = new_engine(dims, activations, dtype)
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
-        self._loss_id = option.loss_id(option.loss(None, names[-1]))
         self._one_fit, self._process = threading.Lock(), os.getpid()
         self._views = tuple(self._engine.parameters())
-        self._parameters: Parameters = dict(zip(parameter_keys(len(names)), self._views, strict=True))
+        self._parameters: Parameters = dict(zip(parameter_keys(len(activations)), self._views, strict=True))
+        self._stand_in: reference.Engine | None = None
+        self._updates, self._dropout_seed = 0, fresh_seed()
         self.optimizer = SGD()
+
+    def _plan(self, loss: Loss, optimizer: Optimizer | None = None) -> Plan:
+        chosen = self._optimizer if optimizer is None else optimizer
+        return Plan(loss, chosen, self._layer_plans, self._input_dropout)
+
+    def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
+        """Who follows this plan, and the plan as they take it: NumPy stands in for a loss of the user's own."""
+        engine = self._engine
+        if not knows(engine, plan):
+            if self._stand_in is None:
+                self._stand_in = reference.Engine(self._layer_dims, self._g, self._dtype, self._views)
+            engine = self._stand_in
+        return engine, prepared(engine, plan)
 
     @classmethod
     def from_parameters(
         cls,
         parameters: Parameters,
-        activations: str | Sequence[str] = "relu",
-        output: str | None = None,
+        activations: Names = "relu",
+        output: str | Activation | None = None,
         *,
         dtype: Any = None,
     ) -> Self:
@@ -89,9 +131,10 @@ class ParameterOwner:
         """
         arrays = network_parameters(parameters)
         names = activation_names(activations, output, len(arrays) // 2)
+        g = tuple(entry if isinstance(entry, Activation) else ACTIVATIONS[entry] for entry in names)
         net = cls.__new__(cls)
         kind = arrays["W1"].dtype if dtype is None else option.float_dtype(dtype)
-        net._bind(_dims_of(arrays), names, kind)
+        net._bind(_dims_of(arrays), g, kind)
         net.parameters = arrays
         return net
 
@@ -138,22 +181,36 @@ class ParameterOwner:
         return self._dtype
 
     @property
-    def optimizer(self) -> SGD:
+    def layers(self) -> tuple[Dense, ...]:
+        """Each layer with its options, from the first hidden one."""
+        plans = self._layer_plans or (LayerPlan(),) * len(self._g)
+        return tuple(
+            Dense(n, name, *plan)
+            for n, name, plan in zip(self._layer_dims[1:], self._activations, plans, strict=True)
+        )
+
+    @property
+    def optimizer(self) -> Optimizer:
         """What fit and train_on_batch take where they are not told; ``SGD(0.01)`` at first."""
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, value: SGD) -> None:
-        self._optimizer = option.optimizer(value, self._dtype)
-        self._rate = self._optimizer.learning_rate
+    def optimizer(self, value: Optimizer | str) -> None:
+        self._optimizer = learning.optimizer(value, self._dtype)
+        rate = self._optimizer.learning_rate
+        self._rate = None if callable(rate) else rate
+        self._default = self._engine_for(self._plan(loss_for(self._activations[-1])))
 
     def __getstate__(self) -> tuple[dict[str, Any], tuple[Array, ...]]:
         return {key: value for key, value in vars(self).items() if key not in _OF_THIS_ENGINE}, self._views
 
     def __setstate__(self, state: tuple[dict[str, Any], tuple[Array, ...]]) -> None:
         attributes, values = state
-        self._bind(*(attributes[key] for key in ("_layer_dims", "_activations", "_dtype")))
+        self._bind(
+            *(attributes[key] for key in ("_layer_dims", "_g", "_dtype", "_layer_plans", "_input_dropout"))
+        )
         vars(self).update(attributes)
+        self.optimizer = self._optimizer
         for p, value in zip(self._views, values, strict=True):
             p[...] = value
 
@@ -165,7 +222,15 @@ class ParameterOwner:
 
 
 # What copies and pickles make anew.
-_OF_THIS_ENGINE = {"_engine", "_predict", "_train", "_views", "_parameters", "_one_fit", "_process"}
+_OF_THIS_ENGINE = {
+    *("_engine", "_predict", "_train", "_views", "_parameters", "_one_fit", "_process"),
+    *("_stand_in", "_default", "_updates"),
+}
+
+
+def fresh_seed() -> int:
+    """Draw a seed that nobody chose."""
+    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
 
 
 def parameter_keys(layers: int) -> list[str]:

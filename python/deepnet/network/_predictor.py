@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepnet import reference
 from deepnet._validation import examples as check
+from deepnet._validation import learning
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.caches import Parameters, Whole
+from deepnet.losses import Loss
 
 from ._owner import ParameterOwner, parameter_keys
 
@@ -62,11 +65,13 @@ class Predictor(ParameterOwner):
         X: Array,
         Y: Array,
         *,
-        loss: str | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: dict[int, float] | str | None = None,
         input_scale: float = 1.0,
         threads: Whole | None = None,
     ) -> float:
-        """Compute the mean loss over these examples.
+        """Compute the mean loss over these examples, penalties included and without dropout.
 
         Arguments and errors are those of :meth:`deepnet.Network.fit`.
 
@@ -75,18 +80,22 @@ class Predictor(ParameterOwner):
         >>> deepnet.Network([2, 1], initializer="zeros").evaluate(np.ones((2, 3)), np.ones(3))
         0.693147...
         """
-        return self._answered(self._engine.evaluate(*self._arguments(X, Y, loss, input_scale, threads)))  # type: ignore[no-any-return]
+        given = X, Y, loss, sample_weight, class_weight, input_scale, threads
+        engine, arguments = self._arguments(*given)
+        return self._answered(engine.evaluate(*arguments))  # type: ignore[no-any-return]
 
     def loss_and_grads(
         self,
         X: Array,
         Y: Array,
         *,
-        loss: str | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: dict[int, float] | str | None = None,
         input_scale: float = 1.0,
         threads: Whole | None = None,
     ) -> tuple[float, Parameters]:
-        """Compute the mean loss over these examples, and its gradients.
+        """Compute the mean loss over these examples, and its gradients, as :meth:`evaluate` has it.
 
         Arguments and errors are those of :meth:`deepnet.Network.fit`.
 
@@ -104,24 +113,38 @@ class Predictor(ParameterOwner):
         >>> grads
         {'dW1': array([[-0.5, -0.5]], dtype=float32), 'db1': array([[-0.5]], dtype=float32)}
         """
-        result = self._engine.loss_and_grads(*self._arguments(X, Y, loss, input_scale, threads))
-        value, arrays = self._answered(result)
+        given = X, Y, loss, sample_weight, class_weight, input_scale, threads
+        engine, arguments = self._arguments(*given)
+        value, arrays = self._answered(engine.loss_and_grads(*arguments))
         keys = (f"d{key}" for key in parameter_keys(len(self._activations)))
         return value, dict(zip(keys, arrays, strict=True))
 
-    def _id_of(self, loss: str | None) -> int:
-        return option.loss_id(option.loss(loss, self._activations[-1]))
-
-    def _checked(self, X: Any, Y: Any, loss: str | None) -> tuple[Array, Array]:
-        X = check.inputs(X, self._layer_dims[0])
-        chosen = option.loss(loss, self._activations[-1])
-        return X, check.targets(Y, self._layer_dims[-1], X.shape[1], chosen)
+    def _checked(
+        self, X: Any, Y: Any, loss: Any, sample_weight: Any = None, class_weight: Any = None
+    ) -> tuple[Array, Array, Array | None, Loss]:
+        X, outputs = check.inputs(X, self._layer_dims[0]), self._layer_dims[-1]
+        m = X.shape[1]
+        chosen = learning.loss(loss, self._activations[-1], Y, outputs)
+        Y = check.targets(Y, outputs, m, chosen)
+        weights = None
+        if sample_weight is not None or class_weight is not None:
+            weights = learning.example_weights(sample_weight, class_weight, Y, m, outputs, self._dtype)
+        return X, Y, weights, chosen
 
     def _arguments(
-        self, X: Any, Y: Any, loss: str | None, input_scale: Any, threads: Any
-    ) -> tuple[Array, Array, int, float, int]:
+        self,
+        X: Any,
+        Y: Any,
+        loss: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        input_scale: Any,
+        threads: Any,
+    ) -> tuple[reference.Engine, tuple[Any, ...]]:
         scale, count = option.input_scale(input_scale), 0 if threads is None else option.thread_count(threads)
-        return *self._checked(X, Y, loss), self._id_of(loss), scale, count
+        X, Y, weights, chosen = self._checked(X, Y, loss, sample_weight, class_weight)
+        engine, plan = self._engine_for(self._plan(chosen))
+        return engine, (X, Y, weights, plan, scale, count)
 
     def _answered(self, result: Any) -> Any:
         if result is None:

@@ -1,9 +1,9 @@
 """A network that trains itself, in NumPy: what the engine in C++ is measured against, and stands in for it.
 
-    A_0 = X;  Z_l = W_l A_{l-1} + b_l;  A_l = g_l(Z_l)
+    A_0 = X;  Z_l = W_l A_{l-1} + b_l;  A_l = g_l(Z_l), of which dropout keeps some, scaled up
     dZ_L from the loss;  dZ_{l-1} = W_l^T dZ_l * g'(Z_{l-1})
-    dW_l = dZ_l A_{l-1}^T / m;  db_l = (row sums of dZ_l) / m
-    W_l -= rate dW_l;  b_l -= rate db_l
+    dW_l = dZ_l A_{l-1}^T / m + l2 W_l + l1 sign(W_l);  db_l = (row sums of dZ_l) / m
+    the optimizer's update of W_l and b_l
 
 It trusts its input, as everything in this folder does; the checks are in :mod:`deepnet.network`.
 """
@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import ACTIVATIONS, Array
-from deepnet.losses import LOSSES
+from deepnet.activations import Activation, Array
+from deepnet.plan import LayerPlan, Plan
 
-from .random import permutation
+from .random import dropout_mask, permutation
 
 Failure = tuple[int, int, float, bool]
 SECONDS_BETWEEN_REPORTS = 0.05
@@ -30,76 +30,110 @@ _silent = np.errstate(all="ignore")  # inf and nan speak for themselves
 class Engine:
     """W_l (n_l, n_{l-1}) and b_l (n_l, 1) of every layer, zeros at first, and what is done with them.
 
-    Losses go by their place in ``LOSSES``. X counts `scale` times. `threads` is the extension's: here NumPy
+    X counts `scale` times, and each example `weights` (m,) times. `threads` is the extension's: here NumPy
     decides.
     """
 
-    def __init__(self, units: Sequence[int], names: Sequence[str], dtype: Any = np.float64) -> None:
-        self.dtype = np.dtype(dtype)
-        self.layers = [
-            (np.zeros((n, n_prev), dtype), np.zeros((n, 1), dtype), ACTIVATIONS[name])
-            for (n_prev, n), name in zip(pairwise(units), names, strict=True)
-        ]
+    def __init__(
+        self,
+        units: Sequence[int],
+        activations: Sequence[Activation],
+        dtype: Any = np.float64,
+        arrays: Sequence[Array] | None = None,
+    ) -> None:
+        self.dtype, self.activations = np.dtype(dtype), tuple(activations)
+        shapes = [shape for n_prev, n in pairwise(units) for shape in ((n, n_prev), (n, 1))]
+        self.arrays = [np.zeros(shape, dtype) for shape in shapes] if arrays is None else list(arrays)
+        self._slots, self._updates, self._optimizer = list[list[Array]](), 0, ""
+
+    @property
+    def layers(self) -> list[tuple[Array, Array, Activation]]:
+        """W, b and g of each layer."""
+        return list(zip(self.arrays[::2], self.arrays[1::2], self.activations, strict=True))
 
     def parameters(self) -> list[Array]:
         """W1, b1, ..., WL, bL: the arrays themselves."""
-        return [array for W, b, _ in self.layers for array in (W, b)]
+        return self.arrays
 
     @_silent
     def predict(self, X: Array, out: Array | None, scale: float, threads: int) -> Array:
         """A_L."""
-        A = self._forward(self._numbers(X, scale))[0][-1]
+        A = self._numbers(X, scale)
+        for W, b, activation in self.layers:
+            A = activation.forward(W @ A + b)
         if out is None:
             return np.ascontiguousarray(A)
         out[...] = A
         return out
 
     @_silent
-    def evaluate(self, X: Array, Y: Array, loss: int, scale: float, threads: int) -> float:
+    def evaluate(
+        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int
+    ) -> float:
         """The mean loss."""
-        return self._loss_and_grads(self._numbers(X, scale), self._numbers(Y), loss, loss_only=True)[0]
+        return self._loss_and_grads(X, Y, weights, plan, scale, loss_only=True)[0]
 
     @_silent
     def loss_and_grads(
-        self, X: Array, Y: Array, loss: int, scale: float, threads: int
+        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int
     ) -> tuple[float, list[Array]]:
         """The mean loss, and [dW1, db1, ..., dWL, dbL]."""
-        return self._loss_and_grads(self._numbers(X, scale), self._numbers(Y), loss)
+        return self._loss_and_grads(X, Y, weights, plan, scale)
 
     @_silent
-    def train_on_batch(self, X: Array, Y: Array, rate: float, loss: int, scale: float, threads: int) -> float:
+    def train_on_batch(
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        plan: Plan,
+        rate: float,
+        seed: int,
+        scale: float,
+        threads: int,
+    ) -> float:
         """One update; the mean loss before it. If that is not finite: no update, and a FloatingPointError."""
-        value, grads = self.loss_and_grads(X, Y, loss, scale, threads)
+        self._start(plan, keep=True)
+        masks = self._masks(plan, X.shape[1], seed, self._updates)
+        value, grads = self._loss_and_grads(X, Y, weights, plan, scale, masks)
         if not np.isfinite(value):
             raise FloatingPointError("nan" if np.isnan(value) else "inf")
-        self._update(grads, rate)
+        self._update(grads, plan, rate)
         return value
 
     @_silent
     def fit(
-        self, X: Array, Y: Array, options: dict[str, Any], report: Callable[[int], object] | None
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        plan: Plan,
+        options: dict[str, Any],
+        report: Callable[[int], object] | None,
     ) -> tuple[Array, Array, Failure | None]:
         """Epochs of batches: their losses and seconds, and (epoch, batch, loss, bad from the start) of a loss
         that is not finite, with the parameters left as they were before the update that went wrong.
         """
         epochs, size, m = options["epochs"], options["batch_size"], X.shape[1]
-        losses, seconds = np.zeros(epochs), np.zeros(epochs)
+        losses, seconds, rates = np.zeros(epochs), np.zeros(epochs), options["learning_rates"]
         steps, reported, last_finite = 0, time.perf_counter(), list[Array]()
+        batches, seed = -(-m // size), options["seed"]
+        self._start(plan, keep=options["first_epoch"] > 0)
         for i, epoch in enumerate(range(options["first_epoch"], options["first_epoch"] + epochs)):
             begin = time.perf_counter()
-            order = (
-                permutation(m, options["seed"], epoch) if options["shuffle"] and size < m else np.arange(m)
-            )
+            order = permutation(m, seed, epoch) if options["shuffle"] and size < m else np.arange(m)
             for batch, first in enumerate(range(0, m, size)):
                 chosen = order[first : first + size]
-                x, y = self._numbers(X[:, chosen], options["input_scale"]), self._numbers(Y[:, chosen])
-                value, grads = self._loss_and_grads(x, y, options["loss"])
+                x, y = X[:, chosen], Y[..., chosen]
+                masks = self._masks(plan, len(chosen), seed, epoch * batches + batch)
+                w = None if weights is None else weights[chosen]
+                value, grads = self._loss_and_grads(x, y, w, plan, options["input_scale"], masks)
                 if not np.isfinite(value):
                     return losses, seconds, (epoch, batch, value, not self._restore(last_finite))
                 if self._is_finite():
-                    last_finite = [p.copy() for p in self.parameters()]
-                self._update(grads, options["learning_rate"])
-                losses[i] += value * x.shape[1] / m
+                    last_finite = [p.copy() for p in self.arrays]
+                self._update(grads, plan, rates[steps] if len(rates) > 1 else rates[0])
+                losses[i] += value * len(chosen) / m
                 steps += 1
                 if report is not None and time.perf_counter() - reported > SECONDS_BETWEEN_REPORTS:
                     report(steps)
@@ -110,13 +144,13 @@ class Engine:
         return losses, seconds, None
 
     def _is_finite(self) -> bool:
-        return all(np.isfinite(p).all() for p in self.parameters())
+        return all(np.isfinite(p).all() for p in self.arrays)
 
     def _restore(self, last_finite: list[Array]) -> bool:
         """Go back to the last finite parameters, unless these are; False: there were none."""
         if self._is_finite():
             return True
-        for p, before in zip(self.parameters(), last_finite, strict=bool(last_finite)):
+        for p, before in zip(self.arrays, last_finite, strict=bool(last_finite)):
             p[...] = before
         return bool(last_finite)
 
@@ -124,33 +158,78 @@ class Engine:
         numbers = array.astype(self.dtype)
         return numbers if scale == 1 else numbers * self.dtype.type(scale)
 
-    def _forward(self, X: Array) -> tuple[list[Array], list[Array]]:
-        A, Z = [X], []
-        for W, b, activation in self.layers:
-            Z.append(W @ A[-1] + b)
-            A.append(activation.forward(Z[-1]))
-        return A, Z
+    def _plans(self, plan: Plan) -> Sequence[LayerPlan]:
+        return plan.layers or [LayerPlan()] * len(self.activations)
+
+    def _masks(self, plan: Plan, m: int, seed: int, step: int) -> list[Array | None]:
+        """What A_0, ..., A_L are multiplied by: 1 / keep or 0; None where nothing is dropped."""
+        masks: list[Array | None] = []
+        units = [self.arrays[0].shape[1], *(len(W) for W in self.arrays[::2])]
+        shares = [plan.input_dropout, *(layer.dropout for layer in self._plans(plan))]
+        for layer, (n, dropout) in enumerate(zip(units, shares, strict=True)):
+            keep = 1 - dropout
+            kept = dropout_mask(n, m, keep, seed, step, layer) if dropout else None
+            masks.append(None if kept is None else kept * self.dtype.type(1 / keep))
+        return masks
 
     def _loss_and_grads(
-        self, X: Array, Y: Array, loss_id: int, *, loss_only: bool = False
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        plan: Plan,
+        scale: float,
+        masks: Sequence[Array | None] = (),
+        *,
+        loss_only: bool = False,
     ) -> tuple[float, list[Array]]:
-        loss = list(LOSSES.values())[loss_id]
-        m = X.shape[1]
-        A, Z = self._forward(X)
+        loss, layers, m = plan.loss, self.layers, X.shape[1]
+        masks = masks or [None] * (len(layers) + 1)
+        A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()
+        for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
+            Z.append(W @ A[-1] + b)
+            A.append(_dropped(activation.forward(Z[-1]), mask))
+        labels = loss.labels(Y, len(Z[-1]), self.dtype)
         result = A[-1] if loss.activation is None else Z[-1]
-        value = float(np.sum(loss.value(result, Y), dtype=np.float64)) / m
+        w = self.dtype.type(1) if weights is None else self._numbers(weights)
+        terms = loss.value(result, labels, loss.parameter) * w
+        value = float(np.sum(terms, dtype=np.float64)) / m
+        for (W, _, _), layer_plan in zip(layers, self._plans(plan), strict=True):
+            value += layer_plan.l2 / 2 * float(np.sum(np.square(W), dtype=np.float64))
+            value += layer_plan.l1 * float(np.sum(np.abs(W), dtype=np.float64))
         if loss_only:
             return value, []
-        d = loss.derivative(result, Y)
-        dZ = self.layers[-1][2].backward(d, Z[-1]) if loss.activation is None else d
+        d = loss.derivative(result, labels, loss.parameter) * w
+        dZ = layers[-1][2].backward(d, Z[-1]) if loss.activation is None else d
         grads: list[Array] = []
-        for layer in range(len(self.layers), 0, -1):
-            grads = [dZ @ A[layer - 1].T / m, dZ.sum(axis=1, keepdims=True) / m, *grads]
+        for layer in range(len(layers), 0, -1):
+            W, layer_plan = layers[layer - 1][0], self._plans(plan)[layer - 1]
+            penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)
+            grads = [dZ @ A[layer - 1].T / m + penalty, dZ.sum(axis=1, keepdims=True) / m, *grads]
             if layer > 1:
-                W, activation = self.layers[layer - 1][0], self.layers[layer - 2][2]
-                dZ = activation.backward(W.T @ dZ, Z[layer - 2])
+                dZ = layers[layer - 2][2].backward(_dropped(W.T @ dZ, masks[layer - 1]), Z[layer - 2])
         return value, grads
 
-    def _update(self, grads: list[Array], rate: float) -> None:
-        for p, grad in zip(self.parameters(), grads, strict=True):
-            p -= self.dtype.type(rate) * grad
+    def _start(self, plan: Plan, *, keep: bool) -> None:
+        """Forget what the optimizer remembered, unless it is to be kept and is the same optimizer's."""
+        if not keep or self._optimizer != plan.optimizer.native:
+            self._slots = [[np.zeros_like(p) for _ in range(plan.optimizer.slots)] for p in self.arrays]
+            self._updates, self._optimizer = 0, plan.optimizer.native
+
+    def _update(self, grads: list[Array], plan: Plan, rate: float) -> None:
+        optimizer = plan.optimizer
+        self._updates += 1
+        if optimizer.clip_value is not None:
+            grads = [np.clip(g, -optimizer.clip_value, optimizer.clip_value) for g in grads]
+        if optimizer.clip_norm is not None:
+            norm = np.sqrt(sum(float(np.sum(np.square(g), dtype=np.float64)) for g in grads))
+            factor = self.dtype.type(min(1.0, optimizer.clip_norm / (norm + 1e-6)))
+            grads = [g * factor for g in grads]
+        for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
+            if i % 2 == 0:
+                p -= self.dtype.type(rate * optimizer.weight_decay) * p
+            optimizer.update(p, g, slots, rate, self._updates)
+
+
+def _dropped(A: Array, mask: Array | None) -> Array:
+    return A if mask is None else np.where(mask == 0, 0, A * mask)

@@ -37,3 +37,29 @@ def permutation(m: int, seed: int, epoch: int) -> np.ndarray[Any, np.dtype[np.in
         j = random_bits(stream, i) * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
     return np.array(order, dtype=np.intp)
+
+
+DROPOUT_STREAM = 0xD5090075  # apart from that of the examples' order
+
+
+def dropout_mask(
+    units: int, m: int, keep: float, seed: int, step: int, layer: int
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which of a layer's units (layer 0: inputs) are kept for which examples of a batch, in one step.
+
+    Unit i of example e is kept if number e * units + i of a stream of 32-bit numbers is below keep * 2^32;
+    numbers are those of MurmurHash3's finaliser (A. Appleby).
+
+    >>> dropout_mask(2, 5, 0.5, seed=1, step=0, layer=1).mean()
+    0.5
+    """
+    stream = mix((random_bits(seed ^ DROPOUT_STREAM, step) + layer) & _MASK)
+    low, high = np.uint32(stream & 0xFFFFFFFF), np.uint32(stream >> 32)
+    x = (np.arange(m, dtype=np.uint32) * np.uint32(units) + np.arange(units, dtype=np.uint32)[:, None]) * (
+        np.uint32(0x9E3779B9)
+    ) + low
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    x = x ^ high
+    x = (x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    kept: np.ndarray[Any, np.dtype[np.bool_]] = x ^ (x >> np.uint32(16)) < min(keep * 2**32, 2**32 - 1)
+    return kept

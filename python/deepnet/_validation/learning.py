@@ -1,0 +1,215 @@
+"""How a network is built and learns: layers, losses, optimizers, and what each example counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deepnet._names import find
+from deepnet.activations import ACTIVATIONS, Activation, Array
+from deepnet.layers import Dense
+from deepnet.losses import LOSSES, Loss, find_loss, loss_for
+from deepnet.optimizers import OPTIMIZERS, Optimizer, learning_rate
+from deepnet.plan import LayerPlan
+
+from . import layer_dims as checked_dims
+from .arrays import a, anything
+from .options import initializer as checked_initializer
+from .structures import activation_names
+
+
+class Stack(NamedTuple):
+    """The layers of a network, checked; one entry each but for the sizes, which begin with the input's."""
+
+    dims: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    plans: tuple[LayerPlan, ...]  # empty where nothing is done to any layer
+    initializers: tuple[Any, ...]
+    input_dropout: float
+
+
+def share(name: str, value: Any) -> float:
+    """Accept numbers from 0 to less than 1."""
+    number = not_negative(name, value)
+    if number >= 1:
+        hint = ": all is dropped" if "dropout" in name else ""
+        raise ValueError(f"{name} is {value}, but must be from 0 to less than 1{hint}")
+    return number
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Accept finite numbers from 0 on."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, but must be a number")
+    if not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is {value}, but must be 0 or more")
+    return float(value)
+
+
+def stack(
+    layer_dims: Any,
+    activation: Any,
+    output: Any,
+    *,
+    dropout: Any,
+    l2: Any,
+    l1: Any,
+    input_dropout: Any,
+    initializer: Any,
+) -> Stack:
+    """Layers as sizes with options for all, or as Dense objects with their own."""
+    shared = {"dropout": share("dropout", dropout), "l2": not_negative("l2", l2), "l1": not_negative("l1", l1)}
+    first = share("input_dropout", input_dropout)
+    own = isinstance(layer_dims, (list, tuple)) and any(isinstance(entry, Dense) for entry in layer_dims)
+    if own:
+        given = [name for name, value in shared.items() if value]
+        given += ["activation"] * (activation != "relu") + ["output"] * (output is not None)
+        if given:
+            raise ValueError(f"{given[0]} is given, but the layers are Dense and have their own")
+        layers = _dense_layers(layer_dims)
+        sizes = [layer_dims[0], *(layer.units for layer in layers)]
+    else:
+        sizes = layer_dims
+    dims = checked_dims("layer_dims", sizes)
+    count = len(dims) - 1
+    if own:
+        chosen = activation_names([layer.activation for layer in layers], None, count, "layers' activations")
+        plans = tuple(_layer_plan(i, layer, i == count) for i, layer in enumerate(layers, start=1))
+        starts = [initializer if layer.initializer is None else layer.initializer for layer in layers]
+    else:
+        chosen = activation_names(activation, output, count, "activation")
+        hidden = LayerPlan(**shared)
+        plans = (hidden,) * (count - 1) + (hidden._replace(dropout=0.0),)
+        starts = [initializer] * count
+    return Stack(
+        dims,
+        tuple(entry if isinstance(entry, Activation) else ACTIVATIONS[entry] for entry in chosen),
+        plans if any(any(plan) for plan in plans) else (),
+        tuple(checked_initializer(start, name) for start, name in zip(starts, chosen, strict=True)),
+        first,
+    )
+
+
+def _dense_layers(entries: Sequence[Any]) -> list[Dense]:
+    if isinstance(entries[0], Dense):
+        raise ValueError("layer_dims[0] is a Dense layer, but must be the number of inputs")
+    for i, entry in enumerate(entries[1:], start=1):
+        if not isinstance(entry, Dense):
+            raise TypeError(f"layer_dims[{i}] is {entry!r}, but must be a Dense layer like the others")
+    return list(entries[1:])
+
+
+def _layer_plan(number: int, layer: Dense, last: bool) -> LayerPlan:
+    name = f"layer_dims[{number}]"
+    plan = LayerPlan(
+        share(f"{name}.dropout", layer.dropout),
+        not_negative(f"{name}.l2", layer.l2),
+        not_negative(f"{name}.l1", layer.l1),
+    )
+    if last and plan.dropout:
+        raise ValueError(f"{name}.dropout is {layer.dropout}, but the last layer's outputs are the prediction")
+    return plan
+
+
+def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
+    """Accept an optimizer, or the name of one, whose learning rate the dtype has room for."""
+    if isinstance(value, str):
+        value = find("optimizer", value, OPTIMIZERS)()
+    if not isinstance(value, Optimizer) or type(value) is Optimizer:
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if isinstance(value, type) and issubclass(value, Optimizer):
+            hint = f": {value.__name__}()"
+        else:
+            hint = f": deepnet.SGD({value!r})" if number else ", such as deepnet.SGD(0.01)"
+        raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
+    if not callable(value.learning_rate):
+        learning_rate(value.learning_rate, dtype)
+    return value
+
+
+def loss(value: Any, output: str, Y: Any = None, outputs: int = 0) -> Loss:
+    """Accept a loss, or the name of one, that fits the output activation; None is the one that suits it and Y."""
+    if value is None:
+        chosen = loss_for(output)
+        if chosen.activation == "softmax" and _are_classes(Y, outputs):
+            chosen = LOSSES["sparse_categorical_cross_entropy"]
+        return chosen
+    chosen = value if isinstance(value, Loss) else find_loss(value)
+    of_softmax = output == "softmax" and chosen.activation != "softmax"
+    if chosen.activation not in (None, output) or of_softmax:
+        fitting = [
+            repr(name)
+            for name, entry in LOSSES.items()
+            if entry.activation == output or (entry.activation is None and output != "softmax")
+        ]
+        reason = (
+            "which takes each output for itself, but those of softmax sum to 1"
+            if of_softmax and chosen.activation is None
+            else f"which is defined for a {chosen.activation} output"
+        )
+        raise ValueError(
+            f"loss is {chosen.name!r}, {reason}, but the network's "
+            f"output is {output!r}: {' or '.join(fitting)} fits it"
+        )
+    return chosen
+
+
+def _are_classes(Y: Any, outputs: int) -> bool:
+    shape = getattr(Y, "shape", None)
+    return shape is not None and outputs > 1 and (len(shape) == 1 or (len(shape) == 2 and 1 in shape)) and (
+        shape != (outputs, 1)
+    )
+
+
+def example_weights(
+    sample_weight: Any, class_weight: Any, Y: Array, m: int, outputs: int, dtype: np.dtype[Any]
+) -> Array | None:
+    """How much each example counts, (m,), or None; `class_weight` by the labels, `sample_weight` beside it."""
+    weights = None
+    if sample_weight is not None:
+        weights = anything("sample_weight", sample_weight)
+        if weights.dtype.kind not in "fiub":
+            raise TypeError(f"sample_weight is {weights.dtype}, but must be an array of numbers")
+        if weights.shape not in ((m,), (1, m)):
+            raise ValueError(f"sample_weight has shape {weights.shape}, but must be {(m,)}: one per example")
+        weights = weights.reshape(m).astype(dtype)
+        if not (np.isfinite(weights) & (weights >= 0)).all():
+            bad = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
+            raise ValueError(f"sample_weight[{bad}] is {weights[bad]}, but must be 0 or more")
+    if class_weight is not None:
+        by_class = _by_class(class_weight, Y, m, outputs, dtype)
+        weights = by_class if weights is None else weights * by_class
+    return weights
+
+
+def _by_class(class_weight: Any, Y: Array, m: int, outputs: int, dtype: np.dtype[Any]) -> Array:
+    classes = _classes_of(Y)
+    count = max(2, outputs)
+    present = np.bincount(classes, minlength=count)
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ValueError(f'class_weight is {class_weight!r}, but must be "balanced" or a dict')
+        table = m / (np.count_nonzero(present) * np.maximum(present, 1))
+    elif isinstance(class_weight, dict):
+        table = np.ones(count)
+        for label, weight in class_weight.items():
+            if not isinstance(label, (int, np.integer)) or not 0 <= label < count:
+                raise ValueError(f"class_weight names class {label!r}, but the classes are 0 to {count - 1}")
+            if not present[label]:
+                raise ValueError(f"class_weight names class {label}, which no example has")
+            table[label] = not_negative(f"class_weight[{label}]", weight)
+    else:
+        raise TypeError(f'class_weight is {a(class_weight)}, but must be a dict or "balanced"')
+    weights: Array = table[classes].astype(dtype)
+    return weights
+
+
+def _classes_of(Y: Array) -> Array:
+    """The class of each example: 0 or 1, a number, or the row that is 1."""
+    labels = Y if len(Y) == 1 else np.argmax(Y, axis=0)[np.newaxis]
+    whole = len(Y) > 1 and bool(((Y == 0) | (Y == 1)).all())
+    if not whole and not (len(Y) == 1 and (labels == np.floor(labels)).all() and (labels >= 0).all()):
+        raise ValueError("class_weight is given, but Y has labels that are no classes: whole numbers from 0 on")
+    return labels.reshape(-1).astype(np.intp)

@@ -1,0 +1,50 @@
+"""Layers of a network, as they are described to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .activations import Activation
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """One layer: ``units`` of them, each with weights from every unit before.
+
+    Parameters
+    ----------
+    units : int
+    activation : str or Activation
+        A name from :data:`deepnet.ACTIVATIONS`.
+    dropout : float
+        The share of its outputs that is dropped at each step of training, from 0 to less than 1; the others
+        are scaled up by 1 / (1 - dropout), so that predictions need nothing (inverted dropout). Not for the
+        last layer.
+    l2, l1 : float
+        ``l2 / 2 sum(W^2) + l1 sum(|W|)`` is minimised beside the loss; the course's `lambd` is ``l2 * m``.
+    initializer : str or callable, optional
+        As in :class:`deepnet.Network`, whose it is if not given.
+
+    Raises
+    ------
+    ValueError
+        By the network, for example ``layers[1].dropout is 1, but must be from 0 to less than 1``.
+
+    Notes
+    -----
+    Source of dropout: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, *Dropout*,
+    JMLR 2014.
+
+    Examples
+    --------
+    >>> deepnet.Network([784, deepnet.Dense(256, "relu", dropout=0.1, l2=1e-4), deepnet.Dense(10, "softmax")])
+    <Network 784-256-10 (relu, softmax): float32, 203530 parameters>
+    """
+
+    units: int
+    activation: str | Activation = "relu"
+    dropout: float = 0.0
+    l2: float = 0.0
+    l1: float = 0.0
+    initializer: Any = None
