@@ -96,7 +96,8 @@ bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out)
 bool labels_fit(LossId loss, index_t outputs, const Examples& Y) {
   const std::string_view activation = loss_activation(loss);
   if (loss_takes_classes(loss))
-    return all_columns(Y, [outputs](auto y) { return y(0) >= 0 && y(0) < double(outputs) && y(0) == std::floor(y(0)); });
+    return all_columns(Y,
+                       [outputs](auto y) { return y(0) >= 0 && y(0) < double(outputs) && y(0) == std::floor(y(0)); });
   if (activation != "sigmoid" && activation != "softmax") return true;
   const bool shares = activation == "softmax";
   return all_columns(Y, [&](auto y) {

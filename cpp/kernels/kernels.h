@@ -158,8 +158,8 @@ struct Reader {
 template <class T>
 struct LossOfPanel {
   index_t outputs, examples;
-  const T *output, *y;   // Z or A of the last layer, as the loss wants it, and the labels
-  const T* weights;      // [kPanel]: how much each example counts; null: 1
+  const T *output, *y;  // Z or A of the last layer, as the loss wants it, and the labels
+  const T* weights;     // [kPanel]: how much each example counts; null: 1
   T parameter, smoothing;
   T* d;
 };
@@ -190,8 +190,8 @@ struct Penalties {
 /// A setting of an optimizer that lies in [0, 1), and what follows from it at step t.
 template <class T>
 struct Hyper {
-  T value, rest;                // 1 - value
-  T one_over, one_over_root;    // 1 / (1 - value^t), and its square root
+  T value, rest;              // 1 - value
+  T one_over, one_over_root;  // 1 / (1 - value^t), and its square root
 };
 
 /// One update of some parameters. Before it, p -= decay * p.
@@ -210,7 +210,7 @@ template <class T>
 struct Optimizer {
   const char* name;
   int slots;
-  void (*update)(const Update<T>&);
+  double (*update)(const Update<T>&);  // returns the penalty of the parameters as they were
 };
 
 /// out[i] += scale * (sum of row i of x), x in panels of kPanel columns. The sum may come in several calls, whose state

@@ -7,6 +7,7 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/sums.h"
+#include "simd/root.h"
 
 namespace deepnet::DEEPNET_ISA {
 
@@ -17,24 +18,14 @@ void gradient_step(index_t count, const T* p, const T* g, T rate, T* out) {
       count, [=](index_t j, auto get, auto put) { put(out + j, fma(broadcast(-rate), get(g + j), get(p + j))); });
 }
 
-// By a single correctly rounded operation on every instruction set.
-template <class T>
-DEEPNET_INLINE Vec<T> square_root(Vec<T> x) {
-  for (index_t i = 0; i < kLanes<T>; ++i) {  // GCC makes one instruction of it (-fno-math-errno)
-    if constexpr (sizeof(T) == 4)
-      x[i] = __builtin_sqrtf(x[i]);
-    else
-      x[i] = __builtin_sqrt(x[i]);
-  }
-  return x;
-}
-
 /// p -= rate g
 template <class T>
 struct Sgd {
   static constexpr const char* name = "sgd";
   static constexpr int slots = 0;
-  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>*) { p = fma(broadcast(-u.rate), g, p); }
+  static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>*) {
+    p = fma(broadcast(-u.rate), g, p);
+  }
 };
 
 /// v = momentum v + g; p -= rate v
@@ -66,7 +57,7 @@ struct RmsProp {
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
     slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * g * u.hyper[0].rest);
-    p = fma(broadcast(-u.rate), g / (square_root<T>(slot[0]) + u.epsilon), p);
+    p = fma(broadcast(-u.rate), g / (root<T>(slot[0]) + u.epsilon), p);
   }
 };
 
@@ -77,7 +68,7 @@ struct Adagrad {
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
     slot[0] = fma(g, g, slot[0]);
-    p = fma(broadcast(-u.rate), g / (square_root<T>(slot[0]) + u.epsilon), p);
+    p = fma(broadcast(-u.rate), g / (root<T>(slot[0]) + u.epsilon), p);
   }
 };
 
@@ -91,7 +82,7 @@ struct Adam {
     slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * u.hyper[0].rest);
     slot[1] = fma(broadcast(u.hyper[1].value), slot[1], g * g * u.hyper[1].rest);
     // rate / (1 - beta1^t), and both sides of the fraction times sqrt(1 - beta2^t): one division an element
-    const Vec<T> below = fma(square_root<T>(slot[1]), broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon));
+    const Vec<T> below = fma(root<T>(slot[1]), broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon));
     p = fma(broadcast(-u.rate * u.hyper[0].one_over), slot[0] / below, p);
   }
 };
@@ -111,17 +102,34 @@ DEEPNET_INLINE Vec<T> whole_gradient(const Penalties<T>& f, Vec<T> p, Vec<T> g) 
   return g < -f.clip ? broadcast(-f.clip) : g;
 }
 
-template <class T, class O>
-void update(const Update<T>& u) {
-  for_each_vector<T>(u.count, [&u](index_t j, auto get, auto put) {
+/// l2 / 2 p^2 + l1 |p|
+template <class T>
+DEEPNET_INLINE Vec<T> penalty_of(Vec<T> p, T l2, T l1) {
+  return fma(p * p, broadcast(l2 / T(2)), abs<T>(p) * l1);
+}
+
+/// Returns the penalty of the parameters as they were.
+template <class T, class O, bool kPenalty>
+double update_all(const Update<T> u) {  // a copy, which no store can alias, so its numbers stay in registers
+  constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
+  Vec<T> sums[vectors] = {};
+  for_each_vector<T>(u.count, [&sums, u](index_t j, auto get, auto put) {
     Vec<T> p = get(u.p + j), slot[O::slots ? O::slots : 1];
     const Vec<T> g = whole_gradient<T>(u.penalties, p, get(u.g + j));
+    if constexpr (kPenalty) sums[j / lanes % vectors] += penalty_of<T>(p, u.penalties.l2, u.penalties.l1);
     for (int s = 0; s < O::slots; ++s) slot[s] = get(u.slots[s] + j);
     p = fma(broadcast(-u.decay), p, p);
     O::step(u, p, g, slot);
     for (int s = 0; s < O::slots; ++s) put(u.slots[s] + j, slot[s]);
     put(u.p + j, p);
   });
+  return kPenalty ? double(sum_of_panel<T>(sums)) : 0.0;
+}
+
+template <class T, class O>
+double update(const Update<T>& u) {
+  const bool penalty = u.penalties.l2 != T(0) || u.penalties.l1 != T(0);
+  return penalty ? update_all<T, O, true>(u) : update_all<T, O, false>(u);
 }
 
 /// g becomes the gradient of all that is minimised; returns the sum of its squares.
@@ -144,7 +152,7 @@ double penalty(index_t count, const T* p, T l2, T l1) {
   Vec<T> sums[vectors] = {};
   for_each_vector<T>(count, [&](index_t j, auto get, auto) {
     const Vec<T> v = get(p + j);
-    sums[j / lanes % vectors] += fma(v * v, broadcast(l2 / T(2)), abs<T>(v) * l1);
+    sums[j / lanes % vectors] += penalty_of<T>(v, l2, l1);
   });
   return double(sum_of_panel<T>(sums));
 }

@@ -26,8 +26,8 @@ struct PanelGroup {
 /// needs.
 template <class T, class Did>
 void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
-                     PanelGroup<T> c, Finish finish, T scale, const T* other, T* partial, index_t columns, bool a_is_far,
-                     Did did) {
+                     PanelGroup<T> c, Finish finish, T scale, const T* other, T* partial, index_t columns,
+                     bool a_is_far, Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
   constexpr index_t size = sizeof(T);
   const bool few_rows = a.rows <= 24;
@@ -134,8 +134,9 @@ template <class T>
 struct GradientSum {
   bool resume, finish;  // goes on with the sums over earlier examples; these examples are the last
   T* lane_sums;         // the state of db between calls, [units][kPanel]
-  const T* dW_before;   // the state of dW: laid out as W, where resume is true
-  T *W, *b;             // of the whole layer, what the sums go to: c = finish(sum), b += db_scale * sum
+  const T* dW_before;   // the state of dW: laid out as `W`, where resume is true
+  T *W, *b;             // of the block, what the sums go to: c = finish(sum), b += db_scale * sum
+  index_t W_row;
   Finish dW_finish;
   T dW_scale, db_scale;
   bool W_is_far;  // beyond the caches
@@ -145,7 +146,7 @@ struct GradientSum {
 template <class T>
 void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const WeightBlock& block, const T* dZ,
                     const T* A_prev, index_t turned_examples, index_t examples, const GradientSum<T>& sum) {
-  const index_t dZ_panel = layer.units * kPanel<T>, at = block.row * layer.W_row + block.column;
+  const index_t dZ_panel = layer.units * kPanel<T>;
   if (block.column == 0)
     kernels.sum_rows({.rows = block.rows,
                       .panels = panels_for<T>(examples),
@@ -155,7 +156,7 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
                       .resume = sum.resume,
                       .finish = sum.finish,
                       .scale = sum.db_scale,
-                      .out = sum.b + block.row});
+                      .out = sum.b});
   kernels.gemm({.m = block.rows,
                 .n = round_up(block.columns, 64 / index_t(sizeof(T))),
                 .k = examples,
@@ -167,10 +168,10 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
                 .b = A_prev + block.column * turned_examples,
                 .b_row = kPanel<T>,
                 .b_panel = turned_examples * kPanel<T>,
-                .c = sum.W + at,
-                .c_row = layer.W_row,
+                .c = sum.W,
+                .c_row = sum.W_row,
                 .accumulate = sum.resume,
-                .start = sum.resume ? sum.dW_before + at : nullptr,
+                .start = sum.resume ? sum.dW_before : nullptr,
                 .finish = sum.dW_finish,
                 .scale = sum.dW_scale,
                 .c_is_far = sum.W_is_far,

@@ -55,7 +55,8 @@ void BatchRunner<T>::turn_weights(const Block& block) {
 /// X, labels and weights of some examples: the first of a panel.
 template <class T>
 void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
-  const index_t start = panel * kPanel<T>, count = std::min(kPanel<T>, chunk.count - start), first = chunk.first + start;
+  const index_t start = panel * kPanel<T>, count = std::min(kPanel<T>, chunk.count - start),
+                first = chunk.first + start;
   const auto [X, Y, weights] = data_;
   PanelGroup<T> x = activations(0, panel, 1);
   T* turned = turned_[0] + start * kPanel<T>;
@@ -135,48 +136,86 @@ double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch
   return loss;
 }
 
-/// Phase 2 for one block. `descend`: into W and b; else into the gradient.
+/// Where the sums of a block's gradients are kept between passes; null where they are not.
 template <class T>
-void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool descend,
-                                   double rate) {
+BlockGradient<T> BatchRunner<T>::kept_gradient(const Block& block) const {
+  if (!gradient_) return {nullptr, nullptr, 0};
   const Layer<T>& layer = network_.layers[block.layer];
-  T *const dW = gradient_ ? in_gradient(layer.W) : nullptr, *const db = gradient_ ? in_gradient(layer.b) : nullptr;
-  if (gradient_ && !resume && block.column == 0) std::fill_n(db + block.row, block.rows, T(0));
+  const index_t at = block.row * layer.W_row + block.column;
+  return {in_gradient(layer.W + at), in_gradient(layer.b + block.row), layer.W_row};
+}
+
+/// Sums the gradients of a block, on to those of earlier chunks where `resume` is true. `into_W`: applies them, too.
+template <class T>
+void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool resume, bool finish,
+                                   const BlockGradient<T>& to, bool into_W, double rate) {
+  const Layer<T>& layer = network_.layers[block.layer];
+  if (!into_W && !resume && block.column == 0) std::fill_n(to.db, block.rows, T(0));
   layer_gradient<T>(kernels_, layer, block, A_[block.layer + 1], turned_[block.layer], chunk_, examples,
                     {.resume = resume,
                      .finish = finish,
                      .lane_sums = lane_sums_[block.layer],
-                     .dW_before = dW,
-                     .W = descend ? layer.W : dW,
-                     .b = descend ? layer.b : db,
-                     .dW_finish = descend ? Finish::kDescend : Finish::kScale,
-                     .dW_scale = descend ? T(rate) : T(1),
-                     .db_scale = descend ? T(-rate) : T(1),
+                     .dW_before = to.dW,
+                     .W = into_W ? layer.W + block.row * layer.W_row + block.column : to.dW,
+                     .b = into_W ? layer.b + block.row : to.db,
+                     .W_row = into_W ? layer.W_row : to.dW_row,
+                     .dW_finish = into_W ? Finish::kDescend : Finish::kScale,
+                     .dW_scale = into_W ? T(rate) : T(1),
+                     .db_scale = into_W ? T(-rate) : T(1),
                      .W_is_far = network_.is_far()});
 }
 
-/// W and b of a block from its sums of gradients.
+/// The last sums of a block's gradients and its update while they are in cache; returns the penalty.
 template <class T>
-void BatchRunner<T>::update(const Block& block, double rate) {
-  if (!updater_.is_plain()) return updater_.update(block, block.layer, gradient_);
-  const Layer<T>& layer = network_.layers[block.layer];
-  for (index_t row = block.row; row < block.row + block.rows; ++row) {
-    T* W = layer.W + row * layer.W_row + block.column;
-    kernels_.gradient_step(block.columns, W, in_gradient(W), T(rate), W);
+double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool resume, double rate) {
+  double penalty = 0;
+  if (updater_.is_plain()) {
+    sum_gradients(block, examples, resume, true, kept_gradient(block), true, rate);
+  } else {
+    const BorrowedWorkspace borrowed;
+    BlockGradient<T> gradient = kept_gradient(block);
+    if (!gradient.dW) {
+      const index_t row = padded_row<T>(block.columns);
+      T* numbers = borrowed.get().activations[0].template reserve<T>(block.rows * row + round_up(block.rows, 64));
+      gradient = {numbers, numbers + block.rows * row, row};
+    }
+    sum_gradients(block, examples, resume, true, gradient, false, rate);
+    penalty = updater_.update(block, block.layer, gradient);
   }
-  T* b = layer.b + block.row;
-  if (block.column == 0) kernels_.gradient_step(block.rows, b, in_gradient(b), T(rate), b);
+  turn_weights(block);
+  return penalty;
+}
+
+/// The same where all sums were kept beforehand.
+template <class T>
+double BatchRunner<T>::update_block(const Block& block, double rate) {
+  double penalty = 0;
+  const BlockGradient<T> gradient = kept_gradient(block);
+  if (updater_.is_plain()) {  // with the bits of finish_block
+    const Layer<T>& layer = network_.layers[block.layer];
+    for (index_t i = 0; i < block.rows; ++i) {
+      T* W = layer.W + (block.row + i) * layer.W_row + block.column;
+      kernels_.gradient_step(block.columns, W, gradient.dW + i * gradient.dW_row, T(rate), W);
+    }
+    T* b = layer.b + block.row;
+    if (block.column == 0) kernels_.gradient_step(block.rows, b, gradient.db, T(rate), b);
+  } else {
+    penalty = updater_.update(block, block.layer, gradient);
+  }
+  turn_weights(block);
+  return penalty;
 }
 
 template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
   // An update can't be stopped half-way, so a long one is made in a pass of its own; as is one that waits for a norm.
-  const bool at_once = !is_long_update() && !updater_.needs_norm(), plain = updater_.is_plain();
-  double total = 0;
-  if (updater_.has_penalty())
-    total = double(batch.count) *
-            sum_of_blocks([&](const Block& block) { return updater_.penalty(block, block.layer); });
+  const bool at_once = !is_long_update() && !updater_.needs_norm();
+  const double rate_each = rate / double(batch.count);
+  double total = 0, penalty = 0;
+  // An update of each block tells its penalty by the way.
+  if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
+    penalty = sum_of_blocks([&](const Block& block) { return updater_.penalty(block, block.layer); });
   for (index_t c = 0; c < chunks; ++c) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), c * chunk_};
     const index_t panels = panels_for<T>(chunk.count);
@@ -188,31 +227,25 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (use == Use::kLoss) continue;
     const bool first = c == 0, last = c + 1 == chunks;
     if (use == Use::kSteps && last && !std::isfinite(total)) return total;
-    const bool updates = use == Use::kSteps && last && at_once;
-    const std::unique_lock<StepLock> lock = updates ? std::unique_lock(network_.lock) : std::unique_lock<StepLock>();
-    each_block([&](const Block& block) {
-      sum_gradients(block, chunk.count, !first, last, updates && plain, rate / double(batch.count));
-      if (updates) {
-        if (!plain) update(block, rate);
-        turn_weights(block);
-      } else {
+    if (use == Use::kSteps && last && at_once) {
+      const std::unique_lock lock(network_.lock);
+      penalty += sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate_each); });
+    } else {
+      each_block([&](const Block& block) {
+        sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
         progress_->did(2.0 * double(block.rows) * double(block.columns) * double(chunk.count));
-      }
-    });
+      });
+    }
   }
-  if (use != Use::kSteps) return total;
-  if (!at_once) {
+  if (use == Use::kSteps && !at_once) {
     if (updater_.needs_norm())
       updater_.clip_to(
-          sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, gradient_); }));
+          sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, kept_gradient(block)); }));
     const std::unique_lock lock(network_.lock);
-    each_block([&](const Block& block) {
-      update(block, rate / double(batch.count));
-      turn_weights(block);
-    });
+    penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
   }
-  updater_.did_update();
-  return total;
+  if (use == Use::kSteps) updater_.did_update();
+  return total + penalty * double(batch.count);
 }
 
 template <class T>

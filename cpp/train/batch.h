@@ -66,8 +66,11 @@ class BatchRunner {
   void gather(const Batch& chunk, index_t panel, bool back);
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
   double loss_of_panel(index_t panel, index_t examples, T* scratch);
-  void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, bool descend, double rate);
-  void update(const Block& block, double rate);
+  BlockGradient<T> kept_gradient(const Block& block) const;
+  void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,
+                     bool into_W, double rate);
+  double finish_block(const Block& block, index_t examples, bool resume, double rate);
+  double update_block(const Block& block, double rate);
   void turn_weights(const Block& block);
   template <class Task>
   void each_block(Task task);
@@ -104,7 +107,7 @@ class BatchRunner {
   std::vector<T*> turned_;  // A of the layers 0 to L - 1, turned
   T* labels_ = nullptr;     // [panel][outputs][kPanel]
   T* labels_turned_ = nullptr;
-  T* weights_ = nullptr;  // [panel][kPanel]
+  T* weights_ = nullptr;      // [panel][kPanel]
   std::vector<T*> W_turned_;  // per layer; null: W is read across
   std::vector<index_t> W_turned_row_;
   std::vector<T*> lane_sums_;  // per layer, of db

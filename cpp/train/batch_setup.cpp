@@ -73,7 +73,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   keeps_X_ = keeps_X();
   const bool back = use != Use::kLoss;
   const bool long_update = is_long_update();
-  const bool keeps_gradient = use == Use::kGradients || (back && (largest > chunk_ || long_update || !updater_.is_plain()));
+  const bool keeps_gradient =
+      use == Use::kGradients || (back && (largest > chunk_ || long_update || updater_.needs_norm()));
 
   A_.resize(L + 1);
   Z_.resize(L + 1);
@@ -123,6 +124,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
 }
 
 template BatchRunner<float>::BatchRunner(NetworkState<float>&, const Data&, const Plan&, index_t, int, Use, Progress&);
-template BatchRunner<double>::BatchRunner(NetworkState<double>&, const Data&, const Plan&, index_t, int, Use, Progress&);
+template BatchRunner<double>::BatchRunner(NetworkState<double>&, const Data&, const Plan&, index_t, int, Use,
+                                          Progress&);
 
 }  // namespace deepnet

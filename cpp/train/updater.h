@@ -8,6 +8,13 @@
 
 namespace deepnet {
 
+/// The gradient of a block: W's part and, for the block with the first columns, b's.
+template <class T>
+struct BlockGradient {
+  T *dW, *db;
+  index_t dW_row;
+};
+
 template <class T>
 class Updater {
  public:
@@ -54,15 +61,17 @@ class Updater {
     const LayerPlan l = of_layer(layer);
     double sum = 0;
     if (l.l2 == 0 && l.l1 == 0) return sum;
-    each_row(block, layer, [&](const T* W, index_t count, bool) { sum += kernels_.penalty(count, W, T(l.l2), T(l.l1)); });
+    const Layer<T>& weights = network_.layers[layer];
+    for (index_t row = block.row; row < block.row + block.rows; ++row)
+      sum += kernels_.penalty(block.columns, weights.W + row * weights.W_row + block.column, T(l.l2), T(l.l1));
     return sum;
   }
 
   /// Makes a block of the sums of gradients into that of all that is minimised; returns the sum of its squares.
-  double norm(const WeightBlock& block, size_t layer, T* gradient) const {
+  double norm(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
     double sum = 0;
-    each_run(block, layer, [&](T* p, index_t count, bool is_W) {
-      sum += kernels_.finish_gradient(count, p, in(gradient, p), penalties(layer, is_W));
+    each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
+      sum += kernels_.finish_gradient(count, p, g, penalties(layer, is_W));
     });
     return sum;
   }
@@ -71,12 +80,14 @@ class Updater {
     whole_scale_ = std::min(1.0, plan_.clip_norm / (std::sqrt(sum_of_squares) + 1e-6));  // as PyTorch has it
   }
 
-  /// New W, and with its first columns b, of sums of gradients or, after clip_to, of whole gradients.
-  void update(const WeightBlock& block, size_t layer, T* gradient) const {
-    each_run(block, layer, [&](T* p, index_t count, bool is_W) {
+  /// New W, and with its first columns b, of sums of gradients or, after clip_to, of whole gradients. Returns what is
+  /// left of the penalty to be told: that of the former W, unless norm() was asked.
+  double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
+    double penalty = 0;
+    each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
       Update<T> u{.count = count,
                   .p = p,
-                  .g = in(gradient, p),
+                  .g = g,
                   .slots = {slot(0, p), slot(1, p)},
                   .penalties = penalties(layer, is_W),
                   .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
@@ -84,8 +95,9 @@ class Updater {
                   .epsilon = T(plan_.epsilon),
                   .hyper = {hyper_[0], hyper_[1]}};
       if (has_whole_gradient_) u.penalties = {T(whole_scale_), 0, 0, std::numeric_limits<T>::infinity()};
-      optimizer_.update(u);
+      penalty += optimizer_.update(u);
     });
+    return penalty;
   }
 
  private:
@@ -99,21 +111,17 @@ class Updater {
   T* slot(index_t number, const T* p) const {
     OptimizerState<T>& state = network_.optimizer_state;
     if (number >= state.slots) return nullptr;
-    return in(state.memory.template reserve<T>(state.slots * network_.size) + number * network_.size, p);
+    return state.memory.template reserve<T>(state.slots * network_.size) + number * network_.size +
+           (p - network_.layers[0].W);
   }
-  T* in(T* gradient, const T* p) const { return gradient + (p - network_.layers[0].W); }
 
+  /// use(p, g, count, whether p is of W) for the rows of W, and b.
   template <class Use>
-  void each_row(const WeightBlock& block, size_t layer, Use use) const {
+  void each_run(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient, Use use) const {
     const Layer<T>& l = network_.layers[layer];
-    for (index_t row = block.row; row < block.row + block.rows; ++row)
-      use(l.W + row * l.W_row + block.column, block.columns, true);
-  }
-  /// The rows of W, and b.
-  template <class Use>
-  void each_run(const WeightBlock& block, size_t layer, Use use) const {
-    each_row(block, layer, use);
-    if (block.column == 0) use(network_.layers[layer].b + block.row, block.rows, false);
+    for (index_t i = 0; i < block.rows; ++i)
+      use(l.W + (block.row + i) * l.W_row + block.column, gradient.dW + i * gradient.dW_row, block.columns, true);
+    if (block.column == 0) use(l.b + block.row, gradient.db, block.rows, false);
   }
 
   const Kernels<T>& kernels_;
