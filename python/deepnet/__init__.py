@@ -16,6 +16,7 @@ from . import callbacks as callbacks
 from . import initializers as initializers
 from . import losses as losses
 from . import reference as reference
+from . import schedules as schedules
 from . import threads as threads
 from .activations import ACTIVATIONS as ACTIVATIONS
 from .backends import backend_name as backend_name

@@ -42,3 +42,10 @@ AL: NDArray[np.float32] = net.predict(X, out=np.empty((1, 40), np.float32))
 print(losses, loss, value, grads["dW1"], AL)
 deepnet.set_num_threads(2)
 print(deepnet.get_num_threads())
+
+# rates
+decay = deepnet.schedules.CosineDecay(0.1, length=100, warmup=5, per="epoch")
+one: float = decay(3) + deepnet.schedules.StepDecay(0.1, 30)(2.5)
+many: NDArray[np.float64] = decay(np.arange(10))
+many = deepnet.schedules.rates(lambda step: 0.1 / (1 + step), 0, 10)
+many = deepnet.schedules.rates(decay, 0, 10, steps_per_epoch=5, dtype=net.dtype)
