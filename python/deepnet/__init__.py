@@ -40,6 +40,7 @@ from .course.step_by_step import (
     sigmoid_backward,
     update_parameters,
 )
+from .gradient_checking import gradient_check as gradient_check
 from .initializers import INITIALIZERS as INITIALIZERS
 from .losses import LOSSES as LOSSES
 from .network import History as History

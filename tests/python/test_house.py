@@ -124,7 +124,7 @@ PYTHON_ROWS = [
     {"reference", "_core", "_validation", "io"},
     {"backends"},
     {"network", "threads"},
-    {"callbacks"},
+    {"callbacks", "gradient_checking"},
     {"course"},
     {"sklearn", "diagnose"},
     {"cli"},

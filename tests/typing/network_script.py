@@ -44,9 +44,16 @@ print(losses, loss, value, grads["dW1"], AL)
 deepnet.set_num_threads(2)
 print(deepnet.get_num_threads())
 
-# rates
+# rates, and gradients of whatever has some
 decay = deepnet.schedules.CosineDecay(0.1, length=100, warmup=5, per="epoch")
 one: float = decay(3) + deepnet.schedules.StepDecay(0.1, 30)(2.5)
 many: NDArray[np.float64] = decay(np.arange(10))
 many = deepnet.schedules.rates(lambda step: 0.1 / (1 + step), 0, 10)
 many = deepnet.schedules.rates(decay, 0, 10, steps_per_epoch=5, dtype=net.dtype)
+check = deepnet.gradient_check(net, X, Y, sample=10, input_scale=1 / 255)
+course = (deepnet.L_model_forward, deepnet.compute_cost, deepnet.L_model_backward)
+check = deepnet.gradient_check(course, X / 255, Y, parameters=net.parameters)
+check = deepnet.gradient_check(
+    (lambda p: float(np.sum(p["w"])), lambda p: {"dw": np.ones_like(p["w"])}), parameters={"w": np.ones(3)}
+)
+print(check.passed, check.error, check.wrong, check.arrays["dW1"].ratio, check.worst[0].index)
