@@ -41,6 +41,8 @@ loss: float = net.train_on_batch(X, Y) + net.evaluate(X, Y, loss="mean_squared_e
 value, grads = net.loss_and_grads(X, Y, threads=2)
 AL: NDArray[np.float32] = net.predict(X, out=np.empty((1, 40), np.float32))
 print(losses, loss, value, grads["dW1"], AL)
+net.save("net.safetensors")
+loaded: deepnet.Network = deepnet.load("net.safetensors")
 deepnet.set_num_threads(2)
 print(deepnet.get_num_threads())
 
