@@ -200,6 +200,16 @@ def test_an_array_whose_entries_are_all_at_a_kink_is_compared_nearby():
     assert gradient_check((*RIGHT[:2], wrong), x, Y, parameters=parameters).wrong == ["db2"]
 
 
+def test_a_cost_that_ends_nearby_is_compared_where_it_is():
+    """All of w is at a kink, and parameters a little further on have no cost at all."""
+
+    def cost(p):
+        return np.sum(np.abs(p["w"])) if np.abs(p["w"]).max() <= 2 * EPSILON else np.nan
+
+    result = gradient_check((cost, lambda p: {"dw": np.ones(3)}), parameters={"w": np.zeros(3)})
+    assert result.unchecked == ["dw"]
+
+
 def test_kinks_everywhere_are_not_called_right():
     """A cost of steps is nowhere smooth: nothing is compared, and that is no success."""
 

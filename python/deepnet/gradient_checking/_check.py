@@ -117,8 +117,8 @@ def gradient_check(
     if hidden:  # go far enough for kinks to be many steps away
         for p in subject.parameters.values():
             p += 256 * step * np.maximum(1, np.abs(p)) * rng.standard_normal(p.shape)
-        nearby = _compared(subject, hidden, step).items()
-        found |= {key: (c, True) for key, c in nearby if c.left_out < found[key][0].left_out}
+        nearby = _compared(subject, hidden, step) if math.isfinite(subject.cost()) else {}
+        found |= {key: (c, True) for key, c in nearby.items() if c.left_out < found[key][0].left_out}
     return _result(subject, found, step)
 
 

@@ -71,11 +71,12 @@ def compared(
     near = np.empty((len(indices), 9))  # the costs around each entry, once they are asked for
     near[:, 4] = cost
     p = subject.parameters[key]
-    step = epsilon * np.array([max(1.0, abs(float(p[index]))) for index in indices])
+    theta = np.array([p[index] for index in indices], dtype=np.float64)
+    step = epsilon * np.maximum(1, np.abs(theta))
     with np.errstate(all="ignore"):  # a cost that is not finite nearby leaves an entry out
         for i, index in enumerate(indices):
             near[i, ::8] = _costs(subject, p, index, step[i] * np.array([-1.0, 1.0]))
-        numeric = (near[:, 8] - near[:, 0]) / (2 * step)
+        numeric = (near[:, 8] - near[:, 0]) / ((theta + step) - (theta - step))
         finite = numeric[np.isfinite(numeric)]
         typical = math.sqrt(float(np.square(finite).mean())) if finite.size else 0.0
         scale = np.maximum(np.abs(numeric), typical)
