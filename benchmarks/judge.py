@@ -14,8 +14,8 @@ from contenders import numpy_lecture
 GRADIENT = {"float32": 1e-5, "float64": 1e-13}
 PREDICTION = {"float32": 1e-5, "float64": 1e-12}
 ROUNDINGS = 16
-# Of the reference's loss after an epoch: the order of the examples is everybody's own, and over eight orders the loss of
-# the table spreads by 1.8 %.
+# Of the reference's loss after an epoch: the order of the examples is everybody's own, and over eight orders
+# the loss of the table spreads by 1.8 %.
 LOSS = 0.1
 
 

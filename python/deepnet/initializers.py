@@ -2,6 +2,9 @@
 
 An entry, or any function like it, takes ``(rng, n, n_prev)`` and returns W of shape (n, n_prev). Draws are
 made in float64 and then rounded, so a network has the same first weights in float32 and float64.
+
+:func:`normal` and :func:`orthogonal` make such functions with another scale. The course's two rules are
+``randn * 0.01``, which is "normal", and ``randn / sqrt(n_prev)``, which is "lecun_normal".
 """
 
 from __future__ import annotations
@@ -18,6 +21,12 @@ Draw = Callable[["np.random.Generator", int, int], Array]  # a name only: numpy.
 _HE = "K. He, X. Zhang, S. Ren and J. Sun, Delving deep into rectifiers, ICCV 2015"
 _GLOROT = "X. Glorot and Y. Bengio, Understanding the difficulty of training deep networks, AISTATS 2010"
 _LECUN = "Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, Efficient BackProp, 1998"
+_COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning, week 4"
+_SAXE = (
+    "A. Saxe, J. McClelland and S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep "
+    "linear neural networks, ICLR 2014; F. Mezzadri, How to generate random matrices from the classical "
+    "compact groups, Notices of the AMS, 2007"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,102 @@ def _lecun(n: int, n_prev: int) -> float:
     return 1 / n_prev
 
 
+def _positive(name: str, value: float) -> float:
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not is_number:
+        raise TypeError(f"{name} is {value!r}, but must be a number")
+    if not np.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} is {value}, but must be finite and more than 0")
+    return float(value)
+
+
+def normal(scale: float = 0.01) -> Initializer:
+    """Make an initializer that draws from N(0, scale^2), whatever the size of the layer.
+
+    Parameters
+    ----------
+    scale : float
+        The standard deviation; more than 0.
+
+    Returns
+    -------
+    Initializer
+        For ``Network(initializer=...)``; the name "normal" is the one with scale 0.01.
+
+    Raises
+    ------
+    ValueError
+        For example ``scale is 0, but must be finite and more than 0``; zeros are "zeros".
+    TypeError
+        If it is no number.
+
+    Notes
+    -----
+    W = randn(n, n_prev) * scale. Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+    In a deep network the signal shrinks from layer to layer; he_normal and its like keep it.
+
+    Examples
+    --------
+    >>> net = deepnet.Network([100, 200, 1], initializer=deepnet.initializers.normal(0.05), seed=0)
+    >>> f"{net.parameters['W1'].std():.3f}"
+    '0.050'
+    """
+    scale = _positive("scale", scale)
+    return Initializer(
+        "normal",
+        f"N(0, {scale:g}^2)",
+        lambda rng, n, n_prev: rng.standard_normal((n, n_prev)) * scale,
+        _COURSE,
+    )
+
+
+def orthogonal(gain: float = 1.0) -> Initializer:
+    """Make an initializer that draws orthogonal rows or columns, whichever are fewer, of length `gain`.
+
+    Parameters
+    ----------
+    gain : float
+        More than 0; the square root of 2 makes up for what relu cuts.
+
+    Returns
+    -------
+    Initializer
+        For ``Network(initializer=...)``; the name "orthogonal" is the one with gain 1.
+
+    Raises
+    ------
+    ValueError
+        For example ``gain is -1, but must be finite and more than 0``.
+    TypeError
+        If it is no number.
+
+    Notes
+    -----
+    Q R = a Gaussian matrix; W = gain Q diag(sign(diag(R))), turned where n < n_prev. The signs make every
+    orthogonal matrix equally likely, which Q alone would not be. W W^T = gain^2 I where n <= n_prev, else
+    W^T W = gain^2 I. About 4 max(n, n_prev) min(n, n_prev)^2 operations. LAPACK does them: the last bits may
+    be others on another machine.
+
+    Sources: A. Saxe, J. McClelland and S. Ganguli, *Exact solutions to the nonlinear dynamics of learning in
+    deep linear neural networks*, ICLR 2014; F. Mezzadri, *How to generate random matrices from the classical
+    compact groups*, Notices of the AMS, 2007.
+
+    Examples
+    --------
+    >>> W = deepnet.initializers.orthogonal(gain=2.0)(np.random.default_rng(0), 3, 5)
+    >>> bool(np.allclose(W @ W.T, 4 * np.eye(3)))
+    True
+    """
+    gain = _positive("gain", gain)
+
+    def draw(rng: np.random.Generator, n: int, n_prev: int) -> Array:
+        Q, R = np.linalg.qr(rng.standard_normal((max(n, n_prev), min(n, n_prev))))
+        W: Array = Q * np.copysign(gain, np.diag(R))
+        return W if n >= n_prev else W.T
+
+    return Initializer("orthogonal", f"orthogonal rows or columns of length {gain:g}", draw, _SAXE)
+
+
 INITIALIZERS: dict[str, Initializer] = {
     entry.name: entry
     for entry in (
@@ -70,6 +175,8 @@ INITIALIZERS: dict[str, Initializer] = {
         Initializer("glorot_uniform", "U(-a, a), a = sqrt(6 / (n + n_prev))", _uniform(_glorot), _GLOROT),
         Initializer("lecun_normal", "N(0, 1 / n_prev)", _normal(_lecun), _LECUN),
         Initializer("lecun_uniform", "U(-a, a), a = sqrt(3 / n_prev)", _uniform(_lecun), _LECUN),
+        normal(),
+        orthogonal(),
     )
 }
 

@@ -57,6 +57,8 @@ VARIANCES = {
     "glorot_uniform": 2 / 500,
     "lecun_normal": 1 / 200,
     "lecun_uniform": 1 / 200,
+    "normal": 0.01**2,
+    "orthogonal": 1 / 300,  # 200 orthonormal columns of 300
 }
 
 

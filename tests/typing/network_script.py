@@ -14,6 +14,7 @@ Y: NDArray[np.bool_] = np.ones(40, dtype=bool)
 net = deepnet.Network([X.shape[0], 5, 1], "tanh", initializer="he_normal", dtype=np.float64, seed=1)
 net = deepnet.Network(np.array([3, 5, 1]), ["relu", "identity"])
 net = deepnet.Network((3, 1), initializer=lambda rng, n, n_prev: rng.normal(size=(n, n_prev)))
+net = deepnet.Network([3, 1], initializer=deepnet.initializers.orthogonal(gain=2))
 net = deepnet.Network.from_parameters(deepnet.initialize_parameters_deep([3, 5, 1]), dtype="float32")
 net.parameters["W1"][...] = 0
 net.parameters = copy.deepcopy(net).parameters
@@ -40,5 +41,21 @@ loss: float = net.train_on_batch(X, Y) + net.evaluate(X, Y, loss="mean_squared_e
 value, grads = net.loss_and_grads(X, Y, threads=2)
 AL: NDArray[np.float32] = net.predict(X, out=np.empty((1, 40), np.float32))
 print(losses, loss, value, grads["dW1"], AL)
+net.save("net.safetensors")
+loaded: deepnet.Network = deepnet.load("net.safetensors")
 deepnet.set_num_threads(2)
 print(deepnet.get_num_threads())
+
+# rates, and gradients of whatever has some
+decay = deepnet.schedules.CosineDecay(0.1, length=100, warmup=5, per="epoch")
+one: float = decay(3) + deepnet.schedules.StepDecay(0.1, 30)(2.5)
+many: NDArray[np.float64] = decay(np.arange(10))
+many = deepnet.schedules.rates(lambda step: 0.1 / (1 + step), 0, 10)
+many = deepnet.schedules.rates(decay, 0, 10, steps_per_epoch=5, dtype=net.dtype)
+check = deepnet.gradient_check(net, X, Y, sample=10, input_scale=1 / 255)
+course = (deepnet.L_model_forward, deepnet.compute_cost, deepnet.L_model_backward)
+check = deepnet.gradient_check(course, X / 255, Y, parameters=net.parameters)
+check = deepnet.gradient_check(
+    (lambda p: float(np.sum(p["w"])), lambda p: {"dw": np.ones_like(p["w"])}), parameters={"w": np.ones(3)}
+)
+print(check.passed, check.error, check.wrong, check.arrays["dW1"].ratio, check.worst[0].index)

@@ -270,3 +270,19 @@ class Network(Predictor):
         if getattr(rate, "per", "step") == "epoch":
             raise ValueError("learning_rate counts epochs, of which train_on_batch knows none: per='step'")
         return float(rates(rate, self._updates, 1, 1, self.dtype)[0])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network, its layers and parameters, to a file that :func:`deepnet.load` reads.
+
+        A file of that name is replaced all at once: whatever goes wrong, there is the old one or the new one.
+        The format is safetensors, whose package is needed; the optimizer is not in it.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
+        """
+        from ._files import save  # which knows this class
+
+        save(self, path)

@@ -1,0 +1,202 @@
+"""The function that users call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from deepnet._validation import options as option
+from deepnet.activations import Array
+from deepnet.caches import Parameters, Whole
+from deepnet.network import Network
+
+from . import _differences as by
+from ._result import ArrayCheck, Entry, GradientCheck
+from ._subject import PAIR, TRIO, Subject, functions_subject, network_subject
+
+WORST = 5
+Found = tuple[by.Compared, bool]  # and whether the parameters were moved
+
+
+def gradient_check(
+    model: Network | tuple[Callable[..., Any], ...],
+    X: Array | None = None,
+    Y: Array | None = None,
+    *,
+    parameters: Parameters | None = None,
+    epsilon: float | None = None,
+    sample: Whole | None = None,
+    seed: Whole = 0,
+    loss: str | None = None,
+    input_scale: float = 1.0,
+) -> GradientCheck:
+    """Compare gradients with the slopes of their cost, which are measured by moving one parameter at a time.
+
+    Parameters
+    ----------
+    model : Network, or tuple of two or three functions
+        A network, on X and Y. Or ``(cost, grads)``, functions of a dict of parameters: one returns a number,
+        the other a dict with ``dW1`` for ``W1`` and so on. Or the three of the course, ``(L_model_forward,
+        compute_cost, L_model_backward)`` or one's own, called as
+        ``AL, caches = forward(X, parameters)``, ``cost(AL, Y)`` and ``backward(AL, Y, caches)``.
+    X, Y : ndarray
+        Examples, for a network or three functions. A few dozen are enough; with thousands, every parameter
+        has a kink of relu nearby.
+    parameters : dict of ndarray
+        Where functions are checked: arrays of floats, of any names and shapes. They are not changed; the
+        functions get copies.
+    epsilon : float, optional
+        Each parameter theta is moved by ``epsilon * max(1, |theta|)``; the cube root of the rounding unit,
+        6e-6, if not given.
+    sample : int, optional
+        Check this many entries of each array, chosen at random; all if not given. An entry takes two
+        costs, one that disagrees eight.
+    seed : int
+        Chooses them.
+    loss, input_scale
+        For a network, as in :meth:`deepnet.Network.fit`.
+
+    Returns
+    -------
+    result : GradientCheck
+        True if all arrays agree; ``passed``, ``error``, ``wrong``, ``worst`` and, for each array, ``arrays``
+        say more, and its ``repr`` is a table.
+
+    Raises
+    ------
+    ValueError
+        If the gradients do not fit the parameters: ``the gradients do not fit the parameters: db1 has shape
+        (3,), but b1 has (3, 1)``. If the cost is not finite, or not the same when asked twice, as with
+        dropout.
+    TypeError
+        If something is of another kind: ``the cost is an array of shape (1, 7), but must be one number``.
+
+    Notes
+    -----
+    An array is wrong if ||g - n|| / (||g|| + ||n||) > 1e-7 over its entries, where n = (J(theta + h) -
+    J(theta - h)) / 2h. All is computed in float64, on copies; float32 networks and parameters are converted.
+
+    n is no slope where relu or another kink lies within a step, and is inexact where the slope is small
+    beside the cost. An entry that disagrees is therefore looked at with smaller steps, which show how rough
+    the cost is there. What that explains does not count, and an entry of which it leaves nothing is left out.
+    Where that is half of an array or more (an exact 0 at a relu, as units have whose inputs are all dead),
+    the array is compared at parameters nearby.
+
+    Agreement does not prove that a function is right: one that is right for this number of examples, or these
+    widths, may be wrong for others. And no staircase can be checked, which the lecture's cost is where
+    an output very near 1 is wrong: 1 - AL has few digits left.
+
+    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
+
+    Examples
+    --------
+    >>> X, Y = np.random.default_rng(0).normal(size=(3, 7)), np.array([0, 1, 1, 0, 1, 0, 0])
+    >>> net = deepnet.Network([3, 4, 1], "tanh", dtype="float64", seed=1)
+    >>> deepnet.gradient_check(net, X, Y)
+    <gradient check: passed; relative error ...e-1..., limit 1e-07>
+              compared  left out        of  relative error
+      dW1           12         0        12  ...
+      db1            4         0         4  ...
+      dW2            4         0         4  ...
+      db2            1         0         1  ...
+    >>> cost, grads = (lambda p: float(np.sum(p["w"] ** 3))), (lambda p: {"dw": 6 * p["w"] ** 2})
+    >>> result = deepnet.gradient_check((cost, grads), parameters={"w": np.array([1.0, 2.0])})
+    >>> result.passed, result.wrong, round(result.arrays["dw"].ratio, 6)
+    (False, ['dw'], 2.0)
+    """
+    step = by.EPSILON if epsilon is None else _step(epsilon)
+    most = None if sample is None else option.whole("sample", sample, 1)
+    rng = np.random.default_rng(option.whole("seed", seed, 0, option.LARGEST_SEED))
+    subject = _subject(model, X, Y, parameters, loss, input_scale)
+    chosen = {key: _chosen(p, most, rng) for key, p in subject.parameters.items()}
+    found = {key: (c, False) for key, c in _compared(subject, chosen, step).items()}
+    hidden = {key: chosen[key] for key, (c, _) in found.items() if c.is_mostly_hidden()}
+    if hidden:  # go far enough for kinks to be many steps away
+        for p in subject.parameters.values():
+            p += 256 * step * np.maximum(1, np.abs(p)) * rng.standard_normal(p.shape)
+        nearby = _compared(subject, hidden, step) if math.isfinite(subject.cost()) else {}
+        found |= {key: (c, True) for key, c in nearby.items() if c.left_out < found[key][0].left_out}
+    return _result(subject, found, step)
+
+
+def _step(epsilon: Any) -> float:
+    if not isinstance(epsilon, (int, float, np.integer, np.floating)) or isinstance(epsilon, bool):
+        raise TypeError(f"epsilon is {epsilon!r}, but must be a number")
+    if not by.EPS**0.75 <= epsilon < math.inf:
+        raise ValueError(f"epsilon is {epsilon}, but must be finite, and large enough for float64: 1e-6 is")
+    return float(epsilon)
+
+
+def _subject(model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale: Any) -> Subject:
+    if isinstance(model, Network):
+        if parameters is not None:
+            raise TypeError("parameters are for functions: a network is checked at its own")
+        return network_subject(model, X, Y, loss, input_scale)
+    if not isinstance(model, (tuple, list)) or len(model) not in (2, 3):
+        raise TypeError(f"model is {model!r}, but must be a network, {PAIR} or {TRIO}")
+    if loss is not None or input_scale != 1:
+        raise TypeError("loss and input_scale are for networks: functions have their own")
+    return functions_subject(tuple(model), X, Y, parameters)
+
+
+def _chosen(p: Array, sample: int | None, rng: np.random.Generator) -> list[by.Index]:
+    flat = np.arange(p.size)
+    if sample is not None and sample < p.size:
+        flat = np.sort(rng.choice(p.size, sample, replace=False))
+    return [tuple(int(i) for i in np.unravel_index(place, p.shape)) for place in flat]
+
+
+def _compared(subject: Subject, chosen: dict[str, list[by.Index]], step: float) -> dict[str, by.Compared]:
+    """Compare these entries at the parameters as they are now."""
+    cost, again = subject.cost(), subject.cost()
+    if not math.isfinite(cost):
+        raise ValueError(f"the cost is {cost}: there is nothing to compare at these parameters")
+    if not abs(cost - again) <= by.MOST_ROUNDING * abs(cost):
+        raise ValueError(f"the cost is {cost:g}, and {again:g} when asked again: leave out what is random")
+    grads = subject.grads()
+    return {
+        key: by.compared(subject, key, grads[f"d{key}"], indices, step, cost)
+        for key, indices in chosen.items()
+    }
+
+
+def _result(subject: Subject, found: dict[str, Found], step: float) -> GradientCheck:
+    arrays, entries = {}, []
+    for key, (c, moved) in found.items():
+        error, apart = by.relative_error(c.analytic, c.numeric), np.abs(c.analytic - c.numeric)
+        passed = c.is_right() if c.indices else c.is_rounding
+        arrays[f"d{key}"] = ArrayCheck(
+            error,
+            len(c.indices),
+            c.left_out,
+            subject.parameters[key].size,
+            None if passed else by.one_ratio(c),
+            passed,
+            moved,
+        )
+        both = float(np.linalg.norm(c.analytic) + np.linalg.norm(c.numeric)) or 1.0
+        shares = np.where(np.isfinite(apart), apart / both, math.inf)
+        entries += [
+            (float(share), Entry(f"d{key}", index, float(g), float(n)))
+            for share, index, g, n in zip(shares, c.indices, c.analytic, c.numeric, strict=True)
+            if share > 0
+        ]
+    entries.sort(key=lambda pair: -pair[0])
+    everything = [
+        np.concatenate([getattr(c, name) for c, _ in found.values()]) for name in ("analytic", "numeric")
+    ]
+    if not all(c.indices or c.is_rounding for c, _ in found.values()):
+        subject.notes.append(
+            "the cost is too rough within a step: fewer examples, or another epsilon, may help"
+        )
+    return GradientCheck(
+        arrays,
+        [entry for _, entry in entries[:WORST]],
+        by.relative_error(*everything),
+        step,
+        by.LIMIT,
+        subject.notes,
+    )

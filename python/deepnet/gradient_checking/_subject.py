@@ -1,0 +1,122 @@
+"""What is checked, whatever it is: parameters that may be moved, their cost and their gradients."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from deepnet._validation.arrays import a, anything
+from deepnet.caches import Parameters
+from deepnet.network import Network
+
+PAIR = "(cost, grads), parameters=..."
+TRIO = "(forward, cost, backward), X, Y, parameters=..."
+
+
+@dataclass(slots=True)
+class Subject:
+    """A cost and its gradients at `parameters`, which are float64 arrays of our own, to be written to."""
+
+    parameters: Parameters
+    cost: Callable[[], float]
+    grads: Callable[[], Parameters]
+    notes: list[str] = field(default_factory=list)
+
+
+def network_subject(net: Network, X: Any, Y: Any, loss: str | None, input_scale: float) -> Subject:
+    """Take a copy of the network, in float64."""
+    notes = []
+    if net.dtype == np.float64:
+        own = copy.deepcopy(net)
+    else:
+        own = type(net).from_parameters(net.parameters, net.activations, dtype=np.float64)
+        notes = [f"checked in float64, on a copy of the {net.dtype} network"]
+    return Subject(
+        own.parameters,
+        lambda: own.evaluate(X, Y, loss=loss, input_scale=input_scale),
+        lambda: own.loss_and_grads(X, Y, loss=loss, input_scale=input_scale)[1],
+        notes,
+    )
+
+
+def functions_subject(functions: tuple[Any, ...], X: Any, Y: Any, parameters: Any) -> Subject:
+    """Take copies of the parameters; the functions get copies of these, which they may spoil."""
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"{function!r} is no function: gradient_check takes {PAIR} or {TRIO}")
+    if not isinstance(parameters, dict) or not parameters:
+        given = "empty" if isinstance(parameters, dict) else a(parameters)
+        raise TypeError(f"parameters is {given}, but must be a dict of arrays: {PAIR} or {TRIO}")
+    own: Parameters = {}
+    notes: list[str] = []
+    for key, value in parameters.items():
+        array = anything(str(key), value)
+        if array.dtype.kind != "f":
+            raise TypeError(f"{key} is {array.dtype}, but must be of floats: {key}.astype(np.float64)")
+        own[key] = array.astype(np.float64)
+        if array.dtype != np.float64 and not notes:
+            notes = [f"checked in float64: the parameters are {array.dtype}"]
+
+    def copies() -> Parameters:
+        return {key: p.copy() for key, p in own.items()}
+
+    if len(functions) == 2:
+        if X is not None or Y is not None:
+            raise TypeError(f"X and Y belong to three functions, {TRIO}; the two of {PAIR} know their data")
+        cost, grads = functions
+        return Subject(
+            own, lambda: _number(cost(copies()), notes), lambda: _checked(grads(copies()), own), notes
+        )
+    forward, compute_cost, backward = functions
+    if X is None or Y is None:
+        raise TypeError(f"{'X' if X is None else 'Y'} is missing: gradient_check takes {TRIO}")
+
+    def run() -> tuple[Any, Any]:
+        result = forward(copy.copy(X), copies())
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise TypeError(f"the first function returned {a(result)}, but must return (AL, caches)")
+        return result[0], result[1]
+
+    def slopes() -> Parameters:
+        AL, caches = run()
+        return _checked(backward(AL, copy.copy(Y), caches), own)
+
+    return Subject(own, lambda: _number(compute_cost(run()[0], copy.copy(Y)), notes), slopes, notes)
+
+
+def _number(value: Any, notes: list[str]) -> float:
+    """The cost: one real number, perhaps in an array."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or array.size != 1:
+        given = f"an array of shape {array.shape}" if isinstance(value, np.ndarray) else a(value)
+        raise TypeError(f"the cost is {given}, but must be one number")
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        note = f"the cost is {array.dtype}, too coarse for so small a step: compute it in float64"
+        notes += [note] if note not in notes else []
+    return float(array.reshape(()))
+
+
+def _checked(grads: Any, parameters: Parameters) -> Parameters:
+    """The gradients that belong to the parameters; others are left alone."""
+    if not isinstance(grads, dict):
+        raise TypeError(
+            f"the gradients are {a(grads)}, but must be a dict with d{next(iter(parameters))}, ..."
+        )
+    found, faults = {}, []
+    for key, p in parameters.items():
+        value = np.asarray(grads.get(f"d{key}"))
+        if f"d{key}" not in grads:
+            faults.append(f"d{key} is missing")
+        elif value.dtype.kind not in "fiu":
+            faults.append(f"d{key} is no array of floats")
+        elif value.shape != p.shape:
+            faults.append(f"d{key} has shape {value.shape}, but {key} has {p.shape}")
+        else:
+            found[f"d{key}"] = value.astype(np.float64)
+    if faults:
+        raise ValueError(f"the gradients do not fit the parameters: {'; '.join(faults)}")
+    return found
