@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._names import find
 from .activations import ACTIVATIONS, Array
 
 Draw = Callable[["np.random.Generator", int, int], Array]  # a name only: numpy.random takes 20 ms to import
@@ -189,12 +190,4 @@ def initializer_for(name: str, activation: str) -> Initializer:
     """
     if name == "auto":
         name = "he_normal" if ACTIVATIONS[activation].is_rectifier else "glorot_uniform"
-    try:
-        return INITIALIZERS[name]
-    except (KeyError, TypeError):
-        pass
-    import difflib  # only for this message
-
-    nearest = difflib.get_close_matches(str(name).lower(), INITIALIZERS, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown initializer {name!r}: {hint}Known are auto, {', '.join(INITIALIZERS)}")
+    return find("initializer", name, INITIALIZERS, also=("auto",))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._names import find
 from .activations import ACTIVATIONS, Array
 
 
@@ -71,15 +72,7 @@ def find_loss(name: str) -> Loss:
     Traceback (most recent call last):
     ValueError: unknown loss 'mean_square_error': did you mean 'mean_squared_error'? Known are ...
     """
-    try:
-        return LOSSES[name]
-    except (KeyError, TypeError):
-        pass
-    import difflib  # only for this message
-
-    nearest = difflib.get_close_matches(str(name).lower(), LOSSES, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown loss {name!r}: {hint}Known are {', '.join(LOSSES)}")
+    return find("loss", name, LOSSES)
 
 
 def loss_for(output: str) -> Loss:
