@@ -151,7 +151,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.softplus_backward,
             "A = log(1 + exp(Z)); dA/dZ = sigmoid(Z)",
             "C. Dugas, Y. Bengio, F. Bélisle, C. Nadeau and R. Garcia, NIPS 2000",
-            is_rectifier=True,
         ),
         Activation(
             "tanh",

@@ -26,7 +26,7 @@ template <class T>
 struct Curves {
   using W = Wide<T>;
   static constexpr double kExpUlps = 1.1, kExpm1Ulps = 2, kSigmoidUlps = 3, kTanhUlps = 4, kGaussianUlps = 1.5,
-                          kMillsUlps = 3;
+                          kMillsUlps = 3.5;
   static constexpr W kScale = 1.0507009873554804934193349852946L, kLeft = 1.7580993408473768599402175208123L;
 
   static W none(W) { return 0; }

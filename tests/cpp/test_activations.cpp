@@ -54,8 +54,9 @@ class Judge {
   void report() const { report(name_, curve<T>(name_).ulps); }
   void report(std::string_view what, double promised) const {
     for (const Seen& seen : seen_) {
-      MESSAGE((sizeof(T) == 4 ? "float " : "double ") << std::string(what) << " " << std::string(seen.isa) << ": "
-                                                      << double(seen.ulps) << " ulp at most, at " << seen.z);
+      MESSAGE(std::string(sizeof(T) == 4 ? "float " : "double ")
+              << std::string(what) << " " << std::string(seen.isa) << ": " << double(seen.ulps) << " ulp at most, at "
+              << seen.z);
       CHECK(seen.ulps <= promised);
     }
   }

@@ -152,8 +152,8 @@ def test_labels(call, change, error, words):
 
 def test_a_cache_that_remembers_an_unknown_activation():
     arguments = good()
-    arguments["caches"][1].activation = "softmax"
-    refused("L_model_backward", arguments, ValueError, "unknown activation 'softmax'", "sigmoid")
+    arguments["caches"][1].activation = "swosh"
+    refused("L_model_backward", arguments, ValueError, "unknown activation 'swosh'", "sigmoid")
 
 
 def test_labels_that_would_be_rounded_are_refused():
