@@ -51,7 +51,8 @@ const std::vector<PyObject*>& interned_activation_names() {
   return names;
 }
 
-/// The text of a str; nothing for other types.
+}  // namespace
+
 std::optional<std::string_view> text(PyObject* object) {
   if (!PyUnicode_CheckExact(object)) return std::nullopt;
   Py_ssize_t size = 0;
@@ -63,8 +64,6 @@ std::optional<std::string_view> text(PyObject* object) {
   return std::string_view(data, static_cast<size_t>(size));
 }
 
-}  // namespace
-
 std::optional<ActivationId> parse_activation(PyObject* name) {
   const std::vector<PyObject*>& known = interned_activation_names();
   for (size_t i = 0; i < known.size(); ++i)  // nearly always the very object: literals and our own names are interned
@@ -75,6 +74,10 @@ std::optional<ActivationId> parse_activation(PyObject* name) {
   return id < 0 ? std::nullopt : std::optional(id);
 }
 
+bool columns_are_last(const std::vector<ActivationId>& ids) {
+  return std::none_of(ids.begin(), ids.end() - 1, takes_whole_columns);
+}
+
 bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out) {
   out.clear();
   if (const auto hidden = parse_activation(activations)) {
@@ -83,7 +86,7 @@ bool parse_activations(PyObject* activations, PyObject* output, size_t layers, s
     if (!last) return false;
     out.assign(layers, *hidden);
     out.back() = *last;
-    return true;
+    return !takes_whole_columns(*hidden);
   }
   if (output != Py_None || !(PyTuple_CheckExact(activations) || PyList_CheckExact(activations))) return false;
   if (static_cast<size_t>(PySequence_Fast_GET_SIZE(activations)) != layers) return false;
@@ -92,7 +95,7 @@ bool parse_activations(PyObject* activations, PyObject* output, size_t layers, s
     if (!id) return false;
     out.push_back(*id);
   }
-  return true;
+  return columns_are_last(out);
 }
 
 PyObject* activation_name(ActivationId id) { return interned_activation_names()[static_cast<size_t>(id)]; }

@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "bindings/numpy_view.h"
@@ -58,6 +59,10 @@ PyObject* key(Prefix prefix, size_t layer);
 
 /// Which activation each of `layers` layers has: one name for the hidden ones plus an output, or a sequence of names.
 bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out);
+/// The text of a str; nothing for other types.
+std::optional<std::string_view> text(PyObject* object);
+/// Whether all but the last work element by element.
+bool columns_are_last(const std::vector<ActivationId>& ids);
 std::optional<ActivationId> parse_activation(PyObject* name);
 /// The name as an interned str (borrowed).
 PyObject* activation_name(ActivationId id);

@@ -110,17 +110,36 @@ bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T
   }
 }
 
-py::object cost(const py::object& AL, const py::object& Y) {
+/// What the categorical cross-entropy wants of labels. Those written down with three digits pass; class numbers and
+/// more than one class of an example are far off.
+template <class T>
+bool columns_add_up_to_one(const Matrix<const T>& Y) {
+  bool good = true;
+  for (index_t j = 0; j < Y.cols; ++j) {
+    double sum = 0;
+    for (index_t i = 0; i < Y.rows; ++i) sum += double(Y.data[i * Y.row + j * Y.col]);
+    good &= std::abs(sum - 1) <= 1e-3;
+  }
+  return good;
+}
+
+py::object cost(const py::object& AL, const py::object& Y, const py::object& loss) {
+  const auto name = text(loss.ptr());
+  const bool categorical = name == "categorical_cross_entropy";
+  if (!categorical && name != "binary_cross_entropy") return py::none();
   return with_dtype(AL.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> al, y;
     std::vector<T> converted;
-    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted)) return py::none();
+    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted) || (categorical && !columns_add_up_to_one(y)))
+      return py::none();
     for (index_t i = 0; i < al.rows; ++i)
       for (index_t j = 0; j < al.cols; ++j)
         if (const T a = al.data[i * al.row + j * al.col]; a < T(0) || a > T(1)) return py::none();
     py::object result = new_array<T>(0, nullptr);
     double value = 0;
-    without_gil([&](Interrupt* interrupt) { value = cross_entropy<T>(al, y, interrupt); });
+    without_gil([&](Interrupt* interrupt) {
+      value = categorical ? categorical_cross_entropy<T>(al, y, interrupt) : cross_entropy<T>(al, y, interrupt);
+    });
     *data_of<T>(result) = static_cast<T>(value);
     return result;
   });
@@ -174,6 +193,7 @@ py::object backward_of(const BackwardArguments& given) {
     static const ActivationId relu = find_activation("relu"), sigmoid = find_activation("sigmoid");
     layer.activation = !ids.empty() ? ids[l] : l + 1 < count ? relu : sigmoid;
     if (ids.empty() && !remembered_activation(cache, layer.activation)) return py::none();
+    if (takes_whole_columns(layer.activation) && (l + 1 < count || !columns_add_up_to_one(y))) return py::none();
     if (given.out != Py_None)
       for (PyObject* input : {parts.A_prev, parts.W, parts.b, parts.Z}) inputs.push_back(range_of(input));
   }

@@ -2,14 +2,39 @@
 //
 // forward is g(z); backward is dA * g'(z) and is given dA, so that relu can select instead of multiplying (a gradient
 // of inf behind a unit that is off is 0, as in the course, not nan). The course's functions give it Z; training keeps A
-// alone, from which each of these derivatives can be had too, and cheaper: backward_from_a. To add one: a struct, a
-// line in the list, and an entry in python/deepnet/activations.py.
+// alone, from which most of these derivatives can be had too, and cheaper: backward_from_a. Those that fall and rise
+// again have none, and training keeps their Z. To add one: a struct, a line in the list, and an entry in
+// python/deepnet/activations.py.
 #pragma once
 
 #include "kernels/kernels.h"
 #include "simd/math.h"
 
 namespace deepnet::DEEPNET_ISA {
+
+/// e^z - 1 for z < 0, anything for other z.
+template <class T>
+DEEPNET_INLINE Vec<T> expm1_left(Vec<T> z) {
+  return expm1_negative<T>(z < T(0) ? z : Vec<T>{});
+}
+
+/// What silu and mish are made of: e = e^-|z|, which cannot overflow, and z e^z left of 0, z itself right of it. The
+/// former keeps its digits where e is subnormal but the product is not.
+template <class T>
+struct Tail {
+  Vec<T> t, e, z_times_power;  // t: |z|, at most as large as matters, so that an infinite z times e is 0
+  Power<T> power;
+
+  DEEPNET_INLINE explicit Tail(Vec<T> z) : t(distance(z)), power(exp_power<T>(-t)) {
+    e = power.value();
+    z_times_power = z < T(0) ? power.times(-t) : z;
+  }
+  static DEEPNET_INLINE Vec<T> distance(Vec<T> z) {
+    constexpr T farthest = -ExpConstants<T>::lowest;
+    const Vec<T> t = abs<T>(z);
+    return t > farthest ? broadcast(farthest) : t;
+  }
+};
 
 template <class T>
 struct Identity {
@@ -39,13 +64,95 @@ struct LeakyRelu {
   static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return a <= T(0) ? d_a * slope : d_a; }
 };
 
+/// e^z - 1 left of 0. At 0 both slopes are 1.
 template <class T>
-struct Sigmoid {
-  static constexpr const char* name = "sigmoid";
-  static constexpr bool pairs_with_cross_entropy = true;  // dZ = A - Y, also where the formula is 0/0
-  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) { return sigmoid<T>(z); }
-  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) { return backward_from_a(d_a, sigmoid<T>(z)); }
-  static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return d_a * a * (T(1) - a); }
+struct Elu {
+  static constexpr const char* name = "elu";
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) { return z < T(0) ? expm1_left<T>(z) : z; }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) { return z > T(0) ? d_a : d_a * exp<T>(z); }
+  static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return a > T(0) ? d_a : d_a * (a + T(1)); }
+};
+
+/// scale times elu, with alpha for its left side. At 0 the slope is the left one, scale * alpha.
+template <class T>
+struct Selu {
+  static constexpr const char* name = "selu";
+  static constexpr T scale = T(1.0507009873554804934193349852946);
+  static constexpr T left = T(1.7580993408473768599402175208123);  // scale * alpha, alpha = 1.67326324235437728...
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) { return z < T(0) ? expm1_left<T>(z) * left : z * scale; }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
+    return z > T(0) ? d_a * scale : d_a * (exp<T>(z) * left);
+  }
+  static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) {
+    return a > T(0) ? d_a * scale : d_a * (a + left);
+  }
+};
+
+/// z Q(-z) for the normal distribution's upper tail Q. The right side is the left one plus z: Q(-z) = 1 - Q(z).
+template <class T>
+struct Gelu {
+  static constexpr const char* name = "gelu";
+  static DEEPNET_INLINE Vec<T> distance(Vec<T> z) {
+    const Vec<T> t = abs<T>(z);
+    return t > kNormalTail<T> ? broadcast(kNormalTail<T>) : t;
+  }
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
+    const Vec<T> t = distance(z);
+    return (z < T(0) ? Vec<T>{} : z) - gaussian<T>(t).times(t * mills<T>(t));
+  }
+  /// Q(t) - t times the density on the left, which crosses 0 at z = -0.75; 1 minus that on the right.
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
+    constexpr T inverse_root = T(0.39894228040143267793994605993438);  // 1 / sqrt(2 pi)
+    const Vec<T> t = distance(z), left = gaussian<T>(t).times(mills<T>(t) - t * inverse_root);
+    return d_a * (z < T(0) ? left : T(1) - left);
+  }
+};
+
+/// z sigmoid(z)
+template <class T>
+struct Silu {
+  static constexpr const char* name = "silu";
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
+    const Tail<T> tail(z);
+    return tail.z_times_power / (tail.e + T(1));
+  }
+  /// s (1 + z (1 - s)) on the left, which crosses 0 at z = -1.28; 1 minus that of -z on the right.
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
+    const Tail<T> tail(z);
+    const Vec<T> r = T(1) / (tail.e + T(1)), left = tail.power.times(r * (T(1) - tail.t * r));
+    return d_a * (z < T(0) ? left : T(1) - left);
+  }
+};
+
+/// z tanh(ln(1 + e^z)) = z w with w = (e^2 + 2 e) / (e^2 + 2 e + 2), e = e^z; right of 0 both are divided by e^2.
+template <class T>
+struct Mish {
+  static constexpr const char* name = "mish";
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
+    const Tail<T> tail(z);
+    const Vec<T> e = tail.e, n = z < T(0) ? e + T(2) : e + e + T(1);
+    return tail.z_times_power * (n / (z < T(0) ? n * e + T(2) : n + (e + e) * e));
+  }
+  /// w + z 4 e (1 + e) / (e^2 + 2 e + 2)^2, which crosses 0 at z = -1.19.
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
+    const Tail<T> tail(z);
+    const Vec<T> e = tail.e, n = z < T(0) ? e + T(2) : e + e + T(1);
+    const Vec<T> d = z < T(0) ? n * e + T(2) : n + (e + e) * e;
+    const Vec<T> term = T(4) * tail.t * (e + T(1)) / d;
+    return d_a * (z < T(0) ? tail.power.times((n - term) / d) : (n + term * e * e) / d);
+  }
+};
+
+/// ln(1 + e^z)
+template <class T>
+struct Softplus {
+  static constexpr const char* name = "softplus";
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
+    return (z < T(0) ? Vec<T>{} : z) + log1p_unit<T>(exp<T>(-abs<T>(z)));
+  }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) { return d_a * sigmoid<T>(z); }
+  /// sigmoid(z) = 1 - e^-a
+  static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return d_a * -expm1_left<T>(-a); }
 };
 
 template <class T>
@@ -57,10 +164,61 @@ struct Tanh {
   static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return d_a * ((T(1) - a) * (T(1) + a)); }
 };
 
+template <class T>
+struct Sigmoid {
+  static constexpr const char* name = "sigmoid";
+  static constexpr bool pairs_with_cross_entropy = true;  // dZ = A - Y, also where the formula is 0/0
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) { return sigmoid<T>(z); }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) { return backward_from_a(d_a, sigmoid<T>(z)); }
+  static DEEPNET_INLINE Vec<T> backward_from_a(Vec<T> d_a, Vec<T> a) { return d_a * a * (T(1) - a); }
+};
+
+/// z (z + 3) / 6 from -3 to 3; at -3 the slope is 0, at 3 it is 1: those of the outer sides.
+template <class T>
+struct HardSwish {
+  static constexpr const char* name = "hard_swish";
+  static constexpr T sixth = T(1) / T(6);
+  static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
+    const Vec<T> right = z >= T(3) ? z : z * (z + T(3)) * sixth;
+    return z <= T(-3) ? Vec<T>{} : right;
+  }
+  static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
+    const Vec<T> right = z >= T(3) ? d_a : d_a * ((z + z + T(3)) * sixth);
+    return z <= T(-3) ? Vec<T>{} : right;
+  }
+};
+
+/// e^(z_i - max z) over the sum of these, along the units of one example. The sum goes in the order of the units, and
+/// an example knows nothing of the others. a(i) may be z(i). A column with nan or inf is nan.
+template <class T>
+struct Softmax {
+  static constexpr const char* name = "softmax";
+  static constexpr bool whole_columns = true;
+  template <class Z, class A, class SetA>
+  static DEEPNET_INLINE void forward(index_t units, Z z, A a, SetA set_a) {
+    Vec<T> highest = z(0), sum{};
+    for (index_t i = 1; i < units; ++i) highest = z(i) > highest ? z(i) : highest;
+    for (index_t i = 0; i < units; ++i) {
+      const Vec<T> e = exp<T>(z(i) - highest);
+      set_a(i, e);
+      sum += e;
+    }
+    for (index_t i = 0; i < units; ++i) set_a(i, a(i) / sum);
+  }
+  /// dZ = A (dA - sum of dA A); d_z(i) may be a(i).
+  template <class DA, class A, class SetDZ>
+  static DEEPNET_INLINE void backward_from_a(index_t units, DA d_a, A a, SetDZ set_d_z) {
+    Vec<T> sum{};
+    for (index_t i = 0; i < units; ++i) sum = fma(d_a(i), a(i), sum);
+    for (index_t i = 0; i < units; ++i) set_d_z(i, a(i) * (d_a(i) - sum));
+  }
+};
+
 template <class... A>
 struct ActivationList {};
 
 template <class T>
-using Activations = ActivationList<Identity<T>, Relu<T>, LeakyRelu<T>, Sigmoid<T>, Tanh<T>>;
+using Activations = ActivationList<Identity<T>, Relu<T>, LeakyRelu<T>, Elu<T>, Selu<T>, Gelu<T>, Silu<T>, Mish<T>,
+                                   Softplus<T>, Tanh<T>, Sigmoid<T>, HardSwish<T>, Softmax<T>>;
 
 }  // namespace deepnet::DEEPNET_ISA

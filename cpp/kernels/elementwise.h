@@ -84,14 +84,18 @@ void output_backward(const OutputBackward<T>& f) {
     T* d_z = f.d_z.data + i * f.d_z.stride;
     T* sums = f.lane_sums + i * kPanel<T>;
     for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) {
-      const Vec<T> a = get(al + j), t = get(y + j), d_al = cross_entropy_derivative<T>(a, t);
-      Vec<T> v = A::backward(d_al, get(z + j));
-      // A saturated sigmoid: the formula is 0/0 or inf * 0, also where AL is so small that dAL overflows; its limit is
-      // A - Y.
-      if constexpr (requires { A::pairs_with_cross_entropy; }) {
-        v = a == T(0) ? a - t : v;
-        v = a == T(1) ? a - t : v;
-        v = abs<T>(d_al) > kLargest<T> ? a - t : v;
+      const Vec<T> a = get(al + j), t = get(y + j);
+      Vec<T> v = a - t;
+      if constexpr (!requires { A::whole_columns; }) {
+        const Vec<T> d_al = cross_entropy_derivative<T>(a, t), limit = v;
+        v = A::backward(d_al, get(z + j));
+        // A saturated sigmoid: the formula is 0/0 or inf * 0, also where AL is so small that dAL overflows; its limit
+        // is A - Y.
+        if constexpr (requires { A::pairs_with_cross_entropy; }) {
+          v = a == T(0) ? limit : v;
+          v = a == T(1) ? limit : v;
+          v = abs<T>(d_al) > kLargest<T> ? limit : v;
+        }
       }
       put(d_z + j, v);
       add_lanes(sums, j, f.cols - j >= kLanes<T> ? v : load_first<T>(d_z + j, f.cols - j));

@@ -99,8 +99,8 @@ struct ActivationForward {
   Rows<T> a;
 };
 
-/// dZ = dA * g'(Z). lane_sums, when not null, holds kPanel partial sums per row: element j of a row is added to
-/// number j % kPanel, in the order of j (see reduce_lanes).
+/// dZ = dA * g'(Z), apart from dA and Z in memory. lane_sums, when not null, holds kPanel partial sums per row: element
+/// j of a row is added to number j % kPanel, in the order of j (see reduce_lanes).
 template <class T>
 struct ActivationBackward {
   index_t rows, cols;
@@ -109,7 +109,8 @@ struct ActivationBackward {
   T* lane_sums;
 };
 
-/// dZ of the last layer straight from AL and Y: the course's dAL and the activation's derivative in one pass.
+/// dZ of the last layer straight from AL and Y: the course's dAL and the activation's derivative in one pass; for
+/// softmax that of the categorical cross-entropy, AL - Y.
 template <class T>
 struct OutputBackward {
   index_t rows, cols;
@@ -121,13 +122,14 @@ struct OutputBackward {
 template <class T>
 struct Activation {
   const char* name;
-  bool fused;  // whether a product's finish does the same as forward and backward_from_a
-  Finish forward_finish, backward_finish;
+  bool fused = false;  // whether a product's finish does the same as forward and backward_from_a
+  Finish forward_finish = Finish::kScale, backward_finish = Finish::kScale;
+  /// Whether an element of A depends on its whole column: softmax, for the last layer alone. Then rows are all units.
   bool whole_columns = false;
-  void (*forward)(const ActivationForward<T>&);
-  void (*backward)(const ActivationBackward<T>&);
-  /// The same with A in the place of z; d_z may be it.
-  void (*backward_from_a)(const ActivationBackward<T>&);
+  void (*forward)(const ActivationForward<T>&) = nullptr;  // a may be z
+  void (*backward)(const ActivationBackward<T>&) = nullptr;
+  /// The same with A in the place of z; d_z may be it. Null where A does not tell the slope.
+  void (*backward_from_a)(const ActivationBackward<T>&) = nullptr;
   void (*output_backward)(const OutputBackward<T>&);
 };
 

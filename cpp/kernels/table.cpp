@@ -1,4 +1,5 @@
 // Everything of this room for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
+#include "kernels/columns.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/few.h"
@@ -31,14 +32,18 @@ double fma_peak(index_t rounds, T* sink) {
 
 template <class T, class A>
 constexpr Activation<T> activation() {
-  Activation<T> entry{.name = A::name,
-                      .fused = false,
-                      .forward_finish = Finish::kScale,
-                      .backward_finish = Finish::kScale,
-                      .forward = &activation_forward<T, A>,
-                      .backward = &activation_backward<T, A>,
-                      .backward_from_a = &activation_backward_from_a<T, A>,
-                      .output_backward = &output_backward<T, A>};
+  Activation<T> entry{.name = A::name, .output_backward = &output_backward<T, A>};
+  if constexpr (requires { A::whole_columns; }) {
+    entry.whole_columns = true;
+    entry.forward = &columns_forward<T, A>;
+    entry.backward = &columns_backward<T, A>;
+    entry.backward_from_a = &columns_backward_from_a<T, A>;
+  } else {
+    entry.forward = &activation_forward<T, A>;
+    entry.backward = &activation_backward<T, A>;
+    if constexpr (requires(Vec<T> v) { A::backward_from_a(v, v); })
+      entry.backward_from_a = &activation_backward_from_a<T, A>;
+  }
   if constexpr (requires { A::forward_finish; }) {
     entry.fused = true;
     entry.forward_finish = A::forward_finish;

@@ -11,6 +11,10 @@ std::vector<std::string_view> activation_names() {
   return names;
 }
 
+bool takes_whole_columns(ActivationId activation) {
+  return built_isas().back().f32->activations[activation].whole_columns;
+}
+
 ActivationId find_activation(std::string_view name) {
   const Kernels<float>& any = *built_isas().back().f32;
   for (index_t i = 0; i < any.activation_count; ++i)
@@ -21,11 +25,12 @@ ActivationId find_activation(std::string_view name) {
 template <class T>
 void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A, Interrupt* interrupt) {
   Session<T> session(interrupt);
-  for_blocks(session, Z.rows, Z.cols, [&](const Block& block) {
-    session.activation(activation)
-        .forward({block.rows, block.cols, contiguous_rows(part(Z, block), session.workspace.gathered[0]),
-                  output_rows(part(A, block))});
-  });
+  const Activation<T>& g = session.activation(activation);
+  const auto apply = [&](const Block& block) {
+    g.forward({block.rows, block.cols, contiguous_rows(part(Z, block), session.workspace.gathered[0]),
+               output_rows(part(A, block))});
+  };
+  for_blocks(session, Z.rows, Z.cols, apply, g.whole_columns);
 }
 
 template <class T>
@@ -33,11 +38,12 @@ void activation_backward(ActivationId activation, Matrix<const T> dA, Matrix<con
                          Interrupt* interrupt) {
   Session<T> session(interrupt);
   Workspace& workspace = session.workspace;
-  for_blocks(session, Z.rows, Z.cols, [&](const Block& block) {
-    session.activation(activation)
-        .backward({block.rows, block.cols, contiguous_rows(part(dA, block), workspace.gathered[0]),
-                   contiguous_rows(part(Z, block), workspace.gathered[1]), output_rows(part(dZ, block)), nullptr});
-  });
+  const Activation<T>& g = session.activation(activation);
+  const auto apply = [&](const Block& block) {
+    g.backward({block.rows, block.cols, contiguous_rows(part(dA, block), workspace.gathered[0]),
+                contiguous_rows(part(Z, block), workspace.gathered[1]), output_rows(part(dZ, block)), nullptr});
+  };
+  for_blocks(session, Z.rows, Z.cols, apply, g.whole_columns);
 }
 
 template void activation_forward(ActivationId, Matrix<const float>, Matrix<float>, Interrupt*);

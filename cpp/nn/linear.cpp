@@ -37,8 +37,10 @@ void linear_activation_backward(Matrix<const T> dA, Matrix<const T> A_prev, Matr
                                 Interrupt* interrupt) {
   Session<T> session(interrupt);
   const LayerGradient<T> gradient = new_gradient(session, 0, Z.rows, Z.cols);
-  for_blocks(session, Z.rows, Z.cols,
-             [&](const Block& block) { activate_backward(session, activation, dA, Z, gradient, block); });
+  for_blocks(
+      session, Z.rows, Z.cols,
+      [&](const Block& block) { activate_backward(session, activation, dA, Z, gradient, block); },
+      session.activation(activation).whole_columns);
   bias_gradient(session, gradient.lane_sums, Z.cols, db);
   weight_gradient<T>(session, gradient.d_z, A_prev, dW);
   if (dA_prev.data) input_gradient<T>(session, gradient.d_z, /*padded=*/true, W, dA_prev, [](const Block&) {});

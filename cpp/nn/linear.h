@@ -14,12 +14,16 @@ void layer_forward(Session<T>& session, const ForwardLayer<T>& layer, Matrix<con
     for (index_t i = 0; i < layer.b.rows; ++i) copy[i] = layer.b.data[i * layer.b.row];
     bias = copy;
   }
+  const bool whole_columns = layer.A.data && session.activation(layer.activation).whole_columns;
+  const auto activate = [&](const Block& block) {
+    session.activation(layer.activation)
+        .forward({block.rows, block.cols, output_rows(part(Matrix<const T>(layer.Z), block)),
+                  output_rows(part(layer.A, block))});
+  };
   multiply<T>(session, {.a = layer.W, .b = A_prev, .c = layer.Z, .bias = bias}, [&](const Block& block) {
-    if (layer.A.data)
-      session.activation(layer.activation)
-          .forward({block.rows, block.cols, output_rows(part(Matrix<const T>(layer.Z), block)),
-                    output_rows(part(layer.A, block))});
+    if (layer.A.data && !whole_columns) activate(block);
   });
+  if (whole_columns) for_blocks(session, layer.Z.rows, layer.Z.cols, activate, whole_columns);
 }
 
 /// dZ of one layer in scratch memory, with the partial sums that become db.

@@ -10,10 +10,10 @@ namespace {
 double term(double weight, double log_value) {
   return weight == 0 && !std::isnan(log_value) ? 0.0 : weight * log_value;
 }
-}  // namespace
 
-template <class T>
-double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt) {
+/// -mean of what `cost(a, y)` adds up to over the columns; a perfect prediction costs 0, not -0.
+template <class T, class Cost>
+double mean_cost(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt, Cost cost) {
   Session<T> session(interrupt);
   double sum = 0;
   for_blocks(session, AL.rows, AL.cols, [&](const Block& block) {
@@ -22,13 +22,27 @@ double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt
       for (index_t j = 0; j < block.cols; ++j) {
         const double a = a_block.data[i * a_block.row + j * a_block.col];
         const double y = y_block.data[i * y_block.row + j * y_block.col];
-        sum += term(y, std::log(a)) + term(1 - y, std::log1p(-a));
+        sum += cost(a, y);
       }
   });
-  return (0.0 - sum) / double(AL.cols);  // a perfect prediction costs 0, not -0
+  return (0.0 - sum) / double(AL.cols);
+}
+}  // namespace
+
+template <class T>
+double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt) {
+  return mean_cost<T>(AL, Y, interrupt,
+                      [](double a, double y) { return term(y, std::log(a)) + term(1 - y, std::log1p(-a)); });
+}
+
+template <class T>
+double categorical_cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt) {
+  return mean_cost<T>(AL, Y, interrupt, [](double a, double y) { return term(y, std::log(a)); });
 }
 
 template double cross_entropy(Matrix<const float>, Matrix<const float>, Interrupt*);
 template double cross_entropy(Matrix<const double>, Matrix<const double>, Interrupt*);
+template double categorical_cross_entropy(Matrix<const float>, Matrix<const float>, Interrupt*);
+template double categorical_cross_entropy(Matrix<const double>, Matrix<const double>, Interrupt*);
 
 }  // namespace deepnet

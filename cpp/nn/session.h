@@ -48,12 +48,14 @@ Matrix<T> part(const Matrix<T>& matrix, const Block& b) {
   return matrix.block(b.row, b.rows, b.col, b.cols);
 }
 
-/// Cuts rows x cols into blocks that fit L2; columns are cut at whole panels, so sums keep their order.
+/// Cuts rows x cols into blocks that fit L2; columns are cut at whole panels, so sums keep their order. Whole columns:
+/// every block has all rows.
 template <class T, class Body>
-void for_blocks(Session<T>& session, index_t rows, index_t cols, Body body) {
+void for_blocks(Session<T>& session, index_t rows, index_t cols, Body body, bool whole_columns = false) {
   constexpr index_t kElements = index_t{1} << 16;
-  const index_t block_cols = std::min(cols, kElements);
-  const index_t block_rows = std::max<index_t>(1, kElements / block_cols);
+  const index_t fitting = whole_columns ? std::max(kPanel<T>, kElements / rows / kPanel<T> * kPanel<T>) : kElements;
+  const index_t block_cols = std::min(cols, fitting);
+  const index_t block_rows = whole_columns ? rows : std::max<index_t>(1, kElements / block_cols);
   for (index_t row = 0; row < rows; row += block_rows)
     for (index_t col = 0; col < cols; col += block_cols) {
       const Block block{row, std::min(block_rows, rows - row), col, std::min(block_cols, cols - col)};

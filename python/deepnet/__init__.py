@@ -21,6 +21,7 @@ from . import reference as reference
 from . import schedules as schedules
 from . import threads as threads
 from .activations import ACTIVATIONS as ACTIVATIONS
+from .activations import Activation as Activation
 from .backends import backend_name as backend_name
 from .backends import show_config as show_config
 from .backends import use_backend as use_backend

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import Array, layer_activations
+from .activations import AnyActivation, Array, layer_activations
 
 Parameters = dict[str, Array]
 LinearCache = tuple[Array, Array, Array]
@@ -29,7 +29,7 @@ class LayerCache(tuple[LinearCache, Array]):
 
     Attributes
     ----------
-    activation : str or None
+    activation : str, Activation or None
         The activation that made ``A`` from ``Z``; None where nobody said.
 
     Examples
@@ -41,10 +41,10 @@ class LayerCache(tuple[LinearCache, Array]):
     (('A_prev', 'W', 'b'), 'Z', 'relu')
     """
 
-    activation: str | None = None
+    activation: AnyActivation | None = None
 
 
-def remembered_activations(caches: Sequence[AnyLayerCache]) -> tuple[str, ...]:
+def remembered_activations(caches: Sequence[AnyLayerCache]) -> tuple[AnyActivation, ...]:
     """Return the activation of each layer; a plain tuple gets the course's: relu, ..., relu, sigmoid."""
     defaults = layer_activations(len(caches), "relu")
     known = (getattr(cache, "activation", None) for cache in caches)

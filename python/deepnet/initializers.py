@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .activations import ACTIVATIONS, Array
+from ._names import find
+from .activations import AnyActivation, Array, entry_of
 
 Draw = Callable[["np.random.Generator", int, int], Array]  # a name only: numpy.random takes 20 ms to import
 
@@ -181,20 +182,12 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
-def initializer_for(name: str, activation: str) -> Initializer:
+def initializer_for(name: str, activation: AnyActivation) -> Initializer:
     """Return the entry called `name`; "auto" is he_normal before a rectifier, else glorot_uniform.
 
     >>> initializer_for("auto", "relu").name, initializer_for("auto", "tanh").name
     ('he_normal', 'glorot_uniform')
     """
     if name == "auto":
-        name = "he_normal" if ACTIVATIONS[activation].is_rectifier else "glorot_uniform"
-    try:
-        return INITIALIZERS[name]
-    except (KeyError, TypeError):
-        pass
-    import difflib  # only for this message
-
-    nearest = difflib.get_close_matches(str(name).lower(), INITIALIZERS, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown initializer {name!r}: {hint}Known are auto, {', '.join(INITIALIZERS)}")
+        name = "he_normal" if entry_of(activation).is_rectifier else "glorot_uniform"
+    return find("initializer", name, INITIALIZERS, also=("auto",))

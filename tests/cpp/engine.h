@@ -7,8 +7,8 @@
 
 #include <span>
 
+#include "curves.h"
 #include "deepnet/network.h"
-#include "oracle.h"
 
 namespace oracle {
 

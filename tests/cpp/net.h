@@ -4,7 +4,7 @@
 // product and one activation and do not grow with depth, and a Z on the other side of relu's kink is no error.
 #pragma once
 
-#include "oracle.h"
+#include "curves.h"
 
 namespace oracle {
 

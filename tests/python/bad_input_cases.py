@@ -133,7 +133,7 @@ ROWS = [  # (call, change, error, words)
     ("linear_activation_backward", entry("cache.1", lambda Z: Z[:2]), ValueError, ["Z has shape (2, 3), but must be (4, 3)"]),
     ("linear_activation_forward", lambda a: a | {"activation": "rlu"}, ValueError, ["'rlu'", "did you mean 'relu'?", "tanh"]),
     ("linear_activation_forward", lambda a: a | {"activation": None}, ValueError, ["unknown activation None"]),
-    ("linear_activation_backward", lambda a: a | {"activation": "softmax"}, ValueError, ["unknown activation 'softmax'"]),
+    ("linear_activation_backward", lambda a: a | {"activation": "softmux"}, ValueError, ["unknown activation 'softmux'", "did you mean 'softmax'?"]),
     # X and parameters
     ("L_model_forward", entry("X", lambda X: X[:3]), ValueError, ["W1 has 5 columns, but X has 3 rows"]),
     ("L_model_forward", entry("X", lambda X: np.ones((3, 5))), ValueError, ["W1 has 5 columns, but X has 3 rows", "X.T?"]),

@@ -77,7 +77,8 @@ def random_network(random, number):
         W = random.standard_normal((units, before)) / np.sqrt(before)
         parameters[f"W{layer}"] = W.astype(dtype, order=["C", "F"][number // 4 % 2])
         parameters[f"b{layer}"] = random.standard_normal((units, 1)).astype(dtype)
-    names = [*random.choice(sorted(deepnet.ACTIVATIONS), layers - 1).tolist(), "sigmoid"]
+    hidden = sorted(name for name, entry in deepnet.ACTIVATIONS.items() if not entry.whole_columns)
+    names = [*random.choice(hidden, layers - 1).tolist(), "sigmoid"]
     return X, Y, parameters, names
 
 

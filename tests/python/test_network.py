@@ -78,8 +78,9 @@ def test_auto_suits_each_layer():
         [("he_normal", (30, 20)), ("glorot_uniform", (30, 30)), ("glorot_uniform", (1, 30))], start=1
     ):
         np.testing.assert_array_equal(auto.parameters[f"W{layer}"], INITIALIZERS[name](rng, *shape))
+    rectifiers = {"relu", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_swish"}
     assert all(
-        initializer_for("auto", name).name == ("he_normal" if "relu" in name else "glorot_uniform")
+        initializer_for("auto", name).name == ("he_normal" if name in rectifiers else "glorot_uniform")
         for name in ACTIVATIONS
     )
 

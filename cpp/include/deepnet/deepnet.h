@@ -21,11 +21,15 @@ std::vector<std::string_view> activation_names();
 /// -1 if there is none of that name.
 ActivationId find_activation(std::string_view name);
 
-/// A = g(Z), element by element.
+/// Whether an element of A depends on its whole column, as with softmax: such an activation is for the last layer
+/// alone.
+bool takes_whole_columns(ActivationId activation);
+
+/// A = g(Z), element by element, or column by column.
 template <class T>
 void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A, Interrupt* interrupt = nullptr);
 
-/// dZ = dA * g'(Z)
+/// dZ = dA * g'(Z); for softmax A * (dA - column sums of dA * A)
 template <class T>
 void activation_backward(ActivationId activation, Matrix<const T> dA, Matrix<const T> Z, Matrix<T> dZ,
                          Interrupt* interrupt = nullptr);
@@ -70,7 +74,8 @@ struct BackwardLayer {
 };
 
 /// Gradients of the cross-entropy. dAL = -(Y/AL - (1-Y)/(1-AL)), where a term 0/0 is 0; at a sigmoid output that is
-/// exactly 0 or 1, dZ = AL - Y. g' is taken from the given Z, which need not belong to AL.
+/// exactly 0 or 1, dZ = AL - Y. g' is taken from the given Z, which need not belong to AL. After softmax the loss is
+/// the categorical cross-entropy: dZ = AL - Y, for columns of Y that add up to 1.
 template <class T>
 void model_backward(Matrix<const T> AL, Matrix<const T> Y, std::span<const BackwardLayer<T>> layers,
                     Interrupt* interrupt = nullptr);
@@ -78,6 +83,10 @@ void model_backward(Matrix<const T> AL, Matrix<const T> Y, std::span<const Backw
 /// -mean(Y log AL + (1 - Y) log(1 - AL)) over the columns, with 0 log 0 = 0. Summed in double, in order.
 template <class T>
 double cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt = nullptr);
+
+/// -mean(column sums of Y log AL), with 0 log 0 = 0. Summed in double, in order.
+template <class T>
+double categorical_cross_entropy(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt = nullptr);
 
 template <class T>
 struct GradientStep {

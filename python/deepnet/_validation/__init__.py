@@ -11,16 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import ACTIVATIONS, Array, find_activation
+from deepnet._names import find
+from deepnet.activations import ACTIVATIONS, Array, entry_of, find_activation
 from deepnet.caches import remembered_activations
 from deepnet.optimizers import learning_rate as checked_rate
 
-from .arrays import a, counted, floats, labels, matrix, one_dtype, shaped, within_unit_interval
+from .arrays import (
+    a,
+    counted,
+    floats,
+    labels,
+    matrix,
+    one_class_each,
+    one_dtype,
+    shaped,
+    within_unit_interval,
+)
 from .structures import (
-    activation_names,
+    known_activation,
     layer_arrays,
     layer_cache,
     layer_caches,
+    layer_entries,
     listed,
     network_parameters,
     not_a_cache,
@@ -59,7 +71,7 @@ def linear_forward(A: Any, W: Any, b: Any) -> Arguments:
 def linear_activation_forward(A_prev: Any, W: Any, b: Any, activation: Any) -> Arguments:
     """A_prev (n_prev, m), W (n, n_prev), b (n, 1)."""
     A_prev, W, b = layer_arrays("", "A_prev", A_prev, W, b)
-    return {"A_prev": A_prev, "W": W, "b": b, "activation": find_activation(activation).name}
+    return {"A_prev": A_prev, "W": W, "b": b, "activation": known_activation(activation)}
 
 
 def linear_cache(cache: Any) -> tuple[Any, Any, Any]:
@@ -83,7 +95,7 @@ def linear_activation_backward(dA: Any, cache: Any, activation: Any) -> Argument
     Z = cache[1]
     dA = shaped("dA", dA, Z.shape, "the shape of Z")
     one_dtype({"Z": Z, "dA": dA})
-    return {"dA": dA, "cache": cache, "activation": find_activation(activation).name}
+    return {"dA": dA, "cache": cache, "activation": known_activation(activation)}
 
 
 # --- the whole network --------------------------------------------------------------------------------------
@@ -99,15 +111,22 @@ def L_model_forward(X: Any, parameters: Any, activations: Any, output: Any) -> A
         columns, rows = counted(W1.shape[1], "column"), counted(X.shape[0], "row")
         raise ValueError(f"W1 has {columns}, but X has {rows}{transposed}")
     one_dtype({"X": X} | parameters)
-    names = activation_names(activations, output, len(parameters) // 2)
+    names = layer_entries(activations, output, len(parameters) // 2)
     return {"X": X, "parameters": parameters, "activations": names, "output": None}
 
 
-def compute_cost(AL: Any, Y: Any) -> Arguments:
+COSTS = ("binary_cross_entropy", "categorical_cross_entropy")
+
+
+def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
     """AL (n_L, m), probabilities; Y, labels of the same examples."""
+    loss = find("loss", loss, {name: name for name in COSTS})
     AL = matrix("AL", AL)
     within_unit_interval("AL", AL, "probabilities", allow_nan=True)
-    return {"AL": AL, "Y": labels("Y", Y, "AL", AL.shape, AL.dtype)}
+    Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
+    if loss == "categorical_cross_entropy":
+        one_class_each("Y", Y)
+    return {"AL": AL, "Y": Y, "loss": loss}
 
 
 def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0: Any, out: Any) -> Arguments:
@@ -120,9 +139,11 @@ def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0
     one_dtype({"AL": AL, "Z of the last layer": Z})
     Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
     if activations is None:
-        names = tuple(find_activation(name).name for name in remembered_activations(caches))
+        names = layer_entries(remembered_activations(caches), None, len(caches), "the caches' activations")
     else:
-        names = activation_names(activations, None, len(caches))
+        names = layer_entries(activations, None, len(caches))
+    if entry_of(names[-1]).whole_columns:
+        one_class_each("Y", Y)
     if out is not None:
         inputs = {"AL": AL, "Y": Y}
         shapes: dict[str, tuple[int, ...]] = {}
@@ -213,12 +234,12 @@ def training(
     if dims[0] != X.shape[0]:
         transposed = "; one column per example: X.T?" if dims[0] == X.shape[1] else ""
         raise ValueError(f"layers_dims[0] is {dims[0]}, but X has {counted(X.shape[0], 'row')}{transposed}")
-    names = activation_names(activations, output, len(dims) - 1)
-    if not ACTIVATIONS[names[-1]].is_probability:
+    last = entry_of(layer_entries(activations, output, len(dims) - 1)[-1])
+    if not last.is_probability:
         argument = "output" if isinstance(activations, str) else "activations[-1]"
         possible = " or ".join(repr(name) for name, entry in ACTIVATIONS.items() if entry.is_probability)
         raise ValueError(
-            f"{argument} is {names[-1]!r}, but the cost is the cross-entropy, "
+            f"{argument} is {last.name!r}, but the cost is the cross-entropy, "
             f"which is defined for outputs in [0, 1]: {possible}"
         )
     rate = checked_rate(learning_rate, X.dtype)
@@ -227,7 +248,10 @@ def training(
     if num_iterations < 0:
         raise ValueError(f"num_iterations is {num_iterations}, but must be 0 or more")
     outputs = f"the network ({counted(dims[-1], 'output')}, {counted(X.shape[1], 'example')})"
-    return X, labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype), dims, rate, int(num_iterations)
+    Y = labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype)
+    if last.whole_columns:
+        one_class_each("Y", Y)
+    return X, Y, dims, rate, int(num_iterations)
 
 
 def predicted_labels(y: Any, AL: Array) -> Array:

@@ -199,3 +199,18 @@ def within_unit_interval(name: str, array: Array, what: str, *, allow_nan: bool 
     index, entry = ", ".join(str(i) for i in where), array[where]
     hint = f"; for labels -1 and 1: ({name} + 1) / 2" if entry == -1 and what == "labels" else ""
     raise ValueError(f"{name}[{index}] is {entry}, but {what} must lie in [0, 1]{hint}")
+
+
+def one_class_each(name: str, Y: Array) -> None:
+    """Refuse labels (n_L, m) whose columns do not add up to 1, as the categorical cross-entropy wants."""
+    sums: Array = np.add.reduce(Y, axis=0, dtype=np.float64)
+    bad = ~(
+        np.abs(sums - 1) <= 1e-3
+    )  # class numbers, or more than one class, are far off; 0.333 thrice is not
+    if bad.any():
+        j = int(np.argmax(bad))
+        hint = "; for one unit of 0 or 1: a sigmoid output" if len(Y) == 1 else "; one-hot columns do"
+        raise ValueError(
+            f"{name}[:, {j}] adds up to {sums[j]:g}, but the labels of an example must add up to 1 for the "
+            f"categorical cross-entropy, which goes with a softmax output{hint}"
+        )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deepnet._names import find
-from deepnet.activations import ACTIVATIONS, Activation, Array
+from deepnet.activations import Activation, Array, entry_of
 from deepnet.layers import Dense
 from deepnet.losses import LOSSES, Loss, find_loss, loss_for
 from deepnet.optimizers import OPTIMIZERS, Optimizer, learning_rate
@@ -17,7 +17,7 @@ from deepnet.plan import LayerPlan
 from . import layer_dims as checked_dims
 from .arrays import a, anything
 from .options import initializer as checked_initializer
-from .structures import activation_names
+from .structures import layer_entries
 
 
 class Stack(NamedTuple):
@@ -75,17 +75,17 @@ def stack(
     dims = checked_dims("layer_dims", sizes)
     count = len(dims) - 1
     if own:
-        chosen = activation_names([layer.activation for layer in layers], None, count, "layers' activations")
+        chosen = layer_entries([layer.activation for layer in layers], None, count, "layers' activations")
         plans = tuple(_layer_plan(i, layer, i == count) for i, layer in enumerate(layers, start=1))
         starts = [initializer if layer.initializer is None else layer.initializer for layer in layers]
     else:
-        chosen = activation_names(activation, output, count, "activation")
+        chosen = layer_entries(activation, output, count, "activation")
         hidden = LayerPlan(**shared)
         plans = (hidden,) * (count - 1) + (hidden._replace(dropout=0.0),)
         starts = [initializer] * count
     return Stack(
         dims,
-        tuple(entry if isinstance(entry, Activation) else ACTIVATIONS[entry] for entry in chosen),
+        tuple(map(entry_of, chosen)),
         plans if any(any(plan) for plan in plans) else (),
         tuple(checked_initializer(start, name) for start, name in zip(starts, chosen, strict=True)),
         first,

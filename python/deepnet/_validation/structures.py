@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import Array, find_activation, layer_activations
+from deepnet.activations import (
+    ACTIVATIONS,
+    Activation,
+    AnyActivation,
+    Array,
+    find_activation,
+    layer_activations,
+)
 from deepnet.caches import LayerCache
 
 from .arrays import Shape, a, bias, counted, matrix, one_dtype, shaped
@@ -99,18 +106,57 @@ def network_parameters(parameters: Any) -> dict[str, Array]:
 def activation_names(
     activations: str | Sequence[str], output: str | None, layers: int, label: str = "activations"
 ) -> tuple[str, ...]:
-    """One known name per layer."""
-    if not isinstance(activations, (str, list, tuple)):
+    """One known name per layer, where C++ does everything."""
+    entries = layer_entries(activations, output, layers, label)
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise TypeError(
+                f"{label} or output holds {entry.name!r}, an activation of your own, as the step-by-step "
+                "functions take it; but here all layers run in C++, and take names of deepnet.ACTIVATIONS"
+            )
+    return tuple(entry for entry in entries if isinstance(entry, str))
+
+
+def layer_entries(
+    activations: AnyActivation | Sequence[AnyActivation],
+    output: AnyActivation | None,
+    layers: int,
+    label: str = "activations",
+) -> tuple[AnyActivation, ...]:
+    """One activation per layer: a known name, or the user's own."""
+    if not isinstance(activations, (str, Activation, list, tuple)):
         raise TypeError(f"{label} is {activations!r}, but must be a name, or a list of one name per layer")
-    if not isinstance(activations, str):
+    if not isinstance(activations, (str, Activation)):
         if output is not None:
             raise ValueError(f"output is {output!r}, but {label} already names every layer: leave one out")
         if len(activations) != layers:
             names, verb = counted(len(activations), "name"), "is" if layers == 1 else "are"
             raise ValueError(f"{label} has {names}, but there {verb} {counted(layers, 'layer')}")
-    if isinstance(activations, str):
-        find_activation(activations)  # also where there is no hidden layer to use it
-    return tuple(find_activation(name).name for name in layer_activations(layers, activations, output))
+    given = layer_activations(layers, activations, output)
+    hidden: list[tuple[str, Any]] = [(f"{label}[{i}]", entry) for i, entry in enumerate(given[:-1])]
+    if isinstance(activations, (str, Activation)):
+        hidden = [(label, activations)]
+    for where, activation in hidden:  # also where there is no hidden layer to use it
+        elementwise(where, activation)
+    return tuple(known_activation(activation) for activation in given)
+
+
+def known_activation(activation: Any) -> AnyActivation:
+    """Accept a name of the list, or an activation of the user's own; a listed one becomes its name."""
+    if isinstance(activation, Activation):
+        return activation.name if ACTIVATIONS.get(activation.name) is activation else activation
+    return find_activation(activation).name
+
+
+def elementwise(label: str, activation: Any) -> None:
+    """Refuse softmax in a hidden layer."""
+    entry = activation if isinstance(activation, Activation) else find_activation(activation)
+    if entry.whole_columns:
+        hint = "; for the last layer: output=" + repr(entry.name) if "[" not in label else ""
+        raise ValueError(
+            f"{label} is {entry.name!r}, but a hidden layer must not have it: there the units of an example "
+            f"would share out a total of 1, and what it is made for is the last layer's probabilities{hint}"
+        )
 
 
 def writable(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import Array, layer_activations
+from deepnet.activations import AnyActivation, Array, entry_of, layer_activations
 from deepnet.backends import backend_name, new_engine
 from deepnet.caches import Callback, Parameters
 from deepnet.losses import LOSSES
@@ -26,25 +26,29 @@ def descend(
     num_iterations: int,
     print_cost: bool,
     callback: Callback | None,
-    activations: str | Sequence[str],
-    output: str | None,
+    activations: AnyActivation | Sequence[AnyActivation],
+    output: AnyActivation | None,
 ) -> list[Array]:
     """Train `parameters` in place and return the recorded costs.
 
     On the engine, whose loss is the lecture's cost, computed from Z so that it stays finite where AL has
-    reached 0 or 1; step by step on NumPy, and from where the engine gave up: when Z is nan or infinite. Also
+    reached 0 or 1; step by step on NumPy, for activations of the user's own, for softmax, and from where the
+    engine gave up: when Z is nan or infinite. Also
     for a callback after every step: an engine that is called for one step at a time lays X out anew each
     time, and with the cat images takes twice as long for it as these functions do.
     """
     record = Record([], num_iterations, print_cost, callback, X.dtype)
     done = 0
-    if backend_name() == "native" and callback is None:
-        names = layer_activations(len(parameters) // 2, activations, output)
-        done = _on_the_engine(X, Y, parameters, learning_rate, names, record)
+    names = layer_activations(len(parameters) // 2, activations, output)
+    softmax = entry_of(names[-1]).whole_columns
+    own = [name for name in names if not isinstance(name, str)]
+    if backend_name() == "native" and callback is None and not softmax and not own:
+        done = _on_the_engine(X, Y, parameters, learning_rate, [str(name) for name in names], record)
+    loss = "categorical_cross_entropy" if softmax else "binary_cross_entropy"
     grads: Parameters | None = None
     for i in range(done, num_iterations):
         AL, caches = L_model_forward(X, parameters, activations=activations, output=output)
-        cost = compute_cost(AL, Y) if record.wants(i) else None
+        cost = compute_cost(AL, Y, loss) if record.wants(i) else None
         grads = L_model_backward(AL, Y, caches, compute_dA0=False, out=grads)
         update_parameters(parameters, grads, learning_rate, out=parameters)
         record.step(i, cost)

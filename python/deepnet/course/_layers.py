@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from deepnet import _validation as check
-from deepnet.activations import Array
+from deepnet.activations import Activation, AnyActivation, Array
 from deepnet.backends import run
 from deepnet.caches import AnyLayerCache, AnyLinearCache, LayerCache, LinearCache
+
+from . import _own
 
 
 def linear_forward(A: Array, W: Array, b: Array) -> tuple[Array, LinearCache]:
@@ -87,7 +89,9 @@ def linear_backward(dZ: Array, cache: AnyLinearCache) -> tuple[Array, Array, Arr
     return run("linear_backward", check.linear_backward, dZ, *check.linear_cache(cache))
 
 
-def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str) -> tuple[Array, LayerCache]:
+def linear_activation_forward(
+    A_prev: Array, W: Array, b: Array, activation: AnyActivation
+) -> tuple[Array, LayerCache]:
     """One layer: A = g(W A_prev + b).
 
     Parameters
@@ -96,8 +100,8 @@ def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str
         Activations of the layer before; one column per example.
     W : ndarray, shape (n, n_prev)
     b : ndarray, shape (n, 1)
-    activation : str
-        A name from :data:`deepnet.ACTIVATIONS`.
+    activation : str or Activation
+        A name from :data:`deepnet.ACTIVATIONS`, or your own :class:`deepnet.Activation`.
 
     Returns
     -------
@@ -109,7 +113,8 @@ def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str
     ------
     ValueError
         If the shapes do not fit, for example ``W has 4 columns, but A_prev has 5 rows``, or the activation
-        is unknown, for example ``unknown activation 'rlu': did you mean 'relu'? ...``.
+        is unknown, for example ``unknown activation 'rlu': did you mean 'relu'? ...``, or your own returns
+        another shape.
     TypeError
         If the arrays mix float32 and float64, or are of another dtype.
 
@@ -124,11 +129,15 @@ def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str
     >>> A, cache.activation
     (array([[4., 4.]]), 'relu')
     """
+    if isinstance(activation, Activation):
+        return _own.linear_activation_forward(
+            *check.linear_activation_forward(A_prev, W, b, activation).values()
+        )
     return run("linear_activation_forward", check.linear_activation_forward, A_prev, W, b, activation)
 
 
 def linear_activation_backward(
-    dA: Array, cache: AnyLayerCache, activation: str
+    dA: Array, cache: AnyLayerCache, activation: AnyActivation
 ) -> tuple[Array, Array, Array]:
     """One layer, backward: dZ = dA * g'(Z), then :func:`linear_backward`.
 
@@ -138,8 +147,8 @@ def linear_activation_backward(
         Gradient of the cost with respect to A.
     cache : tuple or list
         ((A_prev, W, b), Z), from :func:`linear_activation_forward`.
-    activation : str
-        A name from :data:`deepnet.ACTIVATIONS`.
+    activation : str or Activation
+        A name from :data:`deepnet.ACTIVATIONS`, or your own :class:`deepnet.Activation`.
 
     Returns
     -------
@@ -167,4 +176,8 @@ def linear_activation_backward(
     >>> dW
     array([[1., 1., 1.]])
     """
+    if isinstance(activation, Activation):
+        return _own.linear_activation_backward(
+            *check.linear_activation_backward(dA, cache, activation).values()
+        )
     return run("linear_activation_backward", check.linear_activation_backward, dA, cache, activation)

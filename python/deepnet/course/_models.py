@@ -8,7 +8,7 @@ import numpy as np
 
 from deepnet import _validation as check
 from deepnet import reference
-from deepnet.activations import Array
+from deepnet.activations import AnyActivation, Array, entry_of
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 
 from ._descent import descend
@@ -20,10 +20,12 @@ def predict(
     y: Array,
     parameters: Parameters,
     *,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
 ) -> Array:
     """Predict 1 where AL > 0.5, else 0, and print the accuracy.
+
+    With a softmax output 1 is the largest of each column; an example is right as a whole or not at all.
 
     Parameters
     ----------
@@ -60,10 +62,15 @@ def predict(
     Accuracy: 0.5
     array([[0., 1.]])
     """
-    AL, _ = L_model_forward(X, parameters, activations=activations, output=output)
+    AL, caches = L_model_forward(X, parameters, activations=activations, output=output)
     y = check.predicted_labels(y, AL)
-    p = (AL > 0.5).astype(AL.dtype)
-    print("Accuracy: " + str(np.sum((p == y) / p.size)))
+    if entry_of(caches[-1].activation or "sigmoid").whole_columns:
+        p: Array = (np.arange(len(AL))[:, None] == AL.argmax(axis=0)).astype(AL.dtype)
+        right = (p == y).all(axis=0)
+    else:
+        p = (AL > 0.5).astype(AL.dtype)
+        right = p == y
+    print("Accuracy: " + str(np.sum(right / right.size)))
     return p
 
 
@@ -140,8 +147,8 @@ def L_layer_model(
     print_cost: bool = False,
     *,
     seed: Whole | None = 1,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
     callback: Callback | None = None,
 ) -> tuple[Parameters, list[Array]]:
     """Train (LINEAR -> activation) x (L - 1) -> LINEAR -> output by gradient descent.
@@ -164,7 +171,7 @@ def L_layer_model(
         :func:`deepnet.course.dnn_app_utils.initialize_parameters_deep`.
     activations, output
         As in :func:`deepnet.L_model_forward`; relu and sigmoid if not given. The output must lie in [0, 1],
-        for the cost is the cross-entropy: sigmoid.
+        for the cost is the cross-entropy: sigmoid, or softmax with the categorical one.
     callback : callable, optional
         Called after every step as ``callback(iteration, cost)``; cost is None where none is recorded.
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepnet import _validation as check
-from deepnet.activations import Array
+from deepnet.activations import AnyActivation, Array
 from deepnet.backends import direct, run
 from deepnet.caches import AnyLayerCache, LayerCache, Parameters, Real
+
+from . import _own
 
 
 def L_model_forward(
     X: Array,
     parameters: Parameters,
     *,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
 ) -> tuple[Array, list[LayerCache]]:
     """Forward propagation: (LINEAR -> activation) x (L - 1), then LINEAR -> output.
 
@@ -28,22 +30,25 @@ def L_model_forward(
         One column per example: n_x features, m examples. Scale features first.
     parameters : dict of ndarray
         ``W1..WL`` with shapes (n_l, n_{l-1}) and ``b1..bL`` with shapes (n_l, 1), same dtype as ``X``.
-    activations : str or sequence of str
-        One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, or one for each of the L layers.
-    output : str, optional
-        The last layer's activation, "sigmoid" if not given; not beside a sequence of names.
+    activations : str or Activation, or sequence of these
+        One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, or one for each of the L layers. A
+        :class:`deepnet.Activation` of your own may stand for a name.
+    output : str or Activation, optional
+        The last layer's activation, "sigmoid" if not given; not beside a sequence of names. With
+        "softmax" the units of an example, one for each class, add up to 1.
 
     Returns
     -------
     AL : ndarray, shape (n_L, m)
-        Last activations; probabilities in [0, 1] for ``output="sigmoid"``.
+        Last activations; probabilities in [0, 1] for ``output="sigmoid"`` and ``"softmax"``.
     caches : list of LayerCache
         One per layer, for :func:`L_model_backward`; they remember the activations.
 
     Raises
     ------
     ValueError
-        If shapes do not chain, for example ``W2 has 4 columns, but layer 1 has 5 units``.
+        If shapes do not chain, for example ``W2 has 4 columns, but layer 1 has 5 units``, or a hidden layer
+        would be softmax.
     TypeError
         If arrays mix float32 and float64, or are of another dtype.
 
@@ -60,6 +65,8 @@ def L_model_forward(
     ((1, 5), ['tanh', 'sigmoid'])
     """
     result = direct.L_model_forward(X, parameters, activations, output)
+    if result is None and _own.holds_own(activations, output):
+        result = _own.L_model_forward(X, parameters, activations, output)
     if result is None:
         result = run("L_model_forward", check.L_model_forward, X, parameters, activations, output)
     return result
@@ -70,21 +77,23 @@ def L_model_backward(
     Y: Array,
     caches: Sequence[AnyLayerCache],
     *,
-    activations: str | Sequence[str] | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] | None = None,
     compute_dA0: bool = True,
     out: Parameters | None = None,
 ) -> Parameters:
     """Backward propagation of the cross-entropy cost through all L layers.
+
+    The cost is that of :func:`compute_cost`; behind a softmax output the categorical one.
 
     Parameters
     ----------
     AL : ndarray of float32 or float64, shape (n_L, m)
         Last activations, from :func:`L_model_forward`.
     Y : ndarray of bool, integers or floats, shape (n_L, m)
-        Labels in [0, 1]; for one output unit also (m,) or (m, 1).
+        Labels in [0, 1]; for one output unit also (m,) or (m, 1). Behind softmax each column adds up to 1.
     caches : list or tuple
         One ((A_prev, W, b), Z) per layer.
-    activations : str or sequence of str, optional
+    activations : str or Activation, or sequence of these, optional
         Not needed for the caches of :func:`L_model_forward`, which remember; for plain tuples the default
         is relu, ..., relu, sigmoid. If given it goes before what caches remember: one name is that of the
         hidden layers, and the output is then a sigmoid; a list of L names sets the output, too.
@@ -114,8 +123,9 @@ def L_model_backward(
     db_l = (row sums of dZ_l) / m; dA_{l-1} = W_l^T dZ_l. The slopes g' come from the cached Z alone.
 
     Where AL is exactly 0 or 1 the first formula is 0/0 or infinite. There a term 0/0 counts as 0, and the
-    dZ_L of a sigmoid output is its limit, AL - Y: a saturated network keeps its finite gradient. For other
-    outputs the formula stands: a tanh that is 1 where Y is 0 gives inf * 0, which is nan.
+    dZ_L of a sigmoid output is its limit, AL - Y: a saturated network keeps its finite gradient. A softmax
+    output has dZ_L = AL - Y everywhere. For other outputs the formula stands: a tanh that is 1 where Y is 0
+    gives inf * 0, which is nan.
     ``deepnet.reference.L_model_backward(..., literal=True)`` shows what the formula itself gives.
 
     Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
@@ -128,12 +138,16 @@ def L_model_backward(
     ['dA1', 'dW2', 'db2', 'dA0', 'dW1', 'db1']
     """
     grads = direct.L_model_backward(AL, Y, caches, activations, compute_dA0, out)
+    if grads is None and (
+        _own.holds_own(activations) or (activations is None and _own.remembers_own(caches))
+    ):
+        grads = _own.L_model_backward(AL, Y, caches, activations, compute_dA0, out)
     if grads is None:
         grads = run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
     return grads if out is None else out
 
 
-def compute_cost(AL: Array, Y: Array) -> Array:
+def compute_cost(AL: Array, Y: Array, loss: str = "binary_cross_entropy") -> Array:
     """Cross-entropy cost: J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)).
 
     Parameters
@@ -142,6 +156,9 @@ def compute_cost(AL: Array, Y: Array) -> Array:
         Probabilities in [0, 1], from :func:`L_model_forward`.
     Y : ndarray of bool, integers or floats, shape (n_L, m)
         Labels in [0, 1]; for one output unit also (m,) or (m, 1).
+    loss : {"binary_cross_entropy", "categorical_cross_entropy"}
+        The formula above for independent outputs, the default; or J = -1/m sum(Y log AL) for a softmax
+        output, where each column of Y adds up to 1.
 
     Returns
     -------
@@ -159,15 +176,19 @@ def compute_cost(AL: Array, Y: Array) -> Array:
     Notes
     -----
     0 log 0 counts as 0, so a saturated and right prediction costs nothing; a saturated and wrong one inf.
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
+    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4; softmax: *Improving Deep
+    Neural Networks*, week 3.
 
     Examples
     --------
     >>> cost = deepnet.compute_cost(np.array([[0.8, 0.9, 0.4]]), np.array([[1, 1, 0]]))
     >>> round(float(cost), 12)
     0.279776563579
+    >>> AL, Y = np.array([[0.5, 0.2], [0.25, 0.7], [0.25, 0.1]]), np.eye(3)[:, [0, 1]]
+    >>> round(float(deepnet.compute_cost(AL, Y, "categorical_cross_entropy")), 12)
+    0.524911062249
     """
-    return run("compute_cost", check.compute_cost, AL, Y)
+    return run("compute_cost", check.compute_cost, AL, Y, loss)
 
 
 def update_parameters(

@@ -13,8 +13,8 @@ import numpy as np
 from deepnet import reference
 from deepnet._validation import learning
 from deepnet._validation import options as option
-from deepnet._validation.structures import activation_names, network_parameters
-from deepnet.activations import ACTIVATIONS, Activation, Array
+from deepnet._validation.structures import layer_entries, network_parameters
+from deepnet.activations import Activation, Array, entry_of
 from deepnet.backends import knows, new_engine, prepared, unchecked
 from deepnet.caches import Parameters, Sizes, Whole
 from deepnet.initializers import Draw
@@ -59,7 +59,7 @@ class ParameterOwner:
         self._bind(stack.dims, stack.activations, kind, stack.plans, stack.input_dropout)
         sizes = zip(pairwise(stack.dims), stack.activations, stack.initializers, strict=True)
         for layer, ((n_prev, n), g, draw) in enumerate(sizes, start=1):
-            self._parameters[f"W{layer}"][...] = option.first_weights(draw, rng, layer, n, n_prev, g.name)
+            self._parameters[f"W{layer}"][...] = option.first_weights(draw, rng, layer, n, n_prev, g)
 
     def _bind(
         self,
@@ -130,8 +130,7 @@ class ParameterOwner:
         <Network 3-4-1 (tanh, sigmoid): float64, 21 parameters>
         """
         arrays = network_parameters(parameters)
-        names = activation_names(activations, output, len(arrays) // 2)
-        g = tuple(entry if isinstance(entry, Activation) else ACTIVATIONS[entry] for entry in names)
+        g = tuple(map(entry_of, layer_entries(activations, output, len(arrays) // 2)))
         net = cls.__new__(cls)
         kind = arrays["W1"].dtype if dtype is None else option.float_dtype(dtype)
         net._bind(_dims_of(arrays), g, kind)

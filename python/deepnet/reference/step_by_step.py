@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import ACTIVATIONS, Array, layer_activations
+from deepnet.activations import AnyActivation, Array, entry_of, layer_activations
 from deepnet.caches import (
     AnyLayerCache,
     AnyLinearCache,
@@ -50,15 +50,16 @@ def draw_parameters(layer_dims: Sizes, scale: Any, seed: Whole | None, dtype: An
     return parameters
 
 
-def activation_forward(Z: Array, name: str) -> Array:
+def activation_forward(Z: Array, name: AnyActivation) -> Array:
     """A = g(Z)."""
-    return np.asarray(ACTIVATIONS[name].forward(Z), Z.dtype, order="C")
+    with np.errstate(all="ignore"):
+        return np.asarray(entry_of(name).forward(Z), Z.dtype, order="C")
 
 
-def activation_backward(dA: Array, Z: Array, name: str) -> Array:
+def activation_backward(dA: Array, Z: Array, name: AnyActivation) -> Array:
     """``dZ = dA * g'(Z)``."""
     with np.errstate(all="ignore"):
-        return np.asarray(ACTIVATIONS[name].backward(dA, Z), Z.dtype, order="C")
+        return np.asarray(entry_of(name).backward(dA, Z), Z.dtype, order="C")
 
 
 def sigmoid(Z: Array) -> tuple[Array, Array]:
@@ -93,7 +94,9 @@ def linear_backward(dZ: Array, cache: AnyLinearCache) -> tuple[Array, Array, Arr
     return W.T @ dZ, dZ @ A_prev.T / m, dZ.sum(axis=1, keepdims=True) / m
 
 
-def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str) -> tuple[Array, LayerCache]:
+def linear_activation_forward(
+    A_prev: Array, W: Array, b: Array, activation: AnyActivation
+) -> tuple[Array, LayerCache]:
     """A = g(W A_prev + b)."""
     Z, linear_cache = linear_forward(A_prev, W, b)
     cache = LayerCache((linear_cache, Z))
@@ -102,7 +105,7 @@ def linear_activation_forward(A_prev: Array, W: Array, b: Array, activation: str
 
 
 def linear_activation_backward(
-    dA: Array, cache: AnyLayerCache, activation: str
+    dA: Array, cache: AnyLayerCache, activation: AnyActivation
 ) -> tuple[Array, Array, Array]:
     """``dZ = dA * g'(Z)``, then linear_backward."""
     linear_cache, Z = cache
@@ -113,8 +116,8 @@ def L_model_forward(
     X: Array,
     parameters: Parameters,
     *,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
 ) -> tuple[Array, list[LayerCache]]:
     """A_l = g_l(W_l A_{l-1} + b_l) for l = 1..L, A_0 = X."""
     names = layer_activations(len(parameters) // 2, activations, output)
@@ -130,7 +133,7 @@ def L_model_backward(
     Y: Array,
     caches: Sequence[AnyLayerCache],
     *,
-    activations: str | Sequence[str] | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] | None = None,
     compute_dA0: bool = True,
     out: Parameters | None = None,
     literal: bool = False,
@@ -151,30 +154,47 @@ def L_model_backward(
     return grads if out is None else write_into(out, grads)
 
 
-def output_backward(AL: Array, Y: Array, Z: Array, activation: str, *, literal: bool = False) -> Array:
-    """dZ_L = dAL * g'(Z_L), dAL = -(Y / AL - (1 - Y) / (1 - AL)), with its limits.
+def output_backward(
+    AL: Array, Y: Array, Z: Array, activation: AnyActivation, *, literal: bool = False
+) -> Array:
+    """dZ_L = dAL * g'(Z_L), with its limits; AL - Y for softmax.
 
-    A term 0/0 counts 0. Where a sigmoid has reached exactly 0 or 1 (or so nearly that dAL overflows) the
-    product would be 0 * inf; its limit is AL - Y. `literal` keeps what the formula itself gives.
+    Where a sigmoid has reached exactly 0 or 1 (or so nearly that dAL overflows) the product would be 0 * inf;
+    its limit is AL - Y. That is also what comes of softmax and the categorical cross-entropy, where columns
+    of Y add up to 1. `literal` keeps what the formula itself gives.
     """
-    with np.errstate(all="ignore"):
-        if literal:
-            return activation_backward(-(Y / AL - (1 - Y) / (1 - AL)), Z, activation)
-        dAL = -(np.where(Y == 0, 0, Y / AL) - np.where(Y == 1, 0, (1 - Y) / (1 - AL)))
+    dAL = cost_derivative(AL, Y, activation, literal=literal)
+    if literal:
+        return activation_backward(dAL, Z, activation)
+    if activation == "softmax":
+        return AL - Y
     dZ = activation_backward(dAL, Z, activation)
     if activation == "sigmoid":
         dZ = np.where((AL == 0) | (AL == 1) | np.isinf(dAL), AL - Y, dZ)
     return dZ
 
 
-def compute_cost(AL: Array, Y: Array, *, literal: bool = False) -> Array:
-    """J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)), with 0 log 0 = 0 unless `literal`."""
+def cost_derivative(AL: Array, Y: Array, activation: AnyActivation, *, literal: bool = False) -> Array:
+    """dAL = -(Y / AL - (1 - Y) / (1 - AL)), or -Y / AL behind whole columns; 0/0 is 0 unless `literal`."""
+    with np.errstate(all="ignore"):
+        hit, miss = Y / AL, (1 - Y) / (1 - AL)
+        if not literal:
+            hit, miss = np.where(Y == 0, 0, hit), np.where(Y == 1, 0, miss)
+        return -hit if entry_of(activation).whole_columns else -(hit - miss)
+
+
+def compute_cost(AL: Array, Y: Array, loss: str = "binary_cross_entropy", *, literal: bool = False) -> Array:
+    """J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)), with 0 log 0 = 0 unless `literal`.
+
+    "categorical_cross_entropy", for softmax: J = -1/m sum(Y log AL).
+    """
     a, y = AL.astype(np.float64), Y.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         hit, miss = y * np.log(a), (1 - y) * np.log1p(-a)
     if not literal:
         hit, miss = np.where(y == 0, 0, hit), np.where(y == 1, 0, miss)
-    return np.asarray(0.0 - np.sum(hit + miss) / AL.shape[1], dtype=AL.dtype)  # 0 - 0 is 0; -0 would print
+    terms = hit if loss == "categorical_cross_entropy" else hit + miss
+    return np.asarray(0.0 - np.sum(terms) / AL.shape[1], dtype=AL.dtype)  # 0 - 0 is 0; -0 would print
 
 
 def update_parameters(

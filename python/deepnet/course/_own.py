@@ -1,0 +1,144 @@
+"""Layers whose activation is the user's own: its functions run in NumPy, what is linear on the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deepnet import _validation as check
+from deepnet import reference
+from deepnet._validation.arrays import a
+from deepnet.activations import Activation, AnyActivation, Array
+from deepnet.backends import run
+from deepnet.caches import AnyLayerCache, LayerCache, Parameters
+
+
+def holds_own(*activations: Any) -> bool:
+    """Tell whether any of these, or of the lists among these, is an object and not a name."""
+    return any(
+        holds_own(*given) if isinstance(given, (list, tuple)) else isinstance(given, Activation)
+        for given in activations
+    )
+
+
+def remembers_own(caches: Any) -> bool:
+    """Tell whether a cache among these remembers an object and not a name."""
+    return isinstance(caches, (list, tuple)) and holds_own([getattr(c, "activation", None) for c in caches])
+
+
+def _read_only(array: Array) -> Array:
+    """The same memory, which the user's function cannot write to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, like_name: str) -> Array:
+    """Check what the user's function returned, and copy it where it is the memory of an argument."""
+    if not isinstance(result, np.ndarray):
+        raise TypeError(f"{what} returned {a(result)}, but must return a NumPy array of {like.dtype}")
+    if result.shape != like.shape:
+        raise ValueError(
+            f"{what} returned shape {result.shape}, but must return that of {like_name}, {like.shape}"
+        )
+    if result.dtype != like.dtype:
+        raise TypeError(
+            f"{what} returned {result.dtype}, but {like_name} is {like.dtype}, and its result must be, too"
+        )
+    shared = any(np.may_share_memory(result, array) for array in made_from)
+    return np.array(result, order="C") if shared else np.ascontiguousarray(result)
+
+
+def activation_forward(Z: Array, own: Activation) -> Array:
+    """A = g(Z)."""
+    return _result(own.forward(_read_only(Z)), [Z], f"forward of {own.name!r}", Z, "Z")
+
+
+def activation_backward(dA: Array, Z: Array, own: Activation) -> Array:
+    """``dZ = dA * g'(Z)``."""
+    dZ = own.backward(_read_only(dA), _read_only(Z))
+    return _result(dZ, [dA, Z], f"backward of {own.name!r}", Z, "Z")
+
+
+def _linear_forward(A_prev: Array, W: Array, b: Array) -> Array:
+    Z: Array = run("linear_forward", check.linear_forward, A_prev, W, b)
+    return Z
+
+
+def _linear_backward(dZ: Array, linear_cache: Any) -> tuple[Array, Array, Array]:
+    gradients: tuple[Array, Array, Array] = run("linear_backward", check.linear_backward, dZ, *linear_cache)
+    return gradients
+
+
+def linear_activation_forward(
+    A_prev: Array, W: Array, b: Array, activation: AnyActivation
+) -> tuple[Array, LayerCache]:
+    """One layer, with arguments that are checked."""
+    if isinstance(activation, str):
+        layer: tuple[Array, LayerCache] = run(
+            "linear_activation_forward", check.linear_activation_forward, A_prev, W, b, activation
+        )
+        return layer
+    Z = _linear_forward(A_prev, W, b)
+    cache = LayerCache(((A_prev, W, b), Z))
+    cache.activation = activation
+    return activation_forward(Z, activation), cache
+
+
+def linear_activation_backward(
+    dA: Array, cache: AnyLayerCache, activation: AnyActivation
+) -> tuple[Array, Array, Array]:
+    """One layer, with arguments that are checked."""
+    if isinstance(activation, str):
+        gradients: tuple[Array, Array, Array] = run(
+            "linear_activation_backward", check.linear_activation_backward, dA, cache, activation
+        )
+        return gradients
+    linear_cache, Z = cache
+    return _linear_backward(activation_backward(dA, Z, activation), linear_cache)
+
+
+def L_model_forward(
+    X: Array, parameters: Parameters, activations: Any, output: Any
+) -> tuple[Array, list[LayerCache]]:
+    """Check, and go layer by layer."""
+    given = check.L_model_forward(X, parameters, activations, output)
+    A, parameters, caches = given["X"], given["parameters"], []
+    for layer, activation in enumerate(given["activations"], start=1):
+        A, cache = linear_activation_forward(A, parameters[f"W{layer}"], parameters[f"b{layer}"], activation)
+        caches.append(cache)
+    return A, caches
+
+
+def L_model_backward(
+    AL: Array,
+    Y: Array,
+    caches: Sequence[AnyLayerCache],
+    activations: Any,
+    compute_dA0: bool,
+    out: Parameters | None,
+) -> Parameters:
+    """Check, and go layer by layer."""
+    given = check.L_model_backward(AL, Y, caches, activations, compute_dA0, out)
+    layers = list(zip(given["caches"], given["activations"], strict=True))
+    grads: Parameters = {}
+    for layer in range(len(layers), 0, -1):
+        cache, activation = layers[layer - 1]
+        if layer == len(layers):
+            dZ = _output_backward(given["AL"], given["Y"], cache[1], activation)
+            gradients = _linear_backward(dZ, cache[0])
+        else:
+            gradients = linear_activation_backward(grads[f"dA{layer}"], cache, activation)
+        grads[f"dA{layer - 1}"], grads[f"dW{layer}"], grads[f"db{layer}"] = gradients
+    if not given["compute_dA0"]:
+        del grads["dA0"]
+    return grads if out is None else reference.step_by_step.write_into(out, grads)
+
+
+def _output_backward(AL: Array, Y: Array, Z: Array, activation: AnyActivation) -> Array:
+    if isinstance(activation, str):
+        return reference.step_by_step.output_backward(AL, Y, Z, activation)
+    dAL = reference.step_by_step.cost_derivative(AL, Y, activation)
+    return activation_backward(dAL, Z, activation)
