@@ -99,7 +99,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   const BorrowedWorkspace borrowed;
   T* scratch = borrowed.get().activations[0].template reserve<T>(panels * network_.widest * kPanel<T>);
   for (index_t p = first_panel; p < first_panel + panels; ++p)
-    losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch);
+    losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back);
   if (!back) return;
 
   for (size_t l = L; l-- > 1;) {
@@ -113,9 +113,9 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   }
 }
 
-/// The loss of one panel; its output becomes dZ.
+/// The loss of one panel; its output becomes dZ, if that is wanted.
 template <class T>
-double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch) {
+double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch, bool back) {
   const Layer<T>& last = network_.layers.back();
   T* output = A_.back() + panel * last.units * kPanel<T>;
   T* d = loss_.activation ? output : scratch;
@@ -127,7 +127,7 @@ double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch
                                       .parameter = T(updater_.plan().loss_parameter),
                                       .smoothing = T(updater_.plan().label_smoothing),
                                       .d = d});
-  if (d != output) {
+  if (back && d != output) {
     const Activation<T>& g = kernels_.activations[last.activation];
     const T* Z = Z_.back() ? Z_.back() + panel * last.units * kPanel<T> : nullptr;
     (Z ? g.backward : g.backward_from_a)(

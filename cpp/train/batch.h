@@ -65,7 +65,7 @@ class BatchRunner {
   double run(const Batch& batch, Use use, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
-  double loss_of_panel(index_t panel, index_t examples, T* scratch);
+  double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
   BlockGradient<T> kept_gradient(const Block& block) const;
   void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,
                      bool into_W, double rate);
