@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from deepnet import _validation as check
 from deepnet._extras import needs
 from deepnet._validation.hyperparameters import real
 from deepnet.activations import Array
 from deepnet.caches import Real, Whole
+
+from ._random import seeded
 
 
 def load_circles() -> tuple[Array, Array, Array, Array]:
@@ -107,8 +108,7 @@ def load_planar_dataset(randomness: Real, seed: Whole) -> tuple[Array, Array]:
     ((2, 50), 25)
     """
     noise = real("randomness", randomness, 0.0)
-    check.initialization(seed, np.float64)
-    random = np.random.RandomState(seed)
+    random = seeded(seed)
     arms = []
     for start, growth in ((0, 0.3), (1, 0.2)):
         t = np.linspace(start, 4 * 3.1415, 25)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from deepnet import _validation as check
 from deepnet._validation.arrays import anything, counted
 from deepnet._validation.hyperparameters import real
 from deepnet._validation.options import whole
 from deepnet.activations import Array
 from deepnet.caches import Real, Whole
+
+from ._random import seeded
 
 
 def random_mini_batches(
@@ -62,8 +61,7 @@ def random_mini_batches(
     if Y.shape[1] != m:
         raise ValueError(f"X has {counted(m, 'column')}, but Y has {Y.shape[1]}")
     size = whole("mini_batch_size", mini_batch_size, 1)
-    check.initialization(seed, np.float64)
-    order = np.random.RandomState(seed).permutation(m)
+    order = seeded(seed).permutation(m)
     shuffled_X, shuffled_Y = X[:, order], Y[:, order]
     return [(shuffled_X[:, i : i + size], shuffled_Y[:, i : i + size]) for i in range(0, m, size)]
 

@@ -15,7 +15,7 @@ from deepnet._validation.hyperparameters import real
 from deepnet._validation.options import whole
 from deepnet.caches import Parameters, Real, Whole
 
-from ._steps import check_updates, keys_of, step_along
+from ._steps import adam_step, check_updates, keys_of, moving_average, step_along
 from ._versions import find_version
 
 
@@ -133,8 +133,7 @@ def update_parameters_with_momentum(
     beta = real("beta", beta, 0.0, 1.0, below_high=True)
     check_updates(parameters, grads=grads, v=v)
     keys = [f"d{key}" for key in keys_of(parameters)]
-    with np.errstate(all="ignore"):  # as silent as the extension: inf and nan speak for themselves
-        average = {key: beta * v[key] + (1 - beta) * grads[key] for key in keys}
+    average = {key: moving_average(v[key], grads[key], beta) for key in keys}
     step_along(parameters, average, learning_rate)
     v.update(average)
     return parameters, v
@@ -239,19 +238,13 @@ def update_parameters_with_adam(
     beta2 = real("beta2", beta2, 0.0, 1.0, below_high=True)
     epsilon = real("epsilon", epsilon, 0.0)
     check_updates(parameters, grads=grads, v=v, s=s)
-    mean, square, direction = Parameters(), Parameters(), Parameters()
-    mean_corrected, square_corrected = Parameters(), Parameters()
-    with np.errstate(all="ignore"):
-        for key in (f"d{key}" for key in keys_of(parameters)):
-            mean[key] = beta1 * v[key] + (1 - beta1) * grads[key]
-            square[key] = beta2 * s[key] + (1 - beta2) * np.square(grads[key])
-            mean_corrected[key] = mean[key] / (1 - beta1**t)
-            square_corrected[key] = square[key] / (1 - beta2**t)
-            if chosen.epsilon_in_the_root:
-                size = np.sqrt(square_corrected[key] + epsilon)
-            else:
-                size = np.sqrt(square_corrected[key]) + epsilon
-            direction[key] = mean_corrected[key] / size
+    keys = [f"d{key}" for key in keys_of(parameters)]
+    steps = {
+        key: adam_step(grads[key], v[key], s[key], t, beta1, beta2, epsilon, version=chosen) for key in keys
+    }
+    direction, mean, square, mean_corrected, square_corrected = (
+        {key: step[i] for key, step in steps.items()} for i in range(5)
+    )
     step_along(parameters, direction, learning_rate)
     v.update(mean)
     s.update(square)

@@ -13,6 +13,7 @@ from deepnet.activations import Array
 from deepnet.caches import Parameters, Real, Whole
 
 from ._layers import linear_activation_forward
+from ._random import seeded
 from ._three_layers import CACHE_14, Cache, backward, cross_entropy, dropped, has_three_layers
 
 
@@ -156,8 +157,7 @@ def forward_propagation_with_dropout(
     """
     keep_prob = real("keep_prob", keep_prob, 0.0, 1.0, above_low=True)
     has_three_layers(parameters, "forward_propagation_with_dropout")
-    check.initialization(seed, np.float64)
-    random = np.random.RandomState(seed)
+    random = seeded(seed)
     A, cache = X, list[Array]()
     try:
         for layer in (1, 2, 3):

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from deepnet import _validation as check
+from deepnet._validation.hyperparameters import real
 from deepnet._validation.options import whole
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 from deepnet.plotting import plot_decision_boundary
 
+from ._batch_descent import Run, descend_in_batches
 from ._datasets import load_2D_dataset
 from ._datasets import load_moons as load_dataset
 from ._initialize import drawn
@@ -28,8 +30,9 @@ from ._optimizers import (
     update_parameters_with_momentum,
 )
 from ._prediction import predict, predict_dec, relu, sigmoid
+from ._random import seeded
 from ._three_layers import cross_entropy, forward_propagation
-from ._versions import Version, find_version
+from ._versions import find_version
 from .init_utils import backward_propagation
 
 __all__ = [
@@ -81,8 +84,7 @@ def load_params_and_grads(seed: Whole = 1) -> tuple[Array, ...]:
     array([[ 1.7448],
            [-0.7612]])
     """
-    check.initialization(seed, np.float64)
-    random = np.random.RandomState(seed)
+    random = seeded(seed)
     return tuple(random.randn(*shape) for shape in ((2, 3), (2, 1), (3, 3), (3, 1)) * 2)
 
 
@@ -249,39 +251,19 @@ def model(
     X, Y, dims, rate, _ = check.training(X, Y, layers_dims, learning_rate, epochs)
     if len(dims) != 4:
         raise ValueError(f"layers_dims has {len(dims)} entries, but must have 4: the input and three layers")
-    parameters = initialize_parameters(dims, dtype=X.dtype)
-    v, s = initialize_adam(parameters)
-    first_rate, steps = rate, 0
-    for epoch in range(epochs):
-        costs: list[tuple[int, Any]] | None = [] if epoch % 100 == 0 else None
-        for x, y in random_mini_batches(X, Y, mini_batch_size, 11 + epoch):
-            a3, cache = forward_propagation(x, parameters)
-            if costs is not None:
-                costs.append((x.shape[1], cross_entropy("a3", a3, y)))
-            grads = backward_propagation(x, y, cache)
-            steps += 1
-            if optimizer == "gd":
-                update_parameters_with_gd(parameters, grads, rate)
-            elif optimizer == "momentum":
-                update_parameters_with_momentum(parameters, grads, v, beta, rate)
-            else:
-                update_parameters_with_adam(
-                    parameters, grads, v, s, steps, rate, beta1, beta2, epsilon, version=version
-                )
-        cost = None if costs is None else _epoch_cost(costs, chosen)
-        if decay is not None:
-            rate = decay(first_rate, epoch, decay_rate)
-        if print_cost and epoch % 1000 == 0:
-            print(f"Cost after epoch {epoch}: {cost:f}")
-            if decay is not None:
-                print(f"learning rate after epoch {epoch}: {rate:f}")
-        if callback is not None:
-            callback(epoch, cost)
-    return parameters
-
-
-def _epoch_cost(costs: list[tuple[int, Any]], version: Version) -> Any:
-    """The mean over an epoch's examples, or what the older notebook shows: that of its last mini-batch."""
-    if version.cost_is_a_mean:
-        return costs[-1][1]
-    return sum(m * mean for m, mean in costs) / sum(m for m, _ in costs)
+    run = Run(
+        optimizer=optimizer,
+        learning_rate=rate,
+        mini_batch_size=whole("mini_batch_size", mini_batch_size, 1),
+        beta=real("beta", beta, 0.0, 1.0, below_high=True),
+        beta1=real("beta1", beta1, 0.0, 1.0, below_high=True),
+        beta2=real("beta2", beta2, 0.0, 1.0, below_high=True),
+        epsilon=real("epsilon", epsilon, 0.0),
+        epochs=epochs,
+        print_cost=print_cost,
+        decay=decay,
+        decay_rate=decay_rate,
+        version=chosen,
+        callback=callback,
+    )
+    return descend_in_batches(X, Y, dims, initialize_parameters(dims, dtype=X.dtype), run)
