@@ -185,6 +185,30 @@ def test_the_cost_of_an_epoch(problem, version):
     )
 
 
+@pytest.mark.parametrize("version", ["2017", "2021"])
+@pytest.mark.parametrize("optimizer", ["gd", "momentum", "adam"])
+def test_the_optimisation_is_the_loop_of_the_notebook(backend, problem, optimizer, version):
+    """Ten steps with batches of 16 and 14, whose numbers are of order 1: a thousand roundings are enough."""
+    X, Y = problem
+    settings = {"learning_rate": 0.1, "mini_batch_size": 16, "version": version, "print_cost": False}
+    trained = opt_utils.model(X, Y, [2, 5, 2, 1], optimizer, num_epochs=5, **settings)
+    parameters = opt_utils.initialize_parameters([2, 5, 2, 1])
+    (v, s), t = opt_utils.initialize_adam(parameters), 0
+    for epoch in range(5):
+        for x, y in opt_utils.random_mini_batches(X, Y, 16, seed=11 + epoch):
+            _, cache = opt_utils.forward_propagation(x, parameters)
+            grads, t = opt_utils.backward_propagation(x, y, cache), t + 1
+            if optimizer == "gd":
+                opt_utils.update_parameters_with_gd(parameters, grads, 0.1)
+            elif optimizer == "momentum":
+                opt_utils.update_parameters_with_momentum(parameters, grads, v, 0.9, 0.1)
+            else:
+                opt_utils.update_parameters_with_adam(parameters, grads, v, s, t, 0.1, version=version)
+    for key, p in parameters.items():
+        assert_allclose(trained[key], p, rtol=0, atol=1000 * np.finfo(float).eps)
+        assert trained[key].flags.owndata
+
+
 # --- gradient checks speak ----------------------------------------------------------------------------------
 
 RIGHT, WRONG = "\033[92mYour backward propagation works", "\033[93mThere is a mistake in the backward"

@@ -300,6 +300,9 @@ def test_errors_of_the_updates():
 
 def test_errors_of_the_rest():
     X, Y, parameters = network(DIMS, 7)
+    refused(TypeError, "predict_dec(parameters, X), in this order", init_utils.predict_dec, X, parameters)
+    for update in (init_utils.update_parameters, opt_utils.update_parameters_with_gd):
+        refused(TypeError, "parameters is a NoneType, but must be a dict", update, None, {}, 0.1)
     _, cache = gc_utils.forward_propagation_n(X, Y, parameters)
     grads, check = gc_utils.backward_propagation_n(X, Y, cache), gc_utils.gradient_check_n
     refused(ValueError, "theta has 3 numbers", gc_utils.vector_to_dictionary, np.zeros((3, 1)))

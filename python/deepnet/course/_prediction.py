@@ -138,7 +138,7 @@ def predict_dec(parameters: Parameters, X: Array) -> Array:
     ValueError
         If shapes do not fit, for example ``W1 has 4 columns, but X has 5 rows``.
     TypeError
-        If arrays mix float32 and float64, or are of another dtype.
+        If arrays mix float32 and float64, or are of another dtype, or the arguments change places.
 
     Notes
     -----
@@ -151,5 +151,9 @@ def predict_dec(parameters: Parameters, X: Array) -> Array:
     >>> predict_dec(parameters, np.array([[-2.0, 3.0]]))
     array([[False,  True]])
     """
+    if isinstance(X, dict):
+        raise TypeError(
+            "X is a dict, but must be a NumPy array: it is predict_dec(parameters, X), in this order"
+        )
     predictions: Array = forward_propagation(X, parameters)[0] > 0.5
     return predictions

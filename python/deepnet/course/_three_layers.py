@@ -210,7 +210,8 @@ def update_parameters(parameters: Parameters, grads: Parameters, learning_rate: 
     >>> parameters
     {'W1': array([[0.95, 1.95]]), 'b1': array([[-0.1]])}
     """
-    parameters.update(_network.update_parameters(parameters, grads, learning_rate))
+    new = _network.update_parameters(parameters, grads, learning_rate)
+    parameters.update(new)
     return parameters
 
 
