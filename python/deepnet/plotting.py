@@ -1,4 +1,4 @@
-"""Pictures: the course's two plotting functions, and the pictures that the demo saves.
+"""Pictures: the course's three plotting functions, and the pictures that the demo saves.
 
 Matplotlib is imported when a picture is drawn, never before:
 importing deepnet stays fast, and works without it.
@@ -7,7 +7,7 @@ importing deepnet stays fast, and works without it.
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,6 +97,52 @@ def print_mislabeled_images(
         axes.axis("off")
         names = [_text(classes[labels_[index]]) for labels_ in (predictions, labels)]
         axes.set_title(f"Prediction: {names[0]}\nClass: {names[1]}", parse_math=False)
+
+
+def plot_decision_boundary(model: Callable[[NDArray[Any]], Any], X: NDArray[Any], y: NDArray[Any]) -> None:
+    """Colour the plane by what a model predicts, with the examples on it, and show it.
+
+    Parameters
+    ----------
+    model : callable
+        Takes points, one per row, float64 (k, 2), and returns k predictions, in any shape:
+        ``lambda x: predict_dec(parameters, x.T)``.
+    X : ndarray, shape (2, m)
+        The examples.
+    y : ndarray of m labels
+        Their colours.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    ValueError
+        If X has not two rows, or the predictions or labels are not as many as the points.
+
+    Notes
+    -----
+    Draws into the current axes, whose limits may be set before. Points lie 0.01 apart, as in the course, or
+    further where a side would have more than 1000 of them.
+    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
+    """
+    with needs("plot", "plot_decision_boundary"):
+        import matplotlib.pyplot as plt
+    if X.ndim != 2 or X.shape[0] != 2:
+        raise ValueError(f"X has shape {X.shape}, but a plane has two features: must be (2, m)")
+    labels = np.ravel(y)
+    if len(labels) != X.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} examples, y {len(labels)}; they should agree")
+    sides = [(float(x.min()) - 1, float(x.max()) + 1) for x in X]
+    x1, x2 = np.meshgrid(*(np.arange(low, high, max(0.01, (high - low) / 1000)) for low, high in sides))
+    predictions = np.asarray(model(np.column_stack([x1.ravel(), x2.ravel()])), dtype=np.float64)
+    if predictions.size != x1.size:
+        raise ValueError(f"model returned {predictions.size} predictions for {x1.size} points")
+    if predictions.min() < predictions.max():  # one colour has no contours
+        plt.contourf(x1, x2, predictions.reshape(x1.shape), cmap="Spectral")
+    plt.ylabel("x2")
+    plt.xlabel("x1")
+    plt.scatter(X[0], X[1], c=labels, cmap="Spectral")
+    plt.show()
 
 
 def save_training_picture(

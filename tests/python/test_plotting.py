@@ -60,6 +60,48 @@ def test_what_is_no_image_is_named():
         plotting.print_mislabeled_images(["a", "b"], np.zeros((12, 3)), y, y)
 
 
+@pytest.mark.parametrize("form", [np.ravel, lambda p: p.reshape(1, -1), lambda p: p.astype(float)])
+def test_plot_decision_boundary(pyplot, monkeypatch, form):
+    """The model is asked on a grid 0.01 fine, 1 beyond the examples; both classes are coloured."""
+    asked, shown = [], []
+    monkeypatch.setattr(pyplot, "show", lambda: shown.append(pyplot.gca()))
+
+    def model(points):
+        asked.append(points)
+        return form(points[:, 0] > points[:, 1])
+
+    X, y = np.array([[0.0, 1.0, 0.5], [0.0, 0.5, 1.0]]), np.array([[0, 1, 0]])
+    pyplot.gca().set_xlim([-0.5, 1.5])
+    plotting.plot_decision_boundary(model, X, y)
+    (points,), (axes,) = asked, shown
+    assert points.shape == (300 * 300, 2)
+    np.testing.assert_allclose([points.min(), points.max()], [-1, 1.99])
+    assert axes.get_xlim() == (-0.5, 1.5)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x1", "x2")
+    contours, dots = axes.collections
+    assert contours.get_array().min() < contours.get_array().max()
+    np.testing.assert_array_equal(dots.get_offsets(), X.T)
+    np.testing.assert_array_equal(dots.get_array(), [0, 1, 0])
+
+
+def test_plot_decision_boundary_of_one_class_or_a_wide_plane(pyplot, monkeypatch):
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    asked = []
+    X = np.array([[0.0, 1e6], [0.0, 1.0]])
+    plotting.plot_decision_boundary(lambda x: asked.append(len(x)) or np.zeros(len(x)), X, np.array([0, 1]))
+    assert asked[0] <= 1001 * 301
+    assert len(pyplot.gca().collections) == 1
+
+
+def test_what_is_no_plane_is_named(pyplot):
+    with pytest.raises(ValueError, match=r"X has shape \(3, 2\), but a plane"):
+        plotting.plot_decision_boundary(len, np.zeros((3, 2)), np.zeros(2))
+    with pytest.raises(ValueError, match="X has 2 examples, y 3"):
+        plotting.plot_decision_boundary(len, np.zeros((2, 2)), np.zeros(3))
+    with pytest.raises(ValueError, match="model returned 1 predictions for 40000 points"):
+        plotting.plot_decision_boundary(len, np.zeros((2, 2)), np.zeros(2))
+
+
 @pytest.mark.parametrize("k", [0, 1, 24, 30])
 @pytest.mark.parametrize("shape", [(8, 8), (16, 16, 3)])
 def test_the_picture_of_a_training_run(tmp_path, k, shape):

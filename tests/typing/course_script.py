@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deepnet
-from deepnet.course import dnn_app_utils
+from deepnet.course import dnn_app_utils, gc_utils, init_utils, opt_utils, reg_utils
 
 X: NDArray[np.float64] = np.ones((3, 4))
 Y: NDArray[np.int64] = np.array([[0, 1, 1, 0]])
@@ -45,3 +45,15 @@ for rate in np.logspace(-3, -1, 3):
 s, cache = deepnet.sigmoid(0.5)
 slope: np.floating = deepnet.sigmoid_backward(1.0, cache)
 print(float(s), float(slope))
+
+# the second course: tuples of twelve and fourteen, versions, rates that fall
+three = init_utils.model(X, Y, 0.1, num_iterations=np.int64(10), callback=lambda i, cost: print(i, cost))
+a3, twelve = init_utils.forward_propagation(X, three)
+slopes = opt_utils.backward_propagation(X, Y, tuple(twelve))
+three = reg_utils.model(X, Y, lambd=np.float32(0.7))
+a3, fourteen = reg_utils.forward_propagation_with_dropout(X, three, 0.5, seed=None)
+slopes = reg_utils.backward_propagation_with_dropout(X, Y, fourteen, keep_prob=0.5)
+three = opt_utils.model(X, Y, [3, 5, 2, 1], "gd", decay=opt_utils.schedule_lr_decay, version="2018")
+mean, square = opt_utils.initialize_adam(three)
+three, mean, square = opt_utils.update_parameters_with_adam(three, slopes, mean, square, 1, version="2018")
+difference: float = gc_utils.gradient_check_n(three, slopes, X, Y)

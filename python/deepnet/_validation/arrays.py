@@ -166,7 +166,7 @@ def labels(name: str, value: Any, AL_name: str, shape: tuple[int, int], dtype: n
         raise ValueError(f"{name} has shape {Y.shape}, but {AL_name} has {shape}{hint}")
     within_unit_interval(name, Y, "labels")
     converted = Y.astype(dtype, copy=False)
-    if Y.dtype.kind == "f" and not np.array_equal(converted, Y):
+    if Y.dtype.kind == "f" and converted is not Y and not np.array_equal(converted, Y):
         raise TypeError(f"{name} is {Y.dtype} and loses digits as {dtype}: {name}.astype(np.{dtype})")
     return plain(converted.reshape(shape))
 

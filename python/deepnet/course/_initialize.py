@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from deepnet import _validation as check
 from deepnet import reference
 from deepnet.caches import Parameters, Sizes, Whole
+from deepnet.reference.step_by_step import draw_parameters
 
 
 def initialize_parameters(
@@ -89,3 +91,118 @@ def initialize_parameters_deep(
     """
     dims = check.layer_dims("layer_dims", layer_dims)
     return reference.initialize_parameters_deep(dims, seed=seed, dtype=check.initialization(seed, dtype))
+
+
+def initialize_parameters_zeros(layers_dims: Sizes, *, dtype: Any = np.float64) -> Parameters:
+    """Initialise with W_l = 0, b_l = 0: all units of a layer stay alike, and nothing is learnt.
+
+    Parameters
+    ----------
+    layers_dims : sequence of int
+        Units of each layer, from the input.
+    dtype : dtype
+        float64 or float32.
+
+    Returns
+    -------
+    parameters : dict of ndarray
+        ``W1..WL`` with shapes (n_l, n_{l-1}) and ``b1..bL`` with shapes (n_l, 1).
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, for example ``layers_dims[1] is 0: zero units``.
+
+    Notes
+    -----
+    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
+
+    Examples
+    --------
+    >>> initialize_parameters_zeros([3, 1])
+    {'W1': array([[0., 0., 0.]]), 'b1': array([[0.]])}
+    """
+    return drawn("layers_dims", layers_dims, lambda fan_in: 0.0, 3, dtype)
+
+
+def initialize_parameters_random(
+    layers_dims: Sizes, *, seed: Whole | None = 3, dtype: Any = np.float64
+) -> Parameters:
+    """Initialise with W_l = 10 N(0, 1), b_l = 0: far too large, as the notebook means to show.
+
+    Parameters
+    ----------
+    layers_dims : sequence of int
+        Units of each layer, from the input.
+    seed : int or None
+        For the same draws as ``np.random.seed(seed)``, leaving NumPy's global state alone; None: unseeded.
+    dtype : dtype
+        float64 or float32; draws are rounded from float64.
+
+    Returns
+    -------
+    parameters : dict of ndarray
+        ``W1..WL`` with shapes (n_l, n_{l-1}) and ``b1..bL`` with shapes (n_l, 1).
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, for example ``layers_dims[1] is 0: zero units``.
+
+    Notes
+    -----
+    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
+
+    Examples
+    --------
+    >>> initialize_parameters_random([3, 2, 1])["W2"].round(4)
+    array([[-0.8274, -6.27  ]])
+    """
+    return drawn("layers_dims", layers_dims, lambda fan_in: 10.0, seed, dtype)
+
+
+def initialize_parameters_he(
+    layers_dims: Sizes, *, seed: Whole | None = 3, dtype: Any = np.float64
+) -> Parameters:
+    """Initialise with W_l = sqrt(2 / n_{l-1}) N(0, 1), b_l = 0: what suits relu.
+
+    Parameters
+    ----------
+    layers_dims : sequence of int
+        Units of each layer, from the input. (Elsewhere the course spells it ``layer_dims``, and pylessons
+        ``layer_dimension``.)
+    seed : int or None
+        For the same draws as ``np.random.seed(seed)``, leaving NumPy's global state alone; None: unseeded,
+        as in pylessons.
+    dtype : dtype
+        float64 or float32; draws are rounded from float64.
+
+    Returns
+    -------
+    parameters : dict of ndarray
+        ``W1..WL`` with shapes (n_l, n_{l-1}) and ``b1..bL`` with shapes (n_l, 1).
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, for example ``layers_dims[1] is 0: zero units``.
+
+    Notes
+    -----
+    Source: K. He, X. Zhang, S. Ren and J. Sun, *Delving deep into rectifiers*, ICCV 2015; A. Ng,
+    deeplearning.ai, *Improving Deep Neural Networks*, week 1.
+
+    Examples
+    --------
+    >>> initialize_parameters_he([2, 4, 1])["W2"].round(4)
+    array([[-0.031 , -0.3374, -0.929 ,  0.6255]])
+    """
+    return drawn("layers_dims", layers_dims, lambda fan_in: float(np.sqrt(2 / fan_in)), seed, dtype)
+
+
+def drawn(
+    name: str, layer_dims: Any, scale: Callable[[int], float], seed: Any, dtype: Any = np.float64
+) -> Parameters:
+    """W_l = scale(n_{l-1}) N(0, 1), b_l = 0; messages call the sizes by their `name`."""
+    dims = check.layer_dims(name, layer_dims)
+    return draw_parameters(dims, scale, seed, check.initialization(seed, dtype))
