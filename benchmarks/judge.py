@@ -25,9 +25,8 @@ class WrongAnswer(Exception):
 
 def check(part, task, result):
     """Raise WrongAnswer unless `result` is what the part of the benchmark asks of the task."""
-    {"steps": check_step, "calls": check_step, "predict": check_prediction, "fit": check_fit}[part](
-        task, result
-    )
+    judges = {"steps": check_step, "calls": check_step, "predict": check_prediction, "fit": check_fit}
+    (judges | {"recipes": check_recipe})[part](task, result)
 
 
 def check_step(task, parameters):
@@ -41,6 +40,47 @@ def check_step(task, parameters):
             raise WrongAnswer(
                 f"{task}: {name} after one step is {excess:.1f} times further off than rounding explains"
             )
+
+
+def check_recipe(task, parameters):
+    """One step. Adam's first is the rate times the sign of the gradient, but where that is next to 0.
+
+    With dropout, whose masks are everybody's own, some of W2 moves otherwise than without, but no weight by
+    more than the rate.
+    """
+    X, Y, start = (_as_float64(item) for item in task.data())
+    expected, size = _recipe_step(task, X, Y, start)
+    for name, value in expected.items():
+        moved = np.abs(parameters[name] - start[name])
+        if task.dropout:
+            unlike = np.mean(np.abs(parameters[name] - value) > 0.1 * task.learning_rate)
+            if moved.max() > 1.01 * task.learning_rate or (name == "W2" and not 0.001 < unlike < 0.4):
+                raise WrongAnswer(
+                    f"{task}: {name} moved by {moved.max():.1e}, {unlike:.1%} otherwise than without"
+                )
+            continue
+        sure = size[name] > 1e-6 * size[name].max() if task.adam else np.ones_like(moved, bool)
+        excess = np.abs(parameters[name] - value)[sure].max() / task.learning_rate
+        if not excess <= 2e-2:
+            raise WrongAnswer(f"{task}: {name} after one step is off by {excess:.1e} of the rate")
+
+
+def _recipe_step(task, X, Y, parameters):
+    """New parameters, and the size of each gradient."""
+    layers, A = len(parameters) // 2, [X]
+    for l in range(1, layers + 1):
+        Z = parameters[f"W{l}"] @ A[-1] + parameters[f"b{l}"]
+        A.append(np.maximum(Z, 0) if l < layers else np.exp(Z - Z.max(axis=0)))
+    dZ = A[-1] / A[-1].sum(axis=0) - Y
+    new, size = {}, {}
+    for l in range(layers, 0, -1):
+        W = parameters[f"W{l}"]
+        grads = {f"W{l}": dZ @ A[l - 1].T / task.m + task.l2 * W, f"b{l}": dZ.mean(axis=1, keepdims=True)}
+        dZ = (W.T @ dZ) * (A[l - 1] > 0)
+        for name, g in grads.items():
+            step = g / (np.abs(g) + 1e-8) if task.adam else g
+            new[name], size[name] = parameters[name] - task.learning_rate * step, np.abs(g)
+    return new, size
 
 
 def check_prediction(task, AL):

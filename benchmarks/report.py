@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import NETS
+from tasks import CLASSES, NETS
 
 DEEPNET = "deepnet"
 
@@ -48,7 +48,7 @@ def shares(row, name=DEEPNET):
 
 
 def net_of(row):
-    units = NETS[row["net"]][0]
+    units = CLASSES[0] if row["net"] == "classes" else NETS[row["net"]][0]
     same = len(units) > 4 and len(set(units[:-1])) == 1
     chain = f"{units[0]}x{len(units) - 1}-{units[-1]}" if same else "-".join(map(str, units))
     return f"{row['net']} {chain} ({row['m']})"
@@ -120,6 +120,12 @@ def sections(results):
         yield f"## A training step, {dtype}, {threads_of(n)}\n"
         yield f"Multiply-adds alone reach {peak:.0f} GFLOP/s here. {geometric_mean(rows)}"
         yield table(rows, "net (examples)", time_of, with_share=True) + "\n"
+    for (n,), rows in groups(results["recipes"], "threads"):
+        yield f"## A training step by recipe, softmax, float32, {threads_of(n)}\n"
+        medians = [np.median(row["seconds"][DEEPNET]) for row in rows]
+        for row, seconds in zip(rows[1:], medians[1:], strict=True):
+            yield f"deepnet's step by {row['data']} takes {seconds / medians[0]:.2f} times that by SGD."
+        yield "\n" + table(rows, "recipe, net (examples)", time_of) + "\n"
     for (n,), rows in groups(results["predict"], "threads"):
         yield f"## A prediction, float32, {threads_of(n)}\n"
         yield table(rows, "net (examples)", time_of, with_share=True) + "\n"

@@ -19,7 +19,7 @@ import chart
 import report
 from crew import CONTENDERS, DEEPNET, Crew
 from machine import describe_machine, usable_cpus
-from tasks import FITS, NETS, FitTask, Task
+from tasks import FITS, NETS, RECIPES, FitTask, RecipeTask, Task
 
 PREDICTIONS = [("rl", 1), ("rl", 64), *((net, m) for net in ("mnist", "mid") for m in (1, 64, 4096))]
 CALLS = ("tiny", "rl")
@@ -54,6 +54,14 @@ def calls(crew, options, threads):
         )
 
 
+def recipes(crew, options, threads):
+    """Steps with an optimizer that remembers, penalties and dropout, beside plain gradient descent."""
+    for recipe in list(RECIPES)[-1 if options.smoke else 0 :]:
+        task = RecipeTask(recipe, threads)
+        measured = crew.compare("recipes", task, options.rounds, options.seconds, least=STEPS_OF_A_RUN)
+        yield {"net": "classes", "m": task.m, "data": recipe} | measured
+
+
 def fit(crew, options, threads):
     """Whole epochs of shuffled mini-batches; a turn is one epoch at least, so fewer rounds do."""
     for name in list(FITS)[-1 if options.smoke else 0 :]:
@@ -71,7 +79,7 @@ def neighbour(crew, options, threads):
         yield {"net": net, "m": task.m} | busy_neighbour.compare(crew, task, max(5, options.rounds // 2))
 
 
-PARTS = {part.__name__: part for part in (steps, predict, calls, fit, neighbour)}
+PARTS = {part.__name__: part for part in (steps, recipes, predict, calls, fit, neighbour)}
 
 
 def memory(options):

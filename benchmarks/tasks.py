@@ -22,6 +22,13 @@ NETS = {
     "bigbatch": ((100, 100, 100, 1), 10000),
     "cat": ((12288, 20, 7, 5, 1), 209),
 }
+# Steps of other recipes than plain gradient descent, for ten classes: softmax, labels one-hot.
+CLASSES = ((784, 256, 128, 10), 128)
+RECIPES = {
+    "SGD": {},
+    "Adam, L2": {"adam": True, "l2": 1e-4},
+    "Adam, L2, dropout 0.2": {"adam": True, "l2": 1e-4, "dropout": 0.2},
+}
 # Whole fit runs. name: net, batch, batches of an epoch, dtype of the features
 FITS = {
     "60,000 images": ("mnist", 128, 468, "uint8"),
@@ -73,6 +80,33 @@ class Task(NamedTuple):
         return _data(self.net, self.m, self.dtype)
 
 
+class RecipeTask(NamedTuple):
+    """One net for ten classes, trained by a recipe; float32. Dropout is that of the hidden layers."""
+
+    recipe: str
+    threads: int
+    dtype = "float32"
+    units = CLASSES[0]
+    m = CLASSES[1]
+    learning_rate = 1e-4
+
+    @property
+    def adam(self):
+        return RECIPES[self.recipe].get("adam", False)
+
+    @property
+    def l2(self):
+        return RECIPES[self.recipe].get("l2", 0.0)
+
+    @property
+    def dropout(self):
+        return RECIPES[self.recipe].get("dropout", 0.0)
+
+    def data(self):
+        """X, Y one-hot and parameters, as the course has them. Not to be written to."""
+        return _classes()
+
+
 class FitTask(NamedTuple):
     """Training in shuffled mini-batches of a larger data set, float32."""
 
@@ -117,7 +151,20 @@ def initial_parameters(units, dtype):
 
 @functools.lru_cache(1)
 def _data(net, m, dtype):
-    units = NETS[net][0]
+    X, parameters, rng = _smooth_problem(NETS[net][0], m, dtype)
+    Y = (rng.random((NETS[net][0][-1], m)) < 0.5).astype(dtype)
+    return X, Y, parameters
+
+
+@functools.lru_cache(1)
+def _classes():
+    units, m = CLASSES
+    X, parameters, rng = _smooth_problem(units, m, "float32")
+    return X, np.eye(units[-1], dtype=np.float32)[:, rng.integers(units[-1], size=m)], parameters
+
+
+def _smooth_problem(units, m, dtype):
+    """Parameters, and examples that are near no kink of the network."""
     parameters = initial_parameters(units, dtype)
     rng = np.random.default_rng(2)
     X = rng.standard_normal((units[0], m)).astype(dtype)
@@ -125,8 +172,7 @@ def _data(net, m, dtype):
     while len(redrawn):
         redrawn = redrawn[_near_a_kink(X[:, redrawn], parameters)]
         X[:, redrawn] = rng.standard_normal((units[0], len(redrawn)))
-    Y = (rng.random((units[-1], m)) < 0.5).astype(dtype)
-    return X, Y, parameters
+    return X, parameters, rng
 
 
 def _near_a_kink(X, parameters):

@@ -29,6 +29,15 @@ def steps(task):
     return Job(lambda n: network.fit(X, Y, epochs=n, shuffle=False, **options), result_of(network))
 
 
+def recipes(task):
+    X, Y, parameters = task.data()
+    network = deepnet.Network(task.units, output="softmax", dropout=task.dropout, l2=task.l2)
+    network.parameters = parameters
+    optimizer = deepnet.Adam(task.learning_rate) if task.adam else deepnet.SGD(task.learning_rate)
+    options = {"batch_size": task.m, "optimizer": optimizer, "threads": task.threads, "seed": 1}
+    return Job(lambda n: network.fit(X, Y, epochs=n, shuffle=False, **options), result_of(network))
+
+
 def calls(task):
     X, Y, parameters = task.data()
     network = deepnet.Network.from_parameters(parameters)

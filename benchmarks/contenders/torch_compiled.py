@@ -32,3 +32,20 @@ def steps(task):
             compiled(X, Y, tensors)
 
     return Job(run, torch_eager.result_of(tensors))
+
+
+def recipes(task):
+    """The loss and its gradients compiled, the fused optimizer as it is."""
+    X, Y, parameters = torch_eager.rows_of(task)
+    tensors = torch_eager.tensors_of(parameters, requires_grad=True)
+    optimizer = torch_eager.optimizer_of(task, tensors)
+    torch.compiler.reset()
+    loss = torch.compile(torch_eager.classes_loss, fullgraph=True, dynamic=False)
+
+    def run(n):
+        for _ in range(n):
+            optimizer.zero_grad()
+            loss(X, Y, tensors, task.dropout).backward()
+            optimizer.step()
+
+    return Job(run, torch_eager.result_of(tensors))

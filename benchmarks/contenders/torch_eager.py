@@ -69,6 +69,34 @@ def steps(task):
 calls = steps
 
 
+def classes_loss(X, Y, tensors, dropout):
+    A = X
+    for l in range(0, len(tensors) - 2, 2):
+        A = F.dropout(torch.relu(F.linear(A, tensors[l], tensors[l + 1])), dropout, training=dropout > 0)
+    return F.cross_entropy(F.linear(A, tensors[-2], tensors[-1]), Y)
+
+
+def optimizer_of(task, tensors):
+    """L2 on weights alone, by a group of their own."""
+    groups = [{"params": tensors[::2], "weight_decay": task.l2}, {"params": tensors[1::2]}]
+    kind = torch.optim.Adam if task.adam else torch.optim.SGD
+    return kind(groups, lr=task.learning_rate, fused=True)
+
+
+def recipes(task):
+    X, Y, parameters = rows_of(task)
+    tensors = tensors_of(parameters, requires_grad=True)
+    optimizer = optimizer_of(task, tensors)
+
+    def run(n):
+        for _ in range(n):
+            optimizer.zero_grad()
+            classes_loss(X, Y, tensors, task.dropout).backward()
+            optimizer.step()
+
+    return Job(run, result_of(tensors))
+
+
 def predict(task):
     X, _, parameters = rows_of(task)
     tensors = tensors_of(parameters)
