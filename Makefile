@@ -9,11 +9,12 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test bench lint format cpp-test wheel clean
+.PHONY: help demo test examples bench lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
+	@echo "make examples  the scripts of examples/, on real data (ARGS=--short: a taste of each)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/run.py)"
@@ -27,6 +28,9 @@ demo: .venv/with-cli
 test: .venv/with-test
 	$(BIN)/python -m pytest $(ARGS)
 
+examples: .venv/with-examples
+	for script in examples/*.py; do $(BIN)/python $$script $(ARGS) || exit 1; done
+
 PRESET ?= dev
 cpp-test: .venv/build-tools
 	cmake --preset $(PRESET)
@@ -35,9 +39,9 @@ cpp-test: .venv/build-tools
 
 SMOKE ?=
 bench: .venv/with-bench
-	cmake --preset bench
-	cmake --build --preset bench
-	build/bench/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
+	cmake --preset $(if $(SMOKE),dev -DDEEPNET_BUILD_BENCHMARKS=ON,bench)
+	cmake --build --preset $(if $(SMOKE),dev,bench)
+	build/$(if $(SMOKE),dev,bench)/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/run.py $(if $(SMOKE),--smoke) $(ARGS)
 
