@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .activations import ACTIVATIONS, Array
+from .activations import ACTIVATIONS, Activation, Array
 
 Draw = Callable[["np.random.Generator", int, int], Array]  # a name only: numpy.random takes 20 ms to import
 
@@ -74,14 +74,15 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
-def initializer_for(name: str, activation: str) -> Initializer:
+def initializer_for(name: str, activation: str | Activation) -> Initializer:
     """Return the entry called `name`; "auto" is he_normal before a rectifier, else glorot_uniform.
 
     >>> initializer_for("auto", "relu").name, initializer_for("auto", "tanh").name
     ('he_normal', 'glorot_uniform')
     """
     if name == "auto":
-        name = "he_normal" if ACTIVATIONS[activation].is_rectifier else "glorot_uniform"
+        entry = activation if isinstance(activation, Activation) else ACTIVATIONS[activation]
+        name = "he_normal" if entry.is_rectifier else "glorot_uniform"
     try:
         return INITIALIZERS[name]
     except (KeyError, TypeError):

@@ -4,6 +4,7 @@ import numpy as np
 
 import deepnet
 from deepnet import reference
+from deepnet.losses import find_loss, loss_for
 
 
 def problem(n=6, m=100, outputs=1, *, seed=0, dtype=np.float32):
@@ -16,18 +17,24 @@ def problem(n=6, m=100, outputs=1, *, seed=0, dtype=np.float32):
 
 def twin_of(net):
     """Return the NumPy engine with the network's parameters, in float64."""
-    twin = reference.Engine(net.layer_dims, net.activations, np.float64)
+    twin = reference.Engine(net.layer_dims, net._g, np.float64)
     for p, value in zip(twin.parameters(), net.parameters.values(), strict=True):
         p[...] = value
     return twin
 
 
-def options(**changes):
+def plan_of(net, loss=None, optimizer=None):
+    """Return what a network tells its engine, for its twin."""
+    loss = loss_for(net.activations[-1]) if loss is None else loss
+    return net._plan(find_loss(loss) if isinstance(loss, str) else loss, optimizer or net.optimizer)
+
+
+def options(rates=(0.01,), **changes):
+    """Return what an engine's fit takes beside data and plan."""
     defaults = {
         "epochs": 1,
         "batch_size": 32,
-        "learning_rate": 0.01,
-        "loss": 0,
+        "learning_rates": np.array(rates, float),
         "shuffle": True,
         "seed": 0,
         "first_epoch": 0,

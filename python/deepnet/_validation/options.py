@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import Array
+from deepnet.activations import Activation, Array
 from deepnet.initializers import initializer_for
 
 from .arrays import a
@@ -74,7 +74,7 @@ def room_for(dims: tuple[int, ...], dtype: np.dtype[Any]) -> None:
 
 
 def first_weights(
-    initializer: Any, rng: np.random.Generator, layer: int, n: int, n_prev: int, activation: str
+    initializer: Any, rng: np.random.Generator, layer: int, n: int, n_prev: int, activation: Activation
 ) -> Array:
     """W of one layer, as the named initializer or the user's function draws it."""
     if isinstance(initializer, str):
@@ -88,10 +88,10 @@ def first_weights(
     return W
 
 
-def initializer(value: Any, activation: Any) -> Any:
+def initializer(value: Any, activation: Activation) -> Any:
     """Accept names, and functions of (rng, n, n_prev)."""
     if isinstance(value, str):
-        initializer_for(value, activation if isinstance(activation, str) else activation.name)
+        initializer_for(value, activation)
     elif not callable(value):
         raise TypeError(f"initializer is {value!r}, but must be a name or a function of (rng, n, n_prev)")
     return value
