@@ -189,13 +189,17 @@ def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -
         reason = (
             "which takes each output for itself, but those of softmax sum to 1"
             if of_softmax and chosen.activation is None
-            else f"which is defined for a {chosen.activation} output"
+            else f"which is defined for {_article(chosen.activation)} output"
         )
         raise ValueError(
             f"loss is {chosen.name!r}, {reason}, but the network's "
             f"output is {output!r}: {' or '.join(fitting)} fits it"
         )
     return chosen
+
+
+def _article(word: Any) -> str:
+    return f"{'an' if str(word)[:1] in 'aeiou' else 'a'} {word}"
 
 
 def example_weights(sample_weight: Any, class_weight: Any, Y: Array, dtype: np.dtype[Any]) -> Array | None:
