@@ -23,6 +23,8 @@ Terms = Callable[[Array, Array, float], Array]
 def _within(name: str, value: Any, low: float, high: float, what: str) -> float:
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}, but must be a number {what}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, but must be finite")
     if not low < value < high:
         raise ValueError(f"{name} is {value}, but must be {what}")
     return float(value)

@@ -64,6 +64,8 @@ class Optimizer:
         value = getattr(self, name)
         if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}, but must be a number")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, but must be finite")
         if not (low < value < high or (low_too and value == low)):
             raise ValueError(f"{name} is {value}, but must be {what}")
         object.__setattr__(self, name, float(value))

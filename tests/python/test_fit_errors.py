@@ -186,7 +186,7 @@ def test_settings_that_make_no_sense(make, error, words):
 
 def test_cross_entropy_wants_a_sigmoid():
     net = deepnet.Network([6, 3], "relu", "tanh")
-    with pytest.raises(ValueError, match="defined for a sigmoid output, but the network's output is 'tanh'"):
+    with pytest.raises(ValueError, match="defined for a sigmoid output, but the network's is 'tanh'"):
         net.fit(X, Y2, **FIT, loss="binary_cross_entropy")
     assert net.fit(X, Y2 * 5.0 - 9, **FIT).epochs == 1
 

@@ -234,7 +234,7 @@ def test_the_lists_may_grow(monkeypatch):
 
 
 def test_an_activation_may_not_pass_for_a_built_in_one():
-    """What follows from a name, as the loss that suits it, would be wrong. A copy of the entry is the entry."""
+    """What follows from a name, as the loss that suits it, would be wrong. A copy of an entry is the same."""
     same = copy.deepcopy(ACTIVATIONS["sigmoid"])
     net = deepnet.Network([2, deepnet.Dense(1, same)])
     assert net._g[0] is ACTIVATIONS["sigmoid"]

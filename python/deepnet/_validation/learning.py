@@ -43,7 +43,9 @@ def not_negative(name: str, value: Any) -> float:
     """Accept finite numbers from 0 on."""
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}, but must be a number")
-    if not (np.isfinite(value) and value >= 0):
+    if not np.isfinite(value):
+        raise ValueError(f"{name} is {value}, but must be finite")
+    if value < 0:
         raise ValueError(f"{name} is {value}, but must be 0 or more")
     return float(value)
 
@@ -160,7 +162,7 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
         value = find("optimizer", value, OPTIMIZERS)()
     if not isinstance(value, Optimizer) or type(value) is Optimizer:
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if isinstance(value, type) and issubclass(value, Optimizer):
+        if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer:
             hint = f": {value.__name__}()"
         else:
             hint = f": deepnet.SGD({value!r})" if number else ", such as deepnet.SGD(0.01)"
@@ -178,6 +180,8 @@ def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -
         if chosen.activation == "softmax" and are_classes:
             chosen = LOSSES["sparse_categorical_cross_entropy"]
         return chosen
+    if not isinstance(value, (str, Loss)):
+        raise TypeError(f"loss is {value!r}, but must be a name, or a Loss such as deepnet.losses.huber(2.0)")
     chosen = value if isinstance(value, Loss) else find_loss(value)
     of_softmax = output == "softmax" and chosen.activation != "softmax"
     if chosen.activation not in (None, output) or of_softmax:
@@ -186,15 +190,10 @@ def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -
             for name, entry in LOSSES.items()
             if entry.activation == output or (entry.activation is None and output != "softmax")
         ]
-        reason = (
-            "which takes each output for itself, but those of softmax sum to 1"
-            if of_softmax and chosen.activation is None
-            else f"which is defined for {_article(chosen.activation)} output"
-        )
-        raise ValueError(
-            f"loss is {chosen.name!r}, {reason}, but the network's "
-            f"output is {output!r}: {' or '.join(fitting)} fits it"
-        )
+        reason = f"which is defined for {_article(chosen.activation)} output, but the network's is {output!r}"
+        if chosen.activation is None:
+            reason = "which takes each output for itself, but those of softmax sum to 1"
+        raise ValueError(f"loss is {chosen.name!r}, {reason}: {' or '.join(fitting)}")
     return chosen
 
 
@@ -217,7 +216,9 @@ def example_weights(sample_weight: Any, class_weight: Any, Y: Array, dtype: np.d
         good = np.isfinite(weights) & (weights >= 0)
         if not good.all():
             bad = int(np.argmin(good))
-            raise ValueError(f"sample_weight[{bad}] is {given[bad]}, but must be finite, and 0 or more")
+            raise ValueError(
+                f"sample_weight[{bad}] is {given[bad]}, but must be finite in {dtype}, and 0 or more"
+            )
     if class_weight is not None:
         by_class = _by_class(class_weight, Y, dtype)
         weights = by_class if weights is None else weights * by_class
