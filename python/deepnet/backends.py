@@ -80,34 +80,39 @@ def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
 
 
 def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: Any) -> reference.Engine:
-    """An engine of the chosen backend, with parameters that are zero; NumPy's where an activation is the user's.
+    """An engine of the chosen backend, or NumPy's for a user's own activation; its parameters are zero.
 
     The extension has a class per dtype with the methods of the reference's, which return None, as its
     functions do, where an argument is not plain.
     """
-    built_in = all(ACTIVATIONS.get(activation.name) is activation for activation in activations)
-    if _chosen is None or not built_in:
+    if _chosen is None or not all(_is_built_in(activation) for activation in activations):
         return reference.Engine(units, activations, dtype)
     engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
     engine: reference.Engine = engine_of(units, [activation.name for activation in activations])
     return engine
 
 
-def knows(engine: reference.Engine, plan: Plan) -> bool:
+def _is_built_in(activation: Activation) -> bool:
+    known = [] if native is None else native.activation_names()
+    return activation.name in known and ACTIVATIONS.get(activation.name) is activation
+
+
+def knows(engine: Any, plan: Plan) -> bool:
     """Whether this engine can follow the plan: the extension's has no loss or optimizer of a user's own."""
-    return isinstance(engine, reference.Engine) or plan.is_known_to(_native_optimizers())
+    return isinstance(engine, reference.Engine) or plan.is_known_to(*_native_names())
 
 
-def prepared(engine: reference.Engine, plan: Plan) -> Any:
+def prepared(engine: Any, plan: Plan) -> Any:
     """The plan as the engine takes it."""
     if isinstance(engine, reference.Engine):
         return plan
     assert native is not None
-    return native.Plan(plan.settings(_native_optimizers()))
+    return native.Plan(plan.settings(*_native_names()))
 
 
-def _native_optimizers() -> list[str]:
-    return [] if native is None else list(native.optimizer_names())
+def _native_names() -> tuple[list[str], list[str]]:
+    """The losses and the optimizers that the extension has."""
+    return ([], []) if native is None else (native.loss_names(), native.optimizer_names())
 
 
 def unchecked(engine: reference.Engine, name: str) -> Callable[..., Any]:

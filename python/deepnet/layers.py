@@ -29,7 +29,7 @@ class Dense:
     Raises
     ------
     ValueError
-        By the network, for example ``layers[1].dropout is 1, but must be from 0 to less than 1``.
+        By the network, for example ``layer_dims[1].dropout is 1, but must be from 0 to less than 1``.
 
     Notes
     -----

@@ -1,15 +1,15 @@
 """Losses by name: one entry each, and the only list of them in Python.
 
 Each is a sum or mean over the outputs of one example, averaged over the examples. To add one: write its entry
-here and its twin in ``cpp/kernels/losses.h``; a test names whatever is missing. The factories set what some of
-them can be told: ``deepnet.losses.huber(delta=2.0)`` goes wherever ``"huber"`` does.
+here and its twin in ``cpp/kernels/losses.h``; a test names whatever is missing. The functions at the end set
+what some can be told: ``deepnet.losses.huber(delta=2.0)`` goes wherever ``"huber"`` does.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,20 @@ from ._names import find
 from .activations import ACTIVATIONS, Array
 
 Terms = Callable[[Array, Array, float], Array]
+
+
+def _within(name: str, value: Any, low: float, high: float, what: str) -> float:
+    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}, but must be a number {what}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, but must be finite")
+    if not low < value < high:
+        raise ValueError(f"{name} is {value}, but must be {what}")
+    return float(value)
+
+
+def _smoothing(value: Any) -> float:
+    return 0.0 if value == 0 else _within("label_smoothing", value, 0, 1, "from 0 to less than 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +53,26 @@ class Loss:
     parameter: float = 1.0
     label_smoothing: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("value", "derivative"):
+            if not callable(getattr(self, name)):
+                form = "of (A, Y, parameter), or of Z where an activation is named"
+                raise TypeError(f"{name} is {getattr(self, name)!r}, but must be a function {form}")
+        if _smoothing(self.label_smoothing) and self.activation in (None, "identity"):
+            raise ValueError(f"label_smoothing is for labels that are classes, which {self.name!r} has not")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles of those in the list name their functions, most of which no pickle can hold."""
+        settings = self.name, self.parameter, self.label_smoothing
+        if self.name in LOSSES and _known(*settings) == self:
+            return _known, settings
+        return Loss, tuple(getattr(self, entry.name) for entry in fields(self))
+
     @property
     def wants_probabilities(self) -> bool:
         """Whether targets must lie in [0, 1]."""
-        return self.activation is not None and ACTIVATIONS[self.activation].is_probability
+        entry = ACTIVATIONS.get(self.activation or "")
+        return entry is not None and entry.is_probability
 
     def labels(self, Y: Array, outputs: int, dtype: Any) -> Array:
         """Y (n_L, m) as the formulas have it: one row per class, smoothed."""
@@ -73,7 +103,8 @@ def _softmax_slope(Z: Array, Y: Array, _: float) -> Array:
 
 def _huber(A: Array, Y: Array, delta: float) -> Array:
     size = np.abs(A - Y)
-    return np.where(size <= delta, size * size / 2, delta * (size - delta / 2)) / A.dtype.type(len(A))
+    terms: Array = np.where(size <= delta, size * size / 2, delta * (size - delta / 2)) / A.dtype.type(len(A))
+    return terms
 
 
 def _quantile(A: Array, Y: Array, q: float) -> Array:
@@ -83,7 +114,8 @@ def _quantile(A: Array, Y: Array, q: float) -> Array:
 def _quantile_slope(A: Array, Y: Array, q: float) -> Array:
     error = A - Y
     slope: Array = np.where(error > 0, A.dtype.type(1 - q), np.where(error < 0, A.dtype.type(-q), error))
-    return slope / A.dtype.type(len(A))
+    slope /= A.dtype.type(len(A))
+    return slope
 
 
 _COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning, week 4"
@@ -152,6 +184,10 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+def _known(name: str, parameter: float, label_smoothing: float) -> Loss:
+    return replace(LOSSES[name], parameter=parameter, label_smoothing=label_smoothing)
+
+
 def find_loss(name: str) -> Loss:
     """Return the entry called `name`; a ValueError lists the known names and the nearest match.
 
@@ -170,18 +206,6 @@ def loss_for(output: str) -> Loss:
     """
     suited = (loss for loss in LOSSES.values() if loss.activation == output and loss.wants_probabilities)
     return next(suited, LOSSES["mean_squared_error"])
-
-
-def _within(name: str, value: Any, low: float, high: float, what: str) -> float:
-    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, but must be a number {what}")
-    if not low < value < high:
-        raise ValueError(f"{name} is {value}, but must be {what}")
-    return float(value)
-
-
-def _smoothing(value: Any) -> float:
-    return 0.0 if value == 0 else _within("label_smoothing", value, 0, 1, "from 0 to less than 1")
 
 
 def huber(delta: float = 1.0) -> Loss:

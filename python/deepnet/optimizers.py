@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,9 +18,9 @@ from .activations import Array
 Rate = float | Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Optimizer:
-    """What all optimizers share; not one itself.
+    """What all optimizers share; not one itself. A subclass with an `update` of its own trains in NumPy.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ class Optimizer:
         value = getattr(self, name)
         if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}, but must be a number")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, but must be finite")
         if not (low < value < high or (low_too and value == low)):
             raise ValueError(f"{name} is {value}, but must be {what}")
         object.__setattr__(self, name, float(value))
@@ -75,12 +77,17 @@ class Optimizer:
         """The settings that lie in [0, 1), in the order of the native struct."""
         return tuple(getattr(self, name) for name in self.hyper_names)
 
+    def __repr__(self) -> str:
+        told = ((entry, getattr(self, entry.name)) for entry in fields(self))
+        settings = ", ".join(f"{entry.name}={value!r}" for entry, value in told if value != entry.default)
+        return f"{type(self).__name__}({settings})"
+
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """Change p and the slots, which are zeros at first, in place; t counts updates from 1."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SGD(Optimizer):
     """Stochastic gradient descent: after each batch, ``W -= learning_rate * dW`` and b likewise.
 
@@ -105,7 +112,7 @@ class SGD(Optimizer):
         p -= p.dtype.type(rate) * g
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Momentum(Optimizer):
     """Gradient descent with a heavy ball: ``v = momentum v + g; p -= learning_rate v``.
 
@@ -135,7 +142,7 @@ class Momentum(Optimizer):
         p -= p.dtype.type(rate) * v
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Nesterov(Momentum):
     """Momentum that looks ahead: ``v = momentum v + g; p -= learning_rate (g + momentum v)``.
 
@@ -160,9 +167,9 @@ class Nesterov(Momentum):
         p -= p.dtype.type(rate) * (g + p.dtype.type(self.momentum) * v)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RMSprop(Optimizer):
-    """Steps over the recent size of the gradient: ``s = rho s + (1 - rho) g^2; p -= rate g / (sqrt(s) + eps)``.
+    """Steps over the recent size of the gradient: ``s = rho s + (1 - rho) g^2; p -= rate g / (sqrt(s) + e)``.
 
     Notes
     -----
@@ -188,7 +195,7 @@ class RMSprop(Optimizer):
         p -= T(rate) * g / (np.sqrt(s) + T(self.epsilon))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Adagrad(Optimizer):
     """Steps over the size of all gradients so far: ``s += g^2; p -= learning_rate g / (sqrt(s) + epsilon)``.
 
@@ -214,7 +221,7 @@ class Adagrad(Optimizer):
         p -= T(rate) * g / (np.sqrt(s) + T(self.epsilon))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Adam(Optimizer):
     """Momentum over the recent size of the gradient, both corrected for their start at 0.
 
@@ -249,7 +256,7 @@ class Adam(Optimizer):
         p -= T(rate) * v_corrected / (np.sqrt(s_corrected) + T(self.epsilon))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay: ``W -= learning_rate * weight_decay * W`` before each update.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from .losses import LOSSES, Loss
-from .optimizers import SGD, Optimizer
+from .optimizers import OPTIMIZERS, SGD, Optimizer
 
 
 class LayerPlan(NamedTuple):
@@ -17,26 +18,37 @@ class LayerPlan(NamedTuple):
     l1: float = 0.0
 
 
+_PLAIN = SGD()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A loss, an optimizer and what is done to the layers."""
 
     loss: Loss
-    optimizer: Optimizer = SGD()  # noqa: RUF009: it is frozen
+    optimizer: Optimizer = _PLAIN
     layers: tuple[LayerPlan, ...] = ()  # one per layer, or none
     input_dropout: float = 0.0
 
-    def is_known_to(self, optimizers: list[str]) -> bool:
+    def is_known_to(self, losses: Sequence[str], optimizers: Sequence[str]) -> bool:
         """Whether loss and optimizer are among those that the extension has, rather than a user's own."""
-        known = LOSSES.get(self.loss.name)
-        own = known is None or (known.value, known.derivative) != (self.loss.value, self.loss.derivative)
-        return not own and getattr(type(self.optimizer), "native", None) in optimizers
+        loss, kind = self.loss, type(self.optimizer)
+        known = LOSSES.get(loss.name)
+        if known is None or loss.name not in losses:
+            return False
+        if replace(known, parameter=loss.parameter, label_smoothing=loss.label_smoothing) != loss:
+            return False
+        return any(
+            issubclass(kind, entry) and (kind.update, kind.slots) == (entry.update, entry.slots)
+            for entry in OPTIMIZERS.values()
+            if entry.native in optimizers
+        )
 
-    def settings(self, optimizers: list[str]) -> dict[str, Any]:
+    def settings(self, losses: Sequence[str], optimizers: Sequence[str]) -> dict[str, Any]:
         """What the extension is told, in numbers."""
         optimizer = self.optimizer
         return {
-            "loss": list(LOSSES).index(self.loss.name),
+            "loss": losses.index(self.loss.name),
             "loss_parameter": self.loss.parameter,
             "label_smoothing": self.loss.label_smoothing,
             "optimizer": optimizers.index(optimizer.native),

@@ -3,7 +3,8 @@
 import numpy as np
 
 import deepnet
-from deepnet import reference
+from deepnet import ACTIVATIONS, LOSSES, reference
+from deepnet.losses import find_loss, loss_for
 
 
 def problem(n=6, m=100, outputs=1, *, seed=0, dtype=np.float32):
@@ -16,18 +17,24 @@ def problem(n=6, m=100, outputs=1, *, seed=0, dtype=np.float32):
 
 def twin_of(net):
     """Return the NumPy engine with the network's parameters, in float64."""
-    twin = reference.Engine(net.layer_dims, net.activations, np.float64)
+    twin = reference.Engine(net.layer_dims, net._g, np.float64)
     for p, value in zip(twin.parameters(), net.parameters.values(), strict=True):
         p[...] = value
     return twin
 
 
-def options(**changes):
+def plan_of(net, loss=None, optimizer=None):
+    """Return what a network tells its engine, for its twin."""
+    loss = loss_for(net.activations[-1]) if loss is None else loss
+    return net._plan(find_loss(loss) if isinstance(loss, str) else loss, optimizer or net.optimizer)
+
+
+def options(rates=(0.01,), **changes):
+    """Return what an engine's fit takes beside data and plan."""
     defaults = {
         "epochs": 1,
         "batch_size": 32,
-        "learning_rate": 0.01,
-        "loss": 0,
+        "learning_rates": np.array(rates, float),
         "shuffle": True,
         "seed": 0,
         "first_epoch": 0,
@@ -54,3 +61,43 @@ def distance(net, expected):
 
 def sgd(rate):
     return deepnet.SGD(rate)
+
+
+# Those of this build: a loss is for an activation, or for any that works element by element.
+ELEMENTWISE = [name for name, entry in ACTIVATIONS.items() if not getattr(entry, "whole_columns", False)]
+USABLE_LOSSES = [name for name, loss in LOSSES.items() if loss.activation in (None, *ACTIVATIONS)]
+KINKS = 0.0, 3.0, -3.0  # where the slope of some activation jumps
+
+
+def targets_for(loss, outputs, m, random):
+    """Return Y that a loss takes: classes, one-hot columns, labels, counts or any numbers."""
+    classes = random.integers(outputs, size=m)
+    if loss.takes_classes:
+        return classes
+    if loss.activation == "softmax":
+        return np.eye(outputs)[:, classes]
+    if loss.activation == "sigmoid":
+        return random.integers(2, size=(outputs, m))
+    if loss.activation == "identity":
+        return random.poisson(2.0, (outputs, m)).astype(float)
+    return random.standard_normal((outputs, m))
+
+
+def pre_activations(net, X):
+    """Return Z1, ..., ZL and AL of a network in float64."""
+    A, Z = X.astype(float), []
+    for W, b, activation in twin_of(net).layers:
+        Z.append(W @ A + b)
+        A = activation.forward(Z[-1])
+    return [*Z, A]
+
+
+def is_smooth(net, X, Y, loss, margin):
+    """Whether every Z, W and error is further than `margin` from where a slope jumps."""
+    *Z, A = pre_activations(net, X)
+    places = [np.abs(z - kink).min() for z in Z for kink in KINKS]
+    places += [np.abs(p).min() for key, p in net.parameters.items() if key[0] == "W"]
+    if loss.activation is None:
+        error = np.abs(A - Y)
+        places += [error.min(), np.abs(error - loss.parameter).min()]
+    return min(places) > margin

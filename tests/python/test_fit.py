@@ -8,9 +8,8 @@ import pytest
 import deepnet
 from deepnet import reference
 from deepnet.callbacks import EarlyStopping
-from deepnet.losses import LOSSES
 from networks import Unchanged
-from problems import assert_same_bits, distance, options, parameters_of, problem, sgd, twin_of
+from problems import assert_same_bits, distance, options, parameters_of, plan_of, problem, sgd, twin_of
 
 RUNS = [  # dims, activations, m, batch size, loss
     ([6, 5, 1], "relu", 100, 32, None),
@@ -34,18 +33,19 @@ def test_a_run_is_that_of_the_twin(dims, activation, m, batch_size, loss, dtype,
     twin = twin_of(net)
     with Unchanged(X, Y):
         history = net.fit(X, Y, epochs=3, batch_size=batch_size, optimizer=sgd(0.1), loss=loss, seed=5)
-    name = loss or ("binary_cross_entropy" if net.activations[-1] == "sigmoid" else "mean_squared_error")
-    plan = options(epochs=3, batch_size=batch_size, learning_rate=0.1, loss=list(LOSSES).index(name), seed=5)
-    losses, _, failure = twin.fit(X, Y, plan, None)
+    plan = plan_of(net, loss)
+    losses, _, failure = twin.fit(
+        X, Y, None, plan, options((0.1,), epochs=3, batch_size=batch_size, seed=5), None
+    )
     assert failure is None
     assert distance(net, twin.parameters()) <= tolerance
     np.testing.assert_allclose(history.loss, losses, rtol=tolerance)
     np.testing.assert_allclose(net.predict(X), twin.predict(X, None, 1.0, 0), rtol=0, atol=tolerance)
     np.testing.assert_allclose(
-        net.evaluate(X, Y, loss=loss), twin.evaluate(X, Y, plan["loss"], 1.0, 0), rtol=tolerance
+        net.evaluate(X, Y, loss=loss), twin.evaluate(X, Y, None, plan, 1.0, 0), rtol=tolerance
     )
     value, grads = net.loss_and_grads(X, Y, loss=loss)
-    expected_value, expected = twin.loss_and_grads(X, Y, plan["loss"], 1.0, 0)
+    expected_value, expected = twin.loss_and_grads(X, Y, None, plan, 1.0, 0)
     np.testing.assert_allclose(value, expected_value, rtol=tolerance)
     for (key, grad), twin_grad in zip(grads.items(), expected, strict=True):
         atol = tolerance * max(1.0, np.abs(twin_grad).max())

@@ -129,9 +129,9 @@ FITS = [
     ({"batch_size": 0}, ValueError, "batch_size is 0, but must be 1 or more"),
     ({"batch_size": None}, TypeError, "batch_size is None"),
     ({"optimizer": 0.1}, TypeError, r"optimizer is 0.1, but must be an optimizer: deepnet.SGD\(0.1\)"),
-    ({"optimizer": "sgd"}, TypeError, r"such as deepnet.SGD\(0.01\)"),
+    ({"optimizer": []}, TypeError, r"such as deepnet.SGD\(0.01\)"),
     ({"optimizer": deepnet.SGD(1e39)}, ValueError, "learning_rate is beyond the range of float32"),
-    ({"loss": "mse"}, ValueError, "unknown loss 'mse'.*binary_cross_entropy, mean_squared_error"),
+    ({"loss": "mse"}, ValueError, "unknown loss 'mse': Known are binary_cross_entropy, .*quantile"),
     ({"shuffle": 1}, TypeError, "shuffle is 1, but must be True or False"),
     ({"seed": 2**64}, ValueError, "seed is 18446744073709551616"),
     ({"seed": "a"}, TypeError, "seed is 'a'"),
@@ -186,7 +186,7 @@ def test_settings_that_make_no_sense(make, error, words):
 
 def test_cross_entropy_wants_a_sigmoid():
     net = deepnet.Network([6, 3], "relu", "tanh")
-    with pytest.raises(ValueError, match="defined for a sigmoid output, but the network's output is 'tanh'"):
+    with pytest.raises(ValueError, match="defined for a sigmoid output, but the network's is 'tanh'"):
         net.fit(X, Y2, **FIT, loss="binary_cross_entropy")
     assert net.fit(X, Y2 * 5.0 - 9, **FIT).epochs == 1
 

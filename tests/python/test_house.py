@@ -120,8 +120,9 @@ def test_there_is_no_fourth_macro(path):
 PYTHON_ROWS = [
     {"_names", "_curves"},  # leaves: they know NumPy
     {"activations", "_extras"},
-    {"schedules"},
+    {"schedules", "layers"},
     {"optimizers", "caches", "losses", "initializers", "plotting"},
+    {"plan"},
     {"reference", "_core", "_validation", "io"},
     {"backends"},
     {"network", "threads"},

@@ -77,7 +77,7 @@ def _classes(Y: Array, units: int, m: int) -> Array:
 
 def _class_labels(Y: Array, outputs: int) -> None:
     """Refuse what is no class of a network with so many outputs."""
-    good = (Y >= 0) & (Y < outputs) & (Y == np.floor(Y))
+    good = (Y >= 0) & (outputs > Y) & (np.floor(Y) == Y)
     if not good.all():
         entry = Y.reshape(-1)[int(np.argmin(good))]
         raise ValueError(f"Y has {entry}, but must have whole numbers from 0 to {outputs - 1}: the classes")
@@ -86,13 +86,13 @@ def _class_labels(Y: Array, outputs: int) -> None:
 def _class_shares(Y: Array) -> None:
     """Refuse columns that do not sum to 1."""
     sums = Y.sum(axis=0, dtype=np.float64)
-    bad = ~(np.abs(sums - 1) <= 1e-3)
-    if bad.any():
-        column = int(np.argmax(bad))
+    good = np.abs(sums - 1) <= 1e-3
+    if not good.all():
+        column = int(np.argmin(good))
         raise ValueError(
-            f"column {column} of Y sums to {sums[column]:g}, but must sum to 1 for a softmax output: one-hot, "
-            f"or class numbers of shape {(Y.shape[1],)}; for labels that do not exclude one another: "
-            f'output="sigmoid"'
+            f"column {column} of Y sums to {sums[column]:g}, but must sum to 1 for a softmax output: "
+            f"one-hot, or class numbers of shape {(Y.shape[1],)}; for labels that do not exclude one "
+            f'another: output="sigmoid"'
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deepnet._names import find
-from deepnet.activations import Activation, Array, entry_of
+from deepnet.activations import ACTIVATIONS, Activation, Array, entry_of
 from deepnet.layers import Dense
 from deepnet.losses import LOSSES, Loss, find_loss, loss_for
 from deepnet.optimizers import OPTIMIZERS, Optimizer, learning_rate
@@ -43,7 +43,9 @@ def not_negative(name: str, value: Any) -> float:
     """Accept finite numbers from 0 on."""
     if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}, but must be a number")
-    if not (np.isfinite(value) and value >= 0):
+    if not np.isfinite(value):
+        raise ValueError(f"{name} is {value}, but must be finite")
+    if value < 0:
         raise ValueError(f"{name} is {value}, but must be 0 or more")
     return float(value)
 
@@ -60,7 +62,11 @@ def stack(
     initializer: Any,
 ) -> Stack:
     """Layers as sizes with options for all, or as Dense objects with their own."""
-    shared = {"dropout": share("dropout", dropout), "l2": not_negative("l2", l2), "l1": not_negative("l1", l1)}
+    shared = {
+        "dropout": share("dropout", dropout),
+        "l2": not_negative("l2", l2),
+        "l1": not_negative("l1", l1),
+    }
     first = share("input_dropout", input_dropout)
     own = isinstance(layer_dims, (list, tuple)) and any(isinstance(entry, Dense) for entry in layer_dims)
     if own:
@@ -75,21 +81,34 @@ def stack(
     dims = checked_dims("layer_dims", sizes)
     count = len(dims) - 1
     if own:
-        chosen = layer_entries([layer.activation for layer in layers], None, count, "layers' activations")
+        chosen = activations([layer.activation for layer in layers], None, count, "layers' activations")
         plans = tuple(_layer_plan(i, layer, i == count) for i, layer in enumerate(layers, start=1))
         starts = [initializer if layer.initializer is None else layer.initializer for layer in layers]
     else:
-        chosen = layer_entries(activation, output, count, "activation")
+        chosen = activations(activation, output, count, "activation")
         hidden = LayerPlan(**shared)
         plans = (hidden,) * (count - 1) + (hidden._replace(dropout=0.0),)
         starts = [initializer] * count
     return Stack(
         dims,
-        tuple(map(entry_of, chosen)),
+        chosen,
         plans if any(any(plan) for plan in plans) else (),
-        tuple(checked_initializer(start, name) for start, name in zip(starts, chosen, strict=True)),
+        tuple(checked_initializer(start, g) for start, g in zip(starts, chosen, strict=True)),
         first,
     )
+
+
+def activations(value: Any, output: Any, layers: int, label: str) -> tuple[Activation, ...]:
+    """One entry of the list, or activation of the user's own, per layer."""
+    chosen = []
+    for entry in map(entry_of, layer_entries(value, output, layers, label)):
+        known = ACTIVATIONS.get(entry.name)
+        if known is not None and known != entry:
+            raise ValueError(
+                f"an activation is called {entry.name!r}, as one of deepnet's own: name it otherwise"
+            )
+        chosen.append(entry if known is None else known)
+    return tuple(chosen)
 
 
 def _dense_layers(entries: Sequence[Any]) -> list[Dense]:
@@ -109,7 +128,9 @@ def _layer_plan(number: int, layer: Dense, last: bool) -> LayerPlan:
         not_negative(f"{name}.l1", layer.l1),
     )
     if last and plan.dropout:
-        raise ValueError(f"{name}.dropout is {layer.dropout}, but the last layer's outputs are the prediction")
+        raise ValueError(
+            f"{name}.dropout is {layer.dropout}, but the last layer's outputs are the prediction"
+        )
     return plan
 
 
@@ -119,7 +140,7 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
         value = find("optimizer", value, OPTIMIZERS)()
     if not isinstance(value, Optimizer) or type(value) is Optimizer:
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if isinstance(value, type) and issubclass(value, Optimizer):
+        if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer:
             hint = f": {value.__name__}()"
         else:
             hint = f": deepnet.SGD({value!r})" if number else ", such as deepnet.SGD(0.01)"
@@ -129,13 +150,16 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
     return value
 
 
-def loss(value: Any, output: str, Y: Any = None, outputs: int = 0) -> Loss:
-    """Accept a loss, or the name of one, that fits the output activation; None is the one that suits it and Y."""
+def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -> Loss:
+    """Accept a loss, or the name of one, that fits the output; None is the one that suits it and Y."""
     if value is None:
         chosen = loss_for(output)
-        if chosen.activation == "softmax" and _are_classes(Y, outputs):
+        are_classes = outputs > 1 and getattr(Y, "shape", None) in ((m,), (1, m), (m, 1))
+        if chosen.activation == "softmax" and are_classes:
             chosen = LOSSES["sparse_categorical_cross_entropy"]
         return chosen
+    if not isinstance(value, (str, Loss)):
+        raise TypeError(f"loss is {value!r}, but must be a name, or a Loss such as deepnet.losses.huber(2.0)")
     chosen = value if isinstance(value, Loss) else find_loss(value)
     of_softmax = output == "softmax" and chosen.activation != "softmax"
     if chosen.activation not in (None, output) or of_softmax:
@@ -144,72 +168,75 @@ def loss(value: Any, output: str, Y: Any = None, outputs: int = 0) -> Loss:
             for name, entry in LOSSES.items()
             if entry.activation == output or (entry.activation is None and output != "softmax")
         ]
-        reason = (
-            "which takes each output for itself, but those of softmax sum to 1"
-            if of_softmax and chosen.activation is None
-            else f"which is defined for a {chosen.activation} output"
-        )
-        raise ValueError(
-            f"loss is {chosen.name!r}, {reason}, but the network's "
-            f"output is {output!r}: {' or '.join(fitting)} fits it"
-        )
+        reason = f"which is defined for {_article(chosen.activation)} output, but the network's is {output!r}"
+        if chosen.activation is None:
+            reason = "which takes each output for itself, but those of softmax sum to 1"
+        raise ValueError(f"loss is {chosen.name!r}, {reason}: {' or '.join(fitting)}")
     return chosen
 
 
-def _are_classes(Y: Any, outputs: int) -> bool:
-    shape = getattr(Y, "shape", None)
-    return shape is not None and outputs > 1 and (len(shape) == 1 or (len(shape) == 2 and 1 in shape)) and (
-        shape != (outputs, 1)
-    )
+def _article(word: Any) -> str:
+    return f"{'an' if str(word)[:1] in 'aeiou' else 'a'} {word}"
 
 
-def example_weights(
-    sample_weight: Any, class_weight: Any, Y: Array, m: int, outputs: int, dtype: np.dtype[Any]
-) -> Array | None:
-    """How much each example counts, (m,), or None; `class_weight` by the labels, `sample_weight` beside it."""
-    weights = None
+def example_weights(sample_weight: Any, class_weight: Any, Y: Array, dtype: np.dtype[Any]) -> Array | None:
+    """How much each example counts, (m,), or None: by `sample_weight`, times `class_weight` of its label."""
+    weights, m = None, Y.shape[1]
     if sample_weight is not None:
         weights = anything("sample_weight", sample_weight)
         if weights.dtype.kind not in "fiub":
             raise TypeError(f"sample_weight is {weights.dtype}, but must be an array of numbers")
         if weights.shape not in ((m,), (1, m)):
             raise ValueError(f"sample_weight has shape {weights.shape}, but must be {(m,)}: one per example")
-        weights = weights.reshape(m).astype(dtype)
-        if not (np.isfinite(weights) & (weights >= 0)).all():
-            bad = int(np.argmin(np.isfinite(weights) & (weights >= 0)))
-            raise ValueError(f"sample_weight[{bad}] is {weights[bad]}, but must be 0 or more")
+        given = weights.reshape(m)
+        with np.errstate(all="ignore"):
+            weights = given.astype(dtype)
+        good = np.isfinite(weights) & (weights >= 0)
+        if not good.all():
+            bad = int(np.argmin(good))
+            raise ValueError(
+                f"sample_weight[{bad}] is {given[bad]}, but must be finite in {dtype}, and 0 or more"
+            )
     if class_weight is not None:
-        by_class = _by_class(class_weight, Y, m, outputs, dtype)
+        by_class = _by_class(class_weight, Y, dtype)
         weights = by_class if weights is None else weights * by_class
     return weights
 
 
-def _by_class(class_weight: Any, Y: Array, m: int, outputs: int, dtype: np.dtype[Any]) -> Array:
-    classes = _classes_of(Y)
-    count = max(2, outputs)
-    present = np.bincount(classes, minlength=count)
+def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any]) -> Array:
+    present, classes, counts = np.unique(_classes_of(Y), return_inverse=True, return_counts=True)
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise ValueError(f'class_weight is {class_weight!r}, but must be "balanced" or a dict')
-        table = m / (np.count_nonzero(present) * np.maximum(present, 1))
+        table = Y.shape[1] / (len(present) * counts)
     elif isinstance(class_weight, dict):
-        table = np.ones(count)
+        table = np.ones(len(present))
         for label, weight in class_weight.items():
-            if not isinstance(label, (int, np.integer)) or not 0 <= label < count:
-                raise ValueError(f"class_weight names class {label!r}, but the classes are 0 to {count - 1}")
-            if not present[label]:
-                raise ValueError(f"class_weight names class {label}, which no example has")
-            table[label] = not_negative(f"class_weight[{label}]", weight)
+            if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+                raise TypeError(f"class_weight has the key {label!r}, but must have numbers of classes")
+            if label not in present:
+                known = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
+                raise ValueError(f"class_weight names class {label}, which no example has; Y has {known}")
+            table[present == label] = not_negative(f"class_weight[{label}]", weight)
     else:
         raise TypeError(f'class_weight is {a(class_weight)}, but must be a dict or "balanced"')
-    weights: Array = table[classes].astype(dtype)
+    weights: Array = table[classes.reshape(-1)].astype(dtype)
     return weights
 
 
 def _classes_of(Y: Array) -> Array:
     """The class of each example: 0 or 1, a number, or the row that is 1."""
-    labels = Y if len(Y) == 1 else np.argmax(Y, axis=0)[np.newaxis]
-    whole = len(Y) > 1 and bool(((Y == 0) | (Y == 1)).all())
-    if not whole and not (len(Y) == 1 and (labels == np.floor(labels)).all() and (labels >= 0).all()):
-        raise ValueError("class_weight is given, but Y has labels that are no classes: whole numbers from 0 on")
-    return labels.reshape(-1).astype(np.intp)
+    if len(Y) > 1:
+        good = bool(((Y == 0) | (Y == 1)).all() and (np.count_nonzero(Y, axis=0) == 1).all())
+        labels = np.argmax(Y, axis=0)
+    else:
+        labels = Y.reshape(-1)
+        below = (labels >= 0) & (labels < 2**53)  # neither nan nor inf
+        good = bool((below & (labels == np.floor(labels))).all())
+    if not good:
+        raise ValueError(
+            "class_weight is given, but Y has labels that are no classes: whole numbers from 0 on, or "
+            "columns with a single 1"
+        )
+    classes: Array = labels.astype(np.intp)
+    return classes

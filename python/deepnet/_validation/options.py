@@ -88,7 +88,7 @@ def first_weights(
     return W
 
 
-def initializer(value: Any, activation: Any) -> Any:
+def initializer(value: Any, activation: Activation) -> Any:
     """Accept names, and functions of (rng, n, n_prev)."""
     if isinstance(value, str):
         initializer_for(value, activation)

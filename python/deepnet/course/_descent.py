@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from deepnet.activations import AnyActivation, Array, entry_of, layer_activations
-from deepnet.backends import backend_name, new_engine
+from deepnet.backends import backend_name, new_engine, prepared
 from deepnet.caches import Callback, Parameters
 from deepnet.losses import LOSSES
+from deepnet.plan import Plan
 
 from ._network import L_model_backward, L_model_forward, compute_cost, update_parameters
 
@@ -89,20 +90,17 @@ def _on_the_engine(
 ) -> int:
     """Train as far as the losses are finite; returns how many iterations that were."""
     W = [p for key, p in parameters.items() if key.startswith("W")]
-    engine = new_engine([X.shape[0], *map(len, W)], names, X.dtype)
+    engine = new_engine([X.shape[0], *map(len, W)], list(map(entry_of, names)), X.dtype)
     own = dict(zip(parameters, engine.parameters(), strict=True))
     _copy_into(own, parameters)
-    options = {
-        "batch_size": X.shape[1],
-        "learning_rate": rate,
-        "loss": list(LOSSES).index("binary_cross_entropy"),
-    }
+    plan = prepared(engine, Plan(LOSSES["binary_cross_entropy"]))
+    options = {"batch_size": X.shape[1], "learning_rates": np.array([rate])}
     options |= {"shuffle": False, "seed": 0, "first_epoch": 0, "threads": 0, "input_scale": 1.0}
     i = 0
     try:
         while i < record.num_iterations:
             end = record.next_stop(i)
-            costs, _, failure = engine.fit(X, Y, options | {"epochs": end - i}, None)
+            costs, _, failure = engine.fit(X, Y, None, plan, options | {"epochs": end - i}, None)
             finite = end - i if failure is None else failure[0]
             for j in range(finite):
                 record.step(i + j, costs[j])

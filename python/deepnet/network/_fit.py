@@ -40,7 +40,7 @@ class Run:
     plan: Plan
     options: dict[str, Any]
     epochs: int
-    validation: tuple[Any, ...] | None  # X, Y and weights
+    validation: tuple[Array, Array] | None
     callbacks: Sequence[Callable[[Network, History], object]]
     progress: Any
 
@@ -96,7 +96,7 @@ def checked_run(
     validation = None
     if validation_data is not None:
         try:
-            validation = net._checked(*check.validation_pair(validation_data), chosen)[:3]
+            validation = net._checked(*check.validation_pair(validation_data), chosen)[:2]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
     run = Run(
@@ -134,7 +134,7 @@ def train(net: Network, run: Run) -> History:
                 engine, plan = net._engine_for(run.plan)
                 settings = run.options["input_scale"], run.options["threads"]
                 history.validation_loss.append(
-                    net._answered(engine.evaluate(*run.validation, plan, *settings))
+                    net._answered(engine.evaluate(*run.validation, None, plan, *settings))
                 )
             if show is not None:
                 show(history.epochs * run.batches)
@@ -154,9 +154,7 @@ def _epochs(
     options = run.options | {"epochs": count, "first_epoch": history.epochs, "learning_rates": rates_}
     engine, plan = net._engine_for(run.plan)
     try:
-        losses, seconds, failure = net._answered(
-            engine.fit(run.X, run.Y, run.weights, plan, options, report)
-        )
+        losses, seconds, failure = net._answered(engine.fit(run.X, run.Y, run.weights, plan, options, report))
     except RuntimeError as error:
         if str(error) != "busy":
             raise

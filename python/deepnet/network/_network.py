@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from deepnet._validation import learning
 from deepnet._validation import options as option
+from deepnet._validation.options import LARGEST_SEED
 from deepnet.activations import Array
 from deepnet.caches import Whole
 from deepnet.losses import Loss
@@ -239,18 +240,16 @@ class Network(Predictor):
         rate = 0.0
         try:
             value = None
-            if plain and self._rate is not None:
-                engine, plan = self._default
-                rate = self._rate
-                value = self._train(X, Y, None, plan, rate, self._dropout_seed, scale, count)
+            seed = self._dropout_seed + self._updates & LARGEST_SEED
+            if plain and self._default is not None:
+                plan, rate = self._default
+                value = self._train(X, Y, None, plan, rate, seed, scale, count)
             if value is None:
                 chosen = None if optimizer is None else learning.optimizer(optimizer, self.dtype)
                 rate = self._rate_of(chosen)
                 given = self._checked(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(given[3], chosen))
-                value = self._answered(
-                    engine.train_on_batch(*given[:3], plan, rate, self._dropout_seed, scale, count)
-                )
+                value = self._answered(engine.train_on_batch(*given[:3], plan, rate, seed, scale, count))
             self._updates += 1
             return value  # type: ignore[no-any-return]
         except FloatingPointError as error:

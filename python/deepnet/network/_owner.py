@@ -13,16 +13,17 @@ import numpy as np
 from deepnet import reference
 from deepnet._validation import learning
 from deepnet._validation import options as option
-from deepnet._validation.structures import layer_entries, network_parameters
-from deepnet.activations import Activation, Array, entry_of
+from deepnet._validation.structures import network_parameters
+from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.backends import knows, new_engine, prepared, unchecked
-from deepnet.caches import Parameters, Sizes, Whole
+from deepnet.caches import Parameters, Whole
 from deepnet.initializers import Draw
 from deepnet.layers import Dense
 from deepnet.losses import Loss, loss_for
 from deepnet.optimizers import SGD, Optimizer
 from deepnet.plan import LayerPlan, Plan
 
+Layers = Sequence[int | np.integer[Any] | Dense] | Array
 Names = str | Activation | Sequence[str | Activation]
 
 
@@ -31,7 +32,7 @@ class ParameterOwner:
 
     def __init__(
         self,
-        layer_dims: Sizes | Sequence[int | Dense],
+        layer_dims: Layers,
         activation: Names = "relu",
         output: str | Activation | None = None,
         *,
@@ -60,6 +61,7 @@ class ParameterOwner:
         sizes = zip(pairwise(stack.dims), stack.activations, stack.initializers, strict=True)
         for layer, ((n_prev, n), g, draw) in enumerate(sizes, start=1):
             self._parameters[f"W{layer}"][...] = option.first_weights(draw, rng, layer, n, n_prev, g)
+        self._dropout_seed = int(rng.integers(2**64, dtype=np.uint64))
 
     def _bind(
         self,
@@ -88,7 +90,7 @@ class ParameterOwner:
         return Plan(loss, chosen, self._layer_plans, self._input_dropout)
 
     def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
-        """Who follows this plan, and the plan as they take it: NumPy stands in for a loss of the user's own."""
+        """Who follows this plan, and the plan as they take it: NumPy stands in for what is a user's own."""
         engine = self._engine
         if not knows(engine, plan):
             if self._stand_in is None:
@@ -130,7 +132,7 @@ class ParameterOwner:
         <Network 3-4-1 (tanh, sigmoid): float64, 21 parameters>
         """
         arrays = network_parameters(parameters)
-        g = tuple(map(entry_of, layer_entries(activations, output, len(arrays) // 2)))
+        g = learning.activations(activations, output, len(arrays) // 2, "activations")
         net = cls.__new__(cls)
         kind = arrays["W1"].dtype if dtype is None else option.float_dtype(dtype)
         net._bind(_dims_of(arrays), g, kind)
@@ -184,8 +186,8 @@ class ParameterOwner:
         """Each layer with its options, from the first hidden one."""
         plans = self._layer_plans or (LayerPlan(),) * len(self._g)
         return tuple(
-            Dense(n, name, *plan)
-            for n, name, plan in zip(self._layer_dims[1:], self._activations, plans, strict=True)
+            Dense(n, g.name if ACTIVATIONS.get(g.name) is g else g, *plan)
+            for n, g, plan in zip(self._layer_dims[1:], self._g, plans, strict=True)
         )
 
     @property
@@ -196,15 +198,21 @@ class ParameterOwner:
     @optimizer.setter
     def optimizer(self, value: Optimizer | str) -> None:
         self._optimizer = learning.optimizer(value, self._dtype)
+        self._default: tuple[Any, float] | None = None
         rate = self._optimizer.learning_rate
-        self._rate = None if callable(rate) else rate
-        self._default = self._engine_for(self._plan(loss_for(self._activations[-1])))
+        engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
+        if engine is self._engine and not callable(rate):
+            self._default = plan, rate
 
     def __getstate__(self) -> tuple[dict[str, Any], tuple[Array, ...]]:
-        return {key: value for key, value in vars(self).items() if key not in _OF_THIS_ENGINE}, self._views
+        attributes = {key: value for key, value in vars(self).items() if key not in _OF_THIS_ENGINE}
+        attributes["_g"] = tuple(layer.activation for layer in self.layers)  # names hold what no pickle can
+        return attributes, self._views
 
     def __setstate__(self, state: tuple[dict[str, Any], tuple[Array, ...]]) -> None:
         attributes, values = state
+        g = tuple(ACTIVATIONS[g] if isinstance(g, str) else g for g in attributes["_g"])
+        attributes = attributes | {"_g": g}
         self._bind(
             *(attributes[key] for key in ("_layer_dims", "_g", "_dtype", "_layer_plans", "_input_dropout"))
         )

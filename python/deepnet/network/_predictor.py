@@ -124,11 +124,11 @@ class Predictor(ParameterOwner):
     ) -> tuple[Array, Array, Array | None, Loss]:
         X, outputs = check.inputs(X, self._layer_dims[0]), self._layer_dims[-1]
         m = X.shape[1]
-        chosen = learning.loss(loss, self._activations[-1], Y, outputs)
+        chosen = learning.loss(loss, self._activations[-1], Y, outputs, m)
         Y = check.targets(Y, outputs, m, chosen)
         weights = None
         if sample_weight is not None or class_weight is not None:
-            weights = learning.example_weights(sample_weight, class_weight, Y, m, outputs, self._dtype)
+            weights = learning.example_weights(sample_weight, class_weight, Y, self._dtype)
         return X, Y, weights, chosen
 
     def _arguments(

@@ -44,7 +44,7 @@ class Engine:
         self.dtype, self.activations = np.dtype(dtype), tuple(activations)
         shapes = [shape for n_prev, n in pairwise(units) for shape in ((n, n_prev), (n, 1))]
         self.arrays = [np.zeros(shape, dtype) for shape in shapes] if arrays is None else list(arrays)
-        self._slots, self._updates, self._optimizer = list[list[Array]](), 0, ""
+        self._slots, self._updates, self._optimizer = list[list[Array]](), 0, (object(), 0)
 
     @property
     def layers(self) -> list[tuple[Array, Array, Activation]]:
@@ -212,9 +212,11 @@ class Engine:
 
     def _start(self, plan: Plan, *, keep: bool) -> None:
         """Forget what the optimizer remembered, unless it is to be kept and is the same optimizer's."""
-        if not keep or self._optimizer != plan.optimizer.native:
-            self._slots = [[np.zeros_like(p) for _ in range(plan.optimizer.slots)] for p in self.arrays]
-            self._updates, self._optimizer = 0, plan.optimizer.native
+        kind, slots = type(plan.optimizer), plan.optimizer.slots
+        whose = getattr(kind, "native", kind), slots
+        if not keep or self._optimizer != whose:
+            self._slots = [[np.zeros_like(p) for _ in range(slots)] for p in self.arrays]
+            self._updates, self._optimizer = 0, whose
 
     def _update(self, grads: list[Array], plan: Plan, rate: float) -> None:
         optimizer = plan.optimizer

@@ -1,0 +1,204 @@
+"""What each example counts, by itself or by its class; labels that are smoothed; targets that are classes."""
+
+import numpy as np
+import pytest
+
+import deepnet
+from deepnet import LOSSES, losses
+from problems import USABLE_LOSSES, problem, targets_for
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+RTOL = 1e-12  # float64; a few hundred roundings
+
+
+def network(outputs, output="sigmoid", **settings):
+    return deepnet.Network([6, 5, outputs], "tanh", output, dtype="float64", seed=0, **settings)
+
+
+def prepared(loss, outputs=3, m=40):
+    random = np.random.default_rng(2)
+    return (
+        network(outputs, loss.activation or "identity"),
+        random.standard_normal((6, m)),
+        targets_for(loss, outputs, m, random),
+    )
+
+
+@pytest.mark.parametrize("name", USABLE_LOSSES)
+def test_an_example_counts_as_often_as_its_weight_says(name):
+    """Weights 0, 1, 2, ... are the data with each example so many times; the mean is still over m."""
+    loss = LOSSES[name]
+    net, X, Y = prepared(loss)
+    m = X.shape[1]
+    times = np.arange(m) % 4
+    repeated = np.repeat(np.arange(m), times)
+    share = len(repeated) / m
+    expected, expected_grads = net.loss_and_grads(X[:, repeated], Y[..., repeated], loss=loss)
+    for weights in (
+        times,
+        times.astype(np.float32),
+        times.astype(np.uint8)[np.newaxis],
+        np.repeat(times, 2)[::2],
+    ):
+        value, grads = net.loss_and_grads(X, Y, loss=loss, sample_weight=weights)
+        assert value == pytest.approx(expected * share, rel=RTOL)
+        assert net.evaluate(X, Y, loss=loss, sample_weight=weights) == pytest.approx(value, rel=RTOL)
+        for key, grad in grads.items():
+            np.testing.assert_allclose(grad, expected_grads[key] * share, rtol=RTOL, atol=1e-14)
+
+
+def test_penalties_are_not_weighted():
+    X, Y = problem(6, 30, dtype=np.float64)
+    plain, held = network(1), network(1, l2=0.3)
+    none = np.zeros(30)
+    assert plain.evaluate(X, Y, sample_weight=none) == 0
+    added = 0.15 * sum(np.sum(np.square(p)) for key, p in held.parameters.items() if key[0] == "W")
+    assert held.evaluate(X, Y, sample_weight=none) == pytest.approx(added, rel=RTOL)
+
+
+@pytest.mark.parametrize("train", ["fit", "train_on_batch"])
+def test_weights_reach_the_updates_in_any_order(train):
+    """A run in which half of the examples weigh nothing is one with their labels turned round, too."""
+    X, Y = problem(6, 64, dtype=np.float64)
+    weights = np.arange(64) % 2
+    nets = network(1), network(1), network(1)
+    labels = Y, np.where(weights, Y, 1 - Y), 1 - Y
+    for net, y in zip(nets, labels, strict=True):
+        if train == "fit":
+            net.fit(
+                X, y, epochs=3, batch_size=10, sample_weight=weights, seed=1, optimizer=deepnet.Adam(0.01)
+            )
+        else:
+            net.train_on_batch(X, y, sample_weight=weights, optimizer=deepnet.Adam(0.01))
+    first, same, other = (net.parameters["W1"] for net in nets)
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_weights_of_classes():
+    X, Y = problem(6, 50, dtype=np.float64)
+    net = network(1)
+    ones = int(Y.sum())
+    by_class = np.where(Y[0] == 1, 3.0, 0.5)
+    expected = net.evaluate(X, Y, sample_weight=by_class)
+    for y in (Y, Y[0], Y.T, Y.astype(bool), Y.astype(float)):
+        assert net.evaluate(X, y, class_weight={0: 0.5, 1: 3}) == expected
+    assert net.evaluate(X, Y, class_weight={np.int64(1): np.float32(3)}) == net.evaluate(
+        X, Y, sample_weight=np.where(Y[0] == 1, 3.0, 1.0)
+    )
+    balanced = np.where(Y[0] == 1, 50 / (2 * ones), 50 / (2 * (50 - ones)))
+    assert net.evaluate(X, Y, class_weight="balanced") == net.evaluate(X, Y, sample_weight=balanced)
+    own = np.linspace(0, 2, 50)
+    assert net.evaluate(X, Y, class_weight={1: 3.0, 0: 0.5}, sample_weight=own) == net.evaluate(
+        X, Y, sample_weight=by_class * own
+    )
+
+
+def test_classes_of_columns_and_of_numbers():
+    """One-hot columns of any output, and whole numbers that one unit is to predict."""
+    X = problem(6, 30)[0].astype(float)
+    classes = np.arange(30) % 3
+    weights = np.array([1.0, 2.0, 5.0])[classes]
+    net = network(3)
+    y = np.eye(3)[:, classes]
+    assert net.evaluate(X, y, class_weight={2: 5, 1: 2}) == net.evaluate(X, y, sample_weight=weights)
+    counted = network(1, "identity")
+    numbers = np.array([0, 4, 9])[classes]
+    assert counted.evaluate(X, numbers, class_weight={4: 2, 9: 5}) == counted.evaluate(
+        X, numbers, sample_weight=weights
+    )
+    uneven = np.where(np.arange(30) < 20, 0, 7)
+    assert counted.evaluate(X, uneven, class_weight="balanced") == counted.evaluate(
+        X, uneven, sample_weight=np.where(uneven, 1.5, 0.75)
+    )
+
+
+def test_the_validation_data_are_not_weighted():
+    X, Y = problem(6, 30)
+    net = network(1)
+    history = net.fit(
+        X,
+        Y,
+        epochs=2,
+        batch_size=10,
+        sample_weight=np.linspace(0, 1, 30),
+        class_weight="balanced",
+        validation_data=(X[:, :9], Y[:, :9]),
+    )
+    assert history.validation_loss[-1] == net.evaluate(X[:, :9], Y[:, :9])
+
+
+def test_the_loss_of_an_epoch_is_weighted_too():
+    X, Y = problem(6, 30)
+    net, weights = network(1), np.linspace(0, 2, 30)
+    expected = net.evaluate(X, Y, sample_weight=weights)
+    history = net.fit(X, Y, epochs=1, batch_size=30, sample_weight=weights)
+    assert history.loss[0] == pytest.approx(expected, rel=RTOL)
+
+
+# --- labels -------------------------------------------------------------------------------------------------
+
+SMOOTHED = [name for name in USABLE_LOSSES if "cross_entropy" in name]
+
+
+@pytest.mark.parametrize("name", SMOOTHED)
+def test_smoothed_labels_are_those_of_the_formula(name):
+    """Y (1 - s) + s / classes, where a sigmoid output has two; the plain loss of such labels is the same."""
+    net, X, Y = prepared(LOSSES[name])
+    smooth = getattr(losses, name)(label_smoothing=0.2)
+    columns = np.eye(3)[:, Y] if LOSSES[name].takes_classes else Y
+    labels = columns * 0.8 + 0.2 / (2 if name.startswith("binary") else 3)
+    plain = "categorical_cross_entropy" if LOSSES[name].takes_classes else name
+    expected, expected_grads = net.loss_and_grads(X, labels, loss=plain)
+    value, grads = net.loss_and_grads(X, Y, loss=smooth)
+    assert value == pytest.approx(expected, rel=RTOL)
+    assert value != net.evaluate(X, Y, loss=name)
+    for key, grad in grads.items():
+        np.testing.assert_allclose(grad, expected_grads[key], rtol=1e-11, atol=1e-14)
+    assert net.evaluate(X, Y, loss=getattr(losses, name)()) == net.evaluate(X, Y, loss=name)
+
+
+CLASSES = [name for name in USABLE_LOSSES if LOSSES[name].takes_classes]  # of networks with a softmax output
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.uint8, np.float32, np.float64])
+def test_numbers_of_classes_are_one_hot_columns(kind):
+    """By their shape, where no loss is named; of any type that holds them."""
+    for name in CLASSES:
+        check_classes(*prepared(LOSSES[name]), kind)
+
+
+def check_classes(net, X, Y, kind):
+    columns = np.eye(3)[:, Y]
+    expected = net.evaluate(X, columns)
+    assert expected == net.evaluate(X, columns, loss="categorical_cross_entropy")
+    for y in (Y, Y[np.newaxis], Y[:, np.newaxis]):
+        assert net.evaluate(X, y.astype(kind)) == pytest.approx(expected, rel=RTOL)
+    assert net.evaluate(X[:, :1], columns[:, 0]) == net.evaluate(X[:, :1], columns[:, :1])
+    assert net.evaluate(X[:, :3], Y[:3, np.newaxis]) == net.evaluate(
+        X[:, :3], Y[:3]
+    )  # three of three classes
+    weighted = net.evaluate(X, Y, class_weight={0: 2.0, 2: 0.5})
+    assert weighted == pytest.approx(net.evaluate(X, columns, class_weight={0: 2.0, 2: 0.5}), rel=RTOL)
+    history = net.fit(X, Y, epochs=2, batch_size=9, validation_data=(X, Y), class_weight="balanced")
+    assert history.validation_loss[-1] == net.evaluate(X, Y)
+    assert net.train_on_batch(X, Y) == pytest.approx(history.validation_loss[-1], rel=RTOL)
+
+
+def test_losses_that_can_be_told_something():
+    """Against the formulas, written out: the mean over two outputs and m examples."""
+    net, X, Y = prepared(LOSSES["mean_squared_error"], outputs=2)
+    error = net.predict(X) - Y
+    size = np.abs(error)
+    assert net.evaluate(X, Y) == pytest.approx(np.mean(error**2), rel=RTOL)
+    for delta in (0.5, 1.0, 3.0):
+        expected = np.mean(np.where(size <= delta, error**2 / 2, delta * size - delta**2 / 2))
+        assert net.evaluate(X, Y, loss=losses.huber(delta)) == pytest.approx(expected, rel=RTOL)
+    for q in (0.1, 0.5, 0.9):
+        expected = np.mean(np.where(error < 0, q * size, (1 - q) * size))
+        assert net.evaluate(X, Y, loss=losses.quantile(q)) == pytest.approx(expected, rel=RTOL)
+    counts = np.random.default_rng(0).poisson(2, Y.shape)
+    Z = net.predict(X)
+    expected = np.mean(np.exp(Z) - counts * Z)
+    assert net.evaluate(X, counts, loss="poisson") == pytest.approx(expected, rel=RTOL)

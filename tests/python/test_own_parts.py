@@ -1,0 +1,255 @@
+"""Losses, optimizers and activations of a user's own: NumPy trains with them, on the network's own memory."""
+
+import copy
+import math
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import deepnet
+from deepnet import ACTIVATIONS, LOSSES, OPTIMIZERS, reference
+from deepnet.activations import Activation
+from deepnet.losses import Loss
+from deepnet.optimizers import Adam, Optimizer
+from problems import assert_same_bits, parameters_of, problem
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+
+def fourth_power(A, Y, _):
+    return (A - Y) ** 4
+
+
+def fourth_power_slope(A, Y, _):
+    return 4 * (A - Y) ** 3
+
+
+FOURTH = Loss("fourth_power", "(A - Y)^4", fourth_power, fourth_power_slope)
+
+
+class SignDescent(Optimizer):
+    """p -= rate sign(g): no dataclass, no memory."""
+
+    def update(self, p, g, slots, rate, t):
+        p -= p.dtype.type(rate) * np.sign(g)
+
+
+@dataclass(frozen=True, slots=True)
+class HeavyBall(Optimizer):
+    """v = friction v + g; p -= rate v, as Momentum, but of a user's own."""
+
+    friction: float = 0.9
+    slots = 1
+
+    def update(self, p, g, slots, rate, t):
+        (v,) = slots
+        v[...] = p.dtype.type(self.friction) * v + g
+        p -= p.dtype.type(rate) * v
+
+
+class Reversed(Adam):
+    """A built-in one whose step is another."""
+
+    def update(self, p, g, slots, rate, t):
+        p += p.dtype.type(rate) * g
+
+
+def network(**settings):
+    return deepnet.Network([6, 5, 1], "tanh", "identity", seed=0, **{"dtype": "float64"} | settings)
+
+
+def test_a_loss_of_ones_own():
+    X, Y = problem(6, 40, dtype=np.float64)
+    net = network()
+    error = net.predict(X) - Y
+    assert net.evaluate(X, Y, loss=FOURTH) == pytest.approx(np.mean(error**4), rel=1e-13)
+    _, grads = net.loss_and_grads(X, Y, loss=FOURTH)
+    assert grads["db2"].item() == pytest.approx(np.mean(4 * error**3), rel=1e-12)
+    weighted = net.evaluate(X, Y, loss=FOURTH, sample_weight=np.arange(40))
+    assert weighted == pytest.approx(np.mean(error[0] ** 4 * np.arange(40)), rel=1e-13)
+    memory = net.parameters["W1"]
+    history = net.fit(
+        X,
+        Y,
+        epochs=40,
+        batch_size=20,
+        optimizer=deepnet.Adam(0.02),
+        loss=FOURTH,
+        validation_data=(X, Y),
+        seed=1,
+    )
+    assert history.loss[-1] < history.loss[0] / 4
+    assert history.validation_loss[-1] == net.evaluate(X, Y, loss=FOURTH)
+    assert net.parameters["W1"] is memory
+    before = net.evaluate(X, Y, loss=FOURTH)
+    assert net.train_on_batch(X, Y, loss=FOURTH) == before
+    assert net.evaluate(X, Y, loss=FOURTH) < before
+
+
+def test_a_loss_that_belongs_to_an_activation_is_computed_from_Z():
+    """The logistic loss of labels -1 and 1 would be refused of a cross-entropy; with `identity` it has Z."""
+    logistic = Loss(
+        "logistic",
+        "log(1 + e^(-Y Z)); dZ = -Y / (1 + e^(Y Z))",
+        lambda Z, Y, _: np.logaddexp(0, -Y * Z),
+        lambda Z, Y, _: -Y / (1 + np.exp(Y * Z)),
+        activation="identity",
+    )
+    X, Y = problem(6, 40, dtype=np.float64)
+    net = network()
+    twin = deepnet.Network.from_parameters(net.parameters, ["tanh", "sigmoid"])
+    signs = 2.0 * Y - 1
+    net.fit(X, signs, epochs=5, batch_size=8, loss=logistic, optimizer=deepnet.SGD(0.1), seed=0)
+    twin.fit(X, Y, epochs=5, batch_size=8, optimizer=deepnet.SGD(0.1), seed=0)
+    for key, p in twin.parameters.items():
+        np.testing.assert_allclose(net.parameters[key], p, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="'logistic', which is defined for an identity output"):
+        twin.evaluate(X, Y, loss=logistic)
+
+
+def test_a_built_in_loss_with_other_functions_is_not_the_built_in_one():
+    X, Y = problem(6, 40, dtype=np.float64)
+    impostor = Loss("huber", "(A - Y)^4", fourth_power, fourth_power_slope)
+    assert network().evaluate(X, Y, loss=impostor) == network().evaluate(X, Y, loss=FOURTH)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_optimizer_of_ones_own(dtype):
+    X, Y = problem(6, 40, dtype=dtype)
+    net = network(dtype=dtype)
+    start, (_, grads) = parameters_of(net), net.loss_and_grads(X, Y)
+    net.train_on_batch(X, Y, optimizer=SignDescent(0.125))
+    for key, p in net.parameters.items():
+        np.testing.assert_array_equal(p, start[key] - net.dtype.type(0.125) * np.sign(grads[f"d{key}"]))
+    net.optimizer = SignDescent(0.01)
+    losses = [net.train_on_batch(X, Y) for _ in range(20)]
+    assert losses[-1] < losses[0]
+    assert net.optimizer.learning_rate == 0.01
+
+
+def test_its_memory_its_schedule_and_what_all_share():
+    """The same as the built-in one of that formula, in fit, in train_on_batch and after a copy."""
+    X, Y = problem(6, 40, dtype=np.float64)
+    settings = {"weight_decay": 0.1, "clip_norm": 0.3}
+    own, built_in = network(), network()
+    for net, kind in ((own, HeavyBall), (built_in, deepnet.Momentum)):
+        rule = kind(lambda step: 0.1 / (1 + step), 0.8, **settings)
+        net.fit(X, Y, epochs=3, batch_size=7, optimizer=rule, seed=2)
+        for _ in range(3):
+            net.train_on_batch(X, Y)
+    for key, p in built_in.parameters.items():
+        np.testing.assert_allclose(own.parameters[key], p, rtol=1e-10, atol=1e-13)
+    assert pickle.loads(pickle.dumps(HeavyBall(0.1, 0.5))) == HeavyBall(0.1, 0.5)
+
+
+def test_a_subclass_of_a_built_in_one_takes_its_own_step():
+    X, Y = problem(6, 40, dtype=np.float64)
+    net = network()
+    start, (_, grads) = parameters_of(net), net.loss_and_grads(X, Y)
+    net.train_on_batch(X, Y, optimizer=Reversed(0.1))
+    np.testing.assert_allclose(net.parameters["W1"], start["W1"] + 0.1 * grads["dW1"], rtol=1e-12)
+
+
+def test_a_subclass_that_only_sets_defaults_runs_where_the_built_in_one_does():
+    @dataclass(frozen=True)
+    class Slow(Adam):
+        learning_rate: float = 1e-5
+
+    X, Y = problem(6, 40)
+    net, other = network(), network()
+    net.fit(X, Y, epochs=2, batch_size=9, optimizer=Slow(), seed=0)
+    other.fit(X, Y, epochs=2, batch_size=9, optimizer=deepnet.Adam(1e-5), seed=0)
+    assert_same_bits(net, other.parameters)
+    assert net._stand_in is None
+
+
+def bump_slope(Z):
+    return np.exp(-Z * Z) * (1 - 2 * Z * Z)
+
+
+BUMP = Activation(
+    name="bump",
+    formula="A = Z e^(-Z^2)",
+    forward=lambda Z: Z * np.exp(-Z * Z),
+    backward=lambda dA, Z: dA * bump_slope(Z),
+    source="-",
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_activation_of_ones_own(dtype):
+    X, Y = problem(6, 80, dtype=dtype)
+    net = deepnet.Network(
+        [6, deepnet.Dense(8, BUMP, l2=1e-4), deepnet.Dense(1, "sigmoid")], dtype=dtype, seed=0
+    )
+    assert isinstance(net._engine, reference.Engine)
+    assert net.activations == ("bump", "sigmoid")
+    assert net.layers[0] == deepnet.Dense(8, BUMP, l2=1e-4)
+    same = deepnet.Network([6, 8, 1], BUMP, l2=0.0, dtype=dtype, seed=0)
+    assert same.activations == ("bump", "sigmoid")
+    assert_same_bits(same, net.parameters)
+    assert deepnet.Network([6, 8, 1], [BUMP, BUMP]).activations == ("bump", "bump")
+    assert deepnet.Network([6, 8, 1], "relu", BUMP).activations == ("relu", "bump")
+    Z = net.parameters["W1"] @ X + net.parameters["b1"]
+    A = net.parameters["W2"] @ (Z * np.exp(-Z * Z)) + net.parameters["b2"]
+    np.testing.assert_allclose(net.predict(X), 1 / (1 + np.exp(-A)), rtol=1e-5)
+    history = net.fit(X, Y, epochs=50, batch_size=16, optimizer="adam", seed=0)
+    assert history.loss[-1] < history.loss[0]
+    assert repr(net) == f"<Network 6-8-1 (bump, sigmoid): {dtype}, 65 parameters>"
+    other = copy.deepcopy(net)
+    np.testing.assert_array_equal(other.predict(X), net.predict(X))
+    again = deepnet.Network.from_parameters(net.parameters, BUMP)
+    np.testing.assert_array_equal(again.predict(X), net.predict(X))
+
+
+def test_its_gradient_is_the_slope():
+    X, Y = problem(6, 20, dtype=np.float64)
+    net = deepnet.Network([6, 4, 3, 1], BUMP, dtype="float64", seed=0)
+    _, grads = net.loss_and_grads(X, Y)
+    h = math.cbrt(2.0**-52)
+    for key, p in net.parameters.items():
+        for i in np.ndindex(p.shape):
+            before, ends = p[i], []
+            for step in (h, -h):
+                p[i] = before + step
+                ends.append(net.evaluate(X, Y))
+            p[i] = before
+            assert abs((ends[0] - ends[1]) / (2 * h) - grads[f"d{key}"][i]) < 1e-8
+
+
+def test_the_lists_may_grow(monkeypatch):
+    """Entries that a user adds are found by name, and NumPy computes them."""
+    X, Y = problem(6, 20, dtype=np.float64)
+    monkeypatch.setitem(ACTIVATIONS, "bump", BUMP)
+    monkeypatch.setitem(LOSSES, "fourth_power", FOURTH)
+    monkeypatch.setitem(OPTIMIZERS, "sign", SignDescent)
+    net = deepnet.Network([6, 5, 1], "bump", "identity", dtype="float64", seed=0)
+    net.fit(X, Y, epochs=2, batch_size=5, loss="fourth_power", optimizer="sign", seed=0)
+    other = deepnet.Network([6, 5, 1], BUMP, "identity", dtype="float64", seed=0)
+    other.fit(X, Y, epochs=2, batch_size=5, loss=FOURTH, optimizer=SignDescent(), seed=0)
+    assert_same_bits(net, other.parameters)
+    assert copy.deepcopy(net).activations == ("bump", "identity")
+
+
+def test_an_activation_may_not_pass_for_a_built_in_one():
+    """What follows from a name, as the loss that suits it, would be wrong. A copy of an entry is the same."""
+    same = copy.deepcopy(ACTIVATIONS["sigmoid"])
+    net = deepnet.Network([2, deepnet.Dense(1, same)])
+    assert net._g[0] is ACTIVATIONS["sigmoid"]
+    false = Activation(
+        name="sigmoid", formula="A = Z", forward=np.copy, backward=lambda dA, Z: dA.copy(), source="-"
+    )
+    with pytest.raises(ValueError, match="an activation is called 'sigmoid', as one of deepnet's own"):
+        deepnet.Network([2, deepnet.Dense(1, false)])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_copy_and_pickle(name):
+    """Most of their functions have no name that a pickle could hold; those of a user's own must have."""
+    told = name in ("huber", "quantile") or "cross_entropy" in name
+    made = getattr(deepnet.losses, name)(0.25) if told else LOSSES[name]
+    for loss in (made, FOURTH):
+        for other in (copy.copy(loss), copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
+            assert other == loss
