@@ -102,7 +102,7 @@ struct Gelu {
   }
   static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
     const Vec<T> t = distance(z);
-    return (z < T(0) ? Vec<T>{} : z) - gaussian<T>(t).times(t * mills<T>(t));
+    return (z < T(0) ? Vec<T>{} : z) - gaussian<T>(t).times(mills_times_t<T>(t));
   }
   /// Q(t) - t times the density on the left, which crosses 0 at z = -0.75; 1 minus that on the right.
   static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
