@@ -3,8 +3,12 @@
 // forward is g(z); backward is dA * g'(z) and is given dA, so that relu can select instead of multiplying (a gradient
 // of inf behind a unit that is off is 0, as in the course, not nan). The course's functions give it Z; training keeps A
 // alone, from which most of these derivatives can be had too, and cheaper: backward_from_a. Those that fall and rise
-// again have none, and training keeps their Z. To add one: a struct, a line in the list, and an entry in
-// python/deepnet/activations.py.
+// again have none, and training keeps their Z.
+//
+// forward is off by at most 4 ulp for every float, also where the result is subnormal, and 4.5 ulp in double (sampled);
+// the derivatives by some u of their value, or of the larger of two terms that cancel: see tests/cpp/curves.h.
+//
+// To add one: a struct, a line in the list, and an entry in python/deepnet/activations.py.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -98,7 +102,7 @@ struct Gelu {
   }
   static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
     const Vec<T> t = distance(z);
-    return (z < T(0) ? Vec<T>{} : z) - gaussian<T>(t).times(t * mills<T>(t));
+    return (z < T(0) ? Vec<T>{} : z) - gaussian<T>(t).times(mills_times_t<T>(t));
   }
   /// Q(t) - t times the density on the left, which crosses 0 at z = -0.75; 1 minus that on the right.
   static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {

@@ -193,21 +193,46 @@ struct MillsConstants<double> {
       0x1.510ff60a84cb0p-26, 0x1.07a55f5929c3ap-29,  -0x1.5aa27c5b7d63cp-29, -0x1.8f4178ebec560p-31};
 };
 
+/// t + shift, and what its rounding lost.
+template <class T>
+struct Shifted {
+  Vec<T> sum, lost;
+
+  DEEPNET_INLINE explicit Shifted(Vec<T> t) : sum(t + MillsConstants<T>::shift) {
+    const Vec<T> shift = sum - t;
+    lost = (t - (sum - shift)) + (MillsConstants<T>::shift - shift);
+  }
+};
+
+/// (t + shift) Q(t) e^(t^2 / 2) for s = (t - shift) / (t + shift).
+template <class T>
+DEEPNET_INLINE Vec<T> mills_series(Vec<T> s) {
+  using K = MillsConstants<T>;
+  constexpr int terms = sizeof K::coefficients / sizeof K::coefficients[0];
+  Vec<T> series = broadcast(K::coefficients[terms - 1]);
+  for (int k = terms - 2; k >= 0; --k) series = fma(series, s, broadcast(K::coefficients[k]));
+  return series;
+}
+
 /// Q(t) e^(t^2 / 2), where Q is the upper tail of the normal distribution, erfc(t / sqrt 2) / 2, for 0 <= t <=
 /// kNormalTail; at most 3.5 ulp. It falls from 1/2 as 1 / (t sqrt(2 pi)), so t + shift times it is nearly flat, and a
 /// polynomial of s = (t - shift) / (t + shift), which maps that range into [-1, 1]: the form of Schonfelder,
 /// Mathematics of Computation 32, 1978.
 template <class T>
 DEEPNET_INLINE Vec<T> mills(Vec<T> t) {
-  using K = MillsConstants<T>;
-  const Vec<T> sum = t + K::shift, rounded = T(1) / sum;
-  const Vec<T> with_shift = sum - t, lost = (t - (sum - with_shift)) + (K::shift - with_shift);  // by rounding the sum
-  const Vec<T> inverse = rounded - rounded * (lost * rounded);
+  const Shifted<T> shifted(t);
+  const Vec<T> rounded = T(1) / shifted.sum, inverse = rounded - rounded * (shifted.lost * rounded);
   const Vec<T> s = fma(t + t, inverse, broadcast(T(-1)));  // near -1 more exact than 1 - 2 shift / (t + shift)
-  constexpr int terms = sizeof K::coefficients / sizeof K::coefficients[0];
-  Vec<T> series = broadcast(K::coefficients[terms - 1]);
-  for (int k = terms - 2; k >= 0; --k) series = fma(series, s, broadcast(K::coefficients[k]));
-  return series * inverse;
+  return mills_series<T>(s) * inverse;
+}
+
+/// t times it, with a rounding less. 1 / (t + shift), for what was lost, is (1 - ratio) / shift.
+template <class T>
+DEEPNET_INLINE Vec<T> mills_times_t(Vec<T> t) {
+  const Shifted<T> shifted(t);
+  const Vec<T> rounded = t / shifted.sum;
+  const Vec<T> ratio = rounded - rounded * (shifted.lost * ((T(1) - rounded) * (1 / MillsConstants<T>::shift)));
+  return mills_series<T>(ratio + ratio - T(1)) * ratio;
 }
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -34,6 +34,16 @@ AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=("tanh",
 grads = deepnet.L_model_backward(AL, Y, tuple(caches))
 deepnet.reference.L_model_backward(AL, Y, tuples, literal=True)
 
+# activations of one's own, among names
+cube = deepnet.Activation("cube", lambda Z: Z**3, lambda dA, Z: dA * 3 * Z**2)
+AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=cube, output=cube)
+AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=[cube])
+AL, caches = deepnet.L_model_forward(X, trained, activations=[cube, "sigmoid"])
+AL, caches = deepnet.L_model_forward(X, trained, activations="gelu", output=cube)
+AL, layer_cache = deepnet.linear_activation_forward(X, W, b, cube)
+deepnet.linear_activation_backward(Z, layer_cache, cube)
+cost: NDArray[np.float64] = deepnet.compute_cost(AL, Y, "categorical_cross_entropy")
+
 # any dict, and any rate
 typed: dict[str, NDArray[np.float64]] = {"W1": W, "b1": b}
 deepnet.update_parameters(typed, grads, np.float64(0.1), out=typed)
