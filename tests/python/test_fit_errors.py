@@ -28,7 +28,7 @@ CREATE = [  # arguments, options, error, words
     ((5,), {}, TypeError, "layer_dims is an int"),
     (([10**6, 10**9, 10**6],), {}, MemoryError, "ask for"),
     (([3, 1], "rleu"), {}, ValueError, "did you mean 'relu'"),
-    (([3, 1], "relu", "softmax"), {}, ValueError, "unknown activation 'softmax'"),
+    (([3, 1], "relu", "softmix"), {}, ValueError, "unknown activation 'softmix': did you mean 'softmax'"),
     (([3, 4, 1], ["relu"]), {}, ValueError, "activation has 1 name, but there are 2 layers"),
     (
         ([3, 1], ["relu"], "tanh"),

@@ -33,7 +33,7 @@ def network_subject(net: Network, X: Any, Y: Any, loss: str | None, input_scale:
     if net.dtype == np.float64:
         own = copy.deepcopy(net)
     else:
-        own = type(net).from_parameters(net.parameters, net.activations, dtype=np.float64)
+        own = net.astype(np.float64)
         notes = [f"checked in float64, on a copy of the {net.dtype} network"]
     return Subject(
         own.parameters,

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import os
+from typing import Any
+
+from deepnet.layers import Dense
+from deepnet.plan import LayerPlan
 
 from ._network import Network
 from ._owner import ParameterOwner
 
 
 def save(net: ParameterOwner, path: str | os.PathLike[str]) -> None:
-    """Write the layers and the parameters; what they compute with is all that a prediction needs."""
+    """Write the layers with their options, and the parameters."""
     from deepnet.io.model_file import ModelFile, write_model  # only here: most programs never save
 
-    write_model(_checked(path), ModelFile(net.layer_dims, net.activations, net.dtype.name, net.parameters))
+    layers = net.layers
+    for number, layer in enumerate(layers, start=1):
+        if not isinstance(layer.activation, str):
+            raise ValueError(
+                f"layer {number} has an activation of your own, {layer.activation.name!r}, and a file holds "
+                "names alone: save net.parameters, and have Network.from_parameters take it again"
+            )
+    extra: dict[str, Any] = {}
+    if any(_options(layer) for layer in layers):
+        extra["layers"] = [_options(layer) for layer in layers]
+    if net.input_dropout:
+        extra["input_dropout"] = net.input_dropout
+    write_model(
+        _checked(path), ModelFile(net.layer_dims, net.activations, net.dtype.name, net.parameters, extra)
+    )
+
+
+def _options(layer: Dense) -> dict[str, float]:
+    values = {name: getattr(layer, name) for name in LayerPlan._fields}
+    return {name: value for name, value in values.items() if value}
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -56,11 +79,24 @@ def load(path: str | os.PathLike[str]) -> Network:
     from deepnet.io.model_file import read_model
 
     model = read_model(_checked(path))
-    if model.extra:  # settings that this deepnet would leave out, and so compute something else
+    unknown = [name for name in model.extra if name not in ("layers", "input_dropout")]
+    if unknown:  # settings that this deepnet would leave out, and so compute something else
         raise ValueError(
-            f"{os.fspath(path)}: holds settings that this deepnet does not know: {', '.join(model.extra)}"
+            f"{os.fspath(path)}: holds settings that this deepnet does not know: {', '.join(unknown)}"
         )
-    return Network.from_parameters(model.arrays, model.activations)
+    options = model.extra.get("layers", [{}] * len(model.activations))
+    try:
+        given = zip(model.layer_dims[1:], model.activations, options, strict=True)
+        net = Network(
+            [model.layer_dims[0], *(Dense(n, name, **option) for n, name, option in given)],
+            input_dropout=model.extra.get("input_dropout", 0.0),
+            initializer="zeros",
+            dtype=model.dtype,
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{os.fspath(path)}: its settings are no network's: {error}") from None
+    net.parameters = model.arrays
+    return net
 
 
 def _checked(path: str | os.PathLike[str]) -> str:

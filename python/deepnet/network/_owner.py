@@ -191,6 +191,27 @@ class ParameterOwner:
         )
 
     @property
+    def input_dropout(self) -> float:
+        """The share of the inputs that is dropped while it learns."""
+        return self._input_dropout
+
+    def astype(self, dtype: Any) -> Self:
+        """Make a network with the same layers, values and optimizer that computes in another dtype.
+
+        Examples
+        --------
+        >>> deepnet.Network([2, 1], seed=1).astype("float64")
+        <Network 2-1 (sigmoid): float64, 3 parameters>
+        """
+        net = type(self).__new__(type(self))
+        kind = option.float_dtype(dtype)
+        net._bind(self._layer_dims, self._g, kind, self._layer_plans, self._input_dropout)
+        for p, value in zip(net._views, self._views, strict=True):
+            p[...] = value
+        net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
+        return net
+
+    @property
     def optimizer(self) -> Optimizer:
         """What fit and train_on_batch take where they are not told; ``SGD(0.01)`` at first."""
         return self._optimizer

@@ -1,0 +1,43 @@
+"""Networks in files: the options of their layers."""
+
+import numpy as np
+import pytest
+
+import deepnet
+
+
+def test_options_of_layers_are_kept(tmp_path):
+    hidden = deepnet.Dense(8, "gelu", dropout=0.25, l2=1e-3)
+    net = deepnet.Network([5, hidden, deepnet.Dense(3, "softmax", l1=1e-4)], input_dropout=0.1, seed=2)
+    net.save(tmp_path / "net.safetensors")
+    same = deepnet.load(tmp_path / "net.safetensors")
+    assert same.layers == net.layers
+    assert same.input_dropout == 0.1
+    X, Y = np.random.default_rng(0).normal(size=(5, 20)), np.arange(20) % 3
+    assert same.evaluate(X, Y) == net.evaluate(X, Y)
+
+
+def test_an_activation_of_ones_own_is_not_saved(tmp_path):
+    own = deepnet.Activation("own", np.sin, lambda dA, Z: dA * np.cos(Z))
+    with pytest.raises(ValueError, match="layer 1 has an activation of your own, 'own'"):
+        deepnet.Network([2, 3, 1], own).save(tmp_path / "net.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_that_no_layer_can_have_are_refused(tmp_path):
+    from deepnet.io.model_file import ModelFile, write_model
+
+    net = deepnet.Network([2, 3, 1])
+    path = tmp_path / "net.safetensors"
+    for extra, words in (
+        (
+            {"layers": [{"dropout": 2}, {}]},
+            r"layer_dims\[1\].dropout is 2, but must be from 0 to less than 1",
+        ),
+        ({"layers": [{}]}, "its settings are no network's"),
+        ({"layers": [{"units": 3}, {}]}, "its settings are no network's"),
+        ({"input_dropout": -1}, "input_dropout is -1, but must be 0 or more"),
+    ):
+        write_model(path, ModelFile(net.layer_dims, net.activations, "float32", net.parameters, extra))
+        with pytest.raises(ValueError, match=words):
+            deepnet.load(path)
