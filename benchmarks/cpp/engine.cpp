@@ -63,7 +63,7 @@ bool right_gradients(const Shape& shape) {
     std::vector<double> moved = at;
     for (size_t i = 0; i < at.size(); ++i) moved[i] += h * gradient[i];
     task.set_parameters(moved);
-    return deepnet::evaluate<double>(task.net, task.x(), task.y(), 0, 1);
+    return deepnet::evaluate<double>(task.net, task.data(), task.plan(), 1);
   };
   const double h = 1e-5 / std::sqrt(square);
   if (std::abs((loss(h) - loss(-h)) / (2 * h) / square - 1) > 1e-2) return false;
@@ -82,7 +82,7 @@ void fit(benchmark::State& state, const Shape& shape, int threads) {
   const index_t epochs = std::max<index_t>(shape.batches > 1 ? 1 : 2, index_t(1e8 / epoch));
   std::vector<double> losses(static_cast<size_t>(epochs)), seconds(losses.size());
   const auto run = [&] {
-    deepnet::fit<T>(task.net, task.x(), task.y(),
+    deepnet::fit<T>(task.net, task.data(), task.plan(),
                     {.epochs = epochs, .batch_size = shape.m, .learning_rate = 1e-6, .threads = threads}, losses,
                     seconds);
   };
@@ -125,16 +125,16 @@ struct LayerOnPanels {
     const deepnet::Layer<T> layer{s.units, s.inputs, relu, W.data(), b.data(), row};
     for_groups([&](index_t e, index_t count) {
       deepnet::layer_forward<T>(deepnet::kernels<T>(), layer, {A_prev.data() + e * s.inputs, s.inputs, count},
-                                {A.data() + e * s.units, s.units, count}, true, count * kPanel<T>, false,
+                                {A.data() + e * s.units, s.units, count}, nullptr, true, count * kPanel<T>, false,
                                 [](double) {});
     });
   }
   void backward() {  // over what was A_prev: a mask of 0 and more stays one
     const Matrix<const T> turned{W_turned.data(), s.inputs, s.units, turned_row, 1};
     for_groups([&](index_t e, index_t count) {
-      deepnet::layer_backward<T>(deepnet::kernels<T>(), turned, relu, {dZ.data() + e * s.units, s.units, count},
-                                 {dA_prev.data() + e * s.inputs, s.inputs, count}, scratch.data(), false,
-                                 [](double) {});
+      deepnet::layer_backward<T>(
+          deepnet::kernels<T>(), turned, {relu, nullptr, {}, 0}, {dZ.data() + e * s.units, s.units, count},
+          {dA_prev.data() + e * s.inputs, s.inputs, count}, scratch.data(), false, [](double) {});
     });
   }
 

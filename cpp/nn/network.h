@@ -72,6 +72,7 @@ struct OptimizerState {
   AlignedBuffer memory;
 
   void start(OptimizerId id, index_t slot_count, index_t size) {
+    optimizer = -1;  // where there is no memory left, this is nobody's
     T* numbers = memory.reserve<T>(slot_count * size);
     std::fill_n(numbers, slot_count * size, T(0));
     optimizer = id;

@@ -14,6 +14,16 @@ namespace oracle {
 
 using deepnet::Network;
 
+inline deepnet::LossId loss_named(std::string_view name) {
+  const std::vector<std::string_view> names = deepnet::loss_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw std::runtime_error("no loss " + std::string(name));
+  return deepnet::LossId(found - names.begin());
+}
+
+inline const deepnet::LossId kCrossEntropy = loss_named("binary_cross_entropy"),
+                             kSquares = loss_named("mean_squared_error");
+
 /// The order of the examples in an epoch, written down a second time: SplitMix64 draws for Fisher and Yates' shuffle,
 /// the upper half of each 128-bit product put together from 32-bit halves.
 inline std::vector<uint32_t> order_of_epoch(size_t count, uint64_t seed, uint64_t epoch) {
@@ -42,7 +52,7 @@ struct Task {
   std::vector<T> X, Y;  // n x m, row by row
   Network<T> net;
 
-  Task(std::vector<index_t> units_, std::vector<std::string> names_, index_t m_, deepnet::LossId loss_ = 0,
+  Task(std::vector<index_t> units_, std::vector<std::string> names_, index_t m_, deepnet::LossId loss_ = kCrossEntropy,
        uint64_t seed = 1)
       : units(std::move(units_)),
         names(std::move(names_)),
@@ -76,6 +86,9 @@ struct Task {
   deepnet::Examples x() const { return deepnet::examples<T>(deepnet::row_major(X.data(), units[0], m)); }
   deepnet::Examples y() const { return deepnet::examples<T>(deepnet::row_major(Y.data(), units.back(), m)); }
 
+  deepnet::Data data() const { return {x(), y()}; }
+  deepnet::Plan plan() const { return {.loss = loss}; }
+
   /// W and b of every layer, one after the other.
   std::vector<T> parameters() const {
     std::vector<T> all;
@@ -104,7 +117,7 @@ struct Task {
       views.push_back(
           {deepnet::row_major(memory[2 * l].data(), n, n_prev), deepnet::row_major(memory[2 * l + 1].data(), n, 1)});
     }
-    const double mean = deepnet::loss_and_gradients<T>(net, x(), y(), loss, views, threads);
+    const double mean = deepnet::loss_and_gradients<T>(net, data(), plan(), views, threads);
     std::vector<double> all;
     for (const std::vector<T>& part : memory) all.insert(all.end(), part.begin(), part.end());
     all.push_back(mean);
@@ -114,7 +127,7 @@ struct Task {
   /// Examples `which` alone, as matrices of their own.
   struct Part {
     std::vector<T> X, Y;
-    deepnet::Examples x, y;
+    deepnet::Data data;
   };
   Part part(const std::vector<uint32_t>& which) const {
     Part result;
@@ -123,8 +136,8 @@ struct Task {
         for (const uint32_t j : which) to.push_back(from[size_t(i * m + index_t(j))]);
       return deepnet::examples<T>(deepnet::row_major<const T>(to.data(), rows, index_t(which.size())));
     };
-    result.x = take(X, units[0], result.X);
-    result.y = take(Y, units.back(), result.Y);
+    result.data.X = take(X, units[0], result.X);
+    result.data.Y = take(Y, units.back(), result.Y);
     return result;
   }
 
@@ -229,7 +242,7 @@ class Naive {
       const W y = task_.Y[e];
       const Bounded<T> z = last.z[e], a = last.a[e];
       const W off = std::abs(a.value - y);
-      if (task_.loss == 0) {  // from Z: max(z, 0) - z y + log(1 + e^-|z|)
+      if (task_.loss == kCrossEntropy) {  // from Z: max(z, 0) - z y + log(1 + e^-|z|)
         const W tail = std::log1p(std::exp(-std::abs(z.value)));
         const W terms = (std::abs(z.value) + z.error) * (1 + std::abs(y)) + tail;
         total.value += std::max(z.value, W(0)) - z.value * y + tail;

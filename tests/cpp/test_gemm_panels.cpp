@@ -93,7 +93,7 @@ struct Problem {
     switch (finish) {
       case Finish::kScale: return sum * kScale;
       case Finish::kRelu: return sum <= 0 ? Number(0) : sum;
-      case Finish::kReluBackward: return other(i, j) <= 0 ? Number(0) : sum;
+      case Finish::kReluBackward: return other(i, j) <= 0 ? Number(0) : sum * kScale;
       case Finish::kDescend: break;
     }
     return std::fma(Number(-kScale), sum, Number(c_before(i, j)));
@@ -295,8 +295,8 @@ TEST_CASE_TEMPLATE("infinities, zeros and what is no number go through each fini
       CAPTURE(other[i]);
       const T sum = sums[i] + T(0);  // the chain starts with 0, and 0 + -0 is 0
       CHECK(same_bits(scaled[i], sum * 2));
-      CHECK(same_bits(relu[i], sum <= 0 ? T(0) : sum));       // nan stays nan
-      CHECK(same_bits(back[i], other[i] <= 0 ? T(0) : sum));  // as relu's derivative elsewhere: nan lets pass
+      CHECK(same_bits(relu[i], sum <= 0 ? T(0) : sum));           // nan stays nan
+      CHECK(same_bits(back[i], other[i] <= 0 ? T(0) : sum * 2));  // as relu's derivative elsewhere: nan lets pass
       CHECK(same_bits(descended[i], std::fma(T(-2), sum, other[i])));
     }
   }

@@ -1,48 +1,24 @@
 // The losses of a panel and their derivatives, the logarithm inside, and the sums that become db.
-#include "curves.h"
+#include "deepnet/network.h"
 #include "doctest/doctest.h"
+#include "loss_panel.h"
 
 #define DEEPNET_ISA in_this_test
 #include "simd/math.h"
 
 using namespace oracle;
 using deepnet::Kernels;
-using deepnet::kPanel;
 
 namespace {
 
 constexpr double kLog1pUlps = 3;  // the promise of simd/math.h
-
-template <class T>
-const deepnet::Loss<T>& find(const Kernels<T>& kernels, std::string_view name) {
-  for (index_t i = 0; i < kernels.loss_count; ++i)
-    if (kernels.losses[i].name == name) return kernels.losses[i];
-  throw std::runtime_error("no such loss");
-}
-
-/// One panel through one loss: outputs x kPanel numbers.
-template <class T>
-struct Panel {
-  index_t outputs, examples;
-  std::vector<T> output, y, d;
-  double loss = 0;
-
-  Panel(index_t outputs_, index_t examples_)
-      : outputs(outputs_), examples(examples_), output(size()), y(size()), d(size()) {}
-  size_t size() const { return size_t(outputs * kPanel<T>); }
-  void run(const deepnet::Loss<T>& f) {
-    const Fenced<T> out(outputs * kPanel<T>);
-    loss = f.of_panel({outputs, examples, output.data(), y.data(), out.data()});
-    d.assign(out.data(), out.data() + out.size());
-  }
-};
 
 /// Of a lone example. With y = 0 and z <= 0 it is log(1 + e^z), that is log1p_unit of e^z.
 template <class T>
 double cross_entropy(const Kernels<T>& kernels, T z, T label, T& derivative) {
   const T output[kPanel<T>] = {z}, y[kPanel<T>] = {label};
   T d[kPanel<T>];
-  const double loss = find(kernels, "binary_cross_entropy").of_panel({1, 1, output, y, d});
+  const double loss = find_loss(kernels, "binary_cross_entropy").of_panel({1, 1, output, y, nullptr, 1, 0, d});
   derivative = d[0];
   return loss;
 }
@@ -70,13 +46,34 @@ struct CrossEntropy {
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("every table has the same losses") {
+  struct Known {
+    std::string_view name, activation;
+    bool classes;
+  };
+  constexpr Known kKnown[] = {{"binary_cross_entropy", "sigmoid", false},
+                              {"categorical_cross_entropy", "softmax", false},
+                              {"sparse_categorical_cross_entropy", "softmax", true},
+                              {"mean_squared_error", "", false},
+                              {"huber", "", false},
+                              {"poisson", "identity", false},
+                              {"quantile", "", false}};
+  const auto check = [&](const auto& kernels) {
+    REQUIRE(kernels.loss_count == std::size(kKnown));
+    for (size_t id = 0; id < std::size(kKnown); ++id) {
+      CHECK(kernels.losses[id].name == kKnown[id].name);
+      CHECK((kernels.losses[id].activation ? kernels.losses[id].activation : "") == kKnown[id].activation);
+      CHECK(kernels.losses[id].classes == kKnown[id].classes);
+    }
+  };
   for (const deepnet::Isa& isa : deepnet::built_isas()) {
-    REQUIRE(isa.f32->loss_count == 2);
-    REQUIRE(isa.f64->loss_count == 2);
-    CHECK(isa.f32->losses[0].name == std::string_view("binary_cross_entropy"));
-    CHECK(isa.f64->losses[1].name == std::string_view("mean_squared_error"));
-    CHECK(isa.f32->losses[0].activation == std::string_view("sigmoid"));
-    CHECK(isa.f64->losses[1].activation == nullptr);
+    check(*isa.f32);
+    check(*isa.f64);
+  }
+  REQUIRE(deepnet::loss_names().size() == std::size(kKnown));
+  for (size_t id = 0; id < std::size(kKnown); ++id) {
+    CHECK(deepnet::loss_names()[id] == kKnown[id].name);
+    CHECK(deepnet::loss_activation(int(id)) == kKnown[id].activation);
+    CHECK(deepnet::loss_takes_classes(int(id)) == kKnown[id].classes);
   }
 }
 
@@ -112,12 +109,14 @@ TEST_CASE_TEMPLATE("what is not finite makes a loss that is not finite", T, floa
         CAPTURE(id);
         CAPTURE(bad);
         for (const T y : {T(0), T(1), T(0.5)}) {
+          if (kernels.losses[id].classes && y == T(0.5)) continue;
           Panel<T> panel(2, 5);
           panel.output[3] = bad;
           panel.y[3] = y;
           panel.run(kernels.losses[id]);
           CHECK(!std::isfinite(panel.loss));
         }
+        if (kernels.losses[id].classes) continue;  // a label that is no class
         Panel<T> labels(2, 5);
         labels.y[3] = bad;
         labels.output[3] = 1;
@@ -175,7 +174,7 @@ TEST_CASE_TEMPLATE("squares: value, derivative and mean over the outputs", T, fl
       Panel<T> panel(outputs, kPanel<T>);
       panel.output = random_values<T>(outputs * kPanel<T>, 1, -3, 3);
       panel.y = random_values<T>(outputs * kPanel<T>, 2, -3, 3);
-      panel.run(find(kernels, "mean_squared_error"));
+      panel.run(find_loss(kernels, "mean_squared_error"));
       W sum = 0;
       double worst = 0;
       for (size_t e = 0; e < panel.size(); ++e) {
@@ -201,7 +200,10 @@ TEST_CASE_TEMPLATE("examples behind the last add no loss and have no gradient; o
         constexpr index_t outputs = 3;
         Panel<T> panel(outputs, examples), all(outputs, kPanel<T>);
         panel.output = all.output = random_values<T>(outputs * kPanel<T>, 1, -9, 9);
-        panel.y = all.y = random_values<T>(outputs * kPanel<T>, 2, 0, 1);
+        panel.random_labels(kernels.losses[id], 2);
+        all.y = panel.y;
+        panel.weights = all.weights = random_values<T>(kPanel<T>, 3, 0, 2);
+        panel.smoothing = all.smoothing = T(0.1);
         for (index_t i = 0; i < outputs; ++i)
           for (index_t e = examples; e < kPanel<T>; ++e)  // whatever lies there
             panel.output[size_t(i * kPanel<T> + e)] = e % 2 ? std::numeric_limits<T>::quiet_NaN() : T(1e30);
@@ -211,6 +213,8 @@ TEST_CASE_TEMPLATE("examples behind the last add no loss and have no gradient; o
         T lanes[kPanel<T>] = {};
         for (index_t e = 0; e < examples; ++e) {
           Panel<T> one(outputs, 1);
+          one.smoothing = T(0.1);
+          one.weights.assign(kPanel<T>, panel.weights[size_t(e)]);
           for (index_t i = 0; i < outputs; ++i) {
             const auto at = size_t(i * kPanel<T> + e), alone = size_t(i * kPanel<T>);
             one.output[alone] = panel.output[at];
@@ -230,8 +234,8 @@ TEST_CASE_TEMPLATE("examples behind the last add no loss and have no gradient; o
         CHECK(not_zero == 0);
         // In place, and the same again.
         std::vector<T> in_place = panel.output;
-        const double loss =
-            kernels.losses[id].of_panel({outputs, examples, in_place.data(), panel.y.data(), in_place.data()});
+        const double loss = kernels.losses[id].of_panel({outputs, examples, in_place.data(), panel.y.data(),
+                                                         panel.weights.data(), T(0.5), T(0.1), in_place.data()});
         CHECK(same_bits(loss, panel.loss));
         CHECK(same_bits(in_place, panel.d));
       }
@@ -245,7 +249,10 @@ TEST_CASE_TEMPLATE("sets with fused multiply-adds give the same bits of loss and
       CAPTURE(id);
       Panel<T> first(200, kPanel<T> - 3), other(200, kPanel<T> - 3);
       first.output = other.output = random_values<T>(200 * kPanel<T>, 1, -30, 30);
-      first.y = other.y = random_values<T>(200 * kPanel<T>, 2, 0, 1);
+      first.random_labels(tables[0].kernels.losses[id], 2);
+      other.y = first.y;
+      first.weights = other.weights = random_values<T>(kPanel<T>, 3, 0, 2);
+      first.smoothing = other.smoothing = T(0.1);
       first.run(tables[0].kernels.losses[id]);
       other.run(tables[t].kernels.losses[id]);
       CHECK(same_bits(first.loss, other.loss));

@@ -18,7 +18,7 @@ template <class T>
 std::optional<deepnet::NonFiniteLoss> failure(const Task<T>& task, const deepnet::FitOptions& options) {
   std::vector<double> losses(size_t(options.epochs)), seconds(losses.size());
   try {
-    deepnet::fit<T>(task.net, task.x(), task.y(), options, losses, seconds);
+    deepnet::fit<T>(task.net, task.data(), task.plan(), options, losses, seconds);
   } catch (const deepnet::NonFiniteLoss& thrown) {
     return thrown;
   }
@@ -67,7 +67,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
       const Spoilt<T> short_run(0);
       for (index_t s = 0; s < step; ++s) {
         const auto part = task.part({shuffle ? order[size_t(s)] : uint32_t(s)});
-        deepnet::train_on_batch<T>(short_run.net, part.x, part.y, kRate, 0);
+        deepnet::train_on_batch<T>(short_run.net, part.data, short_run.plan(), kRate);
       }
       CHECK(finite(task.parameters()));
       CHECK(same_bits(task.parameters(), short_run.parameters()));
@@ -81,9 +81,10 @@ TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found 
     const auto run = [m](const Task<T>& task, index_t steps) {
       const Examples x = task.x(), y = task.y();
       std::vector<double> losses(1), seconds(1);
-      deepnet::fit<T>(task.net, {x.data, x.element, 1, steps, x.unit_stride, x.example_stride},
-                      {y.data, y.element, 1, steps, y.unit_stride, y.example_stride},
-                      {.batch_size = 1, .learning_rate = kRate, .shuffle = false}, losses, seconds);
+      deepnet::fit<T>(task.net,
+                      {{x.data, x.element, 1, steps, x.unit_stride, x.example_stride},
+                       {y.data, y.element, 1, steps, y.unit_stride, y.example_stride}},
+                      task.plan(), {.batch_size = 1, .learning_rate = kRate, .shuffle = false}, losses, seconds);
     };
     stopped.X = spoilt.X;
     if (m > 1) run(stopped, m - 1);
@@ -131,11 +132,11 @@ TEST_CASE_TEMPLATE("data that are no numbers spoil no parameter", T, float, doub
       CHECK(!thrown->from_the_start);
       for (index_t s = 0; s < step; ++s) {
         const auto part = task.part({uint32_t(s)});
-        deepnet::train_on_batch<T>(short_run.net, part.x, part.y, 0.1, 0);
+        deepnet::train_on_batch<T>(short_run.net, part.data, short_run.plan(), 0.1);
       }
       CHECK(same_bits(task.parameters(), short_run.parameters()));
       const auto part = task.part({uint32_t(step)});
-      CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, part.x, part.y, 0.1, 0), deepnet::NonFiniteLoss);
+      CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, part.data, task.plan(), 0.1), deepnet::NonFiniteLoss);
       CHECK(same_bits(task.parameters(), short_run.parameters()));
     }
 }

@@ -63,12 +63,11 @@ void add_nets_to_hash(uint64_t& hash) {
     net.backward();
     add_to_hash(hash, net.results());
   }
-  for (const deepnet::LossId loss : {0, 1}) {  // and whole training runs, on several threads
+  for (const deepnet::LossId loss : {kCrossEntropy, kSquares}) {  // and whole training runs, on several threads
     const Task<T> task({300, 130, 33, 2}, {"relu", "tanh", "sigmoid"}, 700, loss);
     std::vector<double> losses(5), seconds(5);
-    deepnet::fit<T>(task.net, task.x(), task.y(),
-                    {.epochs = 5, .batch_size = 100, .learning_rate = 0.1, .loss = loss, .threads = 3}, losses,
-                    seconds);
+    deepnet::fit<T>(task.net, task.data(), task.plan(),
+                    {.epochs = 5, .batch_size = 100, .learning_rate = 0.1, .threads = 3}, losses, seconds);
     add_to_hash(hash, losses);
     add_to_hash(hash, task.parameters());
     add_to_hash(hash, task.gradients());

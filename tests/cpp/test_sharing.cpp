@@ -31,7 +31,7 @@ struct Medium : Task<T> {
 template <class T>
 double fit(const Task<T>& task, const deepnet::FitOptions& options, deepnet::Interrupt* interrupt = nullptr) {
   std::vector<double> losses(size_t(options.epochs)), seconds(losses.size());
-  deepnet::fit<T>(task.net, task.x(), task.y(), options, losses, seconds, interrupt);
+  deepnet::fit<T>(task.net, task.data(), task.plan(), options, losses, seconds, interrupt);
   return losses.back();
 }
 
@@ -146,7 +146,7 @@ TEST_CASE_TEMPLATE("predictions beside a fit are each those of one finished step
     unknown.erase(alone.predictions());
     for (index_t step = 0; step < steps && !unknown.empty(); ++step) {
       const auto& part = step % 2 == 0 ? first : second;
-      deepnet::train_on_batch<T>(alone.net, part.x, part.y, 1e-3, 0);
+      deepnet::train_on_batch<T>(alone.net, part.data, alone.plan(), 1e-3);
       unknown.erase(alone.predictions());
     }
     CHECK(unknown.empty());
@@ -163,12 +163,12 @@ TEST_CASE_TEMPLATE("while a network is trained, training it is refused, and all 
       ++refused;
     }
     try {
-      deepnet::train_on_batch<T>(task.net, task.x(), task.y(), 0.1, 0);
+      deepnet::train_on_batch<T>(task.net, task.data(), task.plan(), 0.1);
     } catch (const deepnet::Busy&) {
       ++refused;
     }
     for (const T p : task.predictions(2)) predicted += p > 0 && p < 1;
-    CHECK(std::isfinite(deepnet::evaluate<T>(task.net, task.x(), task.y(), 0, 2)));
+    CHECK(std::isfinite(deepnet::evaluate<T>(task.net, task.data(), task.plan(), 2)));
     CHECK(std::isfinite(task.gradients(2).back()));
     fit<T>(other, {.batch_size = 100});
   };

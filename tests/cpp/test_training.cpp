@@ -10,8 +10,6 @@ using namespace oracle;
 
 namespace {
 
-constexpr deepnet::LossId kCrossEntropy = 0, kSquares = 1;
-
 /// What fit must do, one update of train_on_batch at a time.
 template <class T>
 class Steps {
@@ -28,8 +26,7 @@ class Steps {
     const index_t count = std::min(size, task_.m - first);
     const auto part = task_.part({order.begin() + first, order.begin() + first + count});
     ++next_;
-    return double(count) *
-           deepnet::train_on_batch<T>(task_.net, part.x, part.y, options_.learning_rate, options_.loss, 1);
+    return double(count) * deepnet::train_on_batch<T>(task_.net, part.data, task_.plan(), options_.learning_rate, 0, 1);
   }
   void take(index_t steps) {
     for (index_t s = 0; s < steps; ++s) step();
@@ -45,7 +42,7 @@ template <class T>
 std::vector<double> fit(const Task<T>& task, const deepnet::FitOptions& options,
                         deepnet::Interrupt* interrupt = nullptr) {
   std::vector<double> losses(size_t(options.epochs)), seconds(losses.size());
-  deepnet::fit<T>(task.net, task.x(), task.y(), options, losses, seconds, interrupt);
+  deepnet::fit<T>(task.net, task.data(), task.plan(), options, losses, seconds, interrupt);
   for (const double s : seconds) CHECK(s >= 0);
   return losses;
 }
@@ -81,7 +78,7 @@ TEST_CASE_TEMPLATE("one update is the gradient times the rate, however many chun
         const Wide<T> change = rate * gradient, change_error = rate * error + 3 * u<T> * std::abs(change);
         expected.push_back({before[i] - change, change_error + 2 * u<T> * (std::abs(before[i]) + std::abs(change))});
       }
-      const double mean = deepnet::train_on_batch<T>(task.net, task.x(), task.y(), rate, loss);
+      const double mean = deepnet::train_on_batch<T>(task.net, task.data(), task.plan(), rate);
       CHECK(excess<T>(std::vector<double>{mean}, {naive.gradients.back()}) <= 1);
       CHECK(excess<T>(task.parameters(), expected) <= 1);
     }
@@ -128,7 +125,7 @@ TEST_CASE_TEMPLATE("training lowers the loss", T, float, double) {
     Task<T> task({2, 16, 1}, {"tanh", "sigmoid"}, 200, loss);
     for (size_t j = 0; j < 200; ++j) task.Y[j] = task.X[j] * task.X[200 + j] > 0 ? T(1) : T(0);
     const std::vector<double> losses =
-        fit<T>(task, {.epochs = 300, .batch_size = 20, .learning_rate = loss == 0 ? 0.5 : 2, .loss = loss});
+        fit<T>(task, {.epochs = 300, .batch_size = 20, .learning_rate = loss == kCrossEntropy ? 0.5 : 2});
     CHECK(losses.back() < 0.3 * losses.front());
   }
 }
@@ -138,10 +135,10 @@ TEST_CASE_TEMPLATE("an update made in a pass of its own, as of huge networks, is
   const auto trained = [](index_t largest) {
     const Task<T> task({2048, 2000, 1}, {"relu", "sigmoid"}, 12);
     deepnet::Progress progress(nullptr);
-    deepnet::BatchRunner<T> runner(task.net.state(), task.x(), task.y(), kCrossEntropy, largest, 2,
-                                   deepnet::Use::kSteps, progress);
+    deepnet::BatchRunner<T> runner(task.net.state(), task.data(), task.plan(), largest, 2, deepnet::Use::kSteps,
+                                   progress);
     double total = 0;
-    for (index_t first = 0; first < 12; first += 4) total += runner.step({nullptr, first, 4}, 0.01);
+    for (index_t first = 0; first < 12; first += 4) total += runner.step({nullptr, first, 4}, 0.01, 0, 0);
     std::vector<T> result = task.parameters();
     result.push_back(T(total));
     return result;
@@ -168,7 +165,7 @@ TEST_CASE_TEMPLATE("an interrupt leaves the parameters of a finished update", T,
   const Task<T> task({60, 110, 100, 1}, {"relu", "tanh", "sigmoid"}, 3000);
   const std::vector<T> before = task.parameters();
   Asked interrupt(2);
-  CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, task.x(), task.y(), 0.1, kCrossEntropy, 2, &interrupt),
+  CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, task.data(), task.plan(), 0.1, 0, 2, &interrupt),
                   deepnet::Interrupted);
   CHECK(same_bits(task.parameters(), before));
 }

@@ -97,7 +97,7 @@ struct Plan {
   double weight_decay = 0;  // W -= rate * weight_decay * W before each update
   double clip_value = 0, clip_norm = 0;  // largest size of a gradient's entry, of the whole gradient; 0: any
   double input_dropout = 0;
-  std::vector<LayerPlan> layers;  // one per layer; empty: nothing is done to any
+  std::vector<LayerPlan> layers = {};  // one per layer; empty: nothing is done to any
   bool operator==(const Plan&) const = default;
 };
 

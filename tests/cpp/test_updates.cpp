@@ -1,0 +1,394 @@
+// Whole updates: every optimizer by the textbook, dropout as networks without some units, weights of examples, and what
+// must depend on neither threads nor chunks.
+#include <numeric>
+
+#include "doctest/doctest.h"
+#include "runtime/random.h"
+#include "step.h"
+#include "train/batch.h"
+
+using namespace oracle;
+
+namespace {
+
+deepnet::OptimizerId optimizer_named(std::string_view name) {
+  const auto names = deepnet::optimizer_names();
+  return int(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+/// Each optimizer with its usual settings.
+std::vector<deepnet::Plan> plans_of_all() {
+  std::vector<deepnet::Plan> plans;
+  for (const std::string_view name : deepnet::optimizer_names()) {
+    deepnet::Plan plan{.optimizer = optimizer_named(name)};
+    if (name == "adam") plan.hyper[0] = 0.9, plan.hyper[1] = 0.999;
+    if (name == "momentum" || name == "nesterov" || name == "rmsprop") plan.hyper[0] = 0.9;
+    plans.push_back(plan);
+  }
+  return plans;
+}
+
+/// What the network's optimizer remembers, each slot in the order of Task::parameters.
+template <class T>
+std::vector<std::vector<T>> memory_of(const Task<T>& task) {
+  deepnet::NetworkState<T>& state = task.net.state();
+  auto& memory = state.optimizer_state;
+  const T* numbers = memory.memory.template reserve<T>(memory.slots * state.size);
+  std::vector<std::vector<T>> slots;
+  for (index_t s = 0; s < memory.slots; ++s, numbers += state.size) {
+    slots.emplace_back();
+    for (const deepnet::Layer<T>& layer : state.layers) {
+      for (index_t i = 0; i < layer.units; ++i)
+        for (index_t j = 0; j < layer.inputs; ++j)
+          slots.back().push_back(numbers[layer.W - state.layers[0].W + i * layer.W_row + j]);
+      for (index_t i = 0; i < layer.units; ++i) slots.back().push_back(numbers[layer.b - state.layers[0].W + i]);
+    }
+  }
+  return slots;
+}
+
+/// Parameters, memory and count.
+template <class T>
+std::vector<T> all_of(const Task<T>& task) {
+  std::vector<T> all = task.parameters();
+  for (const std::vector<T>& slot : memory_of(task)) all.insert(all.end(), slot.begin(), slot.end());
+  all.push_back(T(task.net.state().optimizer_state.updates));
+  return all;
+}
+
+/// Of each of Task::parameters, its layer (from 0 on), or -1 for b.
+template <class T>
+std::vector<int> layers_of_weights(const Task<T>& task) {
+  std::vector<int> all;
+  for (size_t l = 0; l + 1 < task.units.size(); ++l) {
+    all.insert(all.end(), size_t(task.units[l] * task.units[l + 1]), int(l));
+    all.insert(all.end(), size_t(task.units[l + 1]), -1);
+  }
+  return all;
+}
+
+std::vector<uint32_t> range(uint32_t first, uint32_t count) {
+  std::vector<uint32_t> all(count);
+  std::iota(all.begin(), all.end(), first);
+  return all;
+}
+
+/// Says yes at the `left`-th question.
+struct Asked : deepnet::Interrupt {
+  explicit Asked(int left_) : left(left_) {}
+  bool requested() override { return --left == 0; }
+  int left;
+};
+
+}  // namespace
+
+TEST_SUITE_BEGIN("nn");
+
+TEST_CASE_TEMPLATE("fifty updates of every optimizer, with penalties, cuts and decay, by the textbook", T, float,
+                   double) {
+  using W = Wide<T>;
+  for (deepnet::Plan plan : plans_of_all())
+    for (int kind = 0; kind < 5; ++kind) {
+      const std::string_view name = deepnet::optimizer_names()[size_t(plan.optimizer)];
+      CAPTURE(name);
+      CAPTURE(kind);
+      const Task<T> task({5, 7, 2}, {"tanh", "identity"}, 40, kSquares);
+      plan.loss = kSquares;
+      plan.layers.clear();
+      if (kind == 1 || kind == 4) plan.layers = {{.l2 = 0.1, .l1 = 0.01}, {.l2 = 0, .l1 = 0.02}};
+      plan.clip_value = kind == 2 || kind == 4 ? 0.02 : 0;
+      plan.clip_norm = kind == 3 || kind == 4 ? 0.05 : 0;
+      plan.weight_decay = kind == 3 || kind == 4 ? 0.1 : 0;
+      const std::vector<int> layers = layers_of_weights(task);
+      double worst = 0;
+      for (int t = 1; t <= 50; ++t) {
+        const double rate = 0.01 + 0.001 * t;
+        const std::vector<T> before = task.parameters();
+        std::vector<std::vector<T>> slots = memory_of(task);
+        slots.resize(2, std::vector<T>(before.size()));
+        if (t == 1) slots.assign(2, std::vector<T>(before.size()));
+        const std::vector<double> gradients = task.gradients();
+        std::vector<StepSettings> settings;
+        W squares = 0;
+        for (size_t i = 0; i < before.size(); ++i) {
+          StepSettings s{.optimizer = name,
+                         .hyper = {plan.hyper[0], plan.hyper[1]},
+                         .epsilon = plan.epsilon,
+                         .t = double(t),
+                         .rate = rate};
+          if (layers[i] >= 0 && !plan.layers.empty())
+            s.l2 = plan.layers[size_t(layers[i])].l2, s.l1 = plan.layers[size_t(layers[i])].l1;
+          if (layers[i] >= 0) s.decay = rate * plan.weight_decay;
+          if (plan.clip_value > 0) s.clip = plan.clip_value;
+          settings.push_back(s);
+          const W whole = Step<T>::whole(s, before[i], T(gradients[i])).value;
+          squares += whole * whole;
+        }
+        deepnet::train_on_batch<T>(task.net, task.data(), plan, rate);
+        const std::vector<T> after = task.parameters();
+        const std::vector<std::vector<T>> remembered = memory_of(task);
+        for (size_t i = 0; i < before.size(); ++i) {
+          if (plan.clip_norm > 0) {
+            settings[i].norm_scale = double(std::min(W(1), W(plan.clip_norm) / (std::sqrt(squares) + W(1e-6))));
+            settings[i].norm_error = 40;  // of so few numbers: the roundings of each, of its square, of a row's sum
+          }
+          const Step<T> expected(settings[i], before[i], T(gradients[i]), {slots[0][i], slots[1][i]});
+          worst = std::max(worst, excess<W>(after[i], expected.p.value, expected.p.error));
+          for (size_t s = 0; s < remembered.size(); ++s)
+            worst = std::max(worst, excess<W>(remembered[s][i], expected.slots[s].value, expected.slots[s].error));
+        }
+        CHECK(task.net.state().optimizer_state.updates == uint64_t(t));
+      }
+      CHECK(worst <= 1);
+    }
+}
+
+TEST_CASE_TEMPLATE("no bit of an update depends on threads, with memory, penalties, norms and dropout", T, float,
+                   double) {
+  for (deepnet::Plan plan : plans_of_all())
+    for (const double clip_norm : {0.0, 0.5}) {
+      CAPTURE(plan.optimizer);
+      CAPTURE(clip_norm);
+      plan.clip_norm = clip_norm;
+      plan.weight_decay = 0.01;
+      plan.input_dropout = 0.2;
+      plan.layers = {{.dropout = 0.5, .l2 = 1e-3}, {.dropout = 0.25, .l1 = 1e-3}, {.l2 = 1e-4, .l1 = 1e-4}};
+      const auto trained = [&](int threads, index_t batch_size) {
+        const Task<T> task({40, 110, 100, 3}, {"relu", "tanh", "sigmoid"}, kSlowOracle<T> ? 520 : 1200);
+        std::vector<double> losses(2), seconds(2);
+        deepnet::fit<T>(task.net, task.data(), plan,
+                        {.epochs = 2, .batch_size = batch_size, .learning_rate = 1e-3, .threads = threads}, losses,
+                        seconds);
+        std::vector<T> all = all_of(task);
+        all.insert(all.end(), losses.begin(), losses.end());
+        return all;
+      };
+      for (const index_t batch_size : {150, 1200}) {
+        const std::vector<T> one = trained(1, batch_size);
+        for (const int threads : {2, 3}) CHECK(same_bits(trained(threads, batch_size), one));
+      }
+    }
+}
+
+TEST_CASE_TEMPLATE("masks, updates and losses are the same in one chunk and in several", T, float, double) {
+  for (deepnet::Plan plan : plans_of_all()) {
+    CAPTURE(plan.optimizer);
+    plan.input_dropout = 0.3;
+    plan.layers = {{.dropout = 0.5, .l2 = 1e-3}, {.dropout = 0.1}, {}};
+    const auto trained = [&](index_t largest, int threads) {
+      const Task<T> task({300, 400, 350, 2}, {"relu", "leaky_relu", "sigmoid"}, 500);
+      deepnet::Progress progress(nullptr);
+      deepnet::BatchRunner<T> runner(task.net.state(), task.data(), plan, largest, threads, deepnet::Use::kSteps,
+                                     progress);
+      runner.updater().start(false);
+      double total = 0;
+      for (uint64_t s = 0; s < 2; ++s) total += runner.step({nullptr, 0, 500}, 1e-3, 7, s);
+      std::vector<T> all = all_of(task);
+      all.push_back(T(total));
+      return all;
+    };
+    CHECK(same_bits(trained(4000, 2), trained(500, 1)));  // chunks of 256 or 512
+  }
+}
+
+TEST_CASE_TEMPLATE("dropout of the inputs is training on the data that are left", T, float, double) {
+  constexpr double keep = 0.7;
+  for (const index_t m : {20, 700}) {
+    deepnet::Plan plan{.loss = kSquares, .input_dropout = 1 - keep};
+    Task<T> dropping({9, 12, 2}, {"relu", "identity"}, m, kSquares),
+        plain({9, 12, 2}, {"relu", "identity"}, m, kSquares);
+    const uint64_t stream = deepnet::mix(deepnet::random_bits(5 ^ deepnet::kDropoutStream, 0));
+    const T scale = T(1 / (1 - plan.input_dropout));
+    std::vector<T> ones(size_t(9 * deepnet::kPanel<T>));
+    for (index_t first = 0; first < m; first += deepnet::kPanel<T>) {
+      std::fill(ones.begin(), ones.end(), T(1));
+      deepnet::DropoutMask{1 - plan.input_dropout, stream}.apply<T>(deepnet::kernels<T>(), {ones.data(), 9, 1}, first);
+      for (index_t i = 0; i < 9; ++i)
+        for (index_t e = 0; e < std::min(deepnet::kPanel<T>, m - first); ++e) {
+          T& x = plain.X[size_t(i * m + first + e)];
+          x = ones[size_t(i * deepnet::kPanel<T> + e)] != 0 ? x * scale : T(0);
+        }
+    }
+    CHECK(plain.X != dropping.X);
+    const double loss = deepnet::train_on_batch<T>(dropping.net, dropping.data(), plan, 0.1, 5);
+    CHECK(loss == deepnet::train_on_batch<T>(plain.net, plain.data(), plain.plan(), 0.1));
+    CHECK(same_bits(dropping.parameters(), plain.parameters()));
+    CHECK(deepnet::evaluate<T>(dropping.net, dropping.data(), plan) ==
+          deepnet::evaluate<T>(dropping.net, dropping.data(), dropping.plan()));  // which drops nothing
+  }
+}
+
+TEST_CASE("dropout of layers is the mean of networks that lack units, one for each example") {
+  // In double; each number is a sum of some thousand products of about 1, and twelve digits are left of sixteen.
+  constexpr double tolerance = 1e-12, rate = 0.5;
+  for (const std::string activation : {"relu", "leaky_relu", "tanh", "sigmoid", "identity"}) {
+    CAPTURE(activation);
+    const std::vector<index_t> units{6, 10, 8, 2};
+    const std::vector<std::string> names{activation, activation, "sigmoid"};
+    constexpr index_t m = 45;
+    const Task<double> task(units, names, m), masked(units, names, m);
+    const deepnet::Plan plan{.layers = {{.dropout = 0.5}, {.dropout = 0.2}, {}}};
+    const std::vector<double> before = task.parameters();
+    std::vector<double> sums(before.size() + 1);
+    for (index_t e = 0; e < m; ++e) {
+      std::vector<double> factors(before.size(), 1.0), parameters = before;  // of the columns of W of the next layer
+      size_t at = size_t(units[1] * (units[0] + 1));
+      for (size_t l = 1; l <= 2; ++l) {
+        const uint64_t stream = deepnet::mix(deepnet::random_bits(3 ^ deepnet::kDropoutStream, 0) + l);
+        std::vector<double> ones(size_t(units[l] * deepnet::kPanel<double>), 1.0);
+        deepnet::DropoutMask{1 - plan.layers[l - 1].dropout, stream}.apply<double>(deepnet::kernels<double>(),
+                                                                                   {ones.data(), units[l], 1}, e);
+        for (index_t i = 0; i < units[l + 1]; ++i)
+          for (index_t j = 0; j < units[l]; ++j) factors[at++] = ones[size_t(j * deepnet::kPanel<double>)];
+        at += size_t(units[l + 1]);
+      }
+      for (size_t i = 0; i < before.size(); ++i) parameters[i] *= factors[i];
+      masked.set_parameters(parameters);
+      const Task<double>::Part part = masked.part({uint32_t(e)});
+      std::vector<std::vector<double>> memory;
+      std::vector<deepnet::ParameterGradient<double>> views;
+      for (size_t l = 0; l < 3; ++l) {
+        memory.emplace_back(size_t(units[l + 1] * units[l]));
+        memory.emplace_back(size_t(units[l + 1]));
+        views.push_back({deepnet::row_major(memory[2 * l].data(), units[l + 1], units[l]),
+                         deepnet::row_major(memory[2 * l + 1].data(), units[l + 1], 1)});
+      }
+      sums.back() += deepnet::loss_and_gradients<double>(masked.net, part.data, masked.plan(), views);
+      size_t i = 0;
+      for (const std::vector<double>& numbers : memory)
+        for (const double g : numbers) sums[i] += g * factors[i], ++i;
+    }
+    const double loss = deepnet::train_on_batch<double>(task.net, task.data(), plan, rate, 3);
+    CHECK(std::abs(loss - sums.back() / m) < tolerance);
+    const std::vector<double> after = task.parameters();
+    double worst = 0;
+    for (size_t i = 0; i < after.size(); ++i)
+      worst = std::max(worst, std::abs(after[i] - (before[i] - rate * sums[i] / m)));
+    CHECK(worst < tolerance);
+    CHECK(after != before);
+  }
+}
+
+TEST_CASE_TEMPLATE("an example of weight 0 is left out, but for the mean's m", T, float, double) {
+  for (const bool squares : {false, true}) {
+    const Task<T> task({9, 20, 2}, {"tanh", "sigmoid"}, 128, squares ? kSquares : kCrossEntropy);
+    std::vector<T> weights(128, T(1));
+    std::fill(weights.begin() + 64, weights.end(), T(0));  // whole panels, so that the sums go on as they were
+    const auto part = task.part(range(0, 64));
+    const auto all = [&](const deepnet::Data& data) {
+      std::vector<std::vector<T>> memory;
+      std::vector<deepnet::ParameterGradient<T>> views;
+      for (size_t l = 0; l < 2; ++l) {
+        memory.emplace_back(size_t(task.units[l + 1] * task.units[l]));
+        memory.emplace_back(size_t(task.units[l + 1]));
+        views.push_back({deepnet::row_major(memory[2 * l].data(), task.units[l + 1], task.units[l]),
+                         deepnet::row_major(memory[2 * l + 1].data(), task.units[l + 1], 1)});
+      }
+      const double loss = deepnet::loss_and_gradients<T>(task.net, data, task.plan(), views);
+      CHECK(loss == deepnet::evaluate<T>(task.net, data, task.plan()));
+      std::vector<T> numbers{T(loss)};
+      for (const std::vector<T>& values : memory) numbers.insert(numbers.end(), values.begin(), values.end());
+      return numbers;
+    };
+    deepnet::Data weighted = task.data();
+    weighted.weights = deepnet::examples<T>(deepnet::row_major<const T>(weights.data(), 1, 128));
+    std::vector<T> halves = all(part.data);  // of 64, so twice as large
+    const std::vector<T> got = all(weighted);
+    for (T& number : halves) number /= 2;
+    CHECK(same_bits(got, halves));
+    // And a weight of 2 is an example that comes twice.
+    std::fill(weights.begin(), weights.begin() + 64, T(2));
+    const std::vector<T> twice = all(weighted);
+    for (size_t i = 0; i < got.size(); ++i) CHECK(twice[i] == 2 * got[i]);
+  }
+}
+
+TEST_CASE_TEMPLATE("after an update that overflows, parameters, memory and count are those before it", T, float,
+                   double) {
+  for (deepnet::Plan plan : plans_of_all())
+    for (const index_t step : {0, 1, 40, 63, 64, 65, 130}) {
+      CAPTURE(plan.optimizer);
+      CAPTURE(step);
+      plan.weight_decay = 10;  // which makes any weight infinite at the rate of the bad step
+      plan.clip_norm = step % 2 == 0 ? 1 : 0;
+      plan.layers = {{.dropout = 0.3, .l2 = 1e-3}, {}};
+      const Task<T> task({4, 6, 1}, {"tanh", "sigmoid"}, 600), stopped({4, 6, 1}, {"tanh", "sigmoid"}, 600);
+      std::vector<double> rates(200, 1e-3), losses(1), seconds(1);
+      rates[size_t(step)] = double(std::numeric_limits<T>::max());
+      index_t failed = -1;
+      try {
+        deepnet::fit<T>(task.net, task.data(), plan,
+                        {.batch_size = 3, .learning_rates = rates, .shuffle = false, .seed = 4}, losses, seconds);
+      } catch (const deepnet::NonFiniteLoss& thrown) {
+        CHECK(!thrown.from_the_start);
+        failed = thrown.batch;
+      }
+      CHECK(failed == step + 1);
+      for (uint32_t s = 0; s < uint32_t(step); ++s)
+        deepnet::train_on_batch<T>(stopped.net, stopped.part(range(3 * s, 3)).data, plan, 1e-3, 4);
+      if (step == 0)
+        stopped.net.state().optimizer_state.start(plan.optimizer, index_t(memory_of(task).size()),
+                                                  stopped.net.state().size);
+      CHECK(task.net.state().optimizer_state.updates == uint64_t(step));
+      CHECK(same_bits(all_of(task), all_of(stopped)));
+      // It can go on from there.
+      deepnet::train_on_batch<T>(task.net, task.data(), plan, 1e-3);
+      deepnet::train_on_batch<T>(stopped.net, stopped.data(), plan, 1e-3);
+      CHECK(same_bits(all_of(task), all_of(stopped)));
+    }
+}
+
+TEST_CASE_TEMPLATE("a network that is trained by another plan, or with other data, keeps nothing of the former", T,
+                   float, double) {
+  const Task<T> changing({5, 8, 3}, {"relu", "sigmoid"}, 64), fresh({5, 8, 3}, {"relu", "sigmoid"}, 64);
+  deepnet::Plan adam = plans_of_all().back();
+  REQUIRE(deepnet::optimizer_names()[size_t(adam.optimizer)] == "adam");
+  const std::vector<T> before = changing.parameters(), weights = random_values<T>(64, 5, 0, 2);
+  deepnet::Data weighted = changing.data();
+  weighted.weights = deepnet::examples<T>(deepnet::row_major<const T>(weights.data(), 1, 64));
+  deepnet::Plan dropping = adam;
+  dropping.input_dropout = 0.5;
+  for (int i = 0; i < 3; ++i) {
+    deepnet::train_on_batch<T>(changing.net, changing.data(), adam, 0.1);
+    deepnet::train_on_batch<T>(changing.net, weighted, adam, 0.1);
+    deepnet::train_on_batch<T>(changing.net, weighted, dropping, 0.1);
+    deepnet::train_on_batch<T>(changing.net, changing.part(range(0, 9)).data, plans_of_all()[size_t(i)], 0.1);
+  }
+  changing.set_parameters(before);
+  std::vector<double> losses(2), seconds(2);
+  for (const Task<T>* task : {&changing, &fresh})
+    deepnet::fit<T>(task->net, task->data(), adam, {.epochs = 2, .batch_size = 64, .learning_rate = 0.1}, losses,
+                    seconds);
+  CHECK(same_bits(all_of(changing), all_of(fresh)));
+}
+
+TEST_CASE_TEMPLATE("an interrupt leaves parameters and memory of a finished update", T, float, double) {
+  for (deepnet::Plan plan : plans_of_all())
+    for (const int question : {1, 3, 6}) {
+      CAPTURE(plan.optimizer);
+      CAPTURE(question);
+      plan.clip_norm = question == 3 ? 0 : 1;
+      plan.layers = {{.dropout = 0.2}, {}, {.l1 = 1e-3}};
+      const std::vector<std::string> names{"relu", "tanh", "sigmoid"};
+      const Task<T> stopped({60, 110, 100, 1}, names, 512), stepwise({60, 110, 100, 1}, names, 512);
+      std::vector<double> losses(100), seconds(100);
+      index_t steps = 0;
+      Asked interrupt(question);
+      const deepnet::FitOptions options{.epochs = 100,
+                                        .batch_size = 64,
+                                        .learning_rate = 1e-3,
+                                        .shuffle = false,
+                                        .seed = 8,
+                                        .threads = 2,
+                                        .steps_done = &steps};
+      CHECK_THROWS_AS(deepnet::fit<T>(stopped.net, stopped.data(), plan, options, losses, seconds, &interrupt),
+                      deepnet::Interrupted);
+      stepwise.net.state().optimizer_state.start(plan.optimizer, index_t(memory_of(stopped).size()),
+                                                 stepwise.net.state().size);
+      for (index_t s = 0; s < steps; ++s)
+        deepnet::train_on_batch<T>(stepwise.net, stepwise.part(range(uint32_t(s % 8) * 64, 64)).data, plan, 1e-3, 8);
+      CHECK(same_bits(all_of(stopped), all_of(stepwise)));
+    }
+}
+
+TEST_SUITE_END();
