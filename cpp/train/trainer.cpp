@@ -124,10 +124,13 @@ class Run {
 
   /// After a loss that was not finite at step `failed`: finds the last finite parameters. False: there were none.
   bool recover(index_t failed) {
-    if (parameters_are_finite()) return true;
     const index_t from = copied_at_;
+    // A penalty is told by the update after it; if that was what is not finite, step `failed` has changed them.
+    const bool changed = network_.optimizer_state.updates - copied_updates_ > uint64_t(failed - from);
+    if (!changed && parameters_are_finite()) return true;
     index_t good = from;
     for (restore(); good < failed && parameters_are_finite(); ++good) step(good);
+    if (good == failed && parameters_are_finite()) return true;
     restore();
     for (index_t s = from; s < good - 1; ++s) step(s);
     return parameters_are_finite();

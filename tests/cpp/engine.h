@@ -107,7 +107,8 @@ struct Task {
   }
 
   /// The gradients, in the order of parameters(); last the mean loss.
-  std::vector<double> gradients(int threads = 1) const {
+  std::vector<double> gradients(int threads = 1) const { return gradients(data(), plan(), threads); }
+  std::vector<double> gradients(const deepnet::Data& data, const deepnet::Plan& plan, int threads = 1) const {
     std::vector<std::vector<T>> memory;
     std::vector<deepnet::ParameterGradient<T>> views;
     for (size_t l = 0; l + 1 < units.size(); ++l) {
@@ -117,7 +118,7 @@ struct Task {
       views.push_back(
           {deepnet::row_major(memory[2 * l].data(), n, n_prev), deepnet::row_major(memory[2 * l + 1].data(), n, 1)});
     }
-    const double mean = deepnet::loss_and_gradients<T>(net, data(), plan(), views, threads);
+    const double mean = deepnet::loss_and_gradients<T>(net, data, plan, views, threads);
     std::vector<double> all;
     for (const std::vector<T>& part : memory) all.insert(all.end(), part.begin(), part.end());
     all.push_back(mean);

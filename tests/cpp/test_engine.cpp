@@ -86,6 +86,48 @@ TEST_CASE("gradients are those of the loss: differences in double") {
   }
 }
 
+TEST_CASE("gradients of every loss behind every activation, with weights and penalties: differences in double") {
+  const double h = std::cbrt(std::numeric_limits<double>::epsilon()), tolerance = 100 * h * h;
+  constexpr index_t m = 40;
+  const std::vector<double> weights = random_values<double>(m, 9, 0, 2);
+  for (const std::string_view name : deepnet::loss_names()) {
+    const deepnet::LossId loss = loss_named(name);
+    std::vector<std::string> behind{std::string(deepnet::loss_activation(loss))};
+    if (behind[0].empty()) {
+      behind.clear();
+      for (const std::string_view activation : deepnet::activation_names()) behind.emplace_back(activation);
+    }
+    for (const std::string& last : behind) {
+      CAPTURE(name);
+      CAPTURE(last);
+      Task<double> task({4, 6, 5, 3}, {"tanh", "sigmoid", last}, m, loss);
+      deepnet::Data data = task.data();
+      if (deepnet::loss_takes_classes(loss)) {
+        for (size_t j = 0; j < size_t(m); ++j) task.Y[j] = std::floor(3 * task.Y[j]);
+        data.Y = deepnet::examples<double>(deepnet::row_major<const double>(task.Y.data(), 1, m));
+      }
+      data.weights = deepnet::examples<double>(deepnet::row_major<const double>(weights.data(), 1, m));
+      deepnet::Plan plan{.loss = loss, .loss_parameter = 0.3, .label_smoothing = 0.1};
+      plan.layers = {{.dropout = 0.5, .l2 = 0.1, .l1 = 0.01}, {}, {.l1 = 0.02}};  // here nothing is dropped
+      const std::vector<double> gradients = task.gradients(data, plan);
+      std::vector<double> parameters = task.parameters();
+      CHECK(gradients.back() == deepnet::evaluate<double>(task.net, data, plan));
+      double worst = 0;
+      for (size_t i = 0; i < parameters.size(); ++i) {
+        const auto loss_at = [&](double value) {
+          const double kept = std::exchange(parameters[i], value);
+          task.set_parameters(parameters);
+          parameters[i] = kept;
+          return deepnet::evaluate<double>(task.net, data, plan);
+        };
+        const double above = loss_at(parameters[i] + h), below = loss_at(parameters[i] - h);
+        worst = std::max(worst, std::abs((above - below) / (2 * h) - gradients[i]));
+      }
+      CHECK(worst <= tolerance);
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("no bit depends on the number of threads", T, float, double) {
   for (const Case& c : {Case{{40, 97, 130, 3}, {"relu", "tanh", "sigmoid"}, 500},
                         Case{{40, 97, 130, 3}, {"relu", "relu", "identity"}, 70, kSquares},

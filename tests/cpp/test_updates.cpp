@@ -245,18 +245,9 @@ TEST_CASE("dropout of layers is the mean of networks that lack units, one for ea
       for (size_t i = 0; i < before.size(); ++i) parameters[i] *= factors[i];
       masked.set_parameters(parameters);
       const Task<double>::Part part = masked.part({uint32_t(e)});
-      std::vector<std::vector<double>> memory;
-      std::vector<deepnet::ParameterGradient<double>> views;
-      for (size_t l = 0; l < 3; ++l) {
-        memory.emplace_back(size_t(units[l + 1] * units[l]));
-        memory.emplace_back(size_t(units[l + 1]));
-        views.push_back({deepnet::row_major(memory[2 * l].data(), units[l + 1], units[l]),
-                         deepnet::row_major(memory[2 * l + 1].data(), units[l + 1], 1)});
-      }
-      sums.back() += deepnet::loss_and_gradients<double>(masked.net, part.data, masked.plan(), views);
-      size_t i = 0;
-      for (const std::vector<double>& numbers : memory)
-        for (const double g : numbers) sums[i] += g * factors[i], ++i;
+      const std::vector<double> gradients = masked.gradients(part.data, masked.plan());  // and the loss
+      for (size_t i = 0; i < before.size(); ++i) sums[i] += gradients[i] * factors[i];
+      sums.back() += gradients.back();
     }
     const double loss = deepnet::train_on_batch<double>(task.net, task.data(), plan, rate, 3);
     CHECK(std::abs(loss - sums.back() / m) < tolerance);
@@ -276,19 +267,9 @@ TEST_CASE_TEMPLATE("an example of weight 0 is left out, but for the mean's m", T
     std::fill(weights.begin() + 64, weights.end(), T(0));  // whole panels, so that the sums go on as they were
     const auto part = task.part(range(0, 64));
     const auto all = [&](const deepnet::Data& data) {
-      std::vector<std::vector<T>> memory;
-      std::vector<deepnet::ParameterGradient<T>> views;
-      for (size_t l = 0; l < 2; ++l) {
-        memory.emplace_back(size_t(task.units[l + 1] * task.units[l]));
-        memory.emplace_back(size_t(task.units[l + 1]));
-        views.push_back({deepnet::row_major(memory[2 * l].data(), task.units[l + 1], task.units[l]),
-                         deepnet::row_major(memory[2 * l + 1].data(), task.units[l + 1], 1)});
-      }
-      const double loss = deepnet::loss_and_gradients<T>(task.net, data, task.plan(), views);
-      CHECK(loss == deepnet::evaluate<T>(task.net, data, task.plan()));
-      std::vector<T> numbers{T(loss)};
-      for (const std::vector<T>& values : memory) numbers.insert(numbers.end(), values.begin(), values.end());
-      return numbers;
+      const std::vector<double> gradients = task.gradients(data, task.plan());
+      CHECK(gradients.back() == deepnet::evaluate<T>(task.net, data, task.plan()));
+      return std::vector<T>(gradients.begin(), gradients.end());
     };
     deepnet::Data weighted = task.data();
     weighted.weights = deepnet::examples<T>(deepnet::row_major<const T>(weights.data(), 1, 128));
@@ -336,6 +317,25 @@ TEST_CASE_TEMPLATE("after an update that overflows, parameters, memory and count
       deepnet::train_on_batch<T>(stopped.net, stopped.data(), plan, 1e-3);
       CHECK(same_bits(all_of(task), all_of(stopped)));
     }
+}
+
+TEST_CASE_TEMPLATE("after a penalty that overflows, the parameters are those before its step", T, float, double) {
+  // An input that is 0 and a weight whose square is infinite: nothing but the penalty shows it.
+  for (const deepnet::Plan& base : plans_of_all()) {
+    CAPTURE(base.optimizer);
+    Task<T> task({2, 3, 1}, {"tanh", "sigmoid"}, 8);
+    std::fill(task.X.begin() + 8, task.X.end(), T(0));
+    std::vector<T> before = task.parameters();
+    before[1] = std::sqrt(std::numeric_limits<T>::max()) * 2;
+    task.set_parameters(before);
+    deepnet::Plan plan = base;
+    plan.layers = {{.l2 = 1e-3}, {}};
+    std::vector<double> losses(2), seconds(2);
+    CHECK_THROWS_AS(deepnet::fit<T>(task.net, task.data(), plan, {.epochs = 2}, losses, seconds),
+                    deepnet::NonFiniteLoss);
+    CHECK(same_bits(task.parameters(), before));
+    CHECK(task.net.state().optimizer_state.updates == 0);
+  }
 }
 
 TEST_CASE_TEMPLATE("a network that is trained by another plan, or with other data, keeps nothing of the former", T,
