@@ -5,7 +5,7 @@
 // alone, from which most of these derivatives can be had too, and cheaper: backward_from_a. Those that fall and rise
 // again have none, and training keeps their Z.
 //
-// forward is off by at most 4 ulp for every float, also where the result is subnormal, and 4.5 ulp in double (sampled);
+// forward is off by at most 4 ulp: for every float, also where the result is subnormal, and for sampled doubles;
 // the derivatives by some u of their value, or of the larger of two terms that cancel: see tests/cpp/curves.h.
 //
 // To add one: a struct, a line in the list, and an entry in python/deepnet/activations.py.
@@ -102,7 +102,7 @@ struct Gelu {
   }
   static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
     const Vec<T> t = distance(z);
-    return (z < T(0) ? Vec<T>{} : z) - gaussian<T>(t).times(mills_times_t<T>(t));
+    return (z < T(0) ? Vec<T>{} : z) - normal_tail_times_t<T>(t);
   }
   /// Q(t) - t times the density on the left, which crosses 0 at z = -0.75; 1 minus that on the right.
   static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {

@@ -226,13 +226,16 @@ DEEPNET_INLINE Vec<T> mills(Vec<T> t) {
   return mills_series<T>(s) * inverse;
 }
 
-/// t times it, with a rounding less. 1 / (t + shift), for what was lost, is (1 - ratio) / shift.
+/// t Q(t), in as few roundings as there are: what t + shift lost, times 1 / (t + shift) = (1 - ratio) / shift, is taken
+/// off the power's p. At most 4 ulp.
 template <class T>
-DEEPNET_INLINE Vec<T> mills_times_t(Vec<T> t) {
+DEEPNET_INLINE Vec<T> normal_tail_times_t(Vec<T> t) {
   const Shifted<T> shifted(t);
-  const Vec<T> rounded = t / shifted.sum;
-  const Vec<T> ratio = rounded - rounded * (shifted.lost * ((T(1) - rounded) * (1 / MillsConstants<T>::shift)));
-  return mills_series<T>(ratio + ratio - T(1)) * ratio;
+  const Vec<T> ratio = t / shifted.sum;
+  Power<T> power = gaussian<T>(t);
+  const Vec<T> lost = shifted.lost * ((T(1) - ratio) * (1 / MillsConstants<T>::shift)), twice = ratio + ratio;
+  power.p -= lost;
+  return power.times(mills_series<T>((twice - T(1)) - twice * lost) * ratio);
 }
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -143,7 +143,7 @@ struct Curves {
       {"leaky_relu", 0.5, [](W z) { return z * leak(z); }, leak, leak, leak},
       {"elu", 2, elu, elu_slope, elu_error, elu_from_a_error},
       {"selu", 3, selu, selu_slope, selu_error, selu_from_a_error},
-      {"gelu", sizeof(T) == 4 ? 4 : 4.5, gelu, gelu_slope, gelu_error, nullptr},
+      {"gelu", 4, gelu, gelu_slope, gelu_error, nullptr},
       {"silu", 3, silu, silu_slope, silu_error, nullptr},
       {"mish", 4, mish, mish_slope, mish_error, nullptr},
       {"softplus", 3, softplus, sigmoid, softplus_error, softplus_from_a_error},
