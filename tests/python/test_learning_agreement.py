@@ -16,8 +16,6 @@ from problems import (
     twin_of,
 )
 
-pytestmark = pytest.mark.usefixtures("backend")
-
 U = {"float32": 2.0**-24, "float64": 2.0**-53}
 DIMS, M = [5, 4, 3], 37  # 37: a panel of examples and a rest, in both dtypes
 
@@ -63,7 +61,7 @@ def bounds(net, X, Y, loss, u):
 @pytest.mark.parametrize("dtype", U)
 @pytest.mark.parametrize("loss", USABLE_LOSSES)
 @pytest.mark.parametrize("activation", ELEMENTWISE)
-def test_the_loss_and_its_gradients_are_the_formulas(activation, loss, dtype):
+def test_the_loss_and_its_gradients_are_the_formulas(activation, loss, dtype, backend):
     """Against the twin in float64, whose own errors double the bound where the network is float64, too."""
     loss = LOSSES[loss]
     net, X, Y = prepared(activation, loss, dtype)
@@ -105,13 +103,14 @@ OF_EACH = {name: kind(0.05) for name, kind in OPTIMIZERS.items()} | {
 @pytest.mark.parametrize("loss", USABLE_LOSSES)
 @pytest.mark.parametrize("activation", ELEMENTWISE)
 def test_an_update_is_the_optimizers_formula(activation, loss, dtype):
-    """Three steps: each takes the gradient that the network tells beforehand.
+    """Three steps of the extension: each takes the gradient that the network tells beforehand.
 
     A step rounds at most 20 times (Adam: beta, 1 - beta and their products for both averages, root, sum,
     quotient, rate, difference), what it remembers 6 times a step: 3 (20 + 6) < 80 times u of the sizes.
     """
     loss = LOSSES[loss]
-    first, X, Y = prepared(activation, loss, dtype)
+    with backends.use_backend("native"):
+        first, X, Y = prepared(activation, loss, dtype)
     start = [p.copy() for p in first.parameters.values()]
     for name, optimizer in OF_EACH.items():
         first.parameters = dict(zip(first.parameters, start, strict=True))
@@ -127,7 +126,7 @@ def test_an_update_is_the_optimizers_formula(activation, loss, dtype):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_decay_and_clipping_come_before_the_formula(optimizer):
+def test_decay_and_clipping_come_before_the_formula(optimizer, backend):
     """W shrinks by rate * weight_decay, b does not; then the formula takes the gradient that was cut."""
     kind = OPTIMIZERS[optimizer]
     cases = [{"weight_decay": 0.3}, {"clip_value": 0.01}, {"clip_norm": 0.02}, {"clip_norm": 1e6}]

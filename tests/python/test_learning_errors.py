@@ -263,14 +263,24 @@ def test_weights_of_classes_want_classes(y, output):
 
 
 def test_softmax_takes_its_own_losses_alone():
-    """Whether this build has a softmax or not: the check is by name."""
+    net = deepnet.Network([6, 3], output="softmax", seed=0)
+    before, classes = parameters_of(net), np.arange(20) % 3
+    with pytest.raises(
+        ValueError, match="'huber', which takes each output for itself, but those of softmax sum"
+    ):
+        net.fit(X, classes, epochs=1, batch_size=5, loss="huber")
+    with pytest.raises(ValueError, match="must have whole numbers from 0 to 2: the classes"):
+        net.fit(X, np.arange(20) % 4, epochs=1, batch_size=5)
+    with pytest.raises(ValueError, match="column 0 of Y sums to 3, but must sum to 1 for a softmax output"):
+        net.fit(X, np.ones((3, 20)), epochs=1, batch_size=5)
+    with pytest.raises(
+        ValueError, match=r"validation_data: Y has shape \(3, 20\), but for numbers of classes"
+    ):
+        net.fit(X, classes, epochs=1, batch_size=5, validation_data=(X, np.eye(3)[:, classes]))
+    assert_same_bits(net, before)
     for name, loss in LOSSES.items():
         if loss.activation == "softmax":
             assert learning.loss(name, "softmax") is loss
             continue
         with pytest.raises(ValueError, match=f"loss is '{name}', .*'categorical_cross_entropy' or 'sparse"):
             learning.loss(name, "softmax")
-    with pytest.raises(
-        ValueError, match="'huber', which takes each output for itself, but those of softmax sum"
-    ):
-        learning.loss("huber", "softmax")

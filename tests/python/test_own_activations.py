@@ -160,6 +160,24 @@ def test_a_network_takes_it():
     np.testing.assert_allclose(net.predict(X), AL, rtol=1e-13)
 
 
+def test_a_network_takes_it_too_and_keeps_what_it_is_given():
+    X, Y, _ = network([3, 4, 1], 5)
+    own, built_in = (deepnet.Network([3, 4, 1], g, dtype="float64", seed=0) for g in (TANH, "tanh"))
+    np.testing.assert_allclose(own.predict(X), built_in.predict(X), rtol=1e-13)
+    np.testing.assert_allclose(own.evaluate(X, Y), built_in.evaluate(X, Y), rtol=1e-13)
+
+    def in_place(Z):
+        Z *= 2
+        return Z
+
+    net = deepnet.Network([3, 4, 1], like(in_place), dtype="float64", seed=0)
+    before = {key: p.copy() for key, p in net.parameters.items()}
+    with pytest.raises(ValueError, match="read-only"):
+        net.fit(X, Y, epochs=1, batch_size=5)
+    for key, p in net.parameters.items():
+        np.testing.assert_array_equal(p, before[key])
+
+
 def test_an_output_without_probabilities_is_refused_where_it_must_have_them():
     X, Y, _ = network([3, 1], 5)
     with pytest.raises(ValueError, match="output is 'my_tanh', but the cost is the cross-entropy"):

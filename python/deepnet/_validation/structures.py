@@ -103,20 +103,6 @@ def network_parameters(parameters: Any) -> dict[str, Array]:
     return checked
 
 
-def activation_names(
-    activations: str | Sequence[str], output: str | None, layers: int, label: str = "activations"
-) -> tuple[str, ...]:
-    """One known name per layer, where C++ does everything."""
-    entries = layer_entries(activations, output, layers, label)
-    for entry in entries:
-        if not isinstance(entry, str):
-            raise TypeError(
-                f"{label} or output holds {entry.name!r}, an activation of your own, as the step-by-step "
-                "functions take it; but here all layers run in C++, and take names of deepnet.ACTIVATIONS"
-            )
-    return tuple(entry for entry in entries if isinstance(entry, str))
-
-
 def layer_entries(
     activations: AnyActivation | Sequence[AnyActivation],
     output: AnyActivation | None,

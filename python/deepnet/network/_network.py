@@ -66,8 +66,9 @@ class Network(Predictor):
     Examples are columns, (n_0, m), as in the course; ``table.T`` of a row-wise table costs nothing. Data are
     read where they lie, as float32, float64, float16 or uint8 with any strides, a ``numpy.memmap`` too, and
     never copied as a whole. Results have the same bits for any number of threads, and a prediction whether
-    its example comes alone or among others. Copies, deep or not, and pickles are independent networks. Many
-    threads may predict with one network at once; one at a time may train it.
+    its example comes alone or among others. Copies, deep or not, and pickles are independent networks, whose
+    optimizer remembers nothing yet. Many threads may predict with one network at once; one at a time may
+    train it. An activation, a loss or an optimizer of your own makes NumPy compute where it is used.
 
     Examples
     --------
@@ -214,7 +215,8 @@ class Network(Predictor):
         X, Y, loss, sample_weight, class_weight, input_scale, threads
             As in :meth:`fit`.
         optimizer : Optimizer or str, optional
-            For this update; ``net.optimizer`` if not given. Its memory goes on from call to call.
+            For this update; ``net.optimizer`` if not given. Its memory goes on from call to call, and its
+            schedule counts the calls.
 
         Returns
         -------

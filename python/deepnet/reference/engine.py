@@ -188,6 +188,7 @@ class Engine:
         A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()
         for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
             Z.append(W @ A[-1] + b)
+            Z[-1].flags.writeable = False  # backward needs it as it is
             A.append(_dropped(activation.forward(Z[-1]), mask))
         labels = loss.labels(Y, len(Z[-1]), self.dtype)
         result = A[-1] if loss.activation is None else Z[-1]
