@@ -94,7 +94,7 @@ struct Plan {
   double loss_parameter = 1, label_smoothing = 0;
   OptimizerId optimizer = 0;
   double hyper[2] = {0, 0}, epsilon = 1e-8;
-  double weight_decay = 0;  // W -= rate * weight_decay * W before each update
+  double weight_decay = 0;               // W -= rate * weight_decay * W before each update
   double clip_value = 0, clip_norm = 0;  // largest size of a gradient's entry, of the whole gradient; 0: any
   double input_dropout = 0;
   std::vector<LayerPlan> layers = {};  // one per layer; empty: nothing is done to any

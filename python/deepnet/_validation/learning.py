@@ -147,6 +147,9 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
         raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
     if not callable(value.learning_rate):
         learning_rate(value.learning_rate, dtype)
+    epsilon = getattr(value, "epsilon", 1.0)
+    if dtype.type(epsilon) == 0:
+        raise ValueError(f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be 0 / 0")
     return value
 
 
