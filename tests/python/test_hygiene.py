@@ -184,7 +184,8 @@ def test_a_kernel_object_defines_its_own_names_only(objects, isa):
     """The linker might keep any other symbol's copy from here, and crash a CPU without these instructions."""
     defined = run("nm", "--demangle", "--extern-only", "--defined-only", *objects[isa]).splitlines()
     assert defined
-    assert not [line for line in defined if f"deepnet::{isa}::" not in line]
+    own = re.compile(rf"deepnet::{isa}::| _ZZ?NK?7deepnet{len(isa)}{isa}")  # not all nm demangle every lambda
+    assert not [line for line in defined if not own.search(line)]
 
 
 @pytest.mark.parametrize("isa", CONFIG["isas_built"])

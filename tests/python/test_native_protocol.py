@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import deepnet
+from deepnet import LOSSES
+from deepnet.plan import Plan
 
 native = deepnet.backends.native
 
@@ -44,6 +46,9 @@ def test_other_labels_are_left_to_the_checks(Y):
     assert native.compute_cost(AL, Y, BINARY) is None
 
 
+PLAN = deepnet.backends.prepared(None, Plan(LOSSES["binary_cross_entropy"]))
+
+
 def engine():
     return native.EngineFloat32([3, 4, 1], ["relu", "sigmoid"])
 
@@ -54,8 +59,10 @@ def test_an_engine_takes_data_as_they_are(kind, order):
     X, Y = np.ones((3, 6), kind, order), np.ones((1, 6), bool)
     out = np.empty((6, 1), np.float32).T[:, ::-1]
     assert engine().predict(X, out, 1.0, 0) is out
-    assert engine().train_on_batch(X, Y, 0.1, 0, 1.0, 0) == engine().evaluate(X, Y[0], 0, 1.0, 0)
-    assert engine().loss_and_grads(X[:, ::2], Y[:, ::2], 0, 1.0, 0) is not None
+    assert engine().train_on_batch(X, Y, None, PLAN, 0.1, 0, 1.0, 0) == engine().evaluate(
+        X, Y[0], None, PLAN, 1.0, 0
+    )
+    assert engine().loss_and_grads(X[:, ::2], Y[:, ::2], None, PLAN, 1.0, 0) is not None
 
 
 @pytest.mark.parametrize(
@@ -76,10 +83,17 @@ def test_an_engine_takes_data_as_they_are(kind, order):
 )
 def test_an_engine_leaves_other_data_to_the_checks(X, Y):
     net = engine()
-    assert net.train_on_batch(X, Y, 0.1, 0, 1.0, 0) is None
-    assert net.evaluate(X, Y, 0, 1.0, 0) is None
-    assert net.loss_and_grads(X, Y, 0, 1.0, 0) is None
+    assert net.train_on_batch(X, Y, None, PLAN, 0.1, 0, 1.0, 0) is None
+    assert net.evaluate(X, Y, None, PLAN, 1.0, 0) is None
+    assert net.loss_and_grads(X, Y, None, PLAN, 1.0, 0) is None
     assert not any(p.any() for p in net.parameters())
+
+
+@pytest.mark.parametrize("weights", [np.ones(5), np.ones((6, 1)), np.ones(6, "u2"), [1.0] * 6])
+def test_an_engine_leaves_other_weights_to_the_checks(weights):
+    X, Y = np.ones((3, 6)), np.ones((1, 6))
+    assert engine().evaluate(X, Y, weights, PLAN, 1.0, 0) is None
+    assert engine().evaluate(X, Y, np.ones(6), PLAN, 1.0, 0) == engine().evaluate(X, Y, None, PLAN, 1.0, 0)
 
 
 def test_plain_calls_are_taken():
