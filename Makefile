@@ -43,6 +43,7 @@ bench: .venv/with-bench
 	cmake --build --preset $(if $(SMOKE),dev,bench)
 	build/$(if $(SMOKE),dev,bench)/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
+	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
 	$(BIN)/python benchmarks/run.py $(if $(SMOKE),--smoke) $(ARGS)
 
 CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')

@@ -122,10 +122,7 @@ def sections(results):
         yield table(rows, "net (examples)", time_of, with_share=True) + "\n"
     for (n,), rows in groups(results["recipes"], "threads"):
         yield f"## A training step by recipe, softmax, float32, {threads_of(n)}\n"
-        medians = [np.median(row["seconds"][DEEPNET]) for row in rows]
-        for row, seconds in zip(rows[1:], medians[1:], strict=True):
-            yield f"deepnet's step by {row['data']} takes {seconds / medians[0]:.2f} times that by SGD."
-        yield "\n" + table(rows, "recipe, net (examples)", time_of) + "\n"
+        yield table(rows, "recipe, net (examples)", time_of) + "\n"
     for (n,), rows in groups(results["predict"], "threads"):
         yield f"## A prediction, float32, {threads_of(n)}\n"
         yield table(rows, "net (examples)", time_of, with_share=True) + "\n"

@@ -1,6 +1,12 @@
 # The one list of instruction sets. Each row compiles cpp/kernels/table.cpp again, in its own namespace, with its flags
 # and the CPU check that must hold before any of it runs. Best first; the last row runs wherever deepnet does.
 
+# With a sanitizer most of the time goes into its checks, and compiling takes half as long.
+set(DEEPNET_KERNEL_OPTIMISATION -O3)
+if(DEEPNET_SANITIZE)
+  set(DEEPNET_KERNEL_OPTIMISATION -O1)
+endif()
+
 set(DEEPNET_ISA_DECLARATIONS "")
 set(DEEPNET_ISA_ROWS "")
 
@@ -11,7 +17,7 @@ macro(deepnet_add_kernels isa)
   target_include_directories(deepnet_${isa} PRIVATE cpp)
   target_compile_definitions(deepnet_${isa} PRIVATE DEEPNET_ISA=${isa})
   # -ffp-contract=fast: a * b + c is one instruction. Vectors pass between inlined functions only, so their ABI is moot.
-  target_compile_options(deepnet_${isa} PRIVATE -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
+  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
   set_target_properties(deepnet_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_sources(deepnet PRIVATE $<TARGET_OBJECTS:deepnet_${isa}>)
   if(ROW_CPU STREQUAL "ANY")

@@ -42,7 +42,7 @@ void on_another_thread(Body body) {
 
 }  // namespace
 
-TEST_SUITE_BEGIN("nn");
+TEST_SUITE_BEGIN("runtime");
 
 TEST_CASE("readers see all of a step or nothing of it, and steps wait for readers") {
   deepnet::StepLock lock;
