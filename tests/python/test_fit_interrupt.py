@@ -30,8 +30,8 @@ def interrupted(call, after):
         os.kill(os.getpid(), signal.SIGINT)
 
     timer = threading.Timer(after, interrupt)
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()  # in here, since on a busy machine it may be over before the next line
         call()
     delay = time.perf_counter() - sent[0]
     timer.join()
