@@ -13,10 +13,11 @@ by three times five folds within the training images, by the mean accuracy of th
 beside the dropout and 8 x 8 pixels were no better. The notebook's network, after 1,000 steps, had 0.51 in
 such folds.
 
-The test images had no say, but were looked at three times: before shifts and standardisation, ten networks had
-0.790 there, since then 0.780. They are few, one image is 0.02, and who always says cat has 0.66: the folds
-say more. The notebook's own 0.80 is that of one seed. Averaging a prediction over the variations of its image
-as well brought 0.74 to 0.77 in the folds (five networks each) and 0.766 on the test images: left out.
+The test images had no say, but were looked at three times: before shifts and standardisation, ten networks
+had 0.790 there, since then 0.780. They are few, one image is 0.02, and who always says cat has 0.66: the
+folds say more. The notebook's own 0.80 is that of one seed. Averaging a prediction over the variations of
+its image as well brought 0.74 to 0.77 in the folds (five networks each) and 0.766 on the test images: left
+out.
 """
 
 import itertools

@@ -29,10 +29,13 @@ def interrupted(call, after):
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
+    def call_amid(timer):  # both awaited, since on a busy machine a timer may be over before the next line
+        timer.start()
+        call()
+
     timer = threading.Timer(after, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        timer.start()  # in here, since on a busy machine it may be over before the next line
-        call()
+        call_amid(timer)
     delay = time.perf_counter() - sent[0]
     timer.join()
     return delay

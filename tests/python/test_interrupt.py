@@ -62,8 +62,8 @@ def test_ctrl_c_stops_a_native_call(prepare):
             os.kill(os.getpid(), signal.SIGINT)
 
         timer = threading.Timer(0.1, interrupt)
+        timer.start()
         with pytest.raises(KeyboardInterrupt):
-            timer.start()
             call()
         delays.append(time.perf_counter() - sent[0])
         timer.join()
