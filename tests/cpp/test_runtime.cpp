@@ -142,8 +142,10 @@ TEST_CASE("the other instruction sets pass the tests of nn, too, and fused ones 
   for (const std::string_view isa : deepnet::config().isas_supported) {
     if (isa == deepnet::chosen_isa().name || std::getenv("DEEPNET_ISA")) continue;
     CAPTURE(isa);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // minutes each, and kernels are tested for all
     const std::string tests = run_self(isa, "--test-suite=nn --no-version");
     CHECK_MESSAGE(tests.ends_with("status 0\n"), tests);
+#endif
     const std::string other = run_self(isa, "--digest");
     CHECK_MESSAGE(other.ends_with("status 0\n"), other);
     if (fuses_here(isa) && fuses_here(deepnet::chosen_isa().name)) CHECK(other.substr(0, 16) == digest);
