@@ -1,5 +1,5 @@
-// The square root on vectors, without the unit that divides: an update of Adam needs that for its division, 16 cycles
-// for 16 floats, and a root there costs 19 more.
+// The square root on vectors, without the unit that divides, which an update of Adam needs for its division. What that
+// gains could not be told from noise on a loaded machine.
 #pragma once
 
 #include "simd/math.h"

@@ -32,7 +32,6 @@ template <class T>
 void BatchRunner<T>::take(const Data& data, Progress& progress) {
   data_ = data;
   progress_ = &progress;
-  keeps_X_ = keeps_X();
   has_X_ = false;
   parameters_changed();
 }
@@ -222,7 +221,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     const bool gathers = !has_X_;
     ThreadPool::run((panels + group_panels_ - 1) / group_panels_, threads_,
                     [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
-    has_X_ = keeps_X_;
+    has_X_ = keeps_X();
     for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
     if (use == Use::kLoss) continue;
     const bool first = c == 0, last = c + 1 == chunks;

@@ -98,7 +98,6 @@ class BatchRunner {
   int threads_;
   Progress* progress_;
   index_t largest_, chunk_, group_panels_;
-  bool keeps_X_ = false;
   bool has_X_ = false;
 
   AlignedBuffer memory_;

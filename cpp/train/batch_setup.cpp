@@ -70,7 +70,6 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   const index_t panels = chunk_ / kPanel<T>;
   const index_t each = (panels + threads_ - 1) / threads_;  // panels of a thread
   group_panels_ = std::clamp<index_t>(each, 1, network.is_far() ? kFarGroup : 2);
-  keeps_X_ = keeps_X();
   const bool back = use != Use::kLoss;
   const bool long_update = is_long_update();
   const bool keeps_gradient =

@@ -84,7 +84,7 @@ class Optimizer:
 
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """Change p and the slots, which are zeros at first, in place; t counts updates from 1."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no update of its own")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
