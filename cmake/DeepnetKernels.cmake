@@ -1,11 +1,10 @@
 # The one list of instruction sets. Each row compiles cpp/kernels/table.cpp again, in its own namespace, with its flags
 # and the CPU check that must hold before any of it runs. Best first; the last row runs wherever deepnet does.
 
-# With a sanitizer most of the time goes into its checks, so kernels need not take long to compile; below -O2, GCC fuses
-# no multiply-adds.
+# With a sanitizer most of the time goes into its checks, so kernels need not take long to compile.
 set(DEEPNET_KERNEL_OPTIMISATION -O3)
 if(DEEPNET_SANITIZE)
-  set(DEEPNET_KERNEL_OPTIMISATION -O2)
+  set(DEEPNET_KERNEL_OPTIMISATION -O1)
 endif()
 
 set(DEEPNET_ISA_DECLARATIONS "")
@@ -17,8 +16,8 @@ macro(deepnet_add_kernels isa)
   add_library(deepnet_${isa} OBJECT cpp/kernels/table.cpp)
   target_include_directories(deepnet_${isa} PRIVATE cpp)
   target_compile_definitions(deepnet_${isa} PRIVATE DEEPNET_ISA=${isa})
-  # -ffp-contract=fast: a * b + c is one instruction. Vectors pass between inlined functions only, so their ABI is moot.
-  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
+  # -ffp-contract=off: see fma() in cpp/simd/vec.h. Vectors pass between inlined functions only, so their ABI is moot.
+  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
   set_target_properties(deepnet_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_sources(deepnet PRIVATE $<TARGET_OBJECTS:deepnet_${isa}>)
   if(ROW_CPU STREQUAL "ANY")
@@ -37,7 +36,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   deepnet_add_kernels(avx2 CPU x86-64-v3 FLAGS -march=x86-64-v3)
   deepnet_add_kernels(baseline CPU x86-64-v2 FLAGS -march=x86-64-v2)
 else()
-  deepnet_add_kernels(baseline CPU ANY)
+  deepnet_add_kernels(baseline CPU ANY FLAGS -ffp-contract=fast)  # fused where the CPU can
 endif()
 
 configure_file(cmake/isa_rows.h.in isa_rows.h @ONLY)

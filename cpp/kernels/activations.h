@@ -107,7 +107,7 @@ struct Gelu {
   /// Q(t) - t times the density on the left, which crosses 0 at z = -0.75; 1 minus that on the right.
   static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
     constexpr T inverse_root = T(0.39894228040143267793994605993438);  // 1 / sqrt(2 pi)
-    const Vec<T> t = distance(z), left = gaussian<T>(t).times(mills<T>(t) - t * inverse_root);
+    const Vec<T> t = distance(z), left = gaussian<T>(t).times(fma(-t, broadcast(inverse_root), mills<T>(t)));
     return d_a * (z < T(0) ? left : T(1) - left);
   }
 };
@@ -123,7 +123,7 @@ struct Silu {
   /// s (1 + z (1 - s)) on the left, which crosses 0 at z = -1.28; 1 minus that of -z on the right.
   static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
     const Tail<T> tail(z);
-    const Vec<T> r = T(1) / (tail.e + T(1)), left = tail.power.times(r * (T(1) - tail.t * r));
+    const Vec<T> r = T(1) / (tail.e + T(1)), left = tail.power.times(r * fma(-tail.t, r, broadcast(T(1))));
     return d_a * (z < T(0) ? left : T(1) - left);
   }
 };
@@ -135,15 +135,15 @@ struct Mish {
   static DEEPNET_INLINE Vec<T> forward(Vec<T> z) {
     const Tail<T> tail(z);
     const Vec<T> e = tail.e, n = z < T(0) ? e + T(2) : e + e + T(1);
-    return tail.z_times_power * (n / (z < T(0) ? n * e + T(2) : n + (e + e) * e));
+    return tail.z_times_power * (n / (z < T(0) ? fma(n, e, broadcast(T(2))) : fma(e + e, e, n)));
   }
   /// w + z 4 e (1 + e) / (e^2 + 2 e + 2)^2, which crosses 0 at z = -1.19.
   static DEEPNET_INLINE Vec<T> backward(Vec<T> d_a, Vec<T> z) {
     const Tail<T> tail(z);
     const Vec<T> e = tail.e, n = z < T(0) ? e + T(2) : e + e + T(1);
-    const Vec<T> d = z < T(0) ? n * e + T(2) : n + (e + e) * e;
+    const Vec<T> d = z < T(0) ? fma(n, e, broadcast(T(2))) : fma(e + e, e, n);
     const Vec<T> term = T(4) * tail.t * (e + T(1)) / d;
-    return d_a * (z < T(0) ? tail.power.times((n - term) / d) : (n + term * e * e) / d);
+    return d_a * (z < T(0) ? tail.power.times((n - term) / d) : fma(term * e, e, n) / d);
   }
 };
 

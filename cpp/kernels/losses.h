@@ -28,7 +28,7 @@ struct BinaryCrossEntropy {
     y = fma(y, broadcast(T(1) - k.smoothing), broadcast(k.smoothing / T(2)));
     const Vec<T> e = exp<T>(-abs<T>(z));
     const Vec<T> a = (z < T(0) ? e : broadcast(T(1))) / (e + T(1));
-    loss = (z < T(0) ? Vec<T>{} : z) - z * y + log1p_unit<T>(e);
+    loss = fma(-z, y, z < T(0) ? Vec<T>{} : z) + log1p_unit<T>(e);
     d = a - y;
   }
 };
@@ -66,7 +66,7 @@ struct SoftmaxCrossEntropy {
     const Vec<T> scale = labels / sum;
     for (index_t i = 0; i < n; ++i) {
       const Vec<T> e = exp<T>(load(z + i * kPanel<T>) - largest), y_i = label(i);
-      store(d + i * kPanel<T>, (e * scale - y_i) * weight);
+      store(d + i * kPanel<T>, fma(e, scale, -y_i) * weight);
     }
     return fma(labels, log_normal<T>(sum), loss);
   }
@@ -102,7 +102,7 @@ struct Poisson {
   static constexpr const char *name = "poisson", *activation = "identity";
   static DEEPNET_INLINE void at(Vec<T> z, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     const Vec<T> rate = exp<T>(z);
-    loss = (rate - y * z) * k.one_output;
+    loss = fma(-y, z, rate) * k.one_output;
     d = (rate - y) * k.one_output;
   }
 };

@@ -221,7 +221,7 @@ DEEPNET_INLINE Vec<T> mills_series(Vec<T> s) {
 template <class T>
 DEEPNET_INLINE Vec<T> mills(Vec<T> t) {
   const Shifted<T> shifted(t);
-  const Vec<T> rounded = T(1) / shifted.sum, inverse = rounded - rounded * (shifted.lost * rounded);
+  const Vec<T> rounded = T(1) / shifted.sum, inverse = fma(-rounded, shifted.lost * rounded, rounded);
   const Vec<T> s = fma(t + t, inverse, broadcast(T(-1)));  // near -1 more exact than 1 - 2 shift / (t + shift)
   return mills_series<T>(s) * inverse;
 }
@@ -235,7 +235,7 @@ DEEPNET_INLINE Vec<T> normal_tail_times_t(Vec<T> t) {
   Power<T> power = gaussian<T>(t);
   const Vec<T> lost = shifted.lost * ((T(1) - ratio) * (1 / MillsConstants<T>::shift)), twice = ratio + ratio;
   power.p -= lost;
-  return power.times(mills_series<T>((twice - T(1)) - twice * lost) * ratio);
+  return power.times(mills_series<T>(fma(-twice, lost, twice - T(1))) * ratio);
 }
 
 }  // namespace deepnet::DEEPNET_ISA
