@@ -243,7 +243,8 @@ void bind_network(py::module_& m) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const NonFiniteLoss& e) {
-      PyErr_SetString(PyExc_FloatingPointError, std::isnan(e.loss) ? "nan" : "inf");
+      const py::object what = py::make_tuple(std::isnan(e.loss) ? "nan" : "inf", e.updated);
+      PyErr_SetObject(PyExc_FloatingPointError, what.ptr());
     } catch (const Busy&) {
       PyErr_SetString(PyExc_RuntimeError, "busy");
     }

@@ -132,6 +132,15 @@ double update(const Update<T>& u) {
   return penalty ? update_all<T, O, true>(u) : update_all<T, O, false>(u);
 }
 
+/// What a sum in T has overflowed to, once more in doubles, number by number.
+template <class T, class Term>
+double finite_sum(T sum, index_t count, Term term) {
+  if (sizeof(T) == sizeof(double) || __builtin_isfinite(sum)) return double(sum);
+  double again = 0;
+  for (index_t j = 0; j < count; ++j) again += term(j);
+  return again;
+}
+
 /// g becomes the gradient of all that is minimised; returns the sum of its squares.
 template <class T>
 double finish_gradient(index_t count, const T* p, T* g, const Penalties<T>& f) {
@@ -140,9 +149,10 @@ double finish_gradient(index_t count, const T* p, T* g, const Penalties<T>& f) {
   for_each_vector<T>(count, [&](index_t j, auto get, auto put) {
     const Vec<T> v = whole_gradient<T>(f, get(p + j), get(g + j));
     put(g + j, v);
-    sums[j / lanes % vectors] += v * v;
+    Vec<T>& sum = sums[j / lanes % vectors];
+    sum = fma(v, v, sum);
   });
-  return double(sum_of_panel<T>(sums));
+  return finite_sum(sum_of_panel<T>(sums), count, [g](index_t j) { return double(g[j]) * double(g[j]); });
 }
 
 /// l2 / 2 sum p^2 + l1 sum |p|

@@ -237,9 +237,12 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     }
   }
   if (use == Use::kSteps && !at_once) {
-    if (updater_.needs_norm())
-      updater_.clip_to(
-          sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, kept_gradient(block)); }));
+    if (updater_.needs_norm()) {
+      const double squares =
+          sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, kept_gradient(block)); });
+      if (!std::isfinite(squares)) return squares;  // no update has a direction then
+      updater_.clip_to(squares);
+    }
     const std::unique_lock lock(network_.lock);
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
   }

@@ -204,8 +204,9 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   const index_t count = data.X.count;
   BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, threads, progress).runner;
   runner.updater().start(/*keep=*/true);
-  const double total = runner.step({nullptr, 0, count}, learning_rate, seed, state.optimizer_state.updates);
-  if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false};
+  const uint64_t updates = state.optimizer_state.updates;
+  const double total = runner.step({nullptr, 0, count}, learning_rate, seed, updates);
+  if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false, state.optimizer_state.updates != updates};
   return total / double(count);
 }
 

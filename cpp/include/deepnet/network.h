@@ -122,7 +122,8 @@ struct FitOptions {
 struct NonFiniteLoss {
   index_t epoch, batch;  // counted from first_epoch and from 0
   double loss;
-  bool from_the_start;  // the parameters that fit was given are not finite themselves
+  bool from_the_start;   // the parameters that fit was given are not finite themselves
+  bool updated = false;  // train_on_batch: an update was made, since a penalty, which it tells, was what overflowed
 };
 
 /// Training by mini-batches. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
@@ -137,7 +138,7 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
 struct Busy {};
 
 /// One update with all examples; returns their mean loss before it. The optimizer's memory goes on from call to call.
-/// `seed`: of the dropout. Thrown out of: Interrupted, NonFiniteLoss (no update was made), Busy.
+/// `seed`: of the dropout. Thrown out of: Interrupted, NonFiniteLoss (which says if an update was made), Busy.
 template <class T>
 double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
                       uint64_t seed = 0, int threads = 0, Interrupt* interrupt = nullptr);

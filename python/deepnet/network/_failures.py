@@ -27,6 +27,14 @@ def non_finite_loss(
     return FloatingPointError(f"the loss is {loss} {where}. {kept}: {way_out}, or scale X first")
 
 
+def penalty_overflow(loss: float | str) -> FloatingPointError:
+    """Say that the weights have grown too large for a penalty, which is known with the update only."""
+    return FloatingPointError(
+        f"the loss is {loss} before this update, which was made: the l2 or l1 penalty of such large weights "
+        "overflows; start from smaller ones"
+    )
+
+
 def busy() -> RuntimeError:
     """Say who may train a network, and when."""
     return RuntimeError(

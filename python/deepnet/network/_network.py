@@ -15,7 +15,7 @@ from deepnet.losses import Loss
 from deepnet.optimizers import Optimizer
 from deepnet.schedules import rates
 
-from ._failures import busy, non_finite_loss
+from ._failures import busy, non_finite_loss, penalty_overflow
 from ._fit import checked_run, train
 from ._history import History
 from ._predictor import ONE, Predictor
@@ -146,8 +146,8 @@ class Network(Predictor):
         Raises
         ------
         FloatingPointError
-            If a loss is nan or infinite: ``the loss is nan in epoch 3 of 10, batch 2 of 8. ...``. The
-            parameters are those before the update that went wrong.
+            If a loss, or the norm of gradients where it is clipped, is nan or infinite: ``the loss is nan in
+            epoch 3 of 10, batch 2 of 8. ...``. The parameters are those before the update that went wrong.
         RuntimeError
             If another thread trains this network.
         ValueError, TypeError
@@ -226,7 +226,8 @@ class Network(Predictor):
         Raises
         ------
         FloatingPointError
-            If that is nan or infinite; no update was made.
+            If that, or the norm of gradients where it is clipped, is nan or infinite; no update was made, or
+            the message says so.
         RuntimeError, ValueError, TypeError
             As in :meth:`fit`.
 
@@ -255,9 +256,12 @@ class Network(Predictor):
             self._updates += 1
             return value  # type: ignore[no-any-return]
         except FloatingPointError as error:
+            value, updated = error.args
+            if updated:
+                raise penalty_overflow(value) from None
             where = "before this update, which was not made"
             data = self._checked(X, Y, loss)[:2]
-            raise non_finite_loss(str(error), where, rate, self._views, *data, scale) from None
+            raise non_finite_loss(value, where, rate, self._views, *data, scale) from None
         except RuntimeError as error:
             if str(error) != "busy":
                 raise

@@ -97,8 +97,9 @@ class Engine:
         masks = self._masks(plan, X.shape[1], seed, self._updates)
         value, grads = self._loss_and_grads(X, Y, weights, plan, scale, masks)
         if not np.isfinite(value):
-            raise FloatingPointError("nan" if np.isnan(value) else "inf")
-        self._update(grads, plan, rate)
+            raise FloatingPointError("nan" if np.isnan(value) else "inf", False)
+        if not self._update(grads, plan, rate):
+            raise FloatingPointError("inf", False)
         return value
 
     @_silent
@@ -119,6 +120,7 @@ class Engine:
         steps, reported, last_finite = 0, time.perf_counter(), list[Array]()
         batches, seed = -(-m // size), options["seed"]
         self._start(plan, keep=options["first_epoch"] > 0)
+        updates = self._updates
         for i, epoch in enumerate(range(options["first_epoch"], options["first_epoch"] + epochs)):
             begin = time.perf_counter()
             order = permutation(m, seed, epoch) if options["shuffle"] and size < m else np.arange(m)
@@ -129,10 +131,11 @@ class Engine:
                 w = None if weights is None else weights[chosen]
                 value, grads = self._loss_and_grads(x, y, w, plan, options["input_scale"], masks)
                 if not np.isfinite(value):
-                    return losses, seconds, (epoch, batch, value, not self._restore(last_finite))
+                    return losses, seconds, (epoch, batch, value, not self._restore(last_finite, updates))
                 if self._is_finite():
-                    last_finite = [p.copy() for p in self.arrays]
-                self._update(grads, plan, rates[steps] if len(rates) > 1 else rates[0])
+                    last_finite, updates = [p.copy() for p in self._memory()], self._updates
+                if not self._update(grads, plan, rates[steps] if len(rates) > 1 else rates[0]):
+                    return losses, seconds, (epoch, batch, np.inf, not self._restore(last_finite, updates))
                 losses[i] += value * len(chosen) / m
                 steps += 1
                 if report is not None and time.perf_counter() - reported > SECONDS_BETWEEN_REPORTS:
@@ -140,18 +143,24 @@ class Engine:
                     reported = time.perf_counter()
             seconds[i] = time.perf_counter() - begin
         if steps and not self._is_finite():  # the last update's doing; no loss tells
-            return losses, seconds, (epoch, batch, np.nan, not self._restore(last_finite))
+            return losses, seconds, (epoch, batch, np.nan, not self._restore(last_finite, updates))
         return losses, seconds, None
 
     def _is_finite(self) -> bool:
         return all(np.isfinite(p).all() for p in self.arrays)
 
-    def _restore(self, last_finite: list[Array]) -> bool:
+    def _memory(self) -> list[Array]:
+        """What an update changes: the parameters, then what the optimizer remembers of each."""
+        return [*self.arrays, *(slot for slots in self._slots for slot in slots)]
+
+    def _restore(self, last_finite: list[Array], updates: int) -> bool:
         """Go back to the last finite parameters, unless these are; False: there were none."""
         if self._is_finite():
             return True
-        for p, before in zip(self.arrays, last_finite, strict=bool(last_finite)):
-            p[...] = before
+        if last_finite:
+            self._updates = updates
+            for p, before in zip(self._memory(), last_finite, strict=True):
+                p[...] = before
         return bool(last_finite)
 
     def _numbers(self, array: Array, scale: float = 1.0) -> Array:
@@ -219,19 +228,23 @@ class Engine:
             self._slots = [[np.zeros_like(p) for _ in range(slots)] for p in self.arrays]
             self._updates, self._optimizer = 0, whose
 
-    def _update(self, grads: list[Array], plan: Plan, rate: float) -> None:
+    def _update(self, grads: list[Array], plan: Plan, rate: float) -> bool:
+        """Make an update; not, if the gradients are to be clipped to a norm that is not finite."""
         optimizer = plan.optimizer
-        self._updates += 1
         if optimizer.clip_value is not None:
             grads = [np.clip(g, -optimizer.clip_value, optimizer.clip_value) for g in grads]
         if optimizer.clip_norm is not None:
-            norm = np.sqrt(sum(float(np.sum(np.square(g), dtype=np.float64)) for g in grads))
+            norm = np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads))
+            if not np.isfinite(norm):
+                return False
             factor = self.dtype.type(min(1.0, optimizer.clip_norm / (norm + 1e-6)))
             grads = [g * factor for g in grads]
+        self._updates += 1
         for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
             if i % 2 == 0:
                 p -= self.dtype.type(rate * optimizer.weight_decay) * p
             optimizer.update(p, g, slots, rate, self._updates)
+        return True
 
 
 def _dropped(A: Array, mask: Array | None) -> Array:
