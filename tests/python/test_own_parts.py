@@ -219,6 +219,28 @@ def test_its_gradient_is_the_slope():
             assert abs((ends[0] - ends[1]) / (2 * h) - grads[f"d{key}"][i]) < 1e-8
 
 
+@pytest.mark.parametrize(
+    ("own", "error", "words"),
+    [
+        ({"forward": lambda Z: Z[:1]}, ValueError, r"forward of 'mine' returned shape \(1, 20\)"),
+        ({"forward": lambda Z: Z.astype(int)}, TypeError, "forward of 'mine' returned int64"),
+        ({"forward": lambda Z: None}, TypeError, "forward of 'mine' returned a NoneType"),
+        ({"backward": lambda dA, Z: dA.T}, ValueError, r"backward of 'mine' returned shape \(20, 4\)"),
+    ],
+)
+def test_what_an_activation_of_ones_own_returns_is_looked_at(own, error, words):
+    X, Y = problem(6, 20)
+    functions = {"forward": np.tanh, "backward": lambda dA, Z: dA} | own
+    net = deepnet.Network([6, 4, 1], Activation("mine", **functions))
+    before = parameters_of(net)
+    with pytest.raises(error, match=words):
+        net.fit(X, Y, epochs=1, batch_size=20)
+    if "forward" in own:
+        with pytest.raises(error, match=words):
+            net.predict(X)
+    assert_same_bits(net, before)
+
+
 def test_the_lists_may_grow(monkeypatch):
     """Entries that a user adds are found by name, and NumPy computes them."""
     X, Y = problem(6, 20, dtype=np.float64)

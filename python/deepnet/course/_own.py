@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from deepnet import _validation as check
 from deepnet import reference
-from deepnet._validation.arrays import a
+from deepnet._validation.own import activation_backward, activation_forward
 from deepnet.activations import Activation, AnyActivation, Array
 from deepnet.backends import run
 from deepnet.caches import AnyLayerCache, LayerCache, Parameters
@@ -26,40 +24,6 @@ def holds_own(*activations: Any) -> bool:
 def remembers_own(caches: Any) -> bool:
     """Tell whether a cache among these remembers an object and not a name."""
     return isinstance(caches, (list, tuple)) and holds_own([getattr(c, "activation", None) for c in caches])
-
-
-def _read_only(array: Array) -> Array:
-    """The same memory, which the user's function cannot write to."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, like_name: str) -> Array:
-    """Check what the user's function returned, and copy it where it is the memory of an argument."""
-    if not isinstance(result, np.ndarray):
-        raise TypeError(f"{what} returned {a(result)}, but must return a NumPy array of {like.dtype}")
-    if result.shape != like.shape:
-        raise ValueError(
-            f"{what} returned shape {result.shape}, but must return that of {like_name}, {like.shape}"
-        )
-    if result.dtype != like.dtype:
-        raise TypeError(
-            f"{what} returned {result.dtype}, but {like_name} is {like.dtype}, and its result must be, too"
-        )
-    shared = any(np.may_share_memory(result, array) for array in made_from)
-    return np.array(result, order="C") if shared else np.ascontiguousarray(result)
-
-
-def activation_forward(Z: Array, own: Activation) -> Array:
-    """A = g(Z)."""
-    return _result(own.forward(_read_only(Z)), [Z], f"forward of {own.name!r}", Z, "Z")
-
-
-def activation_backward(dA: Array, Z: Array, own: Activation) -> Array:
-    """``dZ = dA * g'(Z)``."""
-    dZ = own.backward(_read_only(dA), _read_only(Z))
-    return _result(dZ, [dA, Z], f"backward of {own.name!r}", Z, "Z")
 
 
 def _linear_forward(A_prev: Array, W: Array, b: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from deepnet import reference
 from deepnet._validation import learning
 from deepnet._validation import options as option
+from deepnet._validation.own import checked
 from deepnet._validation.structures import network_parameters
 from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.backends import knows, new_engine, prepared, unchecked
@@ -75,7 +76,7 @@ class ParameterOwner:
         self._layer_dims, self._g, self._dtype = dims, activations, dtype
         self._layer_plans, self._input_dropout = plans, input_dropout
         self._activations = tuple(g.name for g in activations)
-        self._engine = new_engine(dims, activations, dtype)
+        self._engine = new_engine(dims, [checked(g) for g in activations], dtype)
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
         self._one_fit, self._process = threading.Lock(), os.getpid()

@@ -1,0 +1,58 @@
+"""What the functions of a user's own activation return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from deepnet.activations import ACTIVATIONS, Activation, Array
+
+from .arrays import a
+
+
+def checked(activation: Activation) -> Activation:
+    """The same activation, whose results are looked at if it is a user's own."""
+    if ACTIVATIONS.get(activation.name) is activation:
+        return activation
+    return replace(
+        activation,
+        forward=lambda Z: activation_forward(Z, activation),
+        backward=lambda dA, Z: activation_backward(dA, Z, activation),
+    )
+
+
+def _read_only(array: Array) -> Array:
+    """The same memory, which the user's function cannot write to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, like_name: str) -> Array:
+    """Check what the user's function returned, and copy it where it is the memory of an argument."""
+    if not isinstance(result, np.ndarray):
+        raise TypeError(f"{what} returned {a(result)}, but must return a NumPy array of {like.dtype}")
+    if result.shape != like.shape:
+        raise ValueError(
+            f"{what} returned shape {result.shape}, but must return that of {like_name}, {like.shape}"
+        )
+    if result.dtype != like.dtype:
+        raise TypeError(
+            f"{what} returned {result.dtype}, but {like_name} is {like.dtype}, and its result must be, too"
+        )
+    shared = any(np.may_share_memory(result, array) for array in made_from)
+    return np.array(result, order="C") if shared else np.ascontiguousarray(result)
+
+
+def activation_forward(Z: Array, own: Activation) -> Array:
+    """A = g(Z)."""
+    return _result(own.forward(_read_only(Z)), [Z], f"forward of {own.name!r}", Z, "Z")
+
+
+def activation_backward(dA: Array, Z: Array, own: Activation) -> Array:
+    """``dZ = dA * g'(Z)``."""
+    dZ = own.backward(_read_only(dA), _read_only(Z))
+    return _result(dZ, [dA, Z], f"backward of {own.name!r}", Z, "Z")
