@@ -243,7 +243,7 @@ void bind_network(py::module_& m) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const NonFiniteLoss& e) {
-      const py::object what = py::make_tuple(std::isnan(e.loss) ? "nan" : "inf", e.updated);
+      const py::object what = py::make_tuple(e.loss, e.updated);
       PyErr_SetObject(PyExc_FloatingPointError, what.ptr());
     } catch (const Busy&) {
       PyErr_SetString(PyExc_RuntimeError, "busy");

@@ -164,6 +164,12 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                      .W_is_far = network_.is_far()});
 }
 
+template <class T>
+double BatchRunner<T>::update(const Block& block, const BlockGradient<T>& gradient) {
+  return updater_.undoes_updates() ? updater_.update(block, block.layer, gradient, spoilt_)
+                                   : updater_.update(block, block.layer, gradient);
+}
+
 /// The last sums of a block's gradients and its update while they are in cache; returns the penalty.
 template <class T>
 double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool resume, double rate) {
@@ -179,7 +185,7 @@ double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool r
       gradient = {numbers, numbers + block.rows * row, row};
     }
     sum_gradients(block, examples, resume, true, gradient, false, rate);
-    penalty = updater_.update(block, block.layer, gradient);
+    penalty = update(block, gradient);
   }
   turn_weights(block);
   return penalty;
@@ -199,17 +205,37 @@ double BatchRunner<T>::update_block(const Block& block, double rate) {
     T* b = layer.b + block.row;
     if (block.column == 0) kernels_.gradient_step(block.rows, b, gradient.db, T(rate), b);
   } else {
-    penalty = updater_.update(block, block.layer, gradient);
+    penalty = update(block, gradient);
   }
   turn_weights(block);
   return penalty;
 }
 
+/// False: the norm of the gradients, which were kept, is not finite.
+template <class T>
+bool BatchRunner<T>::clip_to_norm() {
+  const double squares =
+      sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, kept_gradient(block)); });
+  if (!std::isfinite(squares)) return false;
+  updater_.clip_to(squares);
+  return true;
+}
+
+/// An update that spoilt parameters was none, and what the optimizer remembers of it is forgotten.
+template <class T>
+void BatchRunner<T>::undo_if_spoilt() {
+  if (!spoilt_) return;
+  each_block([&](const Block& block) {
+    updater_.undo(block, block.layer, kept_gradient(block));
+    turn_weights(block);
+  });
+  updater_.start(/*keep=*/false);
+}
+
 template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
-  // An update can't be stopped half-way, so a long one is made in a pass of its own; as is one that waits for a norm.
-  const bool at_once = !is_long_update() && !updater_.needs_norm();
+  const bool at_once = updates_at_once();
   const double rate_each = rate / double(batch.count);
   double total = 0, penalty = 0;
   // An update of each block tells its penalty by the way.
@@ -229,6 +255,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (use == Use::kSteps && last && at_once) {
       const std::unique_lock lock(network_.lock);
       penalty += sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate_each); });
+      undo_if_spoilt();
     } else {
       each_block([&](const Block& block) {
         sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
@@ -237,25 +264,24 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     }
   }
   if (use == Use::kSteps && !at_once) {
-    if (updater_.needs_norm()) {
-      const double squares =
-          sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, kept_gradient(block)); });
-      if (!std::isfinite(squares)) return squares;  // no update has a direction then
-      updater_.clip_to(squares);
-    }
+    if (updater_.needs_norm() && !clip_to_norm()) return total + penalty * double(batch.count);
     const std::unique_lock lock(network_.lock);
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
+    undo_if_spoilt();
   }
-  if (use == Use::kSteps) updater_.did_update();
+  updated_ = use == Use::kSteps && !spoilt_;
+  if (updated_) updater_.did_update();
   return total + penalty * double(batch.count);
 }
 
 template <class T>
-double BatchRunner<T>::step(const Batch& batch, double rate, uint64_t seed, uint64_t step) {
+typename BatchRunner<T>::Step BatchRunner<T>::step(const Batch& batch, double rate, uint64_t seed, uint64_t step) {
   for (size_t l = 0; l < masks_.size(); ++l)
     masks_[l] = {1 - dropout_of(l), mix(random_bits(seed ^ kDropoutStream, step) + l)};
   if (!updater_.is_plain()) updater_.begin(rate, batch.count);
-  return run(batch, Use::kSteps, rate);
+  updated_ = spoilt_ = false;
+  const double loss = run(batch, Use::kSteps, rate);
+  return {loss, updated_};
 }
 
 template <class T>

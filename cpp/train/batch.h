@@ -9,6 +9,7 @@
 // Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or threads.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <numeric>
 #include <vector>
@@ -44,8 +45,12 @@ class BatchRunner {
   /// Turns to other data of the same shape, and to parameters that anybody may have changed.
   void take(const Data& data, Progress& progress);
 
-  /// The sum of the losses, and an update. If the loss is not finite, none is made. Seed and step: of the dropout.
-  double step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
+  struct Step {
+    double loss;   // the sum
+    bool updated;  // false: the loss, or else the update, was not finite
+  };
+  /// Seed and step: of the dropout.
+  Step step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
   /// The sum of the losses; the sums of their gradients are left in gradient(), those of penalties not among them.
   double loss_and_gradients(const Batch& batch);
   double loss(const Batch& batch);
@@ -71,6 +76,9 @@ class BatchRunner {
                      bool into_W, double rate);
   double finish_block(const Block& block, index_t examples, bool resume, double rate);
   double update_block(const Block& block, double rate);
+  double update(const Block& block, const BlockGradient<T>& gradient);
+  bool clip_to_norm();
+  void undo_if_spoilt();
   void turn_weights(const Block& block);
   template <class Task>
   void each_block(Task task);
@@ -87,6 +95,9 @@ class BatchRunner {
   }
   /// Whether every batch is the same chunk, left as it was: then X and Y are gathered once.
   bool keeps_X() const { return data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0; }
+  /// Whether blocks are updated as soon as their gradient is summed, which then need not be kept. An update can't be
+  /// stopped half-way, so a long one is made in a pass of its own; as is one that waits for their norm.
+  bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm(); }
   bool is_long_update() const { return 2.0 * double(network_.size) * double(chunk_) > kLongUpdate; }
   T* in_gradient(const T* parameter) const { return gradient_ + (parameter - network_.layers[0].W); }
 
@@ -98,7 +109,8 @@ class BatchRunner {
   int threads_;
   Progress* progress_;
   index_t largest_, chunk_, group_panels_;
-  bool has_X_ = false;
+  bool has_X_ = false, updated_ = false;
+  std::atomic<bool> spoilt_{false};
 
   AlignedBuffer memory_;
   std::vector<T*> A_;       // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ

@@ -14,7 +14,7 @@ constexpr index_t kChunkBytes = index_t{1} << 20;
 /// dA = W^T dZ reads W across its rows. From this many rows on that misses the cache so often that a turned copy of W,
 /// kept up to date with every update, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTurnedFrom = 96;
-constexpr index_t kBlockRows = 96, kBlockColumns = 1024;  // of dW: whole row groups of the kernel, whole panels
+constexpr index_t kTurnedBytes = kSpareBytes / 2;  // of all such copies; layers that they have no room for do without
 /// Weights beyond the L2 cache are read once for so many panels, whose sums for one part of k still fit (512 KB).
 constexpr index_t kFarGroup = 8;
 
@@ -71,9 +71,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   const index_t each = (panels + threads_ - 1) / threads_;  // panels of a thread
   group_panels_ = std::clamp<index_t>(each, 1, network.is_far() ? kFarGroup : 2);
   const bool back = use != Use::kLoss;
-  const bool long_update = is_long_update();
   const bool keeps_gradient =
-      use == Use::kGradients || (back && (largest > chunk_ || long_update || updater_.needs_norm()));
+      use == Use::kGradients || (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
 
   A_.resize(L + 1);
   Z_.resize(L + 1);
@@ -93,11 +92,15 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
     labels_ = pieces.take(Y.units * chunk_);
     labels_turned_ = pieces.take(round_up(Y.units, kPanel<T>) * chunk_);
     weights_ = pieces.take(chunk_);
+    index_t room_for_turned = kTurnedBytes / index_t(sizeof(T));
     for (size_t l = 0; l < L; ++l) {
       const Layer<T>& layer = network.layers[l];
       lane_sums_[l] = pieces.take(layer.units * kPanel<T>);
       W_turned_row_[l] = padded_row<T>(layer.units);
-      if (back && l > 0 && layer.units >= kTurnedFrom) W_turned_[l] = pieces.take(layer.inputs * W_turned_row_[l]);
+      const index_t turned = layer.inputs * W_turned_row_[l];
+      if (!back || l == 0 || layer.units < kTurnedFrom || turned > room_for_turned) continue;
+      W_turned_[l] = pieces.take(turned);
+      room_for_turned -= turned;
     }
     if (keeps_gradient) gradient_ = pieces.take(network.size);
     return pieces.size();

@@ -1,7 +1,6 @@
 // Whole training runs: epochs of shuffled batches.
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "runtime/random.h"
@@ -54,7 +53,7 @@ class Training {
   }
   ~Training() {
     const auto* kept = static_cast<const KeptRunner<T>*>(network_.kept.get());
-    if (kept && kept->bytes() > index_t{64} << 20) network_.kept.reset();
+    if (kept && kept->bytes() > kSpareBytes) network_.kept.reset();
     network_.training.store(false);
   }
   Training(const Training&) = delete;
@@ -63,18 +62,6 @@ class Training {
  private:
   NetworkState<T>& network_;
 };
-
-/// The sum of 0 * x, which is 0 if every x is finite and else nan; in as many chains as a vector has lanes.
-template <class T>
-T all_zero_times(const T* x, index_t count) {
-  constexpr index_t lanes = 64 / index_t(sizeof(T));
-  T probe[lanes] = {};
-  index_t i = 0;
-  for (; i + lanes <= count; i += lanes)
-    for (index_t j = 0; j < lanes; ++j) probe[j] += T(0) * x[i + j];
-  for (; i < count; ++i) probe[0] += T(0) * x[i];
-  return std::accumulate(probe, probe + lanes, T(0));
-}
 
 template <class T>
 class Run {
@@ -91,39 +78,41 @@ class Run {
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
   }
 
-  /// Step number `step` of the whole run; returns the sum of the batch's losses.
-  double step(index_t step) {
+  /// Step number `step` of the whole run.
+  typename BatchRunner<T>::Step step(index_t step) {
     const index_t epoch = options_.first_epoch + step / batches_, first = step % batches_ * size_;
     if (shuffled_ && epoch != ordered_epoch_) {
       shuffle(order_, options_.seed, static_cast<uint64_t>(epoch));
       ordered_epoch_ = epoch;
     }
-    if (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite())) {
+    if (keeps_copy() && (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite()))) {
       const auto [slots, count] = remembered();
       kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
       kept_.copy.insert(kept_.copy.end(), slots, slots + count);
       copied_updates_ = network_.optimizer_state.updates;
       copied_at_ = step;
     }
-    const index_t count = std::min(size_, examples_ - first);
     const std::span<const double> rates = options_.learning_rates;
-    return kept_.runner.step({shuffled_ ? order_.data() : nullptr, first, count},
+    return kept_.runner.step({shuffled_ ? order_.data() : nullptr, first, examples(step)},
                              rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
                              uint64_t(options_.first_epoch * batches_ + step));
   }
 
   index_t batches() const { return batches_; }
+  /// Those of step number `step`.
+  index_t examples(index_t step) const { return std::min(size_, examples_ - step % batches_ * size_); }
 
   bool parameters_are_finite() const {
     return std::all_of(network_.layers.begin(), network_.layers.end(), [](const Layer<T>& layer) {
-      T probe = all_zero_times(layer.b, layer.units);
-      for (index_t i = 0; i < layer.units; ++i) probe += all_zero_times(layer.W + i * layer.W_row, layer.inputs);
-      return probe == 0;  // the padding of W, which no product reads, may be anything by now
+      bool finite = all_finite(layer.b, layer.units);  // the padding of W, which no product reads, may be anything
+      for (index_t i = 0; finite && i < layer.units; ++i) finite = all_finite(layer.W + i * layer.W_row, layer.inputs);
+      return finite;
     });
   }
 
   /// After a loss that was not finite at step `failed`: finds the last finite parameters. False: there were none.
   bool recover(index_t failed) {
+    if (!keeps_copy()) return parameters_are_finite();  // no update has spoilt them
     const index_t from = copied_at_;
     // A penalty is told by the update after it; if that was what is not finite, step `failed` has changed them.
     const bool changed = network_.optimizer_state.updates - copied_updates_ > uint64_t(failed - from);
@@ -137,6 +126,7 @@ class Run {
   }
 
  private:
+  bool keeps_copy() const { return !kept_.runner.updater().undoes_updates(); }
   std::pair<T*, index_t> remembered() {
     OptimizerState<T>& state = network_.optimizer_state;
     const index_t count = state.slots * network_.size;
@@ -175,14 +165,16 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
   index_t step = 0;
   const auto give_up = [&](index_t bad_step, double loss) {
     const bool recovered = run.recover(step);
-    throw NonFiniteLoss{options.first_epoch + bad_step / run.batches(), bad_step % run.batches(), loss, !recovered};
+    throw NonFiniteLoss{options.first_epoch + bad_step / run.batches(), bad_step % run.batches(),
+                        loss / double(run.examples(bad_step)), !recovered};
   };
+  double last_loss = 0;
   for (index_t epoch = 0; epoch < options.epochs; ++epoch) {
     double total = 0;
     for (index_t batch = 0; batch < run.batches(); ++batch, ++step) {
-      const double loss = run.step(step);
-      if (!std::isfinite(loss)) give_up(step, loss);
-      total += loss;
+      const auto [loss, updated] = run.step(step);
+      if (!updated || !std::isfinite(loss)) give_up(step, loss);
+      total += last_loss = loss;
       if (options.steps_done) ++*options.steps_done;
       progress.did(2e4);  // a step costs a microsecond at the least
     }
@@ -192,7 +184,7 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
     begin = end;
   }
   // The last update has no loss after it that would tell.
-  if (step > 0 && !run.parameters_are_finite()) give_up(step - 1, std::numeric_limits<double>::quiet_NaN());
+  if (step > 0 && !run.parameters_are_finite()) give_up(step - 1, last_loss);
 }
 
 template <class T>
@@ -204,9 +196,8 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   const index_t count = data.X.count;
   BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, threads, progress).runner;
   runner.updater().start(/*keep=*/true);
-  const uint64_t updates = state.optimizer_state.updates;
-  const double total = runner.step({nullptr, 0, count}, learning_rate, seed, updates);
-  if (!std::isfinite(total)) throw NonFiniteLoss{0, 0, total, false, state.optimizer_state.updates != updates};
+  const auto [total, updated] = runner.step({nullptr, 0, count}, learning_rate, seed, state.optimizer_state.updates);
+  if (!updated || !std::isfinite(total)) throw NonFiniteLoss{0, 0, total / double(count), false, updated};
   return total / double(count);
 }
 

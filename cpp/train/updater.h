@@ -1,8 +1,10 @@
 // What makes new parameters of gradients: an optimizer with its settings, penalties and clipping, block by block of W.
 #pragma once
 
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "nn/panels.h"
 
@@ -14,6 +16,22 @@ struct BlockGradient {
   T *dW, *db;
   index_t dW_row;
 };
+
+constexpr index_t kBlockRows = 96, kBlockColumns = 1024;  // of dW: whole row groups of the kernel, whole panels
+/// What a run may take beside its activations, the optimizer's memory and as much as the parameters.
+constexpr index_t kSpareBytes = index_t{64} << 20;
+
+/// Whether all are: the sum of 0 * x is 0 then and else nan, in as many chains as a vector has lanes.
+template <class T>
+bool all_finite(const T* x, index_t count) {
+  constexpr index_t lanes = 64 / index_t(sizeof(T));
+  T probe[lanes] = {};
+  index_t i = 0;
+  for (; i + lanes <= count; i += lanes)
+    for (index_t j = 0; j < lanes; ++j) probe[j] += T(0) * x[i + j];
+  for (; i < count; ++i) probe[0] += T(0) * x[i];
+  return std::accumulate(probe, probe + lanes, T(0)) == 0;
+}
 
 template <class T>
 class Updater {
@@ -36,10 +54,13 @@ class Updater {
 
   /// Whether W -= rate * dW is all that is done, so that the product that makes dW can do it.
   bool is_plain() const {
-    return plan_.optimizer == 0 && !has_penalty_ && plan_.weight_decay == 0 && plan_.clip_value == 0 &&
-           plan_.clip_norm == 0;
+    return !undoes_updates() && plan_.optimizer == 0 && !has_penalty_ && plan_.weight_decay == 0 &&
+           plan_.clip_value == 0 && plan_.clip_norm == 0;
   }
   bool has_penalty() const { return has_penalty_; }
+  /// Whether the network is so large that no copy of it and of the optimizer's memory is kept to go back to. Then an
+  /// update leaves the parameters it found where the gradients were, and undo() has them back if it spoilt any.
+  bool undoes_updates() const { return (2 + optimizer_.slots) * network_.size * index_t(sizeof(T)) > kSpareBytes; }
   /// Whether an update needs the whole gradient beforehand: as the sum of norm() over the blocks, see clip_to().
   bool needs_norm() const { return plan_.clip_norm > 0; }
 
@@ -85,22 +106,41 @@ class Updater {
   double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
     double penalty = 0;
     each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
-      Update<T> u{.count = count,
-                  .p = p,
-                  .g = g,
-                  .slots = {slot(0, p), slot(1, p)},
-                  .penalties = penalties(layer, is_W),
-                  .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
-                  .rate = T(rate_),
-                  .epsilon = T(plan_.epsilon),
-                  .hyper = {hyper_[0], hyper_[1]}};
-      if (has_whole_gradient_) u.penalties = {T(whole_scale_), 0, 0, std::numeric_limits<T>::infinity()};
-      penalty += optimizer_.update(u);
+      penalty += optimizer_.update(update_of(p, g, count, layer, is_W));
     });
     return penalty;
   }
 
+  /// The same where undo() may follow; tells of parameters that are not finite any more.
+  double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient,
+                std::atomic<bool>& spoilt) const {
+    double penalty = 0;
+    each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
+      T before[kBlockColumns];
+      std::copy_n(p, count, before);
+      penalty += optimizer_.update(update_of(p, g, count, layer, is_W));
+      std::copy_n(before, count, g);
+      if (!all_finite(p, count)) spoilt = true;
+    });
+    return penalty;
+  }
+  void undo(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
+    each_run(block, layer, gradient, [](T* p, const T* g, index_t count, bool) { std::copy_n(g, count, p); });
+  }
+
  private:
+  Update<T> update_of(T* p, T* g, index_t count, size_t layer, bool is_W) const {
+    constexpr T no_clip = std::numeric_limits<T>::infinity();
+    return {.count = count,
+            .p = p,
+            .g = g,
+            .slots = {slot(0, p), slot(1, p)},
+            .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
+            .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
+            .rate = T(rate_),
+            .epsilon = T(plan_.epsilon),
+            .hyper = {hyper_[0], hyper_[1]}};
+  }
   LayerPlan of_layer(size_t layer) const { return plan_.layers.empty() ? LayerPlan{} : plan_.layers[layer]; }
   Penalties<T> penalties(size_t layer, bool is_W) const {
     const LayerPlan l = is_W ? of_layer(layer) : LayerPlan{};

@@ -1,33 +1,13 @@
 """Memory: training leaves none behind, and takes little beside the data, however large they are."""
 
-import subprocess
 import sys
 import textwrap
 
 import pytest
 
+from memory import KILOBYTES, run
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/status")
-
-START = """
-import resource, sys
-import numpy as np
-import deepnet
-
-def kilobytes(what):
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(what + ":"))
-"""
-
-
-def run(program, *arguments):
-    ended = subprocess.run(
-        [sys.executable, "-c", START + textwrap.dedent(program), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -36,7 +16,9 @@ def run(program, *arguments):
 def test_calls_leave_no_memory_behind(call):
     """Ten thousand of them, of networks that come and go, after some that fill what is kept for the next."""
     grown = run(
-        f"""
+        KILOBYTES
+        + textwrap.dedent(
+            f"""
         X, Y = np.ones((8, 20), np.float32), np.ones((1, 20))
         def some(count):
             for i in range(count):
@@ -47,11 +29,14 @@ def test_calls_leave_no_memory_behind(call):
         before = some(1000)
         print(some(10000) - before)
         """
+        )
     )
     assert int(grown) < 500
 
 
-SPARSE = """
+SPARSE = (
+    KILOBYTES
+    + """
 path, megabytes = sys.argv[1], int(sys.argv[2])
 m = megabytes * 2**20 // 64
 with open(path, "wb") as file:
@@ -67,6 +52,7 @@ net.evaluate(X, Y)
 net.predict(X[:, : m // 16])
 print(history.loss[0])
 """
+)
 
 
 def test_data_on_a_disk_are_not_copied(tmp_path):

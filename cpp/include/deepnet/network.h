@@ -118,7 +118,8 @@ struct FitOptions {
   index_t* steps_done = nullptr;  // counts on with every update
 };
 
-/// Thrown when a loss is not finite. The parameters are those before the update that went wrong.
+/// Thrown when a loss is not finite or (then `loss` is) an update would not be. The parameters are those before the
+/// update that went wrong.
 struct NonFiniteLoss {
   index_t epoch, batch;  // counted from first_epoch and from 0
   double loss;

@@ -16,7 +16,7 @@ from deepnet.optimizers import Optimizer
 from deepnet.plan import Plan
 from deepnet.schedules import rates
 
-from ._failures import busy, non_finite_loss
+from ._failures import busy, not_finite
 from ._history import History
 from ._owner import fresh_seed
 from ._progress import shown
@@ -162,7 +162,7 @@ def _epochs(
     if failure is not None:
         epoch, batch, loss, _ = failure
         where = f"in epoch {epoch + 1} of {run.epochs}, batch {batch + 1} of {run.batches}"
-        raise non_finite_loss(
+        raise not_finite(
             loss,
             where,
             float(rates_[min((epoch - history.epochs) * run.batches + batch, len(rates_) - 1)]),

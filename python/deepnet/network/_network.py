@@ -15,7 +15,7 @@ from deepnet.losses import Loss
 from deepnet.optimizers import Optimizer
 from deepnet.schedules import rates
 
-from ._failures import busy, non_finite_loss, penalty_overflow
+from ._failures import busy, not_finite, penalty_overflow
 from ._fit import checked_run, train
 from ._history import History
 from ._predictor import ONE, Predictor
@@ -261,7 +261,7 @@ class Network(Predictor):
                 raise penalty_overflow(value) from None
             where = "before this update, which was not made"
             data = self._checked(X, Y, loss)[:2]
-            raise non_finite_loss(value, where, rate, self._views, *data, scale) from None
+            raise not_finite(value, where, rate, self._views, *data, scale) from None
         except RuntimeError as error:
             if str(error) != "busy":
                 raise

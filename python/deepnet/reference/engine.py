@@ -97,9 +97,9 @@ class Engine:
         masks = self._masks(plan, X.shape[1], seed, self._updates)
         value, grads = self._loss_and_grads(X, Y, weights, plan, scale, masks)
         if not np.isfinite(value):
-            raise FloatingPointError("nan" if np.isnan(value) else "inf", False)
+            raise FloatingPointError(value, False)
         if not self._update(grads, plan, rate):
-            raise FloatingPointError("inf", False)
+            raise FloatingPointError(value, False)
         return value
 
     @_silent
@@ -135,7 +135,7 @@ class Engine:
                 if self._is_finite():
                     last_finite, updates = [p.copy() for p in self._memory()], self._updates
                 if not self._update(grads, plan, rates[steps] if len(rates) > 1 else rates[0]):
-                    return losses, seconds, (epoch, batch, np.inf, not self._restore(last_finite, updates))
+                    return losses, seconds, (epoch, batch, value, not self._restore(last_finite, updates))
                 losses[i] += value * len(chosen) / m
                 steps += 1
                 if report is not None and time.perf_counter() - reported > SECONDS_BETWEEN_REPORTS:
@@ -143,7 +143,7 @@ class Engine:
                     reported = time.perf_counter()
             seconds[i] = time.perf_counter() - begin
         if steps and not self._is_finite():  # the last update's doing; no loss tells
-            return losses, seconds, (epoch, batch, np.nan, not self._restore(last_finite, updates))
+            return losses, seconds, (epoch, batch, value, not self._restore(last_finite, updates))
         return losses, seconds, None
 
     def _is_finite(self) -> bool:
