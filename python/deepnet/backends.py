@@ -79,14 +79,34 @@ def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
     return result
 
 
+class _LinearInCore(reference.Engine):
+    """NumPy's engine but for the products, which are the extension's."""
+
+    def linear_forward(self, A_prev: Any, W: Any, b: Any) -> Any:
+        Z = None if native is None else native.linear_forward(A_prev, W, b)
+        return super().linear_forward(A_prev, W, b) if Z is None else Z
+
+    def linear_backward(self, dZ: Any, A_prev: Any, W: Any, b: Any) -> Any:
+        gradients = None if native is None else native.linear_backward(dZ, A_prev, W, b)
+        return super().linear_backward(dZ, A_prev, W, b) if gradients is None else gradients
+
+
+def engine_for_own(
+    units: Sequence[int], activations: Sequence[Activation], dtype: Any, arrays: Sequence[Any] | None = None
+) -> reference.Engine:
+    """An engine that takes a user's own activations, losses and optimizers; over these parameters, if any."""
+    kind = reference.Engine if _chosen is None else _LinearInCore
+    return kind(units, activations, dtype, arrays)
+
+
 def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: Any) -> reference.Engine:
-    """An engine of the chosen backend, or NumPy's for a user's own activation; its parameters are zero.
+    """An engine of the chosen backend, which takes a user's own activations, too; its parameters are zero.
 
     The extension has a class per dtype with the methods of the reference's, which return None, as its
     functions do, where an argument is not plain.
     """
     if _chosen is None or not all(_is_built_in(activation) for activation in activations):
-        return reference.Engine(units, activations, dtype)
+        return engine_for_own(units, activations, dtype)
     engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
     engine: reference.Engine = engine_of(units, [activation.name for activation in activations])
     return engine

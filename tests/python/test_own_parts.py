@@ -1,4 +1,4 @@
-"""Losses, optimizers and activations of a user's own: NumPy trains with them, on the network's own memory."""
+"""Losses, optimizers and activations of a user's own: NumPy computes them, on the network's own memory."""
 
 import copy
 import math
@@ -202,6 +202,25 @@ def test_an_activation_of_ones_own(dtype):
     np.testing.assert_array_equal(other.predict(X), net.predict(X))
     again = deepnet.Network.from_parameters(net.parameters, BUMP)
     np.testing.assert_array_equal(again.predict(X), net.predict(X))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_beside_it_the_products_are_the_extensions(dtype):
+    """With their bits, which know no batch, and which NumPy's library has not."""
+    ramp = Activation(
+        "ramp", lambda Z: np.maximum(Z, 0), lambda dA, Z: np.where(Z > 0, dA, 0).astype(Z.dtype)
+    )
+    X, Y = problem(70, 50, dtype=dtype)
+    with deepnet.use_backend("native"):
+        net = deepnet.Network([70, 40, 30, 1], ramp, "identity", dtype=dtype, seed=0)
+        named = deepnet.Network([70, 40, 30, 1], "relu", "identity", dtype=dtype, seed=0)
+        named.parameters = net.parameters
+    np.testing.assert_array_equal(net.predict(X), named.predict(X))
+    np.testing.assert_array_equal(net.predict(X[:, :1]), net.predict(X)[:, :1])
+    (_, grads), (_, expected) = net.loss_and_grads(X, Y), named.loss_and_grads(X, Y)
+    u = np.finfo(dtype).eps
+    for key, grad in grads.items():
+        np.testing.assert_allclose(grad, expected[key], rtol=0, atol=200 * u * np.abs(expected[key]).max())
 
 
 def test_its_gradient_is_the_slope():

@@ -68,7 +68,7 @@ class Network(Predictor):
     never copied as a whole. Results have the same bits for any number of threads, and a prediction whether
     its example comes alone or among others. Copies, deep or not, and pickles are independent networks, whose
     optimizer remembers nothing yet. Many threads may predict with one network at once; one at a time may
-    train it. An activation, a loss or an optimizer of your own makes NumPy compute where it is used.
+    train it. With an activation, a loss or an optimizer of your own, NumPy computes all but the products.
 
     Examples
     --------

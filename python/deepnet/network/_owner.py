@@ -16,7 +16,7 @@ from deepnet._validation import options as option
 from deepnet._validation.own import checked
 from deepnet._validation.structures import network_parameters
 from deepnet.activations import ACTIVATIONS, Activation, Array
-from deepnet.backends import knows, new_engine, prepared, unchecked
+from deepnet.backends import engine_for_own, knows, new_engine, prepared, unchecked
 from deepnet.caches import Parameters, Whole
 from deepnet.initializers import Draw
 from deepnet.layers import Dense
@@ -95,7 +95,7 @@ class ParameterOwner:
         engine = self._engine
         if not knows(engine, plan):
             if self._stand_in is None:
-                self._stand_in = reference.Engine(self._layer_dims, self._g, self._dtype, self._views)
+                self._stand_in = engine_for_own(self._layer_dims, self._g, self._dtype, self._views)
             engine = self._stand_in
         return engine, prepared(engine, plan)
 

@@ -20,6 +20,7 @@ import numpy as np
 from deepnet.activations import Activation, Array
 from deepnet.plan import LayerPlan, Plan
 
+from . import step_by_step
 from .random import dropout_mask, permutation
 
 Failure = tuple[int, int, float, bool]
@@ -51,6 +52,14 @@ class Engine:
         """W, b and g of each layer."""
         return list(zip(self.arrays[::2], self.arrays[1::2], self.activations, strict=True))
 
+    def linear_forward(self, A_prev: Array, W: Array, b: Array) -> Array:
+        """Z = W A_prev + b."""
+        return step_by_step.linear_forward(A_prev, W, b)[0]
+
+    def linear_backward(self, dZ: Array, A_prev: Array, W: Array, b: Array) -> tuple[Array, Array, Array]:
+        """dA_prev, dW and db."""
+        return step_by_step.linear_backward(dZ, (A_prev, W, b))
+
     def parameters(self) -> list[Array]:
         """W1, b1, ..., WL, bL: the arrays themselves."""
         return self.arrays
@@ -60,7 +69,7 @@ class Engine:
         """A_L."""
         A = self._numbers(X, scale)
         for W, b, activation in self.layers:
-            A = activation.forward(W @ A + b)
+            A = activation.forward(self.linear_forward(A, W, b))
         if out is None:
             return np.ascontiguousarray(A)
         out[...] = A
@@ -196,7 +205,7 @@ class Engine:
         masks = masks or [None] * (len(layers) + 1)
         A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()
         for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
-            Z.append(W @ A[-1] + b)
+            Z.append(self.linear_forward(A[-1], W, b))
             Z[-1].flags.writeable = False  # backward needs it as it is
             A.append(_dropped(activation.forward(Z[-1]), mask))
         labels = loss.labels(Y, len(Z[-1]), self.dtype)
@@ -213,11 +222,12 @@ class Engine:
         dZ = layers[-1][2].backward(d, Z[-1]) if loss.activation is None else d
         grads: list[Array] = []
         for layer in range(len(layers), 0, -1):
-            W, layer_plan = layers[layer - 1][0], self._plans(plan)[layer - 1]
+            (W, b, _), layer_plan = layers[layer - 1], self._plans(plan)[layer - 1]
+            dA_prev, dW, db = self.linear_backward(dZ, A[layer - 1], W, b)
             penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)
-            grads = [dZ @ A[layer - 1].T / m + penalty, dZ.sum(axis=1, keepdims=True) / m, *grads]
+            grads = [dW + penalty, db, *grads]
             if layer > 1:
-                dZ = layers[layer - 2][2].backward(_dropped(W.T @ dZ, masks[layer - 1]), Z[layer - 2])
+                dZ = layers[layer - 2][2].backward(_dropped(dA_prev, masks[layer - 1]), Z[layer - 2])
         return value, grads
 
     def _start(self, plan: Plan, *, keep: bool) -> None:
