@@ -32,13 +32,12 @@ def main() -> None:
     for fold, train, test in folds(benign, given.seed, most=most):
         scaler = StandardScaler().fit(table[train])
         net = deepnet.Network([30, 16, 1], "tanh", output="sigmoid", l2=0.03, seed=given.seed + fold)
-        updates = epochs * -(-len(train) // BATCH)
         history = net.fit(
             scaler.transform(table[train]).T,
             benign[train],
             epochs=epochs,
             batch_size=BATCH,
-            optimizer=deepnet.Adam(deepnet.schedules.OneCycle(0.01, length=updates)),
+            optimizer=deepnet.Adam(deepnet.schedules.OneCycle(0.01)),
             seed=given.seed + fold,
         )
         guess = net.predict(scaler.transform(table[test]).T)[0] > 0.5

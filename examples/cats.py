@@ -61,13 +61,12 @@ def regularised(images: Array, y: Array, seed: int, epochs: int = 8) -> deepnet.
     """256 units with dropout, for small images; trained on varied ones."""
     rows = small(varied(images))
     net = deepnet.Network([768, 256, 1], dropout=0.5, seed=seed)
-    updates = epochs * -(-len(rows) // 32)
     net.fit(
         rows.T,
         np.tile(y, len(rows) // len(y)),
         epochs=epochs,
         batch_size=32,
-        optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(0.001, length=updates)),
+        optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(0.001)),
         class_weight="balanced",
         seed=seed,
     )

@@ -27,7 +27,6 @@ BATCH = 32
 
 def mean_of_networks(X: Array, y: Array, X_new: Array, *, networks: int, epochs: int, seed: int) -> Array:
     """Predictions for X_new, shape (m,), by networks that differ in first weights and batches."""
-    updates = epochs * -(-len(y) // BATCH)
     predictions = []
     for i in range(networks):
         net = deepnet.Network([10, 32, 1], "relu", output="identity", l2=0.1, seed=seed + i)
@@ -36,7 +35,7 @@ def mean_of_networks(X: Array, y: Array, X_new: Array, *, networks: int, epochs:
             y,
             epochs=epochs,
             batch_size=BATCH,
-            optimizer=deepnet.Adam(deepnet.schedules.OneCycle(0.01, length=updates)),
+            optimizer=deepnet.Adam(deepnet.schedules.OneCycle(0.01)),
             loss="mean_squared_error",
             seed=seed + i,
         )

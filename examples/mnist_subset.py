@@ -32,13 +32,12 @@ def main() -> None:
     for fold, train, test in folds(y, given.seed, most=most):
         hidden = deepnet.Dense(256, "relu", dropout=0.3)
         net = deepnet.Network([784, hidden, hidden, deepnet.Dense(10, "softmax")], seed=given.seed + fold)
-        updates = epochs * -(-len(train) // BATCH)
         history = net.fit(
             table[train].T,
             y[train],
             epochs=epochs,
             batch_size=BATCH,
-            optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(0.003, length=updates)),
+            optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(0.003)),
             seed=given.seed + fold,
             input_scale=1 / 255,
         )

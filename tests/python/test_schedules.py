@@ -1,6 +1,7 @@
 """Schedules of the learning rate: PyTorch's values, the course's, and what is said of rates that are none."""
 
 import copy
+import dataclasses
 import math
 import pickle
 import re
@@ -9,8 +10,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import deepnet
 from deepnet import schedules
 from deepnet.schedules import CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay, rates
+from problems import assert_same_bits, problem
 
 # --- PyTorch: a schedule, its arguments there, and the formula of its documentation -------------------------
 
@@ -246,6 +249,11 @@ def test_positions_that_are_no_numbers_are_refused(position):
             ValueError,
             "growth is 2, but only cycles grow: restarts=True",
         ),
+        (
+            lambda: CosineDecay(0.1, restarts=True),
+            ValueError,
+            "restarts is True, but length is None: cycles need one",
+        ),
         (lambda: OneCycle(0.1, 10, 1.5), ValueError, "warmup_share is 1.5, but must be 1 or less"),
         (
             lambda: OneCycle(0.1, 10, start_divisor=0.5),
@@ -258,6 +266,30 @@ def test_positions_that_are_no_numbers_are_refused(position):
 def test_settings_that_make_no_schedule_are_refused(make, kind, message):
     with pytest.raises(kind, match=f"^{re.escape(message)}$"):
         make()
+
+
+@pytest.mark.parametrize("schedule", [CosineDecay(0.3), CosineDecay(0.3, warmup=3), OneCycle(0.3)])
+@pytest.mark.parametrize("per", ["step", "epoch"])
+def test_a_length_that_is_not_given_is_that_of_the_run(schedule, per):
+    """20 examples in batches of 6 for 5 epochs: 20 updates; with and without somebody who looks on."""
+    schedule = dataclasses.replace(schedule, per=per)
+    length = {"step": 20, "epoch": 5}[per] - getattr(schedule, "warmup", 0)
+    X, Y = problem(6, 20)
+    given, own, watched = (deepnet.Network([6, 4, 1], seed=0) for _ in range(3))
+    run = {"epochs": 5, "batch_size": 6, "seed": 1}
+    given.fit(X, Y, **run, optimizer=deepnet.Adam(dataclasses.replace(schedule, length=length)))
+    own.fit(X, Y, **run, optimizer=deepnet.Adam(schedule))
+    watched.fit(X, Y, **run, optimizer=deepnet.Adam(schedule), callbacks=[lambda *_: None])
+    assert_same_bits(own, given.parameters)
+    assert_same_bits(watched, given.parameters)
+    assert own.optimizer.learning_rate is schedule
+    own.fit(X, Y, epochs=0, batch_size=6)
+    own.fit(X, Y, epochs=1, batch_size=6)
+    words = re.escape("length is None, for which fit takes that of its run")
+    with pytest.raises(ValueError, match=words):
+        schedule(0)
+    with pytest.raises(ValueError, match=words if per == "step" else "counts epochs"):
+        own.train_on_batch(X, Y)
 
 
 def test_settings_become_numbers_of_python():

@@ -14,7 +14,7 @@ from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.optimizers import Optimizer
 from deepnet.plan import Plan
-from deepnet.schedules import rates
+from deepnet.schedules import Schedule, rates
 
 from ._failures import busy, not_finite
 from ._history import History
@@ -38,6 +38,7 @@ class Run:
     Y: Array
     weights: Array | None
     plan: Plan
+    rate: Any  # a number or a schedule
     options: dict[str, Any]
     epochs: int
     validation: tuple[Array, Array] | None
@@ -51,15 +52,13 @@ class Run:
 
     def epochs_per_call(self) -> int:
         """How many at most: the call returns two numbers for each and may take a rate for each step."""
-        scheduled = callable(self.plan.optimizer.learning_rate)
-        return max(1, RATES_PER_CALL // self.batches) if scheduled else EPOCHS_PER_CALL
+        return max(1, RATES_PER_CALL // self.batches) if callable(self.rate) else EPOCHS_PER_CALL
 
     def rates(self, first_epoch: int, epochs: int, dtype: np.dtype[Any]) -> Array:
         """The learning rate of each step of these epochs, or the one of all."""
-        rate = self.plan.optimizer.learning_rate
-        if not callable(rate):
-            return np.array([float(rate)])
-        return rates(rate, first_epoch * self.batches, epochs * self.batches, self.batches, dtype)
+        if not callable(self.rate):
+            return np.array([float(self.rate)])
+        return rates(self.rate, first_epoch * self.batches, epochs * self.batches, self.batches, dtype)
 
 
 def checked_run(
@@ -99,19 +98,22 @@ def checked_run(
             validation = net._checked(*check.validation_pair(validation_data), chosen)[:2]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
+    epochs, rate = option.whole("epochs", epochs, 0, 2**62), optimizer.learning_rate
+    if isinstance(rate, Schedule):
+        rate = rate.over(epochs * -(-m // options["batch_size"]), epochs)
     run = Run(
         X,
         Y,
         weights,
         net._plan(chosen, optimizer),
+        rate,
         options,
-        option.whole("epochs", epochs, 0, 2**62),
+        epochs,
         validation,
         option.callbacks(callbacks),
         option.progress(progress),
     )
-    rate = optimizer.learning_rate  # a schedule that fails late in a run would waste what came before
-    step = run.epochs_per_call()
+    step = run.epochs_per_call()  # a schedule that fails late in a run would waste what came before
     for first in range(0, min(run.epochs, MOST_RATES // run.batches + 1), step) if callable(rate) else ():
         run.rates(first, min(step, run.epochs - first), net.dtype)
     return run

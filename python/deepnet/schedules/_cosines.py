@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from deepnet.activations import Array
 
-from ._schedule import Schedule, Unit, flag, number, whole
+from ._schedule import Schedule, Unit, flag, known, number, whole
 
 
 def _half_cosine(start: float, end: float, remaining: Array) -> Array:
@@ -29,8 +29,9 @@ class CosineDecay(Schedule):
     ----------
     initial : float
         The rate where the cosine starts; 0 or more.
-    length : int
-        How many positions the cosine takes, after those of the warm-up; 1 or more.
+    length : int, optional
+        How many positions the cosine takes, after those of the warm-up; 1 or more. If not given, what
+        :meth:`deepnet.Network.fit` has left of its run.
     minimum : float
         Where it ends, and the rate ever after; from 0 to `initial`.
     warmup : int
@@ -72,7 +73,7 @@ class CosineDecay(Schedule):
     """
 
     initial: float
-    length: int
+    length: int | None = None
     minimum: float = 0.0
     warmup: int = 0
     restarts: bool = False
@@ -82,7 +83,7 @@ class CosineDecay(Schedule):
     def __post_init__(self) -> None:
         self._set(
             initial=number("initial", self.initial),
-            length=whole("length", self.length, 1),
+            length=None if self.length is None else whole("length", self.length, 1),
             minimum=number("minimum", self.minimum),
             warmup=whole("warmup", self.warmup, 0),
             restarts=flag("restarts", self.restarts),
@@ -92,27 +93,35 @@ class CosineDecay(Schedule):
             raise ValueError(
                 f"minimum is {self.minimum:g}, but must be {self.initial:g}, which is initial, or less"
             )
+        if self.restarts and self.length is None:
+            raise ValueError("restarts is True, but length is None: cycles need one")
         if self.growth != 1 and not self.restarts:
             raise ValueError(f"growth is {self.growth}, but only cycles grow: restarts=True")
 
+    def over(self, steps: int, epochs: int) -> CosineDecay:
+        """Return this, with the length that is left of such a run after the warm-up."""
+        if self.length is not None:
+            return self
+        return replace(self, length=max(1, (steps if self.per == "step" else epochs) - self.warmup))
+
     def _rates(self, positions: Array) -> Array:
-        t = np.maximum(positions - self.warmup, 0)
+        length, t = known(self.length), np.maximum(positions - self.warmup, 0)
         if self.restarts:
-            begin, length = self._cycle(t)
-            remaining = (length - (t - begin)) / length
+            begin, cycle = self._cycle(t, length)
+            remaining = (cycle - (t - begin)) / cycle
         else:
-            remaining = np.maximum(self.length - t, 0) / self.length
+            remaining = np.maximum(length - t, 0) / length
         rates = _half_cosine(self.initial, self.minimum, remaining)
         climb = self.initial * ((positions + 1) / (self.warmup + 1))
         return np.where(positions < self.warmup, climb, rates)
 
-    def _cycle(self, t: Array) -> tuple[Array, Array]:
+    def _cycle(self, t: Array, length: int) -> tuple[Array, Array]:
         """Where the cycle of each t begins, and how long it is.
 
         Cycle k begins at ``length * (growth^k - 1) / (growth - 1)``. The logarithm that gives k may be off by
         one at a begin; beginnings themselves are whole numbers, and decide.
         """
-        g, first = float(self.growth), float(self.length)
+        g, first = float(self.growth), float(length)
         if self.growth == 1:
             return np.floor(t / first) * first, np.full_like(t, first)
         k = np.floor(np.log1p(t / first * (g - 1)) / np.log(g))
@@ -133,9 +142,9 @@ class OneCycle(Schedule):
     ----------
     maximum : float
         The highest rate; 0 or more.
-    length : int
-        How many positions the whole cycle takes, all updates of the run as a rule; 1 or more. After it, the
-        rate stays where it ended.
+    length : int, optional
+        How many positions the whole cycle takes; 1 or more. After it, the rate stays where it ended. If not
+        given, the whole run of :meth:`deepnet.Network.fit`.
     warmup_share : float
         The share of them that goes into the climb; from 0 to 1.
     start_divisor : float
@@ -166,7 +175,7 @@ class OneCycle(Schedule):
     """
 
     maximum: float
-    length: int
+    length: int | None = None
     warmup_share: float = 0.3
     start_divisor: float = 25.0
     end_divisor: float = 1e4
@@ -175,18 +184,21 @@ class OneCycle(Schedule):
     def __post_init__(self) -> None:
         self._set(
             maximum=number("maximum", self.maximum),
-            length=whole("length", self.length, 1),
+            length=None if self.length is None else whole("length", self.length, 1),
             warmup_share=number("warmup_share", self.warmup_share, high=1),
             start_divisor=number("start_divisor", self.start_divisor, low=1),
             end_divisor=number("end_divisor", self.end_divisor, low=1),
         )
 
+    def over(self, steps: int, epochs: int) -> OneCycle:
+        """Return this, with the length of such a run."""
+        if self.length is not None:
+            return self
+        return replace(self, length=max(1, steps if self.per == "step" else epochs))
+
     def _rates(self, positions: Array) -> Array:
-        low, top, end = (
-            self.maximum / self.start_divisor,
-            self.warmup_share * self.length - 1,
-            self.length - 1,
-        )
+        length = known(self.length)
+        low, top, end = self.maximum / self.start_divisor, self.warmup_share * length - 1, length - 1
         # A phase without extent is never between its ends; 1 stands in for its length.
         climbing = np.maximum(top - positions, 0) / (top if top > 0 else 1)
         falling = np.minimum(np.maximum(end - positions, 0) / (end - top if end > top else 1), 1)

@@ -46,6 +46,10 @@ class Schedule:
         alone = given.ndim == 0 and not isinstance(position, np.ndarray)
         return float(rates[0]) if alone else rates.reshape(given.shape)
 
+    def over(self, steps: int, epochs: int) -> Schedule:
+        """Return the same schedule for a run of so many updates, which gives it a length if it has none."""
+        return self
+
     def _rates(self, positions: Array) -> Array:
         raise NotImplementedError
 
@@ -90,6 +94,15 @@ def whole(name: str, value: Any, low: int) -> int:
 def is_number(value: Any) -> bool:
     """Tell real numbers of Python and NumPy, which bool is not."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def known(length: int | None) -> int:
+    """Refuse a length that no run has given yet."""
+    if length is None:
+        raise ValueError(
+            "length is None, for which fit takes that of its run; nobody else knows one: give it"
+        )
+    return length
 
 
 def flag(name: str, value: Any) -> bool:
