@@ -36,7 +36,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   deepnet_add_kernels(avx2 CPU x86-64-v3 FLAGS -march=x86-64-v3)
   deepnet_add_kernels(baseline CPU x86-64-v2 FLAGS -march=x86-64-v2)
 else()
-  deepnet_add_kernels(baseline CPU ANY FLAGS -ffp-contract=fast)  # fused where the CPU can
+  deepnet_add_kernels(baseline CPU ANY)
 endif()
 
 configure_file(cmake/isa_rows.h.in isa_rows.h @ONLY)

@@ -45,20 +45,21 @@ struct Gradients {
   Matrix<T> d_a_prev, d_w, d_b;
   py::object dA_prev, dW, db;
 
-  Gradients(const Matrix<const T>& a_prev, const Matrix<const T>& w)
-      : dA_prev(new_matrix<T>(a_prev.rows, a_prev.cols, d_a_prev)),
+  Gradients(const Matrix<const T>& a_prev, const Matrix<const T>& w, bool wants_dA_prev = true)
+      : dA_prev(wants_dA_prev ? new_matrix<T>(a_prev.rows, a_prev.cols, d_a_prev) : py::none()),
         dW(new_matrix<T>(w.rows, w.cols, d_w)),
         db(new_matrix<T>(w.rows, 1, d_b)) {}
   py::object tuple() const { return py::make_tuple(dA_prev, dW, db); }
 };
 
-py::object backward(const py::object& dZ, const py::object& A_prev, const py::object& W, const py::object& b) {
+py::object backward(const py::object& dZ, const py::object& A_prev, const py::object& W, const py::object& b,
+                    bool wants_dA_prev) {
   return with_dtype(W.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> d_z, a_prev, w, bias;
     if (!parse_layer(A_prev.ptr(), W.ptr(), b.ptr(), a_prev, w, bias) || !view(dZ.ptr(), d_z) || d_z.rows != w.rows ||
         d_z.cols != a_prev.cols)
       return py::none();
-    const Gradients<T> out(a_prev, w);
+    const Gradients<T> out(a_prev, w, wants_dA_prev);
     without_gil(
         [&](Interrupt* interrupt) { linear_backward<T>(d_z, a_prev, w, out.d_a_prev, out.d_w, out.d_b, interrupt); });
     return out.tuple();
@@ -87,7 +88,8 @@ py::object activation_backward(const py::object& dA, const py::object& cache, co
 void bind_layers(py::module_& m) {
   m.def("linear_forward", &forward);
   m.def("linear_activation_forward", &activation_forward);
-  m.def("linear_backward", &backward);
+  m.def("linear_backward", &backward, py::arg("dZ"), py::arg("A_prev"), py::arg("W"), py::arg("b"),
+        py::arg("wants_dA_prev") = true);
   m.def("linear_activation_backward", &activation_backward);
 }
 

@@ -7,7 +7,6 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/sums.h"
-#include "simd/root.h"
 
 namespace deepnet::DEEPNET_ISA {
 
@@ -57,7 +56,7 @@ struct RmsProp {
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
     slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * g * u.hyper[0].rest);
-    p = fma(broadcast(-u.rate), g / (root<T>(slot[0]) + u.epsilon), p);
+    p = fma(broadcast(-u.rate), g / (root(slot[0]) + u.epsilon), p);
   }
 };
 
@@ -68,7 +67,7 @@ struct Adagrad {
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
     slot[0] = fma(g, g, slot[0]);
-    p = fma(broadcast(-u.rate), g / (root<T>(slot[0]) + u.epsilon), p);
+    p = fma(broadcast(-u.rate), g / (root(slot[0]) + u.epsilon), p);
   }
 };
 
@@ -82,7 +81,7 @@ struct Adam {
     slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * u.hyper[0].rest);
     slot[1] = fma(broadcast(u.hyper[1].value), slot[1], g * g * u.hyper[1].rest);
     // rate / (1 - beta1^t), and both sides of the fraction times sqrt(1 - beta2^t): one division an element
-    const Vec<T> below = fma(root<T>(slot[1]), broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon));
+    const Vec<T> below = fma(root(slot[1]), broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon));
     p = fma(broadcast(-u.rate * u.hyper[0].one_over), slot[0] / below, p);
   }
 };

@@ -73,6 +73,7 @@ struct OptimizerState {
 
   void start(OptimizerId id, index_t slot_count, index_t size) {
     optimizer = -1;  // where there is no memory left, this is nobody's
+    if (index_t(memory.size()) > 2 * slot_count * size * index_t(sizeof(T))) memory.release();
     T* numbers = memory.reserve<T>(slot_count * size);
     std::fill_n(numbers, slot_count * size, T(0));
     optimizer = id;
@@ -85,7 +86,7 @@ template <class T>
 struct NetworkState {
   std::vector<Layer<T>> layers;
   AlignedBuffer memory;
-  index_t size = 0;    // numbers in `memory`: W and b of every layer with their padding, which stays zero
+  index_t size = 0;    // numbers in `memory`: W and b of every layer, with padding that no product reads
   index_t widest = 0;  // units of the widest layer, the inputs among them
   StepLock lock;
   std::atomic<bool> training{false};

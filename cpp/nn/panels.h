@@ -1,7 +1,7 @@
 // One layer on panels of examples: the product that training and prediction are made of, and how data gets in.
 //
-// A group of panels (one or two: the widest tile takes two) goes through a whole network before the next, so its
-// activations stay in L2 while the weights stream past them.
+// A group of panels (two, which the widest tile takes; up to eight of a large network) goes through a whole network
+// before the next, so its activations stay in L2 while the weights stream past them.
 #pragma once
 
 #include "nn/network.h"
@@ -51,7 +51,7 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                   .finish = p + steps == a.cols ? finish : Finish::kScale,
                   .other = other,
                   .scale = p + steps == a.cols ? scale : T(1),
-                  .a_is_far = a_is_far && !few_rows,
+                  .a_is_far = a_is_far && !few_rows && a.col == 1,
                   .next = b.data + (p + steps) * kPanel<T>,
                   .next_bytes = few_rows && p + steps < a.cols ? b.panels * run : 0,
                   .next_run = run,
@@ -91,7 +91,8 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
                      out.data, columns, W_is_far, did);
   if (!activate || fused) return;
   for (index_t p = 0; p < A.panels; ++p)
-    g.forward({A.units, kPanel<T>, {out.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
+    g.forward(
+        {A.units, std::min(kPanel<T>, columns - p * kPanel<T>), {out.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
 }
 
 /// What layer_backward needs of the layer before.

@@ -72,8 +72,11 @@ ThreadPool& ThreadPool::instance() {
 
 bool ThreadPool::run_shared(index_t count, int threads, Call call, void* task) {
   ThreadPool& pool = instance();
-  const std::unique_lock lock(pool.in_use_, std::try_to_lock);
-  if (!lock.owns_lock()) return false;
+  if (pool.in_use_.exchange(true, std::memory_order_acquire)) return false;  // perhaps by this very thread
+  const struct Free {
+    std::atomic<bool>& in_use;
+    ~Free() { in_use.store(false, std::memory_order_release); }
+  } free{pool.in_use_};
   const int helpers = int(std::min<index_t>(threads, count)) - 1;
   pool.grow(helpers);
   pool.call_ = call;

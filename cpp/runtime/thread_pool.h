@@ -68,7 +68,7 @@ class ThreadPool {
   std::atomic<int> asleep_{0};
   std::atomic<bool> caller_asleep_{false};
 
-  std::mutex in_use_;
+  std::atomic<bool> in_use_{false};
   int workers_ = 0;
   std::atomic<bool> forked_{false};
 };

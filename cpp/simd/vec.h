@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#if defined(__FMA__)
-#include <immintrin.h>  // for fma() alone
+#if defined(__aarch64__)  // for fma() and root() alone
+#include <arm_neon.h>
+#else
+#include <immintrin.h>
 #endif
 
 #define DEEPNET_INLINE inline __attribute__((always_inline))
@@ -90,19 +92,31 @@ DEEPNET_INLINE Vec<T> broadcast(T x) {
   return x - Vec<T>{};
 }
 
-/// a * b + c, rounded once where the instruction set can. Nothing else is (-ffp-contract=off), so the bits of a result
-/// are those of the source: GCC would fuse what it finds side by side, which a sanitizer's checks are enough to change.
+/// fma(a, b, c) = a * b + c, rounded once where the instruction set can. Nothing else is (-ffp-contract=off), so the
+/// bits of a result are those of the source: GCC would fuse what it finds side by side, which a sanitizer's checks are
+/// enough to change. root(x): the square root, correctly rounded.
 #if defined(__AVX512F__)
 DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }
 DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm512_fmadd_pd(a, b, c); }
-#elif defined(__FMA__)
+DEEPNET_INLINE Vec<float> root(Vec<float> x) { return _mm512_sqrt_ps(x); }
+DEEPNET_INLINE Vec<double> root(Vec<double> x) { return _mm512_sqrt_pd(x); }
+#elif defined(__AVX2__)
 DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm256_fmadd_ps(a, b, c); }
 DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm256_fmadd_pd(a, b, c); }
+DEEPNET_INLINE Vec<float> root(Vec<float> x) { return _mm256_sqrt_ps(x); }
+DEEPNET_INLINE Vec<double> root(Vec<double> x) { return _mm256_sqrt_pd(x); }
+#elif defined(__aarch64__)
+DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return vfmaq_f32(c, a, b); }
+DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return vfmaq_f64(c, a, b); }
+DEEPNET_INLINE Vec<float> root(Vec<float> x) { return vsqrtq_f32(x); }
+DEEPNET_INLINE Vec<double> root(Vec<double> x) { return vsqrtq_f64(x); }
 #else
 template <class V>
 DEEPNET_INLINE V fma(V a, V b, V c) {
   return a * b + c;
 }
+DEEPNET_INLINE Vec<float> root(Vec<float> x) { return _mm_sqrt_ps(x); }
+DEEPNET_INLINE Vec<double> root(Vec<double> x) { return _mm_sqrt_pd(x); }
 #endif
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -221,10 +221,12 @@ bool BatchRunner<T>::clip_to_norm() {
   return true;
 }
 
-/// An update that spoilt parameters was none, and what the optimizer remembers of it is forgotten.
+/// An update that spoilt parameters, or told that the former ones have an infinite penalty, was none. What the
+/// optimizer remembers is forgotten, since that of this update is among it.
 template <class T>
-void BatchRunner<T>::undo_if_spoilt() {
-  if (!spoilt_) return;
+void BatchRunner<T>::undo_if_spoilt(double penalty) {
+  if (!updater_.undoes_updates() || (!spoilt_ && std::isfinite(penalty))) return;
+  spoilt_ = true;
   each_block([&](const Block& block) {
     updater_.undo(block, block.layer, kept_gradient(block));
     turn_weights(block);
@@ -255,7 +257,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (use == Use::kSteps && last && at_once) {
       const std::unique_lock lock(network_.lock);
       penalty += sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate_each); });
-      undo_if_spoilt();
+      undo_if_spoilt(penalty);
     } else {
       each_block([&](const Block& block) {
         sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
@@ -267,7 +269,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (updater_.needs_norm() && !clip_to_norm()) return total + penalty * double(batch.count);
     const std::unique_lock lock(network_.lock);
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
-    undo_if_spoilt();
+    undo_if_spoilt(penalty);
   }
   updated_ = use == Use::kSteps && !spoilt_;
   if (updated_) updater_.did_update();
@@ -282,16 +284,6 @@ typename BatchRunner<T>::Step BatchRunner<T>::step(const Batch& batch, double ra
   updated_ = spoilt_ = false;
   const double loss = run(batch, Use::kSteps, rate);
   return {loss, updated_};
-}
-
-template <class T>
-double BatchRunner<T>::loss_and_gradients(const Batch& batch) {
-  return run(batch, Use::kGradients, 0);
-}
-
-template <class T>
-double BatchRunner<T>::loss(const Batch& batch) {
-  return run(batch, Use::kLoss, 0);
 }
 
 template class BatchRunner<float>;

@@ -2,7 +2,7 @@
 //
 // A batch comes in chunks of examples whose activations fit the caches. Each chunk has two phases, with a meeting of
 // all threads after each:
-//   1. Groups of one or two panels of examples go through the whole network, forward and back down to dZ of layer 1.
+//   1. Groups of a few panels of examples go through the whole network, forward and back down to dZ of layer 1.
 //      Groups know nothing of one another.
 //   2. Blocks of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
 //      they are in registers. Blocks know nothing of one another, either.
@@ -52,8 +52,8 @@ class BatchRunner {
   /// Seed and step: of the dropout.
   Step step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
   /// The sum of the losses; the sums of their gradients are left in gradient(), those of penalties not among them.
-  double loss_and_gradients(const Batch& batch);
-  double loss(const Batch& batch);
+  double loss_and_gradients(const Batch& batch) { return run(batch, Use::kGradients, 0); }
+  double loss(const Batch& batch) { return run(batch, Use::kLoss, 0); }
 
   const Updater<T>& updater() const { return updater_; }
   index_t bytes() const { return index_t(memory_.size()); }
@@ -78,7 +78,7 @@ class BatchRunner {
   double update_block(const Block& block, double rate);
   double update(const Block& block, const BlockGradient<T>& gradient);
   bool clip_to_norm();
-  void undo_if_spoilt();
+  void undo_if_spoilt(double penalty);
   void turn_weights(const Block& block);
   template <class Task>
   void each_block(Task task);

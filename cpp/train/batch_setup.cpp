@@ -108,7 +108,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   const index_t size = lay_out(Pieces<T>(nullptr));
   T* memory = memory_.reserve<T>(size);
   lay_out(Pieces<T>(memory));
-  for (size_t l = 0; l < L; ++l) {  // columns behind the last unit go into the padding of W, which must stay zero
+  for (size_t l = 0; l < L; ++l) {  // columns behind the last unit go into the padding of W: no subnormal numbers
     const index_t n = l == 0 ? X.units : network.layers[l - 1].units, last = (n - 1) / kPanel<T> * kPanel<T>;
     if (turned_[l]) std::fill_n(turned_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
   }

@@ -87,6 +87,7 @@ class Run {
     }
     if (keeps_copy() && (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite()))) {
       const auto [slots, count] = remembered();
+      kept_.copy.reserve(size_t(network_.size + count));
       kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
       kept_.copy.insert(kept_.copy.end(), slots, slots + count);
       copied_updates_ = network_.optimizer_state.updates;

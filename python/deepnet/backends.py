@@ -83,19 +83,21 @@ class _LinearInCore(reference.Engine):
     """NumPy's engine but for the products, which are the extension's."""
 
     def linear_forward(self, A_prev: Any, W: Any, b: Any) -> Any:
-        Z = None if native is None else native.linear_forward(A_prev, W, b)
+        assert native is not None
+        Z = native.linear_forward(A_prev, W, b)
         return super().linear_forward(A_prev, W, b) if Z is None else Z
 
-    def linear_backward(self, dZ: Any, A_prev: Any, W: Any, b: Any) -> Any:
-        gradients = None if native is None else native.linear_backward(dZ, A_prev, W, b)
-        return super().linear_backward(dZ, A_prev, W, b) if gradients is None else gradients
+    def linear_backward(self, dZ: Any, A_prev: Any, W: Any, b: Any, wants_dA_prev: bool) -> Any:
+        assert native is not None
+        gradients = native.linear_backward(dZ, A_prev, W, b, wants_dA_prev)
+        return super().linear_backward(dZ, A_prev, W, b, wants_dA_prev) if gradients is None else gradients
 
 
 def engine_for_own(
     units: Sequence[int], activations: Sequence[Activation], dtype: Any, arrays: Sequence[Any] | None = None
 ) -> reference.Engine:
-    """An engine that takes a user's own activations, losses and optimizers; over these parameters, if any."""
-    kind = reference.Engine if _chosen is None else _LinearInCore
+    """An engine that takes a user's own parts; over the `arrays` of one of the extension's, if given."""
+    kind = reference.Engine if _chosen is None and arrays is None else _LinearInCore
     return kind(units, activations, dtype, arrays)
 
 

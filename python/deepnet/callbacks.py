@@ -21,7 +21,7 @@ class EarlyStopping:
     min_delta : float
         What counts as improvement: more than this below the best so far.
     restore_best : bool
-        Leave the network, at the end of the run, with the parameters of its best epoch.
+        Leave the network, however the run ends, with the parameters of its best epoch.
 
     Raises
     ------
@@ -53,9 +53,10 @@ class EarlyStopping:
             self._best, self._best_epoch = loss, history.epochs
             if self.restore_best:
                 self._kept = [p.copy() for p in net.parameters.values()]
-        stop = history.epochs - self._best_epoch >= self.patience
-        if self.restore_best and (stop or history.epochs == history.planned_epochs):
-            for p, best in zip(net.parameters.values(), self._kept, strict=True):
-                np.copyto(p, best)
-            self._kept = []
-        return stop
+        return history.epochs - self._best_epoch >= self.patience
+
+    def finish(self, net: Network) -> None:
+        """Put the best parameters back."""
+        for p, best in zip(net.parameters.values(), self._kept, strict=bool(self._kept)):
+            np.copyto(p, best)
+        self._kept = []

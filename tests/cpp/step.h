@@ -80,14 +80,11 @@ struct Step {
   static Bounded<T> squared(const Bounded<T>& x) {
     return {x.value * x.value, (2 * std::abs(x.value) + x.error) * x.error + kSmallest};
   }
-  static constexpr double kRootUlps = 3;  // the promise of simd/root.h, of normal numbers
-
   /// sqrt(factor s) + epsilon
   Bounded<T> root(const Bounded<T>& s, W factor) const {
     const W root_of = std::sqrt(s.value * factor), value = root_of + W(s_.epsilon);
-    const W ulps = s.value < std::numeric_limits<T>::min() ? std::sqrt(std::numeric_limits<T>::min() * factor)
-                                                           : 2 * kRootUlps * u<T> * root_of;
-    return {value, ulps + s.error * std::sqrt(factor) / std::sqrt(std::max(s.value, s.error)) + kRoundings * value};
+    return {value,
+            u<T> * root_of + s.error * std::sqrt(factor) / std::sqrt(std::max(s.value, s.error)) + kRoundings * value};
   }
   static Bounded<T> quotient(const Bounded<T>& x, const Bounded<T>& below) {
     if (below.error >= below.value) return {0, std::numeric_limits<W>::infinity()};

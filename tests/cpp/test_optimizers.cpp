@@ -4,7 +4,7 @@
 #include "step.h"
 
 #define DEEPNET_ISA in_this_test
-#include "simd/root.h"
+#include "simd/vec.h"
 
 using namespace oracle;
 using deepnet::kPanel;
@@ -200,33 +200,24 @@ TEST_CASE_TEMPLATE("a gradient that is not a number is cut by nothing", T, float
   }
 }
 
-TEST_CASE_TEMPLATE("the square root keeps its ulps, of every normal number, and of 0 and infinity", T, float, double) {
+TEST_CASE_TEMPLATE("the square root is the one of the standard library, of every number", T, float, double) {
   using Limits = std::numeric_limits<T>;
-  double worst = 0;
-  const auto root = [](T x) { return deepnet::in_this_test::root<T>(deepnet::in_this_test::broadcast(x))[0]; };
-  const auto check = [&](T x) {
-    const Wide<T> expected = std::sqrt(Wide<T>(x));
-    const double off = double(std::abs(root(x) - expected) / ulp<T>(expected));
-    worst = std::max(worst, off == off ? off : std::numeric_limits<double>::infinity());
-  };
+  const auto root = [](T x) { return deepnet::in_this_test::root(deepnet::in_this_test::broadcast(x))[0]; };
   if constexpr (sizeof(T) == 4) {
-    for (uint32_t bits = 0x00800000u; bits < 0x7f800000u; bits += DEEPNET_TEST_STRIDE) {
+    for (uint32_t bits = 0; bits < 0x7f800000u; bits += DEEPNET_TEST_STRIDE) {
       T x;
       std::memcpy(&x, &bits, sizeof x);
-      check(x);
+      if (root(x) != std::sqrt(x)) FAIL("of " << x);
     }
   } else {
-    for (uint64_t i = 0; i < (kSlowOracle<T> ? 2000u : 300000u); ++i)
-      check(T(std::exp2(i % 2 ? random_number(3, i, 0, 2) : random_number(4, i, -1022, 1023.9))));
+    for (uint64_t i = 0; i < 300000u; ++i) {
+      const T x = T(std::exp2(i % 2 ? random_number(3, i, 0, 2) : random_number(4, i, -1074, 1023.9)));
+      if (root(x) != std::sqrt(x)) FAIL("of " << x);
+    }
   }
-  for (const T x : {Limits::min(), T(1), std::nextafter(T(1), T(0)), T(4), Limits::max()}) check(x);
-  MESSAGE(worst << " ulp at most");
-  CHECK(worst <= 3);
-  CHECK(root(0) == 0);
-  CHECK(root(Limits::infinity()) == Limits::infinity());
+  for (const T x : {T(0), Limits::denorm_min(), Limits::min(), T(4), Limits::max(), Limits::infinity()})
+    CHECK(root(x) == std::sqrt(x));
   CHECK(std::isnan(root(Limits::quiet_NaN())));
-  for (const T x : {Limits::denorm_min(), Limits::min() / 3})
-    CHECK((root(x) >= 0 && root(x) <= std::sqrt(Limits::min())));
 }
 
 TEST_SUITE_END();

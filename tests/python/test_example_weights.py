@@ -202,3 +202,15 @@ def test_losses_that_can_be_told_something():
     Z = net.predict(X)
     expected = np.mean(np.exp(Z) - counts * Z)
     assert net.evaluate(X, counts, loss="poisson") == pytest.approx(expected, rel=RTOL)
+
+
+def test_a_batch_may_lack_a_class_and_the_data_of_fit_may_not():
+    X = problem(6, 20)[0]
+    net, zeros = deepnet.Network([6, 1], seed=0), np.zeros(20)
+    assert net.evaluate(X, zeros, class_weight={0: 2.0, 1: 5.0}) == 2 * net.evaluate(X, zeros)
+    net.train_on_batch(X, zeros, class_weight={0: 2.0, 1: 5.0})
+    for call in (net.train_on_batch, net.loss_and_grads):
+        with pytest.raises(ValueError, match="class_weight names class 2, which no example has; Y has 0"):
+            call(X, zeros, class_weight={2: 1.0})
+    with pytest.raises(ValueError, match="class_weight names class 1, which no example has"):
+        net.fit(X, zeros, epochs=1, batch_size=5, class_weight={1: 5.0})

@@ -211,6 +211,7 @@ def test_early_stopping(backend, restore_best):
         if marks[-1]:
             break
     assert marks == [False, False, False, False, True]
+    stop.finish(net)
     assert net.parameters["b1"].item() == np.float32(0.5 if restore_best else 0.55)
     X, Y = problem()
     history = net.fit(X, Y, epochs=6, batch_size=50, callbacks=[stop])
@@ -230,6 +231,29 @@ def test_early_stopping_keeps_the_best_of_a_run_that_ends_by_itself(backend):
         X, Y, epochs=3, batch_size=50, validation_data=(X, Y), callbacks=[worsen, EarlyStopping(patience=9)]
     )
     assert_same_bits(net, seen[1])
+
+
+def test_early_stopping_keeps_the_best_whatever_ends_the_run(backend):
+    X, Y = problem()
+    for end in (True, KeyboardInterrupt, FloatingPointError):
+        net, seen = deepnet.Network([6, 4, 1], seed=0), []
+
+        def worsen(net, history, end=end, seen=seen):
+            seen.append(parameters_of(net))
+            history.validation_loss[-1] = abs(history.epochs - 2)
+            if history.epochs == 4 and end is not True:
+                raise end
+            return history.epochs == 4
+
+        run = {"epochs": 9, "batch_size": 50, "validation_data": (X, Y)}
+        stop = EarlyStopping(patience=9)
+        if end is True:
+            net.fit(X, Y, **run, callbacks=[worsen, stop])
+        else:
+            with pytest.raises(end):
+                net.fit(X, Y, **run, callbacks=[worsen, stop])
+        assert len(seen) == 4
+        assert_same_bits(net, seen[1])
 
 
 # --- progress -----------------------------------------------------------------------------------------------

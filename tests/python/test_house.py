@@ -28,7 +28,7 @@ def files(*folders, suffixes):
 CPP_ROOMS = ["simd", "kernels", "runtime", "nn", "train", "bindings"]  # each knows those before it
 CONTRACT = "kernels/kernels.h"  # plain structs and pointers, which every room may include
 PER_ISA = {"simd", "kernels"}
-PER_ISA_INCLUDES = {"cstddef", "cstdint", "cstring", "immintrin.h"}  # of the last, none is left a function
+PER_ISA_INCLUDES = {"cstddef", "cstdint", "cstring", "immintrin.h", "arm_neon.h"}
 MACROS = {"DEEPNET_INLINE", "DEEPNET_CHECK"}  # and DEEPNET_ISA, which CMake defines
 CPP_SOURCES = files("cpp", suffixes={".h", ".cpp"})
 

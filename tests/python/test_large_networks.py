@@ -1,4 +1,4 @@
-"""Networks of which no copy is kept to go back to: an update is tried before it is made."""
+"""Networks of which no copy is kept to go back to: an update that spoilt parameters is undone."""
 
 import copy
 import sys
@@ -65,6 +65,35 @@ def test_an_update_that_would_not_be_finite_is_not_made(bad, optimizer):
         net.train_on_batch(X, y, optimizer=optimizer)
     assert not any(p.any() for p in net.parameters.values())
     assert net.train_on_batch(X, Y, optimizer=deepnet.SGD(0.1)) > 0
+
+
+def test_an_update_that_tells_of_an_infinite_penalty_is_not_made():
+    net = network(l2=1e-3)
+    net.parameters["W1"][0, 0] = 1e25
+    before = parameters_of(net)
+    for call in (
+        lambda: net.fit(np.zeros_like(X), Y, epochs=1, batch_size=48),
+        lambda: net.train_on_batch(np.zeros_like(X), Y),
+    ):
+        with pytest.raises(FloatingPointError, match="the loss is inf"):
+            call()
+        assert_same_bits(net, before)
+
+
+def test_memory_of_an_optimizer_with_more_is_given_back():
+    """Else SGD after Adam would take twice the parameters more."""
+    loss = run(
+        KILOBYTES
+        + f"""
+X, Y = np.ones(({UNITS[0]}, 8), np.float32), np.ones(8)
+net = deepnet.Network({UNITS}, seed=0)
+net.fit(X, Y, epochs=1, batch_size=8, optimizer="adam", threads=1)
+with_adam = kilobytes("RssAnon")
+net.fit(X, Y, epochs=1, batch_size=8, optimizer=deepnet.SGD(0.1), threads=1)
+print(with_adam - kilobytes("RssAnon"))
+"""
+    )
+    assert int(loss) > 60_000
 
 
 def test_parameters_that_are_bad_from_the_start_are_named():

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -202,6 +203,49 @@ def test_an_activation_of_ones_own(dtype):
     np.testing.assert_array_equal(other.predict(X), net.predict(X))
     again = deepnet.Network.from_parameters(net.parameters, BUMP)
     np.testing.assert_array_equal(again.predict(X), net.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("own", "error", "words"),
+    [
+        ({"value": lambda A, Y, _: np.mean((A - Y) ** 4)}, TypeError, "value of 'mine' returned a float64"),
+        ({"value": lambda A, Y, _: None}, TypeError, "value of 'mine' returned a NoneType"),
+        ({"value": lambda A, Y, _: ((A - Y) ** 4)[0]}, ValueError, r"value of 'mine' returned shape \(20,\)"),
+        ({"derivative": lambda A, Y, _: None}, TypeError, "derivative of 'mine' returned a NoneType"),
+        ({"derivative": lambda A, Y, _: A[:1]}, ValueError, r"must return that of A, \(2, 20\)"),
+    ],
+)
+def test_what_a_loss_of_ones_own_returns_is_looked_at(own, error, words):
+    X, Y = problem(6, 20, 2, dtype=np.float64)
+    net = deepnet.Network([6, 4, 2], output="identity", dtype="float64", seed=0)
+    loss = Loss("mine", "-", **({"value": fourth_power, "derivative": fourth_power_slope} | own))
+    before = parameters_of(net)
+    for call in (net.train_on_batch, net.loss_and_grads):
+        with pytest.raises(error, match=words):
+            call(X, Y, loss=loss)
+    assert_same_bits(net, before)
+
+
+def test_with_them_too_one_thread_trains_at_a_time():
+    X, Y = problem(6, 20, dtype=np.float64)
+    net = network()
+    inside, go_on, ended = threading.Event(), threading.Event(), []
+
+    def waits(net, history):
+        inside.set()
+        go_on.wait(20)
+
+    run = {"epochs": 1, "batch_size": 20, "loss": FOURTH, "callbacks": [waits]}
+    thread = threading.Thread(target=lambda: ended.append(net.fit(X, Y, **run)))
+    thread.start()
+    assert inside.wait(20)
+    for options in ({"loss": FOURTH}, {}):
+        with pytest.raises(RuntimeError, match="is being trained by another thread"):
+            net.train_on_batch(X, Y, **options)
+    go_on.set()
+    thread.join()
+    assert ended
+    net.train_on_batch(X, Y, loss=FOURTH)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

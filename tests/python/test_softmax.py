@@ -160,3 +160,19 @@ def test_a_model_learns_three_classes(capsys):
     printed = re.fullmatch(r"Accuracy: (\S+)\n", capsys.readouterr().out)
     np.testing.assert_allclose(float(printed[1]), np.mean(p.argmax(axis=0) == labels), rtol=1e-12)
     assert float(printed[1]) > 0.97
+
+
+def test_the_models_and_their_twins_agree():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 40)), np.eye(3)[:, rng.integers(0, 3, 40)]
+    run = {"num_iterations": 150, "learning_rate": 0.1, "output": "softmax"}
+    parameters, costs = deepnet.L_layer_model(X, Y, [2, 8, 3], **run)
+    expected, expected_costs = reference.L_layer_model(X, Y, [2, 8, 3], **run)
+    np.testing.assert_allclose(costs, expected_costs, rtol=1e-12)
+    for key, p in parameters.items():
+        np.testing.assert_allclose(p, expected[key], rtol=1e-9, atol=1e-12)
+        p *= 0.05  # no output is above a half now
+    np.testing.assert_array_equal(
+        deepnet.predict(X, Y, parameters, output="softmax"),
+        reference.predict(X, Y, parameters, output="softmax"),
+    )

@@ -139,7 +139,9 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
 struct Busy {};
 
 /// One update with all examples; returns their mean loss before it. The optimizer's memory goes on from call to call.
-/// `seed`: of the dropout. Thrown out of: Interrupted, NonFiniteLoss (which says if an update was made), Busy.
+/// `seed`: of the dropout. Thrown out of: Interrupted, NonFiniteLoss (which says if an update was made), Busy. A
+/// network so large that fit keeps no copy of it takes an update back that would leave infinite parameters, and its
+/// optimizer starts anew then; others are left with them, and the next loss is not finite.
 template <class T>
 double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
                       uint64_t seed = 0, int threads = 0, Interrupt* interrupt = nullptr);

@@ -182,8 +182,13 @@ def _article(word: Any) -> str:
     return f"{'an' if str(word)[:1] in 'aeiou' else 'a'} {word}"
 
 
-def example_weights(sample_weight: Any, class_weight: Any, Y: Array, dtype: np.dtype[Any]) -> Array | None:
-    """How much each example counts, (m,), or None: by `sample_weight`, times `class_weight` of its label."""
+def example_weights(
+    sample_weight: Any, class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | None
+) -> Array | None:
+    """How much each example counts, (m,), or None: by `sample_weight`, times `class_weight` of its label.
+
+    Of `classes` any may be absent from Y; None: none may be whose weight is given.
+    """
     weights, m = None, Y.shape[1]
     if sample_weight is not None:
         weights = anything("sample_weight", sample_weight)
@@ -201,12 +206,12 @@ def example_weights(sample_weight: Any, class_weight: Any, Y: Array, dtype: np.d
                 f"sample_weight[{bad}] is {given[bad]}, but must be finite in {dtype}, and 0 or more"
             )
     if class_weight is not None:
-        by_class = _by_class(class_weight, Y, dtype)
+        by_class = _by_class(class_weight, Y, dtype, classes)
         weights = by_class if weights is None else weights * by_class
     return weights
 
 
-def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any]) -> Array:
+def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], possible: int | None) -> Array:
     present, classes, counts = np.unique(_classes_of(Y), return_inverse=True, return_counts=True)
     if isinstance(class_weight, str):
         if class_weight != "balanced":
@@ -217,7 +222,7 @@ def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any]) -> Array:
         for label, weight in class_weight.items():
             if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
                 raise TypeError(f"class_weight has the key {label!r}, but must have numbers of classes")
-            if label not in present:
+            if label not in present and (possible is None or not 0 <= label < possible):
                 known = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
                 raise ValueError(f"class_weight names class {label}, which no example has; Y has {known}")
             table[present == label] = not_negative(f"class_weight[{label}]", weight)

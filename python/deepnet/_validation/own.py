@@ -1,4 +1,4 @@
-"""What the functions of a user's own activation return."""
+"""What the functions of a user's own activation or loss return."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deepnet.activations import ACTIVATIONS, Activation, Array
+from deepnet.losses import LOSSES, Loss
 
 from .arrays import a
 
@@ -22,6 +23,24 @@ def checked(activation: Activation) -> Activation:
         forward=lambda Z: activation_forward(Z, activation),
         backward=lambda dA, Z: activation_backward(dA, Z, activation),
     )
+
+
+def checked_loss(loss: Loss) -> Loss:
+    """The same loss, whose results are looked at if it is a user's own."""
+    known = LOSSES.get(loss.name)
+    if known is not None and (known.value, known.derivative) == (loss.value, loss.derivative):
+        return loss
+    return replace(
+        loss,
+        value=lambda A, Y, parameter: _of_loss("value", loss, A, Y, parameter),
+        derivative=lambda A, Y, parameter: _of_loss("derivative", loss, A, Y, parameter),
+    )
+
+
+def _of_loss(name: str, own: Loss, A: Array, Y: Array, parameter: float) -> Array:
+    result = getattr(own, name)(_read_only(A), _read_only(Y), parameter)
+    argument = "A" if own.activation is None else "Z"
+    return _result(result, [A, Y], f"{name} of {own.name!r}", A, argument)
 
 
 def _read_only(array: Array) -> Array:

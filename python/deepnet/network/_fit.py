@@ -81,7 +81,7 @@ def checked_run(
     input_scale: Any,
 ) -> Run:
     """Everything about a run, before its first step."""
-    X, Y, weights, chosen = net._checked(X, Y, loss, sample_weight, class_weight)
+    X, Y, weights, chosen = net._checked(X, Y, loss, sample_weight, class_weight, every_class=True)
     m, given = X.shape[1], option.seed(seed)
     options = {
         "batch_size": min(option.whole("batch_size", batch_size, 1), m),
@@ -122,28 +122,38 @@ def checked_run(
 def train(net: Network, run: Run) -> History:
     """Run the epochs; the parameters change in place."""
     history = History(planned_epochs=run.epochs)
-    with shown(run.progress, history, run.epochs * run.batches) as show:
-        looked_on = bool(run.callbacks) or run.validation is not None
-        most = run.epochs_per_call()
-        at_once = most if show is None and not looked_on else 1
-        stop = False
-        while history.epochs < run.epochs and not stop:
-            begin = time.perf_counter()
-            _epochs(net, run, history, min(at_once, run.epochs - history.epochs), show)
-            if not looked_on and time.perf_counter() - begin < SECONDS_PER_CALL:
-                at_once = min(2 * at_once, most)
-            if run.validation is not None:
-                engine, plan = net._engine_for(run.plan)
-                settings = run.options["input_scale"], run.options["threads"]
-                history.validation_loss.append(
-                    net._answered(engine.evaluate(*run.validation, None, plan, *settings))
-                )
-            if show is not None:
-                show(history.epochs * run.batches)
-            for callback in run.callbacks:
-                answer = callback(net, history)
-                stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
+    try:
+        with shown(run.progress, history, run.epochs * run.batches) as show:
+            _run(net, run, history, show)
+    finally:
+        for callback in run.callbacks:
+            finish = getattr(callback, "finish", None)
+            if callable(finish):
+                finish(net)
     return history
+
+
+def _run(net: Network, run: Run, history: History, show: Callable[[int], object] | None) -> None:
+    looked_on = bool(run.callbacks) or run.validation is not None
+    most = run.epochs_per_call()
+    at_once = most if show is None and not looked_on else 1
+    stop = False
+    while history.epochs < run.epochs and not stop:
+        begin = time.perf_counter()
+        _epochs(net, run, history, min(at_once, run.epochs - history.epochs), show)
+        if not looked_on and time.perf_counter() - begin < SECONDS_PER_CALL:
+            at_once = min(2 * at_once, most)
+        if run.validation is not None:
+            engine, plan = net._engine_for(run.plan)
+            settings = run.options["input_scale"], run.options["threads"]
+            history.validation_loss.append(
+                net._answered(engine.evaluate(*run.validation, None, plan, *settings))
+            )
+        if show is not None:
+            show(history.epochs * run.batches)
+        for callback in run.callbacks:
+            answer = callback(net, history)
+            stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
 def _epochs(

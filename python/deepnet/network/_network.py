@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 
 from deepnet._validation import learning
@@ -38,12 +37,13 @@ class Network(Predictor):
     input_dropout : float
         The share of the inputs that is dropped at each step of training.
     initializer : str or callable
-        A name from :data:`deepnet.initializers.INITIALIZERS`; "auto" is he_normal for relu and leaky_relu,
-        glorot_uniform for the others; or a function ``(rng, n, n_prev)`` that returns W. Biases start at 0.
+        A name from :data:`deepnet.initializers.INITIALIZERS`; "auto" is he_normal where about half of the
+        outputs are cut, as relu and gelu do it, and glorot_uniform for the others; or a function
+        ``(rng, n, n_prev)`` that returns W. Biases start at 0.
     dtype : {"float32", "float64"}
         What the network computes in.
     seed : int or None
-        For the first weights; None: other ones each time.
+        For the first weights, and for dropout in :meth:`train_on_batch`; None: other ones each time.
 
     Attributes
     ----------
@@ -122,15 +122,17 @@ class Network(Predictor):
         sample_weight : ndarray, shape (m,), optional
             How much each example's loss counts; the mean is still over m.
         class_weight : dict or "balanced", optional
-            How much the examples of each class count; "balanced" makes classes count alike.
+            How much the examples of each class count, 1 where the dict does not say; "balanced" makes classes
+            count alike. A class is a label, or of one-hot columns the row that is 1.
         shuffle : bool
             Take the examples in another order each epoch.
         seed : int or None
-            Chooses these orders; None: other ones each time.
+            Chooses these orders, and what dropout drops; None: others each time.
         validation_data : (X, Y), optional
             Its loss is recorded after each epoch.
         callbacks : list of callable
             Each is called after each epoch as ``callback(net, history)``; one that returns True ends the run.
+            If it has a method ``finish(net)``, that is called at the end of the run, whatever ends it.
         progress : bool or callable
             True: a bar, for which `rich` must be installed; or a function of (steps done, steps in all).
         threads : int, optional
@@ -186,15 +188,15 @@ class Network(Predictor):
             threads=threads,
             input_scale=input_scale,
         )
-        if self._process != os.getpid():  # the thread that held the lock stayed behind in the parent
-            self._one_fit, self._process = threading.Lock(), os.getpid()
-        if not self._one_fit.acquire(blocking=False):
-            raise busy()
-        try:
-            self.optimizer = chosen
-            return train(self, run)
-        finally:
-            self._one_fit.release()
+        with self._trained_by_this_thread():
+            if self._fitting:  # by whoever called this callback
+                raise busy()
+            self._fitting = True
+            try:
+                self.optimizer = chosen
+                return train(self, run)
+            finally:
+                self._fitting = False
 
     def train_on_batch(
         self,
@@ -213,7 +215,7 @@ class Network(Predictor):
         Parameters
         ----------
         X, Y, loss, sample_weight, class_weight, input_scale, threads
-            As in :meth:`fit`.
+            As in :meth:`fit`; classes that these examples have not may have a weight, too.
         optimizer : Optimizer or str, optional
             For this update; ``net.optimizer`` if not given. Its memory goes on from call to call, and its
             schedule counts the calls.
@@ -241,10 +243,10 @@ class Network(Predictor):
         count = 0 if threads is None else option.thread_count(threads)
         plain = optimizer is None and loss is None and sample_weight is None and class_weight is None
         rate = 0.0
+        seed = self._dropout_seed + self._updates & LARGEST_SEED
         try:
             value = None
-            seed = self._dropout_seed + self._updates & LARGEST_SEED
-            if plain and self._default is not None:
+            if plain and self._default is not None and self._stand_in is None:
                 plan, rate = self._default
                 value = self._train(X, Y, None, plan, rate, seed, scale, count)
             if value is None:
@@ -252,10 +254,13 @@ class Network(Predictor):
                 rate = self._rate_of(chosen)
                 given = self._checked(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(given[3], chosen))
-                value = self._answered(engine.train_on_batch(*given[:3], plan, rate, seed, scale, count))
+                with self._trained_by_this_thread():
+                    value = self._answered(engine.train_on_batch(*given[:3], plan, rate, seed, scale, count))
             self._updates += 1
             return value  # type: ignore[no-any-return]
         except FloatingPointError as error:
+            if len(error.args) != 2:  # no engine's: of a schedule, say
+                raise
             value, updated = error.args
             if updated:
                 raise penalty_overflow(value) from None

@@ -120,7 +120,14 @@ class Predictor(ParameterOwner):
         return value, dict(zip(keys, arrays, strict=True))
 
     def _checked(
-        self, X: Any, Y: Any, loss: Any, sample_weight: Any = None, class_weight: Any = None
+        self,
+        X: Any,
+        Y: Any,
+        loss: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        *,
+        every_class: bool = False,
     ) -> tuple[Array, Array, Array | None, Loss]:
         X, outputs = check.inputs(X, self._layer_dims[0]), self._layer_dims[-1]
         m = X.shape[1]
@@ -128,7 +135,8 @@ class Predictor(ParameterOwner):
         Y = check.targets(Y, outputs, m, chosen)
         weights = None
         if sample_weight is not None or class_weight is not None:
-            weights = learning.example_weights(sample_weight, class_weight, Y, self._dtype)
+            classes = None if every_class else max(outputs, 2)
+            weights = learning.example_weights(sample_weight, class_weight, Y, self._dtype, classes)
         return X, Y, weights, chosen
 
     def _arguments(

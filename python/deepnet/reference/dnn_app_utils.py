@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet.activations import Array
+from deepnet.activations import AnyActivation, Array, entry_of, layer_activations
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 
 from .step_by_step import (
@@ -35,14 +35,25 @@ def predict(
     y: Array,
     parameters: Parameters,
     *,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
 ) -> Array:
-    """``p = 1 where AL > 0.5, else 0``; prints the share of p == y."""
+    """``p = 1 where AL > 0.5, else 0``; prints the share of p == y. Softmax: 1 for the largest."""
     AL, _ = L_model_forward(X, parameters, activations=activations, output=output)
-    p = (AL > 0.5).astype(AL.dtype)
-    print("Accuracy: " + str(np.sum((p == y) / p.size)))
+    if _is_softmax(len(parameters) // 2, activations, output):
+        p: Array = (np.arange(len(AL))[:, None] == AL.argmax(axis=0)).astype(AL.dtype)
+        right = (p == y).all(axis=0)
+    else:
+        p = (AL > 0.5).astype(AL.dtype)
+        right = p == y
+    print("Accuracy: " + str(np.sum(right / right.size)))
     return p
+
+
+def _is_softmax(
+    layers: int, activations: AnyActivation | Sequence[AnyActivation], output: AnyActivation | None
+) -> bool:
+    return entry_of(layer_activations(layers, activations, output)[-1]).whole_columns
 
 
 def two_layer_model(
@@ -71,8 +82,8 @@ def L_layer_model(
     print_cost: bool = False,
     *,
     seed: Whole | None = 1,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
     callback: Callback | None = None,
 ) -> tuple[Parameters, list[Array]]:
     """(LINEAR -> RELU) x (L - 1) -> LINEAR -> SIGMOID, trained by gradient descent."""
@@ -88,14 +99,16 @@ def descend(
     num_iterations: Whole,
     print_cost: bool,
     callback: Callback | None,
-    activations: str | Sequence[str] = "relu",
-    output: str | None = None,
+    activations: AnyActivation | Sequence[AnyActivation] = "relu",
+    output: AnyActivation | None = None,
 ) -> tuple[Parameters, list[Array]]:
     """num_iterations times: forward, cost (recorded every 100th and at the last), backward, update."""
     costs = []
+    softmax = _is_softmax(len(parameters) // 2, activations, output)
+    loss = "categorical_cross_entropy" if softmax else "binary_cross_entropy"
     for i in range(num_iterations):
         AL, caches = L_model_forward(X, parameters, activations=activations, output=output)
-        cost = compute_cost(AL, Y)
+        cost = compute_cost(AL, Y, loss)
         grads = L_model_backward(AL, Y, caches)
         parameters = update_parameters(parameters, grads, learning_rate)
         recorded = i % 100 == 0 or i == num_iterations - 1

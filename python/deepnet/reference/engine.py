@@ -20,7 +20,6 @@ import numpy as np
 from deepnet.activations import Activation, Array
 from deepnet.plan import LayerPlan, Plan
 
-from . import step_by_step
 from .random import dropout_mask, permutation
 
 Failure = tuple[int, int, float, bool]
@@ -54,11 +53,15 @@ class Engine:
 
     def linear_forward(self, A_prev: Array, W: Array, b: Array) -> Array:
         """Z = W A_prev + b."""
-        return step_by_step.linear_forward(A_prev, W, b)[0]
+        return W @ A_prev + b
 
-    def linear_backward(self, dZ: Array, A_prev: Array, W: Array, b: Array) -> tuple[Array, Array, Array]:
-        """dA_prev, dW and db."""
-        return step_by_step.linear_backward(dZ, (A_prev, W, b))
+    def linear_backward(
+        self, dZ: Array, A_prev: Array, W: Array, b: Array, wants_dA_prev: bool
+    ) -> tuple[Array, Array, Array]:
+        """dA_prev, which X has no use for, dW and db."""
+        m = dZ.shape[1]
+        dA_prev = W.T @ dZ if wants_dA_prev else dZ
+        return dA_prev, dZ @ A_prev.T / m, dZ.sum(axis=1, keepdims=True) / m
 
     def parameters(self) -> list[Array]:
         """W1, b1, ..., WL, bL: the arrays themselves."""
@@ -223,7 +226,7 @@ class Engine:
         grads: list[Array] = []
         for layer in range(len(layers), 0, -1):
             (W, b, _), layer_plan = layers[layer - 1], self._plans(plan)[layer - 1]
-            dA_prev, dW, db = self.linear_backward(dZ, A[layer - 1], W, b)
+            dA_prev, dW, db = self.linear_backward(dZ, A[layer - 1], W, b, layer > 1)
             penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)
             grads = [dW + penalty, db, *grads]
             if layer > 1:
