@@ -99,6 +99,26 @@ TEST_CASE_TEMPLATE("many threads predict with one network and get the bits of on
   CHECK(wrong == 0);
 }
 
+TEST_CASE("an update of a large network is undone before anybody sees it") {
+  Task<float> task({4200, 2000}, {"identity"}, 1, kSquares);  // no copy is kept of so many
+  for (float& y : task.Y) y = 1e15f;
+  const std::vector<float> parameters = task.parameters(), expected = task.predictions();
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0}, reads{0};
+  std::thread reader([&] {
+    while (!done || reads == 0) {
+      wrong += !same_bits(task.predictions(1), expected);
+      ++reads;
+    }
+  });
+  const deepnet::FitOptions options{.epochs = 1, .batch_size = 1, .learning_rate = 1e30, .threads = 2};
+  for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(fit<float>(task, options), deepnet::NonFiniteLoss);
+  done = true;
+  reader.join();
+  CHECK(wrong == 0);
+  CHECK(same_bits(task.parameters(), parameters));
+}
+
 TEST_CASE_TEMPLATE("predictions beside a fit are each those of one finished step", T, float, double) {
   // A tiny network, whose steps follow one another within microseconds, and one that is worth threads itself.
   for (const bool tiny : {true, false}) {

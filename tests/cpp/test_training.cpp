@@ -138,7 +138,7 @@ TEST_CASE_TEMPLATE("an update made in a pass of its own, as of huge networks, is
     deepnet::BatchRunner<T> runner(task.net.state(), task.data(), task.plan(), largest, 2, deepnet::Use::kSteps,
                                    progress);
     double total = 0;
-    for (index_t first = 0; first < 12; first += 4) total += runner.step({nullptr, first, 4}, 0.01, 0, 0);
+    for (index_t first = 0; first < 12; first += 4) total += runner.step({nullptr, first, 4}, 0.01, 0, 0).loss;
     std::vector<T> result = task.parameters();
     result.push_back(T(total));
     return result;

@@ -182,7 +182,7 @@ TEST_CASE_TEMPLATE("masks, updates and losses are the same in one chunk and in s
                                      progress);
       runner.updater().start(false);
       double total = 0;
-      for (uint64_t s = 0; s < 2; ++s) total += runner.step({nullptr, 0, 500}, 1e-3, 7, s);
+      for (uint64_t s = 0; s < 2; ++s) total += runner.step({nullptr, 0, 500}, 1e-3, 7, s).loss;
       std::vector<T> all = all_of(task);
       all.push_back(T(total));
       return all;
