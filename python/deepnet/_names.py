@@ -11,7 +11,7 @@ Entry = TypeVar("Entry")
 def find(kind: str, name: Any, known: Mapping[str, Entry], *, also: tuple[str, ...] = ()) -> Entry:
     """Return the entry called `name`; a ValueError lists the known names and the nearest match.
 
-    `also` are names that the caller has dealt with before.
+    `also` are names that the caller has dealt with before. Near are also beginnings ("he") and initials.
 
     >>> find("fruit", "aple", {"apple": 1, "pear": 2}, also=("any",))
     Traceback (most recent call last):
@@ -23,6 +23,11 @@ def find(kind: str, name: Any, known: Mapping[str, Entry], *, also: tuple[str, .
         pass
     import difflib  # only for this message: importing it costs more than the modules that look up
 
-    nearest = difflib.get_close_matches(str(name).lower(), [*also, *known], n=1)
+    given, names = str(name).lower(), [*also, *known]
+    nearest = difflib.get_close_matches(given, names, n=1) or [
+        other
+        for other in names
+        if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
+    ]
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown {kind} {name!r}: {hint}Known are {', '.join([*also, *known])}")
+    raise ValueError(f"unknown {kind} {name!r}: {hint}Known are {', '.join(names)}")

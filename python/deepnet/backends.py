@@ -107,14 +107,15 @@ def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: A
     The extension has a class per dtype with the methods of the reference's, which return None, as its
     functions do, where an argument is not plain.
     """
-    if _chosen is None or not all(_is_built_in(activation) for activation in activations):
+    if _chosen is None or not all(is_built_in(activation) for activation in activations):
         return engine_for_own(units, activations, dtype)
     engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
     engine: reference.Engine = engine_of(units, [activation.name for activation in activations])
     return engine
 
 
-def _is_built_in(activation: Activation) -> bool:
+def is_built_in(activation: Activation) -> bool:
+    """Whether the extension has this activation."""
     known = [] if native is None else native.activation_names()
     return activation.name in known and ACTIVATIONS.get(activation.name) is activation
 

@@ -15,8 +15,8 @@ class Dense:
     Parameters
     ----------
     units : int
-    activation : str or Activation
-        A name from :data:`deepnet.ACTIVATIONS`.
+    activation : str or Activation, optional
+        A name from :data:`deepnet.ACTIVATIONS`. If not given relu, and sigmoid for the last layer.
     dropout : float
         The share of its outputs that is dropped at each step of training, from 0 to less than 1; the others
         are scaled up by 1 / (1 - dropout), so that predictions need nothing (inverted dropout). Not for the
@@ -43,7 +43,7 @@ class Dense:
     """
 
     units: int
-    activation: str | Activation = "relu"
+    activation: str | Activation | None = None
     dropout: float = 0.0
     l2: float = 0.0
     l1: float = 0.0

@@ -5,7 +5,7 @@ import pytest
 
 import deepnet
 from deepnet import LOSSES, OPTIMIZERS, Dense, losses, schedules
-from deepnet._validation import learning
+from deepnet._validation import costs
 from deepnet.losses import Loss
 from deepnet.optimizers import Optimizer
 from networks import Unchanged
@@ -262,6 +262,22 @@ def test_weights_of_classes_want_classes(y, output):
         several.evaluate(X, problem(6, 20, 3)[1], class_weight="balanced")
 
 
+def test_outputs_and_weights_that_say_nothing():
+    with pytest.raises(ValueError, match="output is 'softmax' of 1 unit, which is always 1"):
+        deepnet.Network([6, 1], output="softmax")
+    with pytest.raises(ValueError, match="initializer returned nan or inf for W1"):
+        deepnet.Network([6, 1], initializer=lambda rng, n, n_prev: np.full((n, n_prev), np.nan))
+    net = deepnet.Network([6, 1], output="identity", seed=0)
+    with pytest.raises(ValueError, match=r"Y\[0, 0\] is -1, but counts are 0 or more"):
+        net.fit(X, np.full(20, -1), epochs=1, batch_size=5, loss="poisson")
+
+
+def test_the_last_dense_layer_is_a_sigmoid_if_nothing_else_is_said():
+    net = deepnet.Network([6, deepnet.Dense(4), deepnet.Dense(1)])
+    assert net.activations == ("relu", "sigmoid")
+    assert net.layers == (deepnet.Dense(4, "relu"), deepnet.Dense(1, "sigmoid"))
+
+
 def test_softmax_takes_its_own_losses_alone():
     net = deepnet.Network([6, 3], output="softmax", seed=0)
     before, classes = parameters_of(net), np.arange(20) % 3
@@ -280,7 +296,7 @@ def test_softmax_takes_its_own_losses_alone():
     assert_same_bits(net, before)
     for name, loss in LOSSES.items():
         if loss.activation == "softmax":
-            assert learning.loss(name, "softmax") is loss
+            assert costs.loss(name, "softmax") is loss
             continue
         with pytest.raises(ValueError, match=f"loss is '{name}', .*'categorical_cross_entropy' or 'sparse"):
-            learning.loss(name, "softmax")
+            costs.loss(name, "softmax")

@@ -156,3 +156,28 @@ def test_a_network_stays_with_the_backend_that_made_it():
         net.fit(X, Y, epochs=1, batch_size=20, optimizer="adam")
         assert type(net._engine) is engine
         assert net._stand_in is None
+
+
+def test_a_schedule_begins_with_its_optimizer():
+    """In train_on_batch, after others and after fit, whose updates it counts on."""
+    X, Y = problem(6, 20)
+    seen = []
+
+    def rate(step):
+        seen.append(step)
+        return 0.01
+
+    net = deepnet.Network([6, 4, 1], seed=0)
+    for _ in range(3):
+        net.train_on_batch(X, Y)
+    net.optimizer = deepnet.SGD(rate)
+    for _ in range(2):
+        net.train_on_batch(X, Y)
+    assert seen == [0, 1]
+    net.fit(X, Y, epochs=2, batch_size=5)
+    seen.clear()
+    net.train_on_batch(X, Y)
+    assert seen == [8]
+    net.optimizer = net.optimizer
+    net.train_on_batch(X, Y)
+    assert seen == [8, 9]

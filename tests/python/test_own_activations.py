@@ -191,3 +191,17 @@ def test_a_mixed_up_definition_is_refused():
         deepnet.Activation("mine", np.tanh, None)
     with pytest.raises(TypeError, match="name is 3, but must be a str"):
         deepnet.Activation(3, np.tanh, np.tanh)
+
+
+def test_a_name_that_a_user_added_is_known_step_by_step(monkeypatch):
+    X, Y, parameters = network([5, 7, 4, 2], 9)
+    monkeypatch.setitem(ACTIVATIONS, "my_tanh", TANH)
+    AL, caches = deepnet.L_model_forward(X, parameters, activations="my_tanh")
+    expected, by_object = deepnet.L_model_forward(X, parameters, activations=TANH)
+    np.testing.assert_array_equal(AL, expected)
+    grads = deepnet.L_model_backward(AL, Y, caches)
+    for key, grad in deepnet.L_model_backward(AL, Y, by_object).items():
+        np.testing.assert_array_equal(grads[key], grad)
+    A, cache = deepnet.linear_activation_forward(X, parameters["W1"], parameters["b1"], "my_tanh")
+    dA_prev, _, _ = deepnet.linear_activation_backward(A, cache, "my_tanh")
+    assert dA_prev.shape == X.shape

@@ -226,6 +226,20 @@ def test_what_a_loss_of_ones_own_returns_is_looked_at(own, error, words):
     assert_same_bits(net, before)
 
 
+def test_an_optimizer_of_ones_own_changes_in_place():
+    class Elsewhere(Optimizer):
+        def update(self, p, g, slots, rate, t):
+            return p - rate * g
+
+    X, Y = problem(6, 20, dtype=np.float64)
+    net = network()
+    before = parameters_of(net)
+    for call in (net.train_on_batch, lambda *data, **o: net.fit(*data, epochs=1, batch_size=20, **o)):
+        with pytest.raises(TypeError, match="update of Elsewhere returned something, but"):
+            call(X, Y, optimizer=Elsewhere(0.1))
+    assert_same_bits(net, before)
+
+
 def test_with_them_too_one_thread_trains_at_a_time():
     X, Y = problem(6, 20, dtype=np.float64)
     net = network()

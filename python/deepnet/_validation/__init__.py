@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from deepnet._names import find
 from deepnet.activations import ACTIVATIONS, Array, entry_of, find_activation
 from deepnet.caches import remembered_activations
+from deepnet.losses import LOSSES
 from deepnet.optimizers import learning_rate as checked_rate
 
+from . import costs
 from .arrays import (
     a,
     counted,
@@ -27,6 +28,8 @@ from .arrays import (
     shaped,
     within_unit_interval,
 )
+from .examples import targets
+from .own import checked_loss
 from .structures import (
     known_activation,
     layer_arrays,
@@ -120,8 +123,14 @@ COSTS = ("binary_cross_entropy", "categorical_cross_entropy")
 
 def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
     """AL (n_L, m), probabilities; Y, labels of the same examples."""
-    loss = find("loss", loss, {name: name for name in COSTS})
     AL = matrix("AL", AL)
+    if not isinstance(loss, str) or loss not in COSTS:
+        chosen = costs.any_loss(loss)
+        if chosen.activation in ("sigmoid", "softmax"):
+            within_unit_interval("AL", AL, "probabilities", allow_nan=True)
+            if chosen.name not in LOSSES:
+                raise ValueError(f"loss {chosen.name!r} is a function of Z, which compute_cost is not given")
+        return {"AL": AL, "Y": targets(Y, len(AL), AL.shape[1], chosen), "loss": checked_loss(chosen)}
     within_unit_interval("AL", AL, "probabilities", allow_nan=True)
     Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
     if loss == "categorical_cross_entropy":
@@ -129,7 +138,9 @@ def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
     return {"AL": AL, "Y": Y, "loss": loss}
 
 
-def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0: Any, out: Any) -> Arguments:
+def L_model_backward(
+    AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0: Any, out: Any, loss: Any = None
+) -> Arguments:
     """AL (n_L, m), labels, one cache per layer, each fitting the next; out, if any, an earlier result."""
     if not isinstance(compute_dA0, (bool, np.bool_)):
         raise TypeError(f"compute_dA0 is {compute_dA0!r}, but must be True or False")
@@ -137,13 +148,17 @@ def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0
     Z = caches[-1][1]
     AL = shaped("AL", AL, Z.shape, "the shape of the last layer's Z")
     one_dtype({"AL": AL, "Z of the last layer": Z})
-    Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
     if activations is None:
         names = layer_entries(remembered_activations(caches), None, len(caches), "the caches' activations")
     else:
         names = layer_entries(activations, None, len(caches))
-    if entry_of(names[-1]).whole_columns:
-        one_class_each("Y", Y)
+    if loss is not None:
+        chosen = costs.loss(loss, entry_of(names[-1]).name)
+        Y, loss = targets(Y, AL.shape[0], AL.shape[1], chosen), checked_loss(chosen)
+    else:
+        Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
+        if entry_of(names[-1]).whole_columns:
+            one_class_each("Y", Y)
     if out is not None:
         inputs = {"AL": AL, "Y": Y}
         shapes: dict[str, tuple[int, ...]] = {}
@@ -160,7 +175,7 @@ def L_model_backward(AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0
         "activations": names,
         "compute_dA0": bool(compute_dA0),
         "out": out,
-    }
+    } | ({} if loss is None else {"loss": loss})
 
 
 def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any) -> Arguments:

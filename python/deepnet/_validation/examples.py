@@ -60,6 +60,9 @@ def targets(value: Any, units: int, m: int, loss: Loss) -> Array:
         within_unit_interval("Y", Y, "labels")
     if loss.activation == "softmax":
         _class_shares(view)
+    if loss.name == "poisson" and bool((view < 0).any()):
+        at = np.unravel_index(int(np.argmax(view < 0)), view.shape)
+        raise ValueError(f"Y[{at[0]}, {at[1]}] is {view[at]}, but counts are 0 or more (loss='poisson')")
     return view
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy as np
 from deepnet._names import find
 from deepnet.activations import ACTIVATIONS, Activation, Array, entry_of
 from deepnet.layers import Dense
-from deepnet.losses import LOSSES, Loss, find_loss, loss_for
 from deepnet.optimizers import OPTIMIZERS, Optimizer, learning_rate
 from deepnet.plan import LayerPlan
 
@@ -89,6 +89,8 @@ def stack(
         hidden = LayerPlan(**shared)
         plans = (hidden,) * (count - 1) + (hidden._replace(dropout=0.0),)
         starts = [initializer] * count
+    if chosen[-1].whole_columns and dims[-1] == 1:
+        raise ValueError(f"the output is {chosen[-1].name!r} of 1 unit, which is always 1: sigmoid has one")
     return Stack(
         dims,
         chosen,
@@ -117,7 +119,11 @@ def _dense_layers(entries: Sequence[Any]) -> list[Dense]:
     for i, entry in enumerate(entries[1:], start=1):
         if not isinstance(entry, Dense):
             raise TypeError(f"layer_dims[{i}] is {entry!r}, but must be a Dense layer like the others")
-    return list(entries[1:])
+    defaults = ["relu"] * (len(entries) - 2) + ["sigmoid"]
+    return [
+        replace(entry, activation=default) if entry.activation is None else entry
+        for entry, default in zip(entries[1:], defaults, strict=True)
+    ]
 
 
 def _layer_plan(number: int, layer: Dense, last: bool) -> LayerPlan:
@@ -151,35 +157,6 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
     if dtype.type(epsilon) == 0:
         raise ValueError(f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be 0 / 0")
     return value
-
-
-def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -> Loss:
-    """Accept a loss, or the name of one, that fits the output; None is the one that suits it and Y."""
-    if value is None:
-        chosen = loss_for(output)
-        are_classes = outputs > 1 and getattr(Y, "shape", None) in ((m,), (1, m), (m, 1))
-        if chosen.activation == "softmax" and are_classes:
-            chosen = LOSSES["sparse_categorical_cross_entropy"]
-        return chosen
-    if not isinstance(value, (str, Loss)):
-        raise TypeError(f"loss is {value!r}, but must be a name, or a Loss such as deepnet.losses.huber(2.0)")
-    chosen = value if isinstance(value, Loss) else find_loss(value)
-    of_softmax = output == "softmax" and chosen.activation != "softmax"
-    if chosen.activation not in (None, output) or of_softmax:
-        fitting = [
-            repr(name)
-            for name, entry in LOSSES.items()
-            if entry.activation == output or (entry.activation is None and output != "softmax")
-        ]
-        reason = f"which is defined for {_article(chosen.activation)} output, but the network's is {output!r}"
-        if chosen.activation is None:
-            reason = "which takes each output for itself, but those of softmax sum to 1"
-        raise ValueError(f"loss is {chosen.name!r}, {reason}: {' or '.join(fitting)}")
-    return chosen
-
-
-def _article(word: Any) -> str:
-    return f"{'an' if str(word)[:1] in 'aeiou' else 'a'} {word}"
 
 
 def example_weights(

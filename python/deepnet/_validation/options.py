@@ -85,6 +85,8 @@ def first_weights(
         raise TypeError(f"initializer returned {kind}, but W{layer} must be an array of floats")
     if W.shape != (n, n_prev):
         raise ValueError(f"initializer returned shape {W.shape}, but W{layer} must be {(n, n_prev)}")
+    if not np.isfinite(W).all():
+        raise ValueError(f"initializer returned nan or inf for W{layer}")
     return W
 
 

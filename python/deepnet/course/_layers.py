@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from deepnet import _validation as check
-from deepnet.activations import Activation, AnyActivation, Array
+from deepnet.activations import AnyActivation, Array
 from deepnet.backends import run
 from deepnet.caches import AnyLayerCache, AnyLinearCache, LayerCache, LinearCache
 
@@ -129,7 +129,7 @@ def linear_activation_forward(
     >>> A, cache.activation
     (array([[4., 4.]]), 'relu')
     """
-    if isinstance(activation, Activation):
+    if _own.is_own(activation):
         return _own.linear_activation_forward(
             *check.linear_activation_forward(A_prev, W, b, activation).values()
         )
@@ -176,7 +176,7 @@ def linear_activation_backward(
     >>> dW
     array([[1., 1., 1.]])
     """
-    if isinstance(activation, Activation):
+    if _own.is_own(activation):
         return _own.linear_activation_backward(
             *check.linear_activation_backward(dA, cache, activation).values()
         )

@@ -11,6 +11,7 @@ from deepnet import _validation as check
 from deepnet.activations import AnyActivation, Array
 from deepnet.backends import direct, run
 from deepnet.caches import AnyLayerCache, LayerCache, Parameters, Real
+from deepnet.losses import Loss
 
 from . import _own
 
@@ -78,10 +79,11 @@ def L_model_backward(
     caches: Sequence[AnyLayerCache],
     *,
     activations: AnyActivation | Sequence[AnyActivation] | None = None,
+    loss: str | Loss | None = None,
     compute_dA0: bool = True,
     out: Parameters | None = None,
 ) -> Parameters:
-    """Backward propagation of the cross-entropy cost through all L layers.
+    """Backward propagation of a cost, the cross-entropy if no other is named, through all L layers.
 
     The cost is that of :func:`compute_cost`; behind a softmax output the categorical one.
 
@@ -97,6 +99,9 @@ def L_model_backward(
         Not needed for the caches of :func:`L_model_forward`, which remember; for plain tuples the default
         is relu, ..., relu, sigmoid. If given it goes before what caches remember: one name is that of the
         hidden layers, and the output is then a sigmoid; a list of L names sets the output, too.
+    loss : str or Loss, optional
+        A name from :data:`deepnet.LOSSES`, or what :mod:`deepnet.losses` makes; then Y is as in
+        :meth:`deepnet.Network.fit`.
     compute_dA0 : bool
         False leaves out ``dA0``, the gradient of the input, which training does not need.
     out : dict of ndarray, optional
@@ -137,27 +142,28 @@ def L_model_backward(
     >>> list(deepnet.L_model_backward(AL, np.array([0, 1, 1, 0, 1]), caches))
     ['dA1', 'dW2', 'db2', 'dA0', 'dW1', 'db1']
     """
-    grads = direct.L_model_backward(AL, Y, caches, activations, compute_dA0, out)
-    if grads is None and (
-        _own.holds_own(activations) or (activations is None and _own.remembers_own(caches))
-    ):
-        grads = _own.L_model_backward(AL, Y, caches, activations, compute_dA0, out)
+    grads = direct.L_model_backward(AL, Y, caches, activations, compute_dA0, out) if loss is None else None
+    own = _own.holds_own(activations) or (activations is None and _own.remembers_own(caches))
+    if loss is not None or (grads is None and own):
+        grads = _own.L_model_backward(AL, Y, caches, activations, compute_dA0, out, loss)
     if grads is None:
         grads = run("L_model_backward", check.L_model_backward, AL, Y, caches, activations, compute_dA0, out)
     return grads if out is None else out
 
 
-def compute_cost(AL: Array, Y: Array, loss: str = "binary_cross_entropy") -> Array:
-    """Cross-entropy cost: J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)).
+def compute_cost(AL: Array, Y: Array, loss: str | Loss = "binary_cross_entropy") -> Array:
+    """Cost of what was predicted: the cross-entropy J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)), or another.
 
     Parameters
     ----------
     AL : ndarray of float32 or float64, shape (n_L, m)
-        Probabilities in [0, 1], from :func:`L_model_forward`.
+        From :func:`L_model_forward`; for cross-entropies probabilities in [0, 1].
     Y : ndarray of bool, integers or floats, shape (n_L, m)
-        Labels in [0, 1]; for one output unit also (m,) or (m, 1).
-    loss : {"binary_cross_entropy", "categorical_cross_entropy"}
-        The formula above for independent outputs, the default; or J = -1/m sum(Y log AL) for a softmax
+        Labels in [0, 1]; for one output unit also (m,) or (m, 1). For other losses as in
+        :meth:`deepnet.Network.fit`.
+    loss : str or Loss
+        A name from :data:`deepnet.LOSSES`, or what :mod:`deepnet.losses` makes. The default is the formula
+        above, for independent outputs; "categorical_cross_entropy" is J = -1/m sum(Y log AL), for a softmax
         output, where each column of Y adds up to 1.
 
     Returns
@@ -187,8 +193,13 @@ def compute_cost(AL: Array, Y: Array, loss: str = "binary_cross_entropy") -> Arr
     >>> AL, Y = np.array([[0.5, 0.2], [0.25, 0.7], [0.25, 0.1]]), np.eye(3)[:, [0, 1]]
     >>> round(float(deepnet.compute_cost(AL, Y, "categorical_cross_entropy")), 12)
     0.524911062249
+    >>> float(deepnet.compute_cost(np.array([[1.0, 4.0]]), np.array([[0, 2]]), "mean_squared_error"))
+    2.5
     """
-    return run("compute_cost", check.compute_cost, AL, Y, loss)
+    if isinstance(loss, str) and loss in check.COSTS:
+        cost: Array = run("compute_cost", check.compute_cost, AL, Y, loss)
+        return cost
+    return _own.compute_cost(**check.compute_cost(AL, Y, loss))
 
 
 def update_parameters(

@@ -17,11 +17,11 @@ def save(net: ParameterOwner, path: str | os.PathLike[str]) -> None:
     from deepnet.io.model_file import ModelFile, write_model  # only here: most programs never save
 
     layers = net.layers
-    for number, layer in enumerate(layers, start=1):
+    for number, (layer, name) in enumerate(zip(layers, net.activations, strict=True), start=1):
         if not isinstance(layer.activation, str):
             raise ValueError(
-                f"layer {number} has an activation of your own, {layer.activation.name!r}, and a file holds "
-                "names alone: save net.parameters, and have Network.from_parameters take it again"
+                f"layer {number} has an activation of your own, {name!r}, and a file holds names alone: save "
+                "net.parameters, and give them to a Network that is made as this one was"
             )
     extra: dict[str, Any] = {}
     if any(_options(layer) for layer in layers):

@@ -183,5 +183,6 @@ def _epochs(
             run.Y,
             options["input_scale"],
         )
+    net._updates += count * run.batches
     history.loss += losses.tolist()
     history.seconds += seconds.tolist()

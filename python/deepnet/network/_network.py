@@ -193,7 +193,7 @@ class Network(Predictor):
                 raise busy()
             self._fitting = True
             try:
-                self.optimizer = chosen
+                self.optimizer, self._updates = chosen, 0
                 return train(self, run)
             finally:
                 self._fitting = False
@@ -218,7 +218,7 @@ class Network(Predictor):
             As in :meth:`fit`; classes that these examples have not may have a weight, too.
         optimizer : Optimizer or str, optional
             For this update; ``net.optimizer`` if not given. Its memory goes on from call to call, and its
-            schedule counts the calls.
+            schedule counts the updates since ``net.optimizer`` was set, those of fit among them.
 
         Returns
         -------
@@ -243,7 +243,7 @@ class Network(Predictor):
         count = 0 if threads is None else option.thread_count(threads)
         plain = optimizer is None and loss is None and sample_weight is None and class_weight is None
         rate = 0.0
-        seed = self._dropout_seed + self._updates & LARGEST_SEED
+        seed = self._dropout_seed + self._batches & LARGEST_SEED
         try:
             value = None
             if plain and self._default is not None and self._stand_in is None:
@@ -257,6 +257,7 @@ class Network(Predictor):
                 with self._trained_by_this_thread():
                     value = self._answered(engine.train_on_batch(*given[:3], plan, rate, seed, scale, count))
             self._updates += 1
+            self._batches += 1
             return value  # type: ignore[no-any-return]
         except FloatingPointError as error:
             if len(error.args) != 2:  # no engine's: of a schedule, say

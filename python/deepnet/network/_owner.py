@@ -87,7 +87,7 @@ class ParameterOwner:
         self._views = tuple(self._engine.parameters())
         self._parameters: Parameters = dict(zip(parameter_keys(len(activations)), self._views, strict=True))
         self._stand_in: reference.Engine | None = None
-        self._updates, self._dropout_seed = 0, fresh_seed()
+        self._updates, self._batches, self._dropout_seed = 0, 0, fresh_seed()
         self.optimizer = SGD()
 
     def _plan(self, loss: Loss, optimizer: Optimizer | None = None) -> Plan:
@@ -237,7 +237,9 @@ class ParameterOwner:
 
     @optimizer.setter
     def optimizer(self, value: Optimizer | str) -> None:
-        self._optimizer = learning.optimizer(value, self._dtype)
+        before, self._optimizer = vars(self).get("_optimizer"), learning.optimizer(value, self._dtype)
+        if self._optimizer != before:
+            self._updates = 0  # where its schedule begins
         self._default: tuple[Any, float] | None = None
         rate = self._optimizer.learning_rate
         engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
@@ -271,7 +273,7 @@ class ParameterOwner:
 # What copies and pickles make anew.
 _OF_THIS_ENGINE = {
     *("_engine", "_predict", "_train", "_views", "_parameters", "_training", "_fitting", "_process"),
-    *("_stand_in", "_default", "_updates"),
+    *("_stand_in", "_default", "_updates", "_batches"),
 }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from deepnet import reference
+from deepnet._validation import costs, learning
 from deepnet._validation import examples as check
-from deepnet._validation import learning
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.caches import Parameters, Whole
@@ -131,7 +131,7 @@ class Predictor(ParameterOwner):
     ) -> tuple[Array, Array, Array | None, Loss]:
         X, outputs = check.inputs(X, self._layer_dims[0]), self._layer_dims[-1]
         m = X.shape[1]
-        chosen = learning.loss(loss, self._activations[-1], Y, outputs, m)
+        chosen = costs.loss(loss, self._activations[-1], Y, outputs, m)
         Y = check.targets(Y, outputs, m, chosen)
         weights = None
         if sample_weight is not None or class_weight is not None:

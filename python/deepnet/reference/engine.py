@@ -253,10 +253,13 @@ class Engine:
             factor = self.dtype.type(min(1.0, optimizer.clip_norm / (norm + 1e-6)))
             grads = [g * factor for g in grads]
         self._updates += 1
+        update: Callable[..., object] = optimizer.update  # a user's own may return something
         for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
             if i % 2 == 0:
                 p -= self.dtype.type(rate * optimizer.weight_decay) * p
-            optimizer.update(p, g, slots, rate, self._updates)
+            if update(p, g, slots, rate, self._updates) is not None:
+                kind = type(optimizer).__name__
+                raise TypeError(f"update of {kind} returned something, but must change p in place")
         return True
 
 

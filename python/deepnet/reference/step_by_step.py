@@ -24,6 +24,7 @@ from deepnet.caches import (
     Whole,
     remembered_activations,
 )
+from deepnet.losses import Loss, find_loss
 
 
 def initialize_parameters(
@@ -134,6 +135,7 @@ def L_model_backward(
     caches: Sequence[AnyLayerCache],
     *,
     activations: AnyActivation | Sequence[AnyActivation] | None = None,
+    loss: str | Loss | None = None,
     compute_dA0: bool = True,
     out: Parameters | None = None,
     literal: bool = False,
@@ -145,7 +147,7 @@ def L_model_backward(
     for layer in range(L, 0, -1):
         linear_cache, Z = caches[layer - 1]
         if layer == L:
-            dZ = output_backward(AL, Y, Z, names[-1], literal=literal)
+            dZ = output_backward(AL, Y, Z, names[-1], loss, literal=literal)
         else:
             dZ = activation_backward(grads[f"dA{layer}"], Z, names[layer - 1])
         grads[f"dA{layer - 1}"], grads[f"dW{layer}"], grads[f"db{layer}"] = linear_backward(dZ, linear_cache)
@@ -155,14 +157,26 @@ def L_model_backward(
 
 
 def output_backward(
-    AL: Array, Y: Array, Z: Array, activation: AnyActivation, *, literal: bool = False
+    AL: Array,
+    Y: Array,
+    Z: Array,
+    activation: AnyActivation,
+    loss: str | Loss | None = None,
+    *,
+    literal: bool = False,
 ) -> Array:
-    """dZ_L = dAL * g'(Z_L), with its limits; AL - Y for softmax.
+    """dZ_L = dAL * g'(Z_L), with its limits; AL - Y for softmax. With a loss: as that has it.
 
     Where a sigmoid has reached exactly 0 or 1 (or so nearly that dAL overflows) the product would be 0 * inf;
     its limit is AL - Y. That is also what comes of softmax and the categorical cross-entropy, where columns
     of Y add up to 1. `literal` keeps what the formula itself gives.
     """
+    if loss is not None:
+        chosen = loss if isinstance(loss, Loss) else find_loss(loss)
+        y = chosen.labels(Y, len(Z), Z.dtype)
+        if chosen.activation is not None:
+            return chosen.derivative(Z, y, chosen.parameter)
+        return activation_backward(chosen.derivative(AL, y, chosen.parameter), Z, activation)
     dAL = cost_derivative(AL, Y, activation, literal=literal)
     if literal:
         return activation_backward(dAL, Z, activation)
@@ -183,17 +197,24 @@ def cost_derivative(AL: Array, Y: Array, activation: AnyActivation, *, literal: 
         return -hit if entry_of(activation).whole_columns else -(hit - miss)
 
 
-def compute_cost(AL: Array, Y: Array, loss: str = "binary_cross_entropy", *, literal: bool = False) -> Array:
+def compute_cost(
+    AL: Array, Y: Array, loss: str | Loss = "binary_cross_entropy", *, literal: bool = False
+) -> Array:
     """J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)), with 0 log 0 = 0 unless `literal`.
 
-    "categorical_cross_entropy", for softmax: J = -1/m sum(Y log AL).
+    "categorical_cross_entropy", for softmax: J = -1/m sum(Y log AL). Others: the sum of their terms / m.
     """
+    chosen = loss if isinstance(loss, Loss) else find_loss(loss)
+    Y = chosen.labels(Y, len(AL), AL.dtype)
+    if chosen.activation not in ("sigmoid", "softmax"):
+        terms = chosen.value(AL, Y, chosen.parameter)
+        return np.asarray(np.sum(terms, dtype=np.float64) / AL.shape[1], dtype=AL.dtype)
     a, y = AL.astype(np.float64), Y.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         hit, miss = y * np.log(a), (1 - y) * np.log1p(-a)
     if not literal:
         hit, miss = np.where(y == 0, 0, hit), np.where(y == 1, 0, miss)
-    terms = hit if loss == "categorical_cross_entropy" else hit + miss
+    terms = hit if chosen.activation == "softmax" else hit + miss
     return np.asarray(0.0 - np.sum(terms) / AL.shape[1], dtype=AL.dtype)  # 0 - 0 is 0; -0 would print
 
 
