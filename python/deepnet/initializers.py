@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._names import find
+from ._numbers import real
 from .activations import AnyActivation, Array, entry_of
 
 Draw = Callable[["np.random.Generator", int, int], Array]  # a name only: numpy.random takes 20 ms to import
@@ -68,15 +69,6 @@ def _lecun(n: int, n_prev: int) -> float:
     return 1 / n_prev
 
 
-def _positive(name: str, value: float) -> float:
-    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not is_number:
-        raise TypeError(f"{name} is {value!r}, but must be a number")
-    if not np.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} is {value}, but must be finite and more than 0")
-    return float(value)
-
-
 def normal(scale: float = 0.01) -> Initializer:
     """Make an initializer that draws from N(0, scale^2), whatever the size of the layer.
 
@@ -93,7 +85,7 @@ def normal(scale: float = 0.01) -> Initializer:
     Raises
     ------
     ValueError
-        For example ``scale is 0, but must be finite and more than 0``; zeros are "zeros".
+        For example ``scale is 0, but must be more than 0``; zeros are "zeros".
     TypeError
         If it is no number.
 
@@ -108,7 +100,7 @@ def normal(scale: float = 0.01) -> Initializer:
     >>> f"{net.parameters['W1'].std():.3f}"
     '0.050'
     """
-    scale = _positive("scale", scale)
+    scale = real("scale", scale, above=0)
     return Initializer(
         "normal",
         f"N(0, {scale:g}^2)",
@@ -133,7 +125,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     Raises
     ------
     ValueError
-        For example ``gain is -1, but must be finite and more than 0``.
+        For example ``gain is -1, but must be more than 0``.
     TypeError
         If it is no number.
 
@@ -154,7 +146,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     >>> bool(np.allclose(W @ W.T, 4 * np.eye(3)))
     True
     """
-    gain = _positive("gain", gain)
+    gain = real("gain", gain, above=0)
 
     def draw(rng: np.random.Generator, n: int, n_prev: int) -> Array:
         Q, R = np.linalg.qr(rng.standard_normal((max(n, n_prev), min(n, n_prev))))

@@ -7,7 +7,6 @@ what some can be told: ``deepnet.losses.huber(delta=2.0)`` goes wherever ``"hube
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -15,23 +14,10 @@ from typing import Any
 import numpy as np
 
 from ._names import find
+from ._numbers import real
 from .activations import ACTIVATIONS, Array
 
 Terms = Callable[[Array, Array, float], Array]
-
-
-def _within(name: str, value: Any, low: float, high: float, what: str) -> float:
-    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, but must be a number {what}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}, but must be finite")
-    if not low < value < high:
-        raise ValueError(f"{name} is {value}, but must be {what}")
-    return float(value)
-
-
-def _smoothing(value: Any) -> float:
-    return 0.0 if value == 0 else _within("label_smoothing", value, 0, 1, "from 0 to less than 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +44,9 @@ class Loss:
             if not callable(getattr(self, name)):
                 form = "of (A, Y, parameter), or of Z where an activation is named"
                 raise TypeError(f"{name} is {getattr(self, name)!r}, but must be a function {form}")
-        if _smoothing(self.label_smoothing) and self.activation in (None, "identity"):
+        smoothing = real("label_smoothing", self.label_smoothing, low=0, below=1)
+        object.__setattr__(self, "label_smoothing", smoothing)
+        if smoothing and self.activation in (None, "identity"):
             raise ValueError(f"label_smoothing is for labels that are classes, which {self.name!r} has not")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -217,7 +205,7 @@ def huber(delta: float = 1.0) -> Loss:
     Traceback (most recent call last):
     ValueError: delta is 0, but must be more than 0
     """
-    return replace(LOSSES["huber"], parameter=_within("delta", delta, 0, math.inf, "more than 0"))
+    return replace(LOSSES["huber"], parameter=real("delta", delta, above=0))
 
 
 def quantile(q: float = 0.5) -> Loss:
@@ -226,7 +214,7 @@ def quantile(q: float = 0.5) -> Loss:
     >>> quantile(0.9).parameter
     0.9
     """
-    return replace(LOSSES["quantile"], parameter=_within("q", q, 0, 1, "between 0 and 1"))
+    return replace(LOSSES["quantile"], parameter=real("q", q, "between 0 and 1", above=0, below=1))
 
 
 def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
@@ -235,7 +223,7 @@ def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     >>> binary_cross_entropy(label_smoothing=0.1).label_smoothing
     0.1
     """
-    return replace(LOSSES["binary_cross_entropy"], label_smoothing=_smoothing(label_smoothing))
+    return replace(LOSSES["binary_cross_entropy"], label_smoothing=label_smoothing)
 
 
 def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
@@ -246,7 +234,7 @@ def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     >>> categorical_cross_entropy(label_smoothing=0.1).label_smoothing
     0.1
     """
-    return replace(LOSSES["categorical_cross_entropy"], label_smoothing=_smoothing(label_smoothing))
+    return replace(LOSSES["categorical_cross_entropy"], label_smoothing=label_smoothing)
 
 
 def sparse_categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
@@ -255,4 +243,4 @@ def sparse_categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     >>> sparse_categorical_cross_entropy(label_smoothing=0.1).takes_classes
     True
     """
-    return replace(LOSSES["sparse_categorical_cross_entropy"], label_smoothing=_smoothing(label_smoothing))
+    return replace(LOSSES["sparse_categorical_cross_entropy"], label_smoothing=label_smoothing)

@@ -6,13 +6,13 @@ both. `update` is what the engine in C++ is compared with, and what trains where
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ._numbers import real
 from .activations import Array
 
 Rate = float | Callable[[Any], Any]
@@ -45,30 +45,21 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if not callable(self.learning_rate):
-            rate = learning_rate(self.learning_rate)
-            if rate < 0:
-                raise ValueError(f"learning_rate is {self.learning_rate}, but must be 0 or more")
-            object.__setattr__(self, "learning_rate", rate)
-        self._check("weight_decay", 0, math.inf, "0 or more")
+            self._check("learning_rate", low=0)
+        self._check("weight_decay", low=0)
         for name in ("clip_value", "clip_norm"):
             if getattr(self, name) is not None:
-                self._check(name, 0, math.inf, "more than 0, or None", low_too=False)
+                self._check(name, "more than 0, or None", above=0)
         if self.clip_value is not None and self.clip_norm is not None:
             raise ValueError("clip_value and clip_norm are both given, but only one of them can cut")
         for name in self.hyper_names:
-            self._check(name, 0, 1, "from 0 to less than 1")
+            self._check(name, low=0, below=1)
         if hasattr(self, "epsilon"):
-            self._check("epsilon", 0, math.inf, "more than 0", low_too=False)
+            self._check("epsilon", above=0)
 
-    def _check(self, name: str, low: float, high: float, what: str, low_too: bool = True) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-            raise TypeError(f"{name} is {value!r}, but must be a number")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} is {value}, but must be finite")
-        if not (low < value < high or (low_too and value == low)):
-            raise ValueError(f"{name} is {value}, but must be {what}")
-        object.__setattr__(self, name, float(value))
+    def _check(self, name: str, must: str = "", **bounds: Any) -> None:
+        """Put a plain number of Python in the place of a good one."""
+        object.__setattr__(self, name, real(name, getattr(self, name), must, **bounds))
 
     hyper_names: ClassVar[tuple[str, ...]] = ()
 
@@ -279,21 +270,3 @@ class AdamW(Adam):
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     entry.name: entry for entry in (SGD, Momentum, Nesterov, RMSprop, Adagrad, Adam, AdamW)
 }
-
-
-def learning_rate(value: Any, dtype: Any = np.float64) -> float:
-    """Accept finite real numbers, of Python or NumPy, which dtype has room for; negative ones climb."""
-    number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if not isinstance(number, (int, float, np.integer, np.floating)) or isinstance(number, bool):
-        raise TypeError(f"learning_rate is {value!r}, but must be a number")
-    if isinstance(number, (float, np.floating)) and not np.isfinite(number):
-        raise ValueError(f"learning_rate is {number}, but must be finite")
-    try:
-        rate = float(number)  # inf where a longdouble is too large
-    except OverflowError:  # an int too large
-        rate = math.inf
-    largest = float(np.finfo(dtype).max)
-    if abs(rate) > largest:
-        name = np.dtype(dtype).name
-        raise ValueError(f"learning_rate is beyond the range of {name}, which ends at {largest:.3g}")
-    return rate

@@ -207,16 +207,17 @@ def test_as_many_outputs_as_classes_but_one_row_of_labels():
 def test_rates_beyond_float32_are_refused_before_they_are_rounded(rate):
     parameters = {"W1": np.ones((1, 1), np.float32), "b1": np.ones((1, 1), np.float32)}
     grads = {f"d{key}": p for key, p in parameters.items()}
-    with pytest.raises(ValueError, match="learning_rate is beyond the range of float32"):
+    said = r"^learning_rate is (1e\+300|about 1e300), beyond the range of float32"
+    with pytest.raises(ValueError, match=said):
         deepnet.update_parameters(parameters, grads, rate)
-    with pytest.raises(ValueError, match="learning_rate is beyond the range of float32"):
+    with pytest.raises(ValueError, match=said):
         deepnet.two_layer_model(np.ones((1, 2), np.float32), np.ones((1, 2)), (1, 1, 1), rate)
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="longdouble is double here")
 def test_a_long_double_beyond_double_is_not_called_infinite():
     arguments = good() | {"learning_rate": np.longdouble("1e400")}
-    refused("update_parameters", arguments, ValueError, "learning_rate is beyond the range of float64")
+    refused("update_parameters", arguments, ValueError, "learning_rate is 1e+400, beyond the range")
 
 
 @pytest.mark.parametrize("rate", [1, np.float32(0.5), np.longdouble(0.5), np.int64(1), np.array(0.5)])
@@ -292,5 +293,6 @@ def test_sizes_and_dtypes_of_initialisation():
         deepnet.initialize_parameters(3, 0, 1)
     with pytest.raises(ValueError, match=r"layer_dims\[2\] is -1: must be 1 or more"):
         deepnet.initialize_parameters_deep([3, 2, -1])
-    with pytest.raises(TypeError, match="dtype is int64, but must be float32 or float64"):
-        deepnet.initialize_parameters(3, 2, 1, dtype=np.int64)
+    for dtype, said in ((np.int64, "int64"), ("int64", "'int64'"), ("flaot32", "'flaot32'"), (None, "None")):
+        with pytest.raises(TypeError, match=f"^dtype is {said}, but must be float32 or float64$"):
+            deepnet.initialize_parameters(3, 2, 1, dtype=dtype)

@@ -207,7 +207,6 @@ def test_positions_that_are_no_numbers_are_refused(position):
     [
         (lambda: StepDecay(-0.1, 10), ValueError, "initial is -0.1, but must be 0 or more"),
         (lambda: StepDecay(math.nan, 10), ValueError, "initial is nan, but must be finite"),
-        (lambda: StepDecay(10**400, 10), ValueError, f"initial is {10**400}, but must be finite"),
         (lambda: StepDecay(True, 10), TypeError, "initial is True, but must be a number"),
         (lambda: StepDecay("0.1", 10), TypeError, "initial is '0.1', but must be a number"),
         (lambda: StepDecay(0.1, 0), ValueError, "every is 0, but must be 1 or more"),
@@ -254,7 +253,7 @@ def test_positions_that_are_no_numbers_are_refused(position):
             ValueError,
             "restarts is True, but length is None: cycles need one",
         ),
-        (lambda: OneCycle(0.1, 10, 1.5), ValueError, "warmup_share is 1.5, but must be 1 or less"),
+        (lambda: OneCycle(0.1, 10, 1.5), ValueError, "warmup_share is 1.5, but must be from 0 to 1"),
         (
             lambda: OneCycle(0.1, 10, start_divisor=0.5),
             ValueError,

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import flag, is_whole, real, whole
 from deepnet.activations import ACTIVATIONS, Array, entry_of, find_activation
 from deepnet.caches import remembered_activations
 from deepnet.losses import LOSSES
-from deepnet.optimizers import learning_rate as checked_rate
 
 from . import costs
 from .arrays import (
@@ -29,6 +29,7 @@ from .arrays import (
     within_unit_interval,
 )
 from .examples import targets
+from .options import float_dtype
 from .own import checked_loss
 from .structures import (
     known_activation,
@@ -142,8 +143,7 @@ def L_model_backward(
     AL: Any, Y: Any, caches: Any, activations: Any, compute_dA0: Any, out: Any, loss: Any = None
 ) -> Arguments:
     """AL (n_L, m), labels, one cache per layer, each fitting the next; out, if any, an earlier result."""
-    if not isinstance(compute_dA0, (bool, np.bool_)):
-        raise TypeError(f"compute_dA0 is {compute_dA0!r}, but must be True or False")
+    compute_dA0 = flag("compute_dA0", compute_dA0)
     caches = layer_caches(caches)
     Z = caches[-1][1]
     AL = shaped("AL", AL, Z.shape, "the shape of the last layer's Z")
@@ -173,7 +173,7 @@ def L_model_backward(
         "Y": Y,
         "caches": caches,
         "activations": names,
-        "compute_dA0": bool(compute_dA0),
+        "compute_dA0": compute_dA0,
         "out": out,
     } | ({} if loss is None else {"loss": loss})
 
@@ -191,7 +191,7 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
     }
     one_dtype(parameters | grads)
     dtype = parameters["W1"].dtype
-    rate = checked_rate(learning_rate, dtype)
+    rate = real("learning_rate", learning_rate, dtype=dtype)
     if out is given:
         out = parameters = writable(out, {key: p.shape for key, p in parameters.items()}, dtype, grads)
     elif out is not None:
@@ -208,7 +208,7 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
 
 def layer_size(name: str, size: Any) -> None:
     """Accept whole numbers from 1."""
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool):
+    if not is_whole(size):
         raise TypeError(f"{name} is {size!r}, but must be a whole number of units")
     if size < 1:
         raise ValueError(f"{name} is {size}: " + ("zero units" if size == 0 else "must be 1 or more"))
@@ -257,16 +257,13 @@ def training(
             f"{argument} is {last.name!r}, but the cost is the cross-entropy, "
             f"which is defined for outputs in [0, 1]: {possible}"
         )
-    rate = checked_rate(learning_rate, X.dtype)
-    if not isinstance(num_iterations, (int, np.integer)) or isinstance(num_iterations, bool):
-        raise TypeError(f"num_iterations is {num_iterations!r}, but must be a whole number")
-    if num_iterations < 0:
-        raise ValueError(f"num_iterations is {num_iterations}, but must be 0 or more")
+    rate = real("learning_rate", learning_rate, dtype=X.dtype)
+    steps = whole("num_iterations", num_iterations, 0)
     outputs = f"the network ({counted(dims[-1], 'output')}, {counted(X.shape[1], 'example')})"
     Y = labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype)
     if last.whole_columns:
         one_class_each("Y", Y)
-    return X, Y, dims, rate, int(num_iterations)
+    return X, Y, dims, rate, steps
 
 
 def predicted_labels(y: Any, AL: Array) -> Array:
@@ -276,10 +273,6 @@ def predicted_labels(y: Any, AL: Array) -> Array:
 
 def initialization(seed: Any, dtype: Any) -> np.dtype[Any]:
     """Seeds are those of np.random.RandomState, dtypes float32 and float64."""
-    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-    if not (seed is None or (whole and 0 <= seed < 2**32)):
+    if not (seed is None or (is_whole(seed) and 0 <= seed < 2**32)):
         raise ValueError(f"seed is {seed!r}, but must be None or a whole number from 0 to 2**32 - 1")
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype is {np.dtype(dtype)}, but must be float32 or float64")
-    result: np.dtype[Any] = np.dtype(dtype)
-    return result
+    return float_dtype(dtype)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deepnet._names import find
+from deepnet._numbers import is_number, is_whole, real
 from deepnet.activations import ACTIVATIONS, Activation, Array, entry_of
 from deepnet.layers import Dense
-from deepnet.optimizers import OPTIMIZERS, Optimizer, learning_rate
+from deepnet.optimizers import OPTIMIZERS, Optimizer
 from deepnet.plan import LayerPlan
 
 from . import layer_dims as checked_dims
@@ -32,22 +33,11 @@ class Stack(NamedTuple):
 
 def share(name: str, value: Any) -> float:
     """Accept numbers from 0 to less than 1."""
-    number = not_negative(name, value)
+    number = real(name, value, low=0)
     if number >= 1:
         hint = ": all is dropped" if "dropout" in name else ""
         raise ValueError(f"{name} is {value}, but must be from 0 to less than 1{hint}")
     return number
-
-
-def not_negative(name: str, value: Any) -> float:
-    """Accept finite numbers from 0 on."""
-    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, but must be a number")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} is {value}, but must be finite")
-    if value < 0:
-        raise ValueError(f"{name} is {value}, but must be 0 or more")
-    return float(value)
 
 
 def stack(
@@ -64,8 +54,8 @@ def stack(
     """Layers as sizes with options for all, or as Dense objects with their own."""
     shared = {
         "dropout": share("dropout", dropout),
-        "l2": not_negative("l2", l2),
-        "l1": not_negative("l1", l1),
+        "l2": real("l2", l2, low=0),
+        "l1": real("l1", l1, low=0),
     }
     first = share("input_dropout", input_dropout)
     own = isinstance(layer_dims, (list, tuple)) and any(isinstance(entry, Dense) for entry in layer_dims)
@@ -130,8 +120,8 @@ def _layer_plan(number: int, layer: Dense, last: bool) -> LayerPlan:
     name = f"layer_dims[{number}]"
     plan = LayerPlan(
         share(f"{name}.dropout", layer.dropout),
-        not_negative(f"{name}.l2", layer.l2),
-        not_negative(f"{name}.l1", layer.l1),
+        real(f"{name}.l2", layer.l2, low=0),
+        real(f"{name}.l1", layer.l1, low=0),
     )
     if last and plan.dropout:
         raise ValueError(
@@ -145,14 +135,13 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
     if isinstance(value, str):
         value = find("optimizer", value, OPTIMIZERS)()
     if not isinstance(value, Optimizer) or type(value) is Optimizer:
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer:
             hint = f": {value.__name__}()"
         else:
-            hint = f": deepnet.SGD({value!r})" if number else ", such as deepnet.SGD(0.01)"
+            hint = f": deepnet.SGD({value!r})" if is_number(value) else ", such as deepnet.SGD(0.01)"
         raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
     if not callable(value.learning_rate):
-        learning_rate(value.learning_rate, dtype)
+        real("learning_rate", value.learning_rate, dtype=dtype)
     epsilon = getattr(value, "epsilon", 1.0)
     if dtype.type(epsilon) == 0:
         raise ValueError(f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be 0 / 0")
@@ -197,12 +186,12 @@ def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], possible: int |
     elif isinstance(class_weight, dict):
         table = np.ones(len(present))
         for label, weight in class_weight.items():
-            if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            if not is_whole(label):
                 raise TypeError(f"class_weight has the key {label!r}, but must have numbers of classes")
             if label not in present and (possible is None or not 0 <= label < possible):
                 known = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
                 raise ValueError(f"class_weight names class {label}, which no example has; Y has {known}")
-            table[present == label] = not_negative(f"class_weight[{label}]", weight)
+            table[present == label] = real(f"class_weight[{label}]", weight, low=0)
     else:
         raise TypeError(f'class_weight is {a(class_weight)}, but must be a dict or "balanced"')
     weights: Array = table[classes.reshape(-1)].astype(dtype)

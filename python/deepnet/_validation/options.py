@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import flag as flag
+from deepnet._numbers import real
+from deepnet._numbers import whole as whole
 from deepnet.activations import Activation, Array
 from deepnet.initializers import initializer_for
 
@@ -17,17 +20,6 @@ MOST_THREADS = 1024
 LARGEST_SEED = 2**64 - 1
 
 
-def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """Accept whole numbers of Python or NumPy, from `low` to `high`."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, but must be a whole number")
-    if value < low:
-        raise ValueError(f"{name} is {value}, but must be {low} or more")
-    if high is not None and value > high:
-        raise ValueError(f"{name} is {value}, but must be {high} or less")
-    return int(value)
-
-
 def thread_count(value: Any) -> int:
     """Accept numbers of threads that a machine may have."""
     return whole("threads", value, 1, MOST_THREADS)
@@ -35,18 +27,10 @@ def thread_count(value: Any) -> int:
 
 def input_scale(value: Any) -> float:
     """Accept what every X is multiplied by."""
-    if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
-        raise TypeError(f"input_scale is {value!r}, but must be a number, such as 1 / 255 for pixels")
-    if not np.isfinite(value) or value == 0:
+    scale = real("input_scale", value, such_as=", such as 1 / 255 for pixels")
+    if scale == 0:
         raise ValueError(f"input_scale is {value}, but must be finite and not 0")
-    return float(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """Accept True and False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}, but must be True or False")
-    return bool(value)
+    return scale
 
 
 def seed(value: Any) -> int | None:
@@ -57,13 +41,13 @@ def seed(value: Any) -> int | None:
 def float_dtype(value: Any) -> np.dtype[Any]:
     """Accept float32 and float64, however they are spelt."""
     try:
-        dtype = np.dtype(value)
+        dtype: np.dtype[Any] | None = None if value is None else np.dtype(value)
     except TypeError:
         dtype = None
-    if value is None or dtype not in (np.float32, np.float64):
-        raise TypeError(f"dtype is {value!r}, but must be float32 or float64")
-    result: np.dtype[Any] = np.dtype(dtype)
-    return result
+    if dtype not in (np.float32, np.float64):
+        given = repr(value) if dtype is None or isinstance(value, str) else dtype
+        raise TypeError(f"dtype is {given}, but must be float32 or float64")
+    return dtype
 
 
 def room_for(dims: tuple[int, ...], dtype: np.dtype[Any]) -> None:

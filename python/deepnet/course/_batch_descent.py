@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import real
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters
-from deepnet.optimizers import learning_rate as checked_rate
 
 from . import _network
 from ._mini_batches import random_mini_batches
@@ -74,7 +74,8 @@ def descend_in_batches(
                 theta -= rate * direction
         cost = None if costs is None else _epoch_cost(costs, run.version)
         if run.decay is not None:
-            rate = checked_rate(run.decay(run.learning_rate, epoch, run.decay_rate), X.dtype)
+            decayed = run.decay(run.learning_rate, epoch, run.decay_rate)
+            rate = real("learning_rate", decayed, dtype=X.dtype)
         if run.print_cost and epoch % 1000 == 0:
             print(f"Cost after epoch {epoch}: {cost:f}")
             if run.decay is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepnet._extras import needs
-from deepnet._validation.hyperparameters import real
+from deepnet._numbers import real
 from deepnet.activations import Array
 from deepnet.caches import Real, Whole
 
@@ -107,7 +107,7 @@ def load_planar_dataset(randomness: Real, seed: Whole) -> tuple[Array, Array]:
     >>> X.shape, int(Y.sum())
     ((2, 50), 25)
     """
-    noise = real("randomness", randomness, 0.0)
+    noise = real("randomness", randomness, low=0)
     random = seeded(seed)
     arms = []
     for start, growth in ((0, 0.3), (1, 0.2)):

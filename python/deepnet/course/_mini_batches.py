@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from deepnet._numbers import real, whole
 from deepnet._validation.arrays import anything, counted
-from deepnet._validation.hyperparameters import real
-from deepnet._validation.options import whole
 from deepnet.activations import Array
 from deepnet.caches import Real, Whole
 
@@ -96,8 +95,8 @@ def update_lr(learning_rate0: Real, epoch_num: Whole, decay_rate: Real) -> Any:
     >>> update_lr(0.5, epoch_num=4, decay_rate=1)
     0.1
     """
-    rate, decay = real("learning_rate0", learning_rate0), real("decay_rate", decay_rate, 0.0)
-    return rate / (1 + decay * real("epoch_num", epoch_num, 0.0))
+    rate, decay = real("learning_rate0", learning_rate0), real("decay_rate", decay_rate, low=0)
+    return rate / (1 + decay * real("epoch_num", epoch_num, low=0))
 
 
 def schedule_lr_decay(
@@ -123,7 +122,7 @@ def schedule_lr_decay(
     Raises
     ------
     ValueError
-        For example ``time_interval is 0, but must be above 0``.
+        For example ``time_interval is 0, but must be more than 0``.
 
     Notes
     -----
@@ -134,6 +133,6 @@ def schedule_lr_decay(
     >>> [schedule_lr_decay(0.5, epoch, decay_rate=1, time_interval=100) for epoch in (0, 99, 100)]
     [0.5, 0.5, 0.25]
     """
-    interval = real("time_interval", time_interval, 0.0, above_low=True)
-    passed = math.floor(real("epoch_num", epoch_num, 0.0) / interval)
+    interval = real("time_interval", time_interval, above=0)
+    passed = math.floor(real("epoch_num", epoch_num, low=0) / interval)
     return update_lr(learning_rate0, passed, decay_rate)

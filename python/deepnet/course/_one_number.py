@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet._validation.hyperparameters import real
+from deepnet._numbers import real
 from deepnet.activations import Array
 from deepnet.caches import Real
 
@@ -82,7 +82,7 @@ def gradient_check(
     Raises
     ------
     ValueError
-        For example ``epsilon is 0, but must be above 0``.
+        For example ``epsilon is 0, but must be more than 0``.
 
     Notes
     -----
@@ -95,7 +95,7 @@ def gradient_check(
     >>> difference = gradient_check(2.0, 4.0, version="2018")
     The gradient is correct!
     """
-    chosen, epsilon = find_version(version), real("epsilon", epsilon, 0.0, above_low=True)
+    chosen, epsilon = find_version(version), real("epsilon", epsilon, above=0)
     x, theta = real("x", x), real("theta", theta)
     J_plus, J_minus = forward_propagation(x, theta + epsilon), forward_propagation(x, theta - epsilon)
     grad = np.array([backward_propagation(x, theta)])

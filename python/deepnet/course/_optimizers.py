@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet._validation.hyperparameters import real
-from deepnet._validation.options import whole
+from deepnet._numbers import real, whole
 from deepnet.caches import Parameters, Real, Whole
 
 from ._steps import adam_step, check_updates, keys_of, moving_average, step_along
@@ -111,8 +110,8 @@ def update_parameters_with_momentum(
     Raises
     ------
     ValueError
-        If an entry is missing or of the wrong shape, or for example ``beta is 1, but must be 0 or more and
-        below 1``.
+        If an entry is missing or of the wrong shape, or for example ``beta is 1, but must be from 0 to
+        less than 1``.
     TypeError
         If arrays mix float32 and float64, or are of another dtype.
 
@@ -130,7 +129,7 @@ def update_parameters_with_momentum(
     >>> v["dW1"], parameters["W1"]
     (array([[1.]]), array([[0.9]]))
     """
-    beta = real("beta", beta, 0.0, 1.0, below_high=True)
+    beta = real("beta", beta, low=0, below=1)
     check_updates(parameters, grads=grads, v=v)
     keys = [f"d{key}" for key in keys_of(parameters)]
     average = {key: moving_average(v[key], grads[key], beta) for key in keys}
@@ -234,9 +233,9 @@ def update_parameters_with_adam(
     >>> parameters, v, s = update_parameters_with_adam(parameters, grads, v, s, t=2, version="2018")
     """
     chosen, t = find_version(version), whole("t", t, 1)
-    beta1 = real("beta1", beta1, 0.0, 1.0, below_high=True)
-    beta2 = real("beta2", beta2, 0.0, 1.0, below_high=True)
-    epsilon = real("epsilon", epsilon, 0.0)
+    beta1 = real("beta1", beta1, low=0, below=1)
+    beta2 = real("beta2", beta2, low=0, below=1)
+    epsilon = real("epsilon", epsilon, low=0)
     check_updates(parameters, grads=grads, v=v, s=s)
     keys = [f"d{key}" for key in keys_of(parameters)]
     steps = {

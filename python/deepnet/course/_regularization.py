@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from deepnet import _validation as check
-from deepnet._validation.hyperparameters import real
+from deepnet._numbers import real
 from deepnet._validation.structures import network_parameters
 from deepnet.activations import Array
 from deepnet.caches import Parameters, Real, Whole
@@ -53,7 +53,7 @@ def compute_cost_with_regularization(A3: Array, Y: Array, parameters: Parameters
     >>> print(cost)
     0.625
     """
-    lambd = real("lambd", lambd, 0.0)
+    lambd = real("lambd", lambd, low=0)
     cost = cross_entropy("A3", A3, Y)
     weights = [W for key, W in network_parameters(parameters).items() if key.startswith("W")]
     squares = sum(np.sum(np.square(W), dtype=np.float64) for W in weights)
@@ -100,7 +100,7 @@ def backward_propagation_with_regularization(X: Array, Y: Array, cache: Cache, l
     >>> bool(np.allclose(regularized["dW1"], plain["dW1"] + 0.7 / 2 * parameters["W1"]))
     True
     """
-    lambd = real("lambd", lambd, 0.0)
+    lambd = real("lambd", lambd, low=0)
     gradients = backward(X, Y, cache)
     for layer in (1, 2, 3):
         gradients[f"dW{layer}"] += lambd / X.shape[1] * cache[4 * layer - 2]
@@ -133,7 +133,7 @@ def forward_propagation_with_dropout(
     Raises
     ------
     ValueError
-        If shapes do not chain, or for example ``keep_prob is 0, but must be above 0 and 1 or less``.
+        If shapes do not chain, or for example ``keep_prob is 0, but must be more than 0, up to 1``.
     TypeError
         If arrays mix float32 and float64, or are of another dtype.
 
@@ -155,7 +155,7 @@ def forward_propagation_with_dropout(
            [1, 1, 1, 0, 1],
            [1, 1, 1, 1, 1]]))
     """
-    keep_prob = real("keep_prob", keep_prob, 0.0, 1.0, above_low=True)
+    keep_prob = real("keep_prob", keep_prob, above=0, high=1)
     has_three_layers(parameters, "forward_propagation_with_dropout")
     random = seeded(seed)
     A, cache = X, list[Array]()
@@ -215,5 +215,5 @@ def backward_propagation_with_dropout(X: Array, Y: Array, cache: Cache, keep_pro
     >>> bool(np.all(gradients["dA1"][cache[1] == 0] == 0))
     True
     """
-    keep_prob = real("keep_prob", keep_prob, 0.0, 1.0, above_low=True)
+    keep_prob = real("keep_prob", keep_prob, above=0, high=1)
     return backward(X, Y, cache, form=CACHE_14, keep_prob=keep_prob)

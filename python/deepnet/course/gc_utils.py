@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import real
 from deepnet._validation.arrays import matrix, one_dtype, shaped
-from deepnet._validation.hyperparameters import real
 from deepnet.activations import Array
 from deepnet.caches import Parameters, Real
 
@@ -183,7 +183,7 @@ def gradient_check_n(
     >>> gradient_check_n(parameters, backward_propagation_n(X, Y, cache), X, Y) < 2e-7
     True
     """
-    chosen, epsilon = find_version(version), real("epsilon", epsilon, 0.0, above_low=True)
+    chosen, epsilon = find_version(version), real("epsilon", epsilon, above=0)
     has_three_layers(parameters, "gradient_check_n")
     theta, _ = dictionary_to_vector(parameters)
     if theta.dtype != np.float64:

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepnet import _validation as check
-from deepnet._validation.hyperparameters import real
-from deepnet._validation.options import whole
+from deepnet._numbers import real, whole
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 from deepnet.plotting import plot_decision_boundary
@@ -255,10 +254,10 @@ def model(
         optimizer=optimizer,
         learning_rate=rate,
         mini_batch_size=whole("mini_batch_size", mini_batch_size, 1),
-        beta=real("beta", beta, 0.0, 1.0, below_high=True),
-        beta1=real("beta1", beta1, 0.0, 1.0, below_high=True),
-        beta2=real("beta2", beta2, 0.0, 1.0, below_high=True),
-        epsilon=real("epsilon", epsilon, 0.0),
+        beta=real("beta", beta, low=0, below=1),
+        beta1=real("beta1", beta1, low=0, below=1),
+        beta2=real("beta2", beta2, low=0, below=1),
+        epsilon=real("epsilon", epsilon, low=0),
         epochs=epochs,
         print_cost=print_cost,
         decay=decay,

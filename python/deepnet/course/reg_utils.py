@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnet._validation.hyperparameters import real
+from deepnet._numbers import real
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 from deepnet.plotting import plot_decision_boundary
@@ -230,7 +230,7 @@ def model(
     >>> p = predict(X, Y, parameters)
     Accuracy: 1.0
     """
-    lambd, keep_prob = real("lambd", lambd, 0.0), real("keep_prob", keep_prob, 0.0, 1.0, above_low=True)
+    lambd, keep_prob = real("lambd", lambd, low=0), real("keep_prob", keep_prob, above=0, high=1)
     if lambd != 0 and keep_prob != 1:
         raise ValueError(
             f"lambd is {lambd:g} and keep_prob is {keep_prob:g}, but this model takes one regularisation: "

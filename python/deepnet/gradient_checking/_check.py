@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import real, whole
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.caches import Parameters, Whole
@@ -108,8 +109,8 @@ def gradient_check(
     (False, ['dw'], 2.0)
     """
     step = by.EPSILON if epsilon is None else _step(epsilon)
-    most = None if sample is None else option.whole("sample", sample, 1)
-    rng = np.random.default_rng(option.whole("seed", seed, 0, option.LARGEST_SEED))
+    most = None if sample is None else whole("sample", sample, 1)
+    rng = np.random.default_rng(whole("seed", seed, 0, option.LARGEST_SEED))
     subject = _subject(model, X, Y, parameters, loss, input_scale)
     chosen = {key: _chosen(p, most, rng) for key, p in subject.parameters.items()}
     found = {key: (c, False) for key, c in _compared(subject, chosen, step).items()}
@@ -123,11 +124,7 @@ def gradient_check(
 
 
 def _step(epsilon: Any) -> float:
-    if not isinstance(epsilon, (int, float, np.integer, np.floating)) or isinstance(epsilon, bool):
-        raise TypeError(f"epsilon is {epsilon!r}, but must be a number")
-    if not by.EPS**0.75 <= epsilon < math.inf:
-        raise ValueError(f"epsilon is {epsilon}, but must be finite, and large enough for float64: 1e-6 is")
-    return float(epsilon)
+    return real("epsilon", epsilon, "finite, and large enough for float64: 1e-6 is", low=by.EPS**0.75)
 
 
 def _subject(model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale: Any) -> Subject:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from deepnet._numbers import flag, real, whole
 from deepnet.activations import Array
 
-from ._schedule import Schedule, Unit, flag, known, number, whole
+from ._schedule import Schedule, Unit, known
 
 
 def _half_cosine(start: float, end: float, remaining: Array) -> Array:
@@ -82,9 +83,9 @@ class CosineDecay(Schedule):
 
     def __post_init__(self) -> None:
         self._set(
-            initial=number("initial", self.initial),
+            initial=real("initial", self.initial, low=0),
             length=None if self.length is None else whole("length", self.length, 1),
-            minimum=number("minimum", self.minimum),
+            minimum=real("minimum", self.minimum, low=0),
             warmup=whole("warmup", self.warmup, 0),
             restarts=flag("restarts", self.restarts),
             growth=whole("growth", self.growth, 1),
@@ -157,7 +158,7 @@ class OneCycle(Schedule):
     Raises
     ------
     ValueError
-        For example ``warmup_share is 1.5, but must be 1 or less``.
+        For example ``warmup_share is 1.5, but must be from 0 to 1``.
     TypeError
         For example ``length is 2.5, but must be a whole number``.
 
@@ -183,11 +184,11 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         self._set(
-            maximum=number("maximum", self.maximum),
+            maximum=real("maximum", self.maximum, low=0),
             length=None if self.length is None else whole("length", self.length, 1),
-            warmup_share=number("warmup_share", self.warmup_share, high=1),
-            start_divisor=number("start_divisor", self.start_divisor, low=1),
-            end_divisor=number("end_divisor", self.end_divisor, low=1),
+            warmup_share=real("warmup_share", self.warmup_share, low=0, high=1),
+            start_divisor=real("start_divisor", self.start_divisor, low=1),
+            end_divisor=real("end_divisor", self.end_divisor, low=1),
         )
 
     def over(self, steps: int, epochs: int) -> OneCycle:

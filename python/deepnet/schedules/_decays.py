@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from deepnet._numbers import flag, real, whole
 from deepnet.activations import Array
 
-from ._schedule import Schedule, Unit, flag, number, whole
+from ._schedule import Schedule, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class StepDecay(Schedule):
 
     def __post_init__(self) -> None:
         self._set(
-            initial=number("initial", self.initial),
+            initial=real("initial", self.initial, low=0),
             every=whole("every", self.every, 1),
-            factor=number("factor", self.factor, beyond=0),
+            factor=real("factor", self.factor, above=0),
         )
 
     def _rates(self, positions: Array) -> Array:
@@ -99,8 +100,8 @@ class ExponentialDecay(Schedule):
 
     def __post_init__(self) -> None:
         self._set(
-            initial=number("initial", self.initial),
-            factor=number("factor", self.factor, beyond=0),
+            initial=real("initial", self.initial, low=0),
+            factor=real("factor", self.factor, above=0),
         )
 
     def _rates(self, positions: Array) -> Array:
@@ -154,9 +155,9 @@ class InverseTimeDecay(Schedule):
 
     def __post_init__(self) -> None:
         self._set(
-            initial=number("initial", self.initial),
-            decay=number("decay", self.decay),
-            every=number("every", self.every, beyond=0),
+            initial=real("initial", self.initial, low=0),
+            decay=real("decay", self.decay, low=0),
+            every=real("every", self.every, above=0),
             staircase=flag("staircase", self.staircase),
         )
 

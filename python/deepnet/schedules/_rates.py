@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import real, whole
 from deepnet.activations import Array
 
-from ._schedule import UNITS, Schedule, is_number, whole
+from ._schedule import UNITS, Schedule
 
 
 def rates(
@@ -58,7 +59,7 @@ def rates(
     first, count = whole("first_step", first_step, 0), whole("count", count, 0)
     per_epoch, kind = whole("steps_per_epoch", steps_per_epoch, 1), np.dtype(dtype)
     if not callable(schedule):
-        return np.full(count, _checked(schedule, "learning_rate is {}", kind))
+        return np.full(count, real("learning_rate", schedule, low=0, dtype=kind))
     unit = getattr(schedule, "per", "step")
     if unit not in UNITS:
         raise ValueError(
@@ -79,11 +80,9 @@ def _each(
     schedule: object, value: Callable[[int], Any], positions: Array, unit: str, dtype: np.dtype[Any]
 ) -> Array:
     """The values of all positions; an error names the first that is no rate."""
-    name = _name(schedule).replace("{", "{{").replace("}", "}}")
-    result = np.empty(len(positions))
+    name, result = f"learning_rate schedule {_name(schedule)}", np.empty(len(positions))
     for i, position in enumerate(positions):
-        said = f"learning_rate schedule {name} gave {{}} for {unit} {position}"
-        result[i] = _checked(value(i), said, dtype)
+        result[i] = real(name, value(i), low=0, dtype=dtype, said=f"gave {{}} for {unit} {position}")
     return result
 
 
@@ -93,25 +92,6 @@ def _asked(schedule: Callable[[int], Any], position: int, unit: str) -> Any:
     except Exception as error:
         error.add_note(f"raised by the learning_rate schedule {_name(schedule)} for {unit} {position}")
         raise
-
-
-def _checked(value: Any, said: str, dtype: np.dtype[Any]) -> float:
-    """Accept a rate: finite, 0 or more and within the dtype. `said` says what has which value."""
-    given = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if not is_number(given):
-        raise TypeError(f"{said.format(repr(value))}, but must be a number")
-    try:
-        rate = float(given)
-    except OverflowError:  # an int too large
-        rate = np.inf
-    if isinstance(given, (float, np.floating)) and not np.isfinite(given):
-        raise ValueError(f"{said.format(given)}, but must be finite")
-    if rate < 0:
-        raise ValueError(f"{said.format(given)}, but must be 0 or more")
-    if not _all_good(np.array(rate), dtype):
-        most = float(np.finfo(dtype).max)
-        raise ValueError(f"{said.format(given)}, beyond the range of {dtype}, which ends at {most:.3g}")
-    return rate
 
 
 def _all_good(values: Array, dtype: np.dtype[Any]) -> bool:

@@ -61,41 +61,6 @@ class Schedule:
             raise ValueError(f"per is {self.per!r}, but must be 'step' or 'epoch'")
 
 
-def number(
-    name: str, value: Any, *, low: float = 0.0, high: float = np.inf, beyond: float = -np.inf
-) -> float:
-    """Accept finite real numbers from `low` to `high` and above `beyond`."""
-    if not is_number(value):
-        raise TypeError(f"{name} is {value!r}, but must be a number")
-    try:
-        result = float(value)
-    except OverflowError:  # an int too large
-        result = np.inf
-    if not np.isfinite(result):
-        raise ValueError(f"{name} is {value}, but must be finite")
-    if result <= beyond:
-        raise ValueError(f"{name} is {value}, but must be more than {beyond:g}")
-    if result < low:
-        raise ValueError(f"{name} is {value}, but must be {low:g} or more")
-    if result > high:
-        raise ValueError(f"{name} is {value}, but must be {high:g} or less")
-    return result
-
-
-def whole(name: str, value: Any, low: int) -> int:
-    """Accept whole numbers of Python or NumPy, `low` or more."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, but must be a whole number")
-    if value < low:
-        raise ValueError(f"{name} is {value}, but must be {low} or more")
-    return int(value)
-
-
-def is_number(value: Any) -> bool:
-    """Tell real numbers of Python and NumPy, which bool is not."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
 def known(length: int | None) -> int:
     """Refuse a length that no run has given yet."""
     if length is None:
@@ -103,10 +68,3 @@ def known(length: int | None) -> int:
             "length is None, for which fit takes that of its run; nobody else knows one: give it"
         )
     return length
-
-
-def flag(name: str, value: Any) -> bool:
-    """Accept True and False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}, but must be True or False")
-    return bool(value)

@@ -1,0 +1,108 @@
+"""Numbers and flags that a user sets: the one check of each, and what it says about everything else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+LARGEST = 2**63 - 1  # what 64 bits hold, and sys.maxsize
+
+
+def real(
+    name: str,
+    value: Any,
+    must: str = "",
+    *,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    high: float = math.inf,
+    below: float = math.inf,
+    dtype: Any = np.float64,
+    said: str = "is {}",
+    such_as: str = "",
+) -> float:
+    """Accept finite real numbers of Python or NumPy from `low` or above `above`, to `high` or below `below`.
+
+    `must` says it in other words, `said` where the number comes from, and `such_as` is a hint for those who
+    give none. The dtype must have room for it.
+
+    >>> real("momentum", 1, low=0, below=1)
+    Traceback (most recent call last):
+    ValueError: momentum is 1, but must be from 0 to less than 1
+    """
+    number = _alone(value)
+    if not is_number(number):
+        raise TypeError(f"{name} {said.format(repr(value))}, but must be a number{such_as}")
+    given = f"{name} {said.format(_shown(number))}"
+    if isinstance(number, (float, np.floating)) and not np.isfinite(number):
+        raise ValueError(f"{given}, but must be finite")
+    try:
+        result = float(number)  # inf where a longdouble is too large
+    except OverflowError:  # an int too large
+        result = math.inf if number > 0 else -math.inf
+    largest = float(np.finfo(dtype).max)
+    if abs(result) > largest:
+        raise ValueError(f"{given}, beyond the range of {np.dtype(dtype)}, which ends at {largest:.3g}")
+    if not (low <= result <= high and above < result < below):
+        raise ValueError(f"{given}, but must be {must or _interval(low, above, high, below)}")
+    return result
+
+
+def whole(name: str, value: Any, low: int, high: int = LARGEST) -> int:
+    """Accept whole numbers of Python or NumPy, from `low` to `high`.
+
+    >>> whole("epochs", 1.5, 0)
+    Traceback (most recent call last):
+    TypeError: epochs is 1.5, but must be a whole number
+    """
+    number = _alone(value)
+    if not is_whole(number):
+        raise TypeError(f"{name} is {value!r}, but must be a whole number")
+    if number < low:
+        raise ValueError(f"{name} is {_shown(number)}, but must be {low} or more")
+    if number > high:
+        raise ValueError(f"{name} is {_shown(number)}, but must be {high} or less")
+    return int(number)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Accept True and False.
+
+    >>> flag("shuffle", "no")
+    Traceback (most recent call last):
+    TypeError: shuffle is 'no', but must be True or False
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}, but must be True or False")
+    return bool(value)
+
+
+def is_number(value: object) -> bool:
+    """Tell real numbers of Python and NumPy, which bool is not."""
+    return isinstance(value, (float, np.floating)) or is_whole(value)
+
+
+def is_whole(value: object) -> bool:
+    """Tell whole numbers of Python and NumPy, which bool is not."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _alone(value: Any) -> Any:
+    """The number that a 0-d array holds; anything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
+def _shown(number: Any) -> str:
+    """The number as Python writes it, but those of hundreds of digits by their size."""
+    if isinstance(number, int) and number.bit_length() > 128:
+        return f"about {'-' if number < 0 else ''}1e{number.bit_length() * math.log10(2):.0f}"
+    return str(number)
+
+
+def _interval(low: float, above: float, high: float, below: float) -> str:
+    if math.isinf(min(high, below)):
+        return f"{low:g} or more" if low > above else f"more than {above:g}"
+    end = f"{high:g}" if high < below else f"less than {below:g}"
+    return f"from {low:g} to {end}" if low > above else f"more than {above:g}, up to {end}"
