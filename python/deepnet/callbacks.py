@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ._validation.options import whole
+from ._numbers import flag, real, whole
 from .activations import Array
 from .network import History, Network
 
@@ -27,6 +27,8 @@ class EarlyStopping:
     ------
     ValueError
         For example ``patience is -1, but must be 1 or more``.
+    TypeError
+        For example ``restore_best is 'no', but must be True or False``.
 
     Examples
     --------
@@ -39,9 +41,8 @@ class EarlyStopping:
 
     def __init__(self, patience: int = 5, min_delta: float = 0.0, restore_best: bool = True) -> None:
         self.patience = whole("patience", patience, 1)
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta is {min_delta}, but must be 0 or more")
-        self.min_delta, self.restore_best = float(min_delta), restore_best
+        self.min_delta = real("min_delta", min_delta, low=0)
+        self.restore_best = flag("restore_best", restore_best)
         self._best, self._best_epoch, self._kept = math.inf, 0, list[Array]()
 
     def __call__(self, net: Network, history: History) -> bool:

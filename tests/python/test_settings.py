@@ -84,6 +84,7 @@ REALS = [  # name, what takes it, a good number, one out of range, and what it m
         0,
         "finite, and large enough for float64: 1e-6 is",
     ),
+    ("min_delta", lambda x: callbacks.EarlyStopping(min_delta=x), 0.1, -1, "0 or more"),
     ("beta", momentum, 0.1, 1, SHARE),
     ("beta1", lambda x: adam(beta1=x), 0.1, 1, SHARE),
     ("epsilon", lambda x: adam(epsilon=x), 0.1, -1, "0 or more"),
@@ -163,6 +164,7 @@ def test_a_whole_number_is_checked_alike_everywhere(name, take, least):
 
 FLAGS = [
     ("shuffle", lambda yes: fit(shuffle=yes)),
+    ("restore_best", lambda yes: callbacks.EarlyStopping(restore_best=yes)),
     ("restarts", lambda yes: schedules.CosineDecay(0.1, 10, restarts=yes)),
     ("staircase", lambda yes: schedules.InverseTimeDecay(0.1, 1, staircase=yes)),
 ]
