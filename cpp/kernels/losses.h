@@ -3,7 +3,7 @@
 // A loss that belongs to one activation names it, and is computed from Z in one stable formula with it, so that dZ
 // needs no derivative of the activation; any other is computed from A. at() gives the loss of one output of one example
 // and its derivative; column() those of all outputs of some examples, where they hang together. To add one: a struct, a
-// line in the list, and an entry in python/deepnet/losses.py.
+// line in the list, and an entry in python/deepnet/losses.
 #pragma once
 
 #include "kernels/sums.h"

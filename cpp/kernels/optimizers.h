@@ -2,7 +2,7 @@
 // is fine: an element is read before it is written.
 //
 // step() is given the parameters p, their gradient g and the optimizer's memory of each, which is zeros at first. To
-// add one: a struct, a line in the list, and an entry in python/deepnet/optimizers.py.
+// add one: a struct, a line in the list, and an entry in python/deepnet/optimizers.
 #pragma once
 
 #include "kernels/elementwise.h"

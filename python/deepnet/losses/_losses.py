@@ -1,8 +1,6 @@
 """Losses by name: one entry each, and the only list of them in Python.
 
-Each is a sum or mean over the outputs of one example, averaged over the examples. To add one: write its entry
-here and its twin in ``cpp/kernels/losses.h``; a test names whatever is missing. The functions at the end set
-what some can be told: ``deepnet.losses.huber(delta=2.0)`` goes wherever ``"huber"`` does.
+Each is a sum or mean over the outputs of one example, averaged over the examples.
 """
 
 from __future__ import annotations
@@ -13,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ._names import find
-from ._numbers import real
-from .activations import ACTIVATIONS, Array
+from deepnet._names import find
+from deepnet._numbers import real
+from deepnet.activations import ACTIVATIONS, Array
 
 Terms = Callable[[Array, Array, float], Array]
 
@@ -27,6 +25,43 @@ class Loss:
     ``value(Z, Y, parameter)`` and ``derivative(Z, Y, parameter)``, which is dZ, where `activation` is named;
     else ``value(A, Y, parameter)`` and ``derivative(A, Y, parameter)``, which is dA. Y is what :meth:`labels`
     makes of the user's.
+
+    Parameters
+    ----------
+    name, formula, source : str
+        What it is called, how it is written, and where it comes from.
+    value : callable
+        The terms, in the shape (n_L, m) and dtype of what it is given.
+    derivative : callable
+        Their slope, likewise.
+    activation : str, optional
+        The output that it is for, and is combined with; any but softmax if not given.
+    takes_classes : bool
+        Whether Y holds numbers of classes instead of a row for each.
+    parameter : float
+        Handed to both functions.
+    label_smoothing : float
+        How much of each label is shared among the classes; from 0 to less than 1.
+
+    Raises
+    ------
+    ValueError
+        For example ``label_smoothing is 1, but must be from 0 to less than 1``.
+    TypeError
+        For example ``value is 3, but must be a function of (A, Y, parameter), or of Z where an activation is
+        named``.
+
+    Examples
+    --------
+    >>> own = deepnet.losses.Loss(
+    ...     "fourth_power",
+    ...     "(A - Y)^4",
+    ...     lambda A, Y, _: (A - Y) ** 4,
+    ...     lambda A, Y, _: 4 * (A - Y) ** 3,
+    ... )
+    >>> net = deepnet.Network([2, 1], output="identity", initializer="zeros")
+    >>> net.evaluate(np.ones((2, 3)), np.full(3, 2.0), loss=own)
+    16.0
     """
 
     name: str
@@ -194,53 +229,3 @@ def loss_for(output: str) -> Loss:
     """
     suited = (loss for loss in LOSSES.values() if loss.activation == output and loss.wants_probabilities)
     return next(suited, LOSSES["mean_squared_error"])
-
-
-def huber(delta: float = 1.0) -> Loss:
-    """Make the Huber loss: quadratic within `delta`, beyond it linear.
-
-    >>> huber(2.0).parameter
-    2.0
-    >>> huber(0)
-    Traceback (most recent call last):
-    ValueError: delta is 0, but must be more than 0
-    """
-    return replace(LOSSES["huber"], parameter=real("delta", delta, above=0))
-
-
-def quantile(q: float = 0.5) -> Loss:
-    """Make the quantile loss: least where a share `q` of the targets lies below the prediction.
-
-    >>> quantile(0.9).parameter
-    0.9
-    """
-    return replace(LOSSES["quantile"], parameter=real("q", q, "between 0 and 1", above=0, below=1))
-
-
-def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
-    """Make the cross-entropy of a sigmoid output; labels become Y (1 - s) + s / 2.
-
-    >>> binary_cross_entropy(label_smoothing=0.1).label_smoothing
-    0.1
-    """
-    return replace(LOSSES["binary_cross_entropy"], label_smoothing=label_smoothing)
-
-
-def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
-    """Make the cross-entropy of a softmax output; labels become Y (1 - s) + s / n_L.
-
-    Source of the smoothing: C. Szegedy et al., Rethinking the Inception architecture, CVPR 2016.
-
-    >>> categorical_cross_entropy(label_smoothing=0.1).label_smoothing
-    0.1
-    """
-    return replace(LOSSES["categorical_cross_entropy"], label_smoothing=label_smoothing)
-
-
-def sparse_categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
-    """Make the same for labels that are numbers of classes.
-
-    >>> sparse_categorical_cross_entropy(label_smoothing=0.1).takes_classes
-    True
-    """
-    return replace(LOSSES["sparse_categorical_cross_entropy"], label_smoothing=label_smoothing)
