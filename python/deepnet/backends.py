@@ -208,7 +208,25 @@ def backend_name() -> str:
 
 
 def show_config() -> None:
-    """Print the version, the backend, and for the extension its compiler, instruction sets and threads."""
+    """Print the version, the backend, and for the extension its compiler, instruction sets and threads.
+
+    Returns
+    -------
+    None
+        What is printed is for people, and for reports of bugs; it may change.
+
+    Raises
+    ------
+    RuntimeError
+        For example ``DEEPNET_ISA is 'avx512', but this CPU does not have it``.
+
+    Examples
+    --------
+    >>> show_config()
+    deepnet ...
+    numpy ...
+    backend ...
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:

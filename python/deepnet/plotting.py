@@ -171,6 +171,21 @@ def save_training_picture(
         Whether it is right: green, else red.
     title, x_label : str
         Title of the picture and label of the curve's x axis.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    OSError
+        If the file cannot be written: ``[Errno 2] No such file or directory: 'gone/run.png'``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> images = np.random.default_rng(0).random((2, 8, 8))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     picture = f"{folder}/run.png"
+    ...     save_training_picture(picture, [0.7, 0.3], images, ["3", "8"], [True, False], title="Digits")
     """
     with needs("plot", "saving a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -207,6 +222,20 @@ def save_image_grid(
         One per image.
     title : str
         Title of the picture.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    OSError
+        If the file cannot be written: ``[Errno 2] No such file or directory: 'gone/wrong.png'``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> images = np.random.default_rng(0).random((2, 8, 8))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_image_grid(f"{folder}/wrong.png", images, ["3 or 8", "1 or 7"], title="Mistakes")
     """
     with needs("plot", "saving a picture"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -324,6 +324,32 @@ def test_targets():
     assert io.as_targets(np.array([2, 0]), 3).tolist() == [[0, 1], [0, 0], [1, 0]]
 
 
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: io.as_columns(np.ones((2, 3)), 0), ValueError, "scale is 0, but must be more than 0"),
+        (lambda: io.as_columns(np.ones((2, 3)), "1"), TypeError, "scale is '1', but must be a number"),
+        (
+            lambda: io.as_targets([0, 3], 3),
+            ValueError,
+            "labels has 3, but n_classes is 3: must be from 0 to 2",
+        ),
+        (
+            lambda: io.as_targets([0, -1], 2),
+            ValueError,
+            "labels has -1, but n_classes is 2: must be from 0 to 1",
+        ),
+        (lambda: io.as_targets([0], 1), ValueError, "n_classes is 1, but must be 2 or more"),
+        (lambda: io.hold_out([0, 1], fraction=20), ValueError, "fraction is 20, but must be from 0 to 1"),
+        (lambda: io.hold_out([0, 1], seed=None), TypeError, "seed is None, but must be a whole number"),
+        (lambda: io.hold_out([]), ValueError, "labels is empty, but must have examples to hold out"),
+    ],
+)
+def test_settings_of_data_that_make_no_sense(call, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
+        call()
+
+
 def test_digits():
     pytest.importorskip("sklearn", reason="needs scikit-learn (extra data)")
     data = io.load_digits(seed=1)

@@ -12,6 +12,7 @@ from deepnet._numbers import real, whole
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.caches import Parameters, Whole
+from deepnet.losses import Loss
 from deepnet.network import Network
 
 from . import _differences as by
@@ -31,7 +32,7 @@ def gradient_check(
     epsilon: float | None = None,
     sample: Whole | None = None,
     seed: Whole = 0,
-    loss: str | None = None,
+    loss: str | Loss | None = None,
     input_scale: float = 1.0,
 ) -> GradientCheck:
     """Compare gradients with the slopes of their cost, which are measured by moving one parameter at a time.

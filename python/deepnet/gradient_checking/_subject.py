@@ -11,6 +11,7 @@ import numpy as np
 
 from deepnet._validation.arrays import a, anything
 from deepnet.caches import Parameters
+from deepnet.losses import Loss
 from deepnet.network import Network
 
 PAIR = "(cost, grads), parameters=..."
@@ -27,7 +28,7 @@ class Subject:
     notes: list[str] = field(default_factory=list)
 
 
-def network_subject(net: Network, X: Any, Y: Any, loss: str | None, input_scale: float) -> Subject:
+def network_subject(net: Network, X: Any, Y: Any, loss: str | Loss | None, input_scale: float) -> Subject:
     """Take a copy of the network, in float64."""
     notes = []
     if net.dtype == np.float64:

@@ -28,7 +28,37 @@ __all__ = [
 def load(
     path: str | os.PathLike[str], *, size: int = 64, seed: int = 1, on_image: OnImage | None = None
 ) -> Dataset:
-    """Read a folder of images (:func:`load_folder`) or an ``.npz`` file (:func:`load_npz`)."""
+    """Read a folder of images (:func:`load_folder`) or an ``.npz`` file (:func:`load_npz`).
+
+    Parameters
+    ----------
+    path : str or path
+        The folder, or the file.
+    size, on_image
+        For a folder, as in :func:`load_folder`.
+    seed : int
+        Chooses which examples are held out where none are set apart.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If there is nothing of that name, or it cannot be used: ``photos.csv is neither a folder of images nor
+        an .npz file``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/rows.npz", train_x=np.zeros((10, 3)), train_y=np.repeat([0, 1], 5))
+    ...     data = load(f"{folder}/rows.npz")
+    >>> len(data.train_y), len(data.test_y)
+    (8, 2)
+    """
     if not os.path.exists(path):
         raise DataError(f"{path} does not exist")
     if Path(path).is_dir():

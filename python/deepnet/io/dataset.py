@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from deepnet._numbers import real, whole
+
 # A 64 x 64 RGB image is 12 KB, so this is room for 350,000 of them.
 MAX_BYTES = 4 * 2**30
 
@@ -58,23 +60,73 @@ class Dataset:
 def as_columns(rows: NDArray[Any], scale: float = 1.0, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Rows (m, ...) as the course's X: floats, divided by `scale`, one column per example.
 
+    Parameters
+    ----------
+    rows : ndarray, shape (m, ...)
+        As stored, for example ``data.train_x``.
+    scale : float
+        More than 0; ``data.scale``.
+    dtype : dtype
+        What the network computes in.
+
+    Returns
+    -------
+    X : ndarray of `dtype`, shape (n_0, m)
+        A new array.
+
+    Raises
+    ------
+    ValueError
+        For example ``scale is 0, but must be more than 0``.
+    TypeError
+        For example ``scale is '255', but must be a number``.
+
+    Examples
+    --------
     >>> as_columns(np.array([[0, 255], [51, 102]], dtype=np.uint8), scale=255)
     array([[0. , 0.2],
            [1. , 0.4]])
     """
     flat = rows.reshape(len(rows), -1).astype(dtype)
-    flat /= scale
+    flat /= real("scale", scale, above=0)
     return flat.T
 
 
 def as_targets(labels: NDArray[Any], n_classes: int, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Labels (m,) as the course's Y: (1, m) for two classes, else one row per class (one-vs-all).
 
+    Parameters
+    ----------
+    labels : ndarray of int, shape (m,)
+        Numbers of classes, from 0 to less than `n_classes`.
+    n_classes : int
+        2 or more.
+    dtype : dtype
+        What the network computes in.
+
+    Returns
+    -------
+    Y : ndarray of `dtype`, shape (1, m) or (n_classes, m)
+
+    Raises
+    ------
+    ValueError
+        For example ``labels has 3, but n_classes is 3: must be from 0 to 2``.
+    TypeError
+        For example ``n_classes is 2.0, but must be a whole number``.
+
+    Examples
+    --------
     >>> as_targets(np.array([0, 2, 1]), n_classes=3)
     array([[1., 0., 0.],
            [0., 0., 1.],
            [0., 1., 0.]])
     """
+    n_classes, labels = whole("n_classes", n_classes, 2), np.asarray(labels)
+    outside = labels[(labels < 0) | (labels >= n_classes)]
+    if outside.size:
+        expected = f"must be from 0 to {n_classes - 1}"
+        raise ValueError(f"labels has {outside[0]}, but n_classes is {n_classes}: {expected}")
     first = 1 if n_classes == 2 else 0  # two classes: the one row says "is it the second class?"
     return np.asarray(labels == np.arange(first, n_classes)[:, None], dtype=dtype)
 
@@ -84,11 +136,39 @@ def hold_out(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Indices (train, test): `fraction` of every class set aside at random, never a class's last example.
 
+    Parameters
+    ----------
+    labels : ndarray, shape (m,)
+        The class of each example.
+    fraction : float
+        From 0 to 1; of each class with two examples or more at least one is held out.
+    seed : int
+        Chooses which.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        In rising order; together 0, ..., m - 1.
+
+    Raises
+    ------
+    ValueError
+        For example ``fraction is 20, but must be from 0 to 1``, or if there are no labels.
+    TypeError
+        For example ``seed is None, but must be a whole number``.
+
+    Examples
+    --------
     >>> train, test = hold_out(np.repeat([0, 1], 10), seed=1)
     >>> len(train), len(test)
     (16, 4)
     """
-    random = np.random.default_rng(seed)
+    fraction, random = (
+        real("fraction", fraction, low=0, high=1),
+        np.random.default_rng(whole("seed", seed, 0)),
+    )
+    if not len(labels):
+        raise ValueError("labels is empty, but must have examples to hold out")
     test = []
     for label in np.unique(labels):
         members = random.permutation(np.flatnonzero(labels == label))

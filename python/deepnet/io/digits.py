@@ -18,6 +18,24 @@ def load_digits(*, seed: int = 1) -> Dataset:
     -------
     Dataset
         Images of shape (8, 8) with values 0 to 16; ten classes.
+
+    Raises
+    ------
+    ValueError
+        For example ``seed is -1, but must be 0 or more``.
+    ImportError
+        If scikit-learn is not installed.
+
+    Notes
+    -----
+    Source: E. Alpaydin and C. Kaynak, *Optical recognition of handwritten digits*, UCI Machine Learning
+    Repository, 1998; the part that scikit-learn has is its test set.
+
+    Examples
+    --------
+    >>> digits = load_digits()
+    >>> digits.train_x.shape, digits.test_x.shape
+    ((1438, 8, 8), (359, 8, 8))
     """
     with needs("data", "the digits data set"):
         from sklearn import datasets

@@ -44,7 +44,20 @@ def load_image(path: str | os.PathLike[str], size: int = 64) -> NDArray[np.uint8
     Raises
     ------
     UnreadableImage
-        If the file is not an image, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels.
+        If the file is not an image, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels, for
+        example ``not an image of a known format``.
+    ImportError
+        If Pillow is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (90, 70), (255, 0, 0)).save(f"{folder}/red.png")
+    ...     pixels = load_image(f"{folder}/red.png", size=32)
+    >>> pixels.shape, pixels[0, 0].tolist()
+    ((32, 32, 3), [255, 0, 0])
     """
     with needs("data", "reading images"):
         from PIL import Image, ImageOps, UnidentifiedImageError

@@ -285,8 +285,15 @@ class Network(Predictor):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network, its layers and parameters, to a file that :func:`deepnet.load` reads.
 
-        A file of that name is replaced all at once: whatever goes wrong, there is the old one or the new one.
-        The format is safetensors, whose package is needed; the optimizer is not in it.
+        Parameters
+        ----------
+        path : str or path
+            An old file is replaced all at once or not at all. The format, safetensors, holds no optimizer.
+
+        Raises
+        ------
+        ValueError, OSError, ImportError
+            ``layer 1 has an activation of your own, ...``; it can't be written; or there is no safetensors.
 
         Examples
         --------

@@ -217,6 +217,23 @@ class ParameterOwner:
     def astype(self, dtype: Any) -> Self:
         """Make a network with the same layers, values and optimizer that computes in another dtype.
 
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+
+        Returns
+        -------
+        net : Network
+            One of its own, in its own memory; values are rounded to float32 where they were float64.
+
+        Raises
+        ------
+        TypeError
+            For example ``dtype is 'int64', but must be float32 or float64``.
+        ValueError
+            If the optimizer has a setting that float32 has no room for: ``learning_rate is 1e+39, beyond the
+            range of float32, which ends at 3.4e+38``.
+
         Examples
         --------
         >>> deepnet.Network([2, 1], seed=1).astype("float64")

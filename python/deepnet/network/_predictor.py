@@ -73,7 +73,22 @@ class Predictor(ParameterOwner):
     ) -> float:
         """Compute the mean loss over these examples, penalties included and without dropout.
 
-        Arguments and errors are those of :meth:`deepnet.Network.fit`.
+        Parameters
+        ----------
+        X, Y, loss, sample_weight, class_weight, input_scale, threads
+            As in :meth:`deepnet.Network.fit`.
+
+        Returns
+        -------
+        loss : float
+            nan or inf where the examples or the parameters make it so.
+
+        Raises
+        ------
+        ValueError
+            For example ``X has 3 rows, but the network has 2 inputs``.
+        TypeError
+            For example ``X is int64, but must be float32, float64, float16 or uint8: X.astype(np.float32)``.
 
         Examples
         --------
@@ -97,7 +112,10 @@ class Predictor(ParameterOwner):
     ) -> tuple[float, Parameters]:
         """Compute the mean loss over these examples, and its gradients, as :meth:`evaluate` has it.
 
-        Arguments and errors are those of :meth:`deepnet.Network.fit`.
+        Parameters
+        ----------
+        X, Y, loss, sample_weight, class_weight, input_scale, threads
+            As in :meth:`deepnet.Network.fit`.
 
         Returns
         -------
@@ -105,6 +123,13 @@ class Predictor(ParameterOwner):
         grads : dict of ndarray
             ``dW1``, ``db1``, ..., ``dWL``, ``dbL``. No ``dA``: the engine takes a few examples at a time
             through all layers, so that no dA is ever whole; :func:`deepnet.L_model_backward` has them.
+
+        Raises
+        ------
+        ValueError
+            For example ``X has 3 rows, but the network has 2 inputs``.
+        TypeError
+            For example ``X is int64, but must be float32, float64, float16 or uint8: X.astype(np.float32)``.
 
         Examples
         --------
