@@ -117,6 +117,9 @@ def test_the_demo_on_arrays(run, tmp_path, rows, n_classes):
     [
         (("--layers", "many"), "sizes of the hidden layers"),
         (("--layers", "5,0"), "sizes of the hidden layers"),
+        (("--layers", "9" * 20), "each from 1 to 1000000"),
+        (("--layers", "8,1000001"), "each from 1 to 1000000"),
+        (("--layers", "9" * 5000), "each from 1 to 1000000"),
         (("--learning-rate", "-1"), "positive number"),
         (("--learning-rate", "nan"), "positive number"),
         (("--epochs", "0"), "--epochs"),

@@ -15,6 +15,8 @@ import deepnet
 from deepnet._extras import needs
 from deepnet.io import DataError
 
+MOST_UNITS = 10**6  # of a layer: with 64 features alone, half a gigabyte of weights
+
 app = typer.Typer(
     help="Dense neural networks on the CPU: a demo, and what this installation is made of.",
     no_args_is_help=True,
@@ -50,8 +52,9 @@ def _sizes(text: str) -> tuple[int, ...]:
         sizes = tuple(int(word) for word in text.replace(",", " ").split())
     except ValueError:
         sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise typer.BadParameter(f"--layers {text!r}: the sizes of the hidden layers, such as 64,32")
+    if not sizes or min(sizes) < 1 or max(sizes) > MOST_UNITS:
+        expected = f"the sizes of the hidden layers, each from 1 to {MOST_UNITS}, such as 64,32"
+        raise typer.BadParameter(f"--layers {text!r}: {expected}")
     return sizes
 
 

@@ -18,7 +18,7 @@ def load_npz(path: str | os.PathLike[str], *, seed: int = 1) -> Dataset:
     path : str or path
         The file. It holds ``train_x`` (m, ...) of uint8 images or finite floats and ``train_y`` of m labels
         0, 1, 2, ...; ``test_x`` and ``test_y`` alike, or a fifth of the rows is held out;
-        ``classes``, names as text or bytes, or the labels are the names.
+        ``classes``, names as text or bytes, or the labels are the names, and below m.
     seed : int
         Chooses which rows are held out.
 
@@ -29,7 +29,18 @@ def load_npz(path: str | os.PathLike[str], *, seed: int = 1) -> Dataset:
     Raises
     ------
     DataError
-        If the file is no such file; the message names the array at fault.
+        If the file is no such file; the message names the array at fault: ``train_y has the label 7, but
+        there are 2 classes``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     arrays = {"train_x": np.zeros((10, 3)), "train_y": np.repeat([0, 1], 5)}
+    ...     np.savez(f"{folder}/rows.npz", classes=["cat", "dog"], **arrays)
+    ...     data = load_npz(f"{folder}/rows.npz")
+    >>> data.classes, data.train_x.shape, data.test_x.shape
+    (('cat', 'dog'), (8, 3), (2, 3))
     """
     arrays = _read(path)
     missing = [name for name in ("train_x", "train_y") if name not in arrays]
@@ -37,16 +48,15 @@ def load_npz(path: str | os.PathLike[str], *, seed: int = 1) -> Dataset:
         wanted = " and ".join(missing) or "one of test_x and test_y"
         raise DataError(f"{path} lacks {wanted}; it has {', '.join(sorted(arrays)) or 'no arrays'}")
 
-    train_x, train_y = _pair(arrays, "train")
-    classes = _classes(arrays.get("classes"), train_y)
+    names = _names(arrays["classes"]) if "classes" in arrays else None
+    train_x, train_y = _pair(arrays, "train", names)
+    classes = tuple(map(str, range(train_y.max() + 1))) if names is None else names
     check_classes(train_y, classes, str(path))
     if "test_x" in arrays:
-        test_x, test_y = _pair(arrays, "test")
+        test_x, test_y = _pair(arrays, "test", classes)
         if test_x.shape[1:] != train_x.shape[1:] or test_x.dtype != train_x.dtype:
             of = [f"{x.shape[1:]} {x.dtype}" for x in (test_x, train_x)]
             raise DataError(f"rows of test_x are {of[0]}, those of train_x are {of[1]}")
-        if test_y.max() >= len(classes):
-            raise DataError(f"test_y has the label {test_y.max()}, but there are {len(classes)} classes")
     else:
         kept, held = hold_out(train_y, seed=seed)
         if not len(held):
@@ -71,7 +81,10 @@ def _read(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path} cannot be read as an .npz file: {reason}") from error
 
 
-def _pair(arrays: dict[str, NDArray[Any]], split: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _pair(
+    arrays: dict[str, NDArray[Any]], split: str, classes: tuple[str, ...] | None
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The rows and their labels, which are numbers of these classes, or of no more classes than rows."""
     x, y = arrays[f"{split}_x"], arrays[f"{split}_y"]
     if x.ndim < 2 or not x.size:
         raise DataError(f"{split}_x has shape {x.shape}; it should be (examples, ...)")
@@ -84,17 +97,21 @@ def _pair(arrays: dict[str, NDArray[Any]], split: str) -> tuple[NDArray[Any], ND
             f"{split}_y has shape {y.shape}; {split}_x has {len(x)} rows, one label each is needed"
         )
     labels = y.ravel()
-    if labels.dtype.kind not in "iufb" or (labels != np.floor(labels)).any() or (labels < 0).any():
+    is_numeric = labels.dtype.kind in "iufb"
+    if not is_numeric or not (np.isfinite(labels) & (labels == np.floor(labels)) & (labels >= 0)).all():
         raise DataError(f"{split}_y should hold the labels 0, 1, 2, ...")
+    largest = int(labels.max())
+    if classes is None and largest >= len(labels):
+        raise DataError(
+            f"{split}_y has the label {largest}, but {len(labels)} rows: without an array classes that names "
+            "them, labels should be 0, 1, 2, ..."
+        )
+    if classes is not None and largest >= len(classes):
+        raise DataError(f"{split}_y has the label {largest}, but there are {len(classes)} classes")
     return x, labels.astype(np.intp)
 
 
-def _classes(names: NDArray[Any] | None, labels: NDArray[np.intp]) -> tuple[str, ...]:
-    if names is None:
-        return tuple(str(label) for label in range(labels.max() + 1))
-    text = [
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names.ravel()
-    ]
-    if labels.max() >= len(text):
-        raise DataError(f"train_y has the label {labels.max()}, but classes names {len(text)}")
-    return tuple(text)
+def _names(classes: NDArray[Any]) -> tuple[str, ...]:
+    return tuple(
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in classes.ravel()
+    )
