@@ -43,7 +43,10 @@ def update_parameters_with_gd(parameters: Parameters, grads: Parameters, learnin
 
     Notes
     -----
-    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 2.
+    Week 1's `update_parameters`, in `init_utils` and `reg_utils`, is this function. Layers need not chain.
+    :func:`deepnet.update_parameters` returns a new dict instead, as the course's first half does since 2021.
+
+    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, weeks 1 and 2.
 
     Examples
     --------

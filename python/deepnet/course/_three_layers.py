@@ -2,7 +2,7 @@
 
 The notebooks of *Improving Deep Neural Networks* write their networks out: Z1, A1, Z2, ... in one tuple of
 twelve. Here `L_model_forward` computes them, `linear_backward` and `relu_backward` take the gradients back
-and `update_parameters` makes the steps; this module only packs and unpacks what they exchange.
+and :func:`deepnet.update_parameters` makes the steps; this module only packs and unpacks what they exchange.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deepnet import _validation as check
 from deepnet._validation.arrays import anything, labels, matrix, shaped, within_unit_interval
 from deepnet._validation.structures import layer_arrays, network_parameters, not_a_cache
 from deepnet.activations import Array
-from deepnet.caches import Callback, LayerCache, Parameters, Real
+from deepnet.caches import Callback, LayerCache, Parameters
 
 from . import _network
 from ._activations import relu_backward
@@ -158,7 +158,7 @@ def lower_case(grads: Parameters, m: int) -> Parameters:
     }
 
 
-# --- cost and update ----------------------------------------------------------------------------------------
+# --- cost ---------------------------------------------------------------------------------------------------
 
 
 def cross_entropy(name: str, A: Array, Y: Any) -> Any:
@@ -171,48 +171,6 @@ def cross_entropy(name: str, A: Array, Y: Any) -> Any:
         labels("Y", Y, name, A.shape, A.dtype)
         raise
     return cost
-
-
-def update_parameters(parameters: Parameters, grads: Parameters, learning_rate: Real) -> Parameters:
-    """One step of gradient descent, put into the dict that was given: W_l - learning_rate dW_l, b_l likewise.
-
-    Parameters
-    ----------
-    parameters : dict of ndarray
-        ``W1..WL`` and ``b1..bL``. Its entries are replaced by new arrays; the old ones are not written to.
-    grads : dict of ndarray
-        ``dW1..dWL`` and ``db1..dbL``; other entries are not looked at.
-    learning_rate : float
-
-    Returns
-    -------
-    parameters : dict of ndarray
-        The dict that was given.
-
-    Raises
-    ------
-    ValueError
-        If an entry is missing or of the wrong shape, for example ``grads lacks 'db2'``.
-    TypeError
-        If arrays mix float32 and float64, or are of another dtype.
-
-    Notes
-    -----
-    :func:`deepnet.update_parameters` returns a new dict instead, as the course's first half does since 2021.
-    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
-
-    Examples
-    --------
-    >>> parameters = {"W1": np.array([[1.0, 2.0]]), "b1": np.array([[0.0]])}
-    >>> grads = {"dW1": np.array([[0.5, 0.5]]), "db1": np.array([[1.0]])}
-    >>> update_parameters(parameters, grads, 0.1) is parameters
-    True
-    >>> parameters
-    {'W1': array([[0.95, 1.95]]), 'b1': array([[-0.1]])}
-    """
-    new = _network.update_parameters(parameters, grads, learning_rate)
-    parameters.update(new)
-    return parameters
 
 
 # --- training on all examples -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from ._initialize import (
     initialize_parameters_random,
     initialize_parameters_zeros,
 )
+from ._optimizers import update_parameters_with_gd as update_parameters
 from ._prediction import predict, predict_dec, relu, sigmoid
 from ._three_layers import (
     Cache,
@@ -28,7 +29,6 @@ from ._three_layers import (
     forward_propagation,
     lower_case,
     training,
-    update_parameters,
 )
 
 __all__ = [
@@ -122,6 +122,7 @@ def compute_loss(a3: Array, Y: Array) -> Any:
     -----
     A saturated and right prediction costs nothing and a wrong one inf, as with the course's ``np.nansum``.
     Only where a3 itself is nan do they differ: the course counts it as 0, here the loss is nan.
+    The `compute_cost` of `reg_utils` is this function.
 
     Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
 

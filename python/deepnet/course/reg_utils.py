@@ -18,6 +18,7 @@ from deepnet.plotting import plot_decision_boundary
 from ._datasets import load_2D_dataset, load_planar_dataset
 from ._datasets import load_cat_dataset as load_dataset
 from ._initialize import drawn
+from ._optimizers import update_parameters_with_gd as update_parameters
 from ._prediction import predict, predict_dec, relu, sigmoid
 from ._regularization import (
     backward_propagation_with_dropout,
@@ -28,12 +29,11 @@ from ._regularization import (
 from ._three_layers import (
     Cache,
     backward,
-    cross_entropy,
     descend,
     forward_propagation,
     training,
-    update_parameters,
 )
+from .init_utils import compute_loss as compute_cost
 
 __all__ = [
     "backward_propagation",
@@ -93,41 +93,6 @@ def initialize_parameters(
            [-0.1387, -0.1774, -0.0414, -0.3135]])
     """
     return drawn("layer_dims", layer_dims, lambda fan_in: 1 / np.sqrt(fan_in), seed, dtype)
-
-
-def compute_cost(a3: Array, Y: Array) -> Any:
-    """Cross-entropy cost: -1/m sum(Y log a3 + (1 - Y) log(1 - a3)).
-
-    Parameters
-    ----------
-    a3 : ndarray of float32 or float64, shape (n_3, m)
-        Probabilities in [0, 1].
-    Y : ndarray of bool, integers or floats, shape (n_3, m)
-        Labels in [0, 1]; for one output unit also (m,) or (m, 1).
-
-    Returns
-    -------
-    cost : NumPy scalar in the dtype of a3
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, or a probability or label is outside [0, 1], for example
-        ``a3[0, 2] is 1.5, but probabilities must lie in [0, 1]``.
-    TypeError
-        If a3 is not float32 or float64.
-
-    Notes
-    -----
-    The `compute_loss` of `init_utils` under another name: saturated predictions as with ``np.nansum``.
-    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
-
-    Examples
-    --------
-    >>> print(compute_cost(np.array([[1.0, 0.0, 0.5]]), np.array([[1, 0, 1]])).round(6))
-    0.231049
-    """
-    return cross_entropy("a3", a3, Y)
 
 
 def backward_propagation(X: Array, Y: Array, cache: Cache) -> Parameters:
