@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from deepnet._validation import learning
@@ -281,26 +280,3 @@ class Network(Predictor):
         if getattr(rate, "per", "step") == "epoch":
             raise ValueError("learning_rate counts epochs, of which train_on_batch knows none: per='step'")
         return float(rates(rate, self._updates, 1, 1, self.dtype)[0])
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network, its layers and parameters, to a file that :func:`deepnet.load` reads.
-
-        Parameters
-        ----------
-        path : str or path
-            An old file is replaced all at once or not at all. The format, safetensors, holds no optimizer.
-
-        Raises
-        ------
-        ValueError, OSError, ImportError
-            ``layer 1 has an activation of your own, ...``; it can't be written; or there is no safetensors.
-
-        Examples
-        --------
-        >>> import pathlib, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
-        """
-        from ._files import save  # which knows this class
-
-        save(self, path)

@@ -214,39 +214,6 @@ class ParameterOwner:
         """The share of the inputs that is dropped while it learns."""
         return self._input_dropout
 
-    def astype(self, dtype: Any) -> Self:
-        """Make a network with the same layers, values and optimizer that computes in another dtype.
-
-        Parameters
-        ----------
-        dtype : {"float32", "float64"}
-
-        Returns
-        -------
-        net : Network
-            One of its own, in its own memory; values are rounded to float32 where they were float64.
-
-        Raises
-        ------
-        TypeError
-            For example ``dtype is 'int64', but must be float32 or float64``.
-        ValueError
-            If the optimizer has a setting that float32 has no room for: ``learning_rate is 1e+39, beyond the
-            range of float32, which ends at 3.4e+38``.
-
-        Examples
-        --------
-        >>> deepnet.Network([2, 1], seed=1).astype("float64")
-        <Network 2-1 (sigmoid): float64, 3 parameters>
-        """
-        net = type(self).__new__(type(self))
-        kind = option.float_dtype(dtype)
-        net._bind(self._layer_dims, self._g, kind, self._layer_plans, self._input_dropout)
-        for p, value in zip(net._views, self._views, strict=True):
-            p[...] = value
-        net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
-        return net
-
     @property
     def optimizer(self) -> Optimizer:
         """What fit and train_on_batch take where they are not told; ``SGD(0.01)`` at first."""

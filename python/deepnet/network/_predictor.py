@@ -1,8 +1,9 @@
-"""What a network tells without being changed: its outputs, its loss, its gradients."""
+"""What a network tells without being changed: outputs, loss, gradients; itself in another dtype or a file."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, Self
 
 from deepnet import reference
 from deepnet._validation import costs, learning
@@ -18,7 +19,7 @@ ONE = 1.0  # the default scale itself is known to be good without a look
 
 
 class Predictor(ParameterOwner):
-    """Prediction, loss and gradients; :class:`deepnet.Network` adds training."""
+    """Prediction, loss, gradients and copies; :class:`deepnet.Network` adds training."""
 
     def predict(
         self, X: Array, out: Array | None = None, *, input_scale: float = ONE, threads: Whole | None = None
@@ -143,6 +144,71 @@ class Predictor(ParameterOwner):
         value, arrays = self._answered(engine.loss_and_grads(*arguments))
         keys = (f"d{key}" for key in parameter_keys(len(self._activations)))
         return value, dict(zip(keys, arrays, strict=True))
+
+    def astype(self, dtype: Any) -> Self:
+        """Make a network with the same layers, values and optimizer that computes in another dtype.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+
+        Returns
+        -------
+        net : Network
+            One of its own, in its own memory; values are rounded to float32 where they were float64.
+
+        Raises
+        ------
+        TypeError
+            For example ``dtype is 'int64', but must be float32 or float64``.
+        ValueError
+            If the optimizer has a setting that float32 has no room for: ``learning_rate is 1e+39, beyond the
+            range of float32, which ends at 3.4e+38``.
+
+        Examples
+        --------
+        >>> deepnet.Network([2, 1], seed=1).astype("float64")
+        <Network 2-1 (sigmoid): float64, 3 parameters>
+        """
+        net = type(self).__new__(type(self))
+        kind = option.float_dtype(dtype)
+        net._bind(self._layer_dims, self._g, kind, self._layer_plans, self._input_dropout)
+        for p, value in zip(net._views, self._views, strict=True):
+            p[...] = value
+        net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
+        return net
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network, its layers and parameters, to a file that :func:`deepnet.load` reads.
+
+        A file of that name is replaced all at once: whatever goes wrong, there is the old one or the new one.
+        The format is safetensors, whose package is needed; the optimizer is not in it.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        ValueError
+            If an activation is the user's own: ``layer 1 has an activation of your own, 'cube', and a file
+            holds names alone: ...``.
+        TypeError
+            For example ``path is None, but must be the name of a file, or a pathlib.Path``.
+        OSError
+            If it cannot be written.
+        ImportError
+            If safetensors is not installed.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
+        """
+        from ._files import save  # which knows this class
+
+        save(self, path)
 
     def _checked(
         self,
