@@ -177,3 +177,42 @@ def test_a_flag_is_checked_alike_everywhere(name, take):
     for value in (1, "no", None):
         with pytest.raises(TypeError, match=f"^{name} is {value!r}, but must be True or False$"):
             take(value)
+
+
+def test_a_schedule_is_made_and_not_named():
+    words = re.escape(
+        "learning_rate is the class OneCycle, but must be a number or a schedule: OneCycle(...)"
+    )
+    with pytest.raises(TypeError, match=words):
+        deepnet.SGD(deepnet.schedules.OneCycle)
+
+
+def test_an_optimizer_of_ones_own_may_have_attributes():
+    class Own(deepnet.optimizers.Optimizer):
+        def __init__(self, rate, gamma):
+            super().__init__(rate)
+            object.__setattr__(self, "gamma", gamma)
+
+    assert Own(0.1, 0.5).gamma == 0.5
+
+
+MODEL = {"layers_dims": [1, 2, 2, 1], "num_epochs": 4, "print_cost": False}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"learning_rate": -0.1}, ValueError, "learning_rate is -0.1, but must be 0 or more"),
+        ({"decay": lambda r, i, d: -0.1}, ValueError, "decay gave -0.1 for epoch 0, but must be 0 or more"),
+        ({"decay": lambda r, i, d: np.nan if i == 3 else r}, ValueError, "decay gave nan for epoch 3"),
+        ({"decay": "x"}, TypeError, "decay is 'x', but must be a function"),
+        ({"optimizer": "adamm"}, ValueError, "did you mean 'adam'"),
+    ],
+)
+def test_the_course_model_refuses_before_it_trains(options, error, words):
+    X, Y = np.array([[0.0, 1.0]]), np.array([[0, 1]])
+    with pytest.raises(error, match=words):
+        opt_utils.model(X, Y, **{"optimizer": "gd"} | MODEL | options)
+    for model in (deepnet.L_layer_model, deepnet.two_layer_model):
+        with pytest.raises(ValueError, match="learning_rate is -1, but must be 0 or more"):
+            model(X, Y, (1, 2, 1), learning_rate=-1)

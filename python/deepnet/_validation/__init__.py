@@ -257,7 +257,7 @@ def training(
             f"{argument} is {last.name!r}, but the cost is the cross-entropy, "
             f"which is defined for outputs in [0, 1]: {possible}"
         )
-    rate = real("learning_rate", learning_rate, dtype=X.dtype)
+    rate = real("learning_rate", learning_rate, low=0, dtype=X.dtype)
     steps = whole("num_iterations", num_iterations, 0)
     outputs = f"the network ({counted(dims[-1], 'output')}, {counted(X.shape[1], 'example')})"
     Y = labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype)

@@ -4,3 +4,14 @@
 `reg_utils` and `gc_utils` are week 1, `opt_utils` is week 2 of *Improving Deep Neural Networks*. A name may
 mean another thing in each, so none of them is imported here.
 """
+
+import importlib
+from types import ModuleType
+
+_MODULES = ("dnn_app_utils", "gc_utils", "init_utils", "opt_utils", "reg_utils", "step_by_step")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,7 +52,7 @@ def descend_in_batches(
     g, v, s = np.zeros_like(theta), np.zeros_like(theta), np.zeros_like(theta)
     slopes = {f"d{key}": part for key, part in vector_to_dictionary(g, layer_dims=dims).items()}
     out: dict[int, Parameters] = {}  # for each size of a batch: the views of g, and room for dA
-    rate, t = run.learning_rate, 0
+    rate, t, decayed = run.learning_rate, 0, _decayed(run, X.dtype)
     for epoch in range(run.epochs):
         costs: list[tuple[int, Any]] | None = [] if epoch % 100 == 0 else None
         for x, y in random_mini_batches(X, Y, run.mini_batch_size, 11 + epoch):
@@ -73,9 +73,8 @@ def descend_in_batches(
             with np.errstate(all="ignore"):
                 theta -= rate * direction
         cost = None if costs is None else _epoch_cost(costs, run.version)
-        if run.decay is not None:
-            decayed = run.decay(run.learning_rate, epoch, run.decay_rate)
-            rate = real("learning_rate", decayed, dtype=X.dtype)
+        if decayed:
+            rate = decayed[epoch]
         if run.print_cost and epoch % 1000 == 0:
             print(f"Cost after epoch {epoch}: {cost:f}")
             if run.decay is not None:
@@ -83,6 +82,22 @@ def descend_in_batches(
         if run.callback is not None:
             run.callback(epoch, cost)
     return {key: p.copy() for key, p in parameters.items()}
+
+
+def _decayed(run: Run, dtype: Any) -> list[float]:
+    """The rates after each epoch: one that is none would waste the epochs before it."""
+    if run.decay is None:
+        return []
+    return [
+        real(
+            "decay",
+            run.decay(run.learning_rate, epoch, run.decay_rate),
+            low=0,
+            dtype=dtype,
+            said=f"gave {{}} for epoch {epoch}",
+        )
+        for epoch in range(run.epochs)
+    ]
 
 
 def _epoch_cost(costs: list[tuple[int, Any]], version: Version) -> Any:

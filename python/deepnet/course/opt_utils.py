@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepnet import _validation as check
+from deepnet._names import find
 from deepnet._numbers import real, whole
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
@@ -207,8 +208,8 @@ def model(
     print_cost : bool
         Print the cost every 1000 epochs, and the learning rate if it decays.
     decay : callable, optional
-        Called after epoch i as ``decay(learning_rate, i, decay_rate)``, with the first rate; returns the next
-        epoch's: `update_lr` or `schedule_lr_decay`.
+        ``decay(learning_rate, i, decay_rate)``, with the first rate, is the rate after epoch i: `update_lr`
+        or `schedule_lr_decay`. Asked for all epochs before the first.
     decay_rate : float
     version : {"2021", "2020", "2018", "2017"}
         2018 and before show the cost of an epoch's last mini-batch, later ones the mean of the epoch; 2017
@@ -244,8 +245,9 @@ def model(
     Cost after epoch 1000: 0.0097...
     """
     chosen = find_version(version)
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"unknown optimizer {optimizer!r}: gd, momentum or adam")
+    find("optimizer", optimizer, dict.fromkeys(OPTIMIZERS))
+    if decay is not None and not callable(decay):
+        raise TypeError(f"decay is {decay!r}, but must be a function such as update_lr")
     epochs = chosen.epochs if num_epochs is None else whole("num_epochs", num_epochs, 0)
     X, Y, dims, rate, _ = check.training(X, Y, layers_dims, learning_rate, epochs)
     if len(dims) != 4:

@@ -12,14 +12,15 @@ from deepnet.activations import Array
 Rate = float | Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)  # no slots: a subclass may have attributes of its own
 class Optimizer:
     """What all optimizers share; not one itself. A subclass with an `update` of its own trains in NumPy.
 
     Parameters
     ----------
     learning_rate : float or schedule
-        Finite, 0 or more; or a function of the number of the update, see :mod:`deepnet.schedules`.
+        Finite, 0 or more; or a function of the number of the update, see :mod:`deepnet.schedules`. It is
+        asked for all updates of a run beforehand, and again: its answer must depend on that number alone.
     weight_decay : float
         Decoupled: each update begins with ``W -= learning_rate * weight_decay * W``. Biases do not decay.
     clip_value : float, optional
@@ -60,6 +61,11 @@ class Optimizer:
     slots: ClassVar[int] = 0  # arrays that are remembered of each parameter
 
     def __post_init__(self) -> None:
+        if isinstance(self.learning_rate, type):
+            kind = self.learning_rate.__name__
+            raise TypeError(
+                f"learning_rate is the class {kind}, but must be a number or a schedule: {kind}(...)"
+            )
         if not callable(self.learning_rate):
             self._check("learning_rate", low=0)
         self._check("weight_decay", low=0)
