@@ -80,14 +80,11 @@ def test_the_cats_are_learned_where_they_are_found(run, cats):
     assert score_in(run("cats.py", "--short")) > FLOORS["cats.py"]
 
 
-@pytest.mark.parametrize(("arguments", "status"), [(["--short"], 0), ([], 1)])
-def test_without_their_images_the_cats_say_what_is_missing(
-    run, monkeypatch, capsys, tmp_path, arguments, status
-):
+def test_without_their_images_the_cats_say_what_is_missing(run, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("DEEPNET_DATA", str(tmp_path))
     with pytest.raises(SystemExit) as end:
-        run("cats.py", *arguments)
-    assert end.value.code == status
+        run("cats.py")
+    assert end.value.code == 0  # make examples goes on
     assert f"{tmp_path / 'catvnoncat.npz'} is missing: set DEEPNET_DATA" in capsys.readouterr().out
 
 
