@@ -21,7 +21,7 @@ py::dict config() {
   d["isas_built"] = names(c.isas_built);
   d["isas_supported"] = names(c.isas_supported);
   d["isa"] = py::str(c.isa.data(), c.isa.size());
-  d["threads"] = deepnet::num_threads();
+  d["threads"] = c.threads;
   return d;
 }
 

@@ -7,6 +7,7 @@
 
 #include "deepnet/deepnet.h"
 #include "isa_rows.h"
+#include "runtime/thread_pool.h"
 
 namespace deepnet {
 
@@ -42,7 +43,7 @@ Config config() {
 #else
   constexpr const char* compiler = "GCC " __VERSION__;
 #endif
-  Config c{DEEPNET_VERSION, compiler, chosen_isa().name, {}, {}, 1};
+  Config c{DEEPNET_VERSION, compiler, chosen_isa().name, {}, {}, num_threads()};
   for (const Isa& isa : kIsas) {
     c.isas_built.push_back(isa.name);
     if (isa.cpu_has()) c.isas_supported.push_back(isa.name);
