@@ -100,4 +100,11 @@ else:
             from .gradient_checking import gradient_check
 
             return gradient_check
+        if name == "io":  # on demand: most programs have their data elsewhere
+            from importlib import import_module
+
+            return import_module("deepnet.io")
         raise AttributeError(f"module 'deepnet' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), "__version__", "gradient_check", "io"} - {"TYPE_CHECKING"})

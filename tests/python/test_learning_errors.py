@@ -267,6 +267,20 @@ def test_weights_of_classes_want_classes(y, output):
         several.evaluate(X, problem(6, 20, 3)[1], class_weight="balanced")
 
 
+def test_numbers_of_classes_and_schedules_in_the_place_of_others():
+    classes = np.arange(20) % 3
+    net = deepnet.Network([6, 3])
+    with pytest.raises(ValueError, match=r"one-hot columns: .*; numbers of classes go with output='softmax'"):
+        net.fit(X, classes, epochs=1, batch_size=5)
+    with pytest.raises(ValueError, match=r"go with loss='sparse_categorical_cross_entropy'"):
+        deepnet.Network([6, 3], output="softmax").fit(
+            X, classes, epochs=1, batch_size=5, loss="categorical_cross_entropy"
+        )
+    net = deepnet.Network([6, 3], output="softmax")
+    with pytest.raises(TypeError, match=r"callbacks\[0\] is the class EarlyStopping, but must be .*ing\(\)"):
+        net.fit(X, classes, epochs=1, batch_size=5, callbacks=[deepnet.callbacks.EarlyStopping])
+
+
 def test_outputs_and_weights_that_say_nothing():
     with pytest.raises(ValueError, match="output is 'softmax' of 1 unit, which is always 1"):
         deepnet.Network([6, 1], output="softmax")

@@ -53,9 +53,12 @@ def targets(value: Any, units: int, m: int, loss: Loss) -> Array:
         view = Y[:, np.newaxis]
     if view.shape != (units, m):
         network = f"the network ({counted(units, 'output')}, {counted(m, 'example')})"
-        raise ValueError(
-            f"Y has shape {given}, but {network} has {(units, m)}{_into_labels('Y', Y, units, m)}"
-        )
+        hint = _into_labels("Y", Y, units, m)
+        if "one-hot" in hint:
+            softmax = loss.activation == "softmax"
+            way = "loss='sparse_categorical_cross_entropy'" if softmax else "output='softmax'"
+            hint += f"; numbers of classes go with {way}"
+        raise ValueError(f"Y has shape {given}, but {network} has {(units, m)}{hint}")
     if loss.wants_probabilities:
         within_unit_interval("Y", Y, "labels")
     if loss.activation == "softmax":

@@ -90,6 +90,9 @@ def callbacks(value: Any) -> list[Callable[..., Any]]:
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"callbacks is {a(value)}, but must be a list of functions")
     for i, callback in enumerate(value):
+        if isinstance(callback, type):
+            kind = callback.__name__
+            raise TypeError(f"callbacks[{i}] is the class {kind}, but must be a function, or {kind}()")
         if not callable(callback):
             raise TypeError(f"callbacks[{i}] is {callback!r}, but must be a function of (net, history)")
     return list(value)

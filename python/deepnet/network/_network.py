@@ -157,8 +157,9 @@ class Network(Predictor):
 
         Notes
         -----
-        After Ctrl-C the parameters are those of the last update that was finished. Each call is a run of its
-        own, which starts at epoch 0.
+        Networks learn from numbers about as large as 1: standardise X by its training part, and targets of a
+        regression likewise. After Ctrl-C the parameters are those of the last update that was finished. Each
+        call is a run of its own, which starts at epoch 0.
 
         Examples
         --------

@@ -77,7 +77,7 @@ class Predictor(ParameterOwner):
         Parameters
         ----------
         X, Y, loss, sample_weight, class_weight, input_scale, threads
-            As in :meth:`deepnet.Network.fit`.
+            As in :meth:`deepnet.Network.fit`, whose loss is not remembered.
 
         Returns
         -------
