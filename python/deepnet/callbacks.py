@@ -58,6 +58,7 @@ class EarlyStopping:
 
     def finish(self, net: Network) -> None:
         """Put the best parameters back."""
-        for p, best in zip(net.parameters.values(), self._kept, strict=bool(self._kept)):
-            np.copyto(p, best)
+        if self._kept:
+            for p, best in zip(net.parameters.values(), self._kept, strict=True):
+                np.copyto(p, best)
         self._kept = []

@@ -38,7 +38,6 @@ class Run:
     Y: Array
     weights: Array | None
     plan: Plan
-    rate: Any  # a number or a schedule
     options: dict[str, Any]
     epochs: int
     validation: tuple[Array, Array] | None
@@ -49,6 +48,12 @@ class Run:
     def batches(self) -> int:
         size: int = self.options["batch_size"]
         return -(-int(self.X.shape[1]) // size)
+
+    @property
+    def rate(self) -> Any:
+        """A number, or a schedule that knows how long the run is."""
+        rate = self.plan.optimizer.learning_rate
+        return rate.over(self.epochs * self.batches, self.epochs) if isinstance(rate, Schedule) else rate
 
     def epochs_per_call(self) -> int:
         """How many at most: the call returns two numbers for each and may take a rate for each step."""
@@ -98,23 +103,19 @@ def checked_run(
             validation = net._checked(*check.validation_pair(validation_data), chosen)[:2]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
-    epochs, rate = option.whole("epochs", epochs, 0, 2**62), optimizer.learning_rate
-    if isinstance(rate, Schedule):
-        rate = rate.over(epochs * -(-m // options["batch_size"]), epochs)
     run = Run(
         X,
         Y,
         weights,
         net._plan(chosen, optimizer),
-        rate,
         options,
-        epochs,
+        option.whole("epochs", epochs, 0, 2**62),
         validation,
         option.callbacks(callbacks),
         option.progress(progress),
     )
     step = run.epochs_per_call()  # a schedule that fails late in a run would waste what came before
-    for first in range(0, min(run.epochs, MOST_RATES // run.batches + 1), step) if callable(rate) else ():
+    for first in range(0, min(run.epochs, MOST_RATES // run.batches + 1), step) if callable(run.rate) else ():
         run.rates(first, min(step, run.epochs - first), net.dtype)
     return run
 
