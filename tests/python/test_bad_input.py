@@ -130,7 +130,7 @@ def nan_at_2(a):
         (lambda Y: Y[:, :2], ValueError, ["has shape (1, 2), but", "(1, 3)"]),
         (lambda Y: np.vstack([Y, Y]), ValueError, ["has shape (2, 3), but"]),
         (lambda Y: Y[None], ValueError, ["has shape (1, 1, 3), but"]),
-        (lambda Y: Y * 2.0 - 1, ValueError, ["is -1", "labels must lie in [0, 1]", "+ 1) / 2"]),
+        (lambda Y: Y * 2.0 - 1, ValueError, ["is -1", "labels must lie in [0, 1]", "== 1"]),
         (lambda Y: Y.astype(np.uint8) * 0 + 255, ValueError, ["[0, 0] is 255"]),
         (nan_at_2, ValueError, ["[0, 2] is nan", "labels must lie in [0, 1]"]),
         (lambda Y: Y.tolist(), TypeError, ["is a list"]),
@@ -156,13 +156,9 @@ def test_a_cache_that_remembers_an_unknown_activation():
     refused("L_model_backward", arguments, ValueError, "unknown activation 'swosh'", "sigmoid")
 
 
-def test_labels_that_would_be_rounded_are_refused():
-    AL = np.full((1, 2), 0.5, np.float32)
-    assert deepnet.compute_cost(AL, np.array([[0.25, 1.0]])) > 0
-    with pytest.raises(
-        TypeError, match=r"Y is float64 and loses digits as float32: Y\.astype\(np\.float32\)"
-    ):
-        deepnet.compute_cost(AL, np.array([[0.1, 1.0]]))
+def test_labels_are_rounded_to_the_dtype_of_AL():
+    AL, Y = np.full((1, 2), 0.5, np.float32), np.array([[0.1, 1.0]])
+    assert deepnet.compute_cost(AL, Y) == deepnet.compute_cost(AL, Y.astype(np.float32))
 
 
 def test_labels_of_several_units():
@@ -178,7 +174,7 @@ def test_labels_of_several_units():
         (3, np.array([[0.0, 2.0, 1.0, 0.0]]), "np.eye(3)[:, Y.ravel().astype(int)]"),
         (3, np.array([[[0, 2, 1, 0]]]), "np.eye(3)[:, Y.ravel()]"),
         (3, np.array([[False, True, True, False]]), "; labels of 0 and 1 need only 1 output"),
-        (3, np.array([0, 3, 1, 0]), "but AL has (3, 4)"),  # there is no column 3
+        (3, np.array([0, 3, 1, 0]), "np.eye(3)[:, np.unique(Y, return_inverse=True)[1].ravel()]"),
         (3, np.array([0.5, 0.0, 1.0, 0.0]), "but AL has (3, 4)"),
         (3, np.ones((3, 1, 4)), "but AL has (3, 4)"),
         (1, np.array([[[0, 1, 1, 0]]]), "; Y.reshape(1, -1)"),

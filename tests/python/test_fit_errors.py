@@ -89,7 +89,7 @@ TARGETS = [
         X,
         Y * 2.0 - 1,
         ValueError,
-        r"is -1.0, but labels must lie in \[0, 1\]; for labels -1 and 1: \(Y \+ 1\) / 2",
+        r"is -1.0, but labels must lie in \[0, 1\]; for two classes: Y == 1",
     ),
     (X, np.where(Y, np.nan, 0), ValueError, r"Y\[0, \d+\] is nan, but labels"),
     (X, None, TypeError, "Y is None"),

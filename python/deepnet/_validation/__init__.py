@@ -12,23 +12,20 @@ from typing import Any
 import numpy as np
 
 from deepnet._numbers import flag, is_whole, real, whole
-from deepnet.activations import ACTIVATIONS, Array, entry_of, find_activation
+from deepnet.activations import ACTIVATIONS, Activation, Array, entry_of, find_activation
 from deepnet.caches import remembered_activations
-from deepnet.losses import LOSSES
+from deepnet.losses import LOSSES, Loss
 
-from . import costs
+from . import costs, labels
 from .arrays import (
     a,
     counted,
     floats,
-    labels,
     matrix,
-    one_class_each,
     one_dtype,
+    probabilities,
     shaped,
-    within_unit_interval,
 )
-from .examples import targets
 from .options import float_dtype
 from .own import checked_loss
 from .structures import (
@@ -128,15 +125,17 @@ def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
     if not isinstance(loss, str) or loss not in COSTS:
         chosen = costs.any_loss(loss)
         if chosen.activation in ("sigmoid", "softmax"):
-            within_unit_interval("AL", AL, "probabilities", allow_nan=True)
+            probabilities("AL", AL)
             if chosen.name not in LOSSES:
                 raise ValueError(f"loss {chosen.name!r} is a function of Z, which compute_cost is not given")
-        return {"AL": AL, "Y": targets(Y, len(AL), AL.shape[1], chosen), "loss": checked_loss(chosen)}
-    within_unit_interval("AL", AL, "probabilities", allow_nan=True)
-    Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
-    if loss == "categorical_cross_entropy":
-        one_class_each("Y", Y)
-    return {"AL": AL, "Y": Y, "loss": loss}
+        Y = labels.check("Y", Y, AL.shape, chosen, of="AL", dtype=AL.dtype)
+        return {"AL": AL, "Y": Y, "loss": checked_loss(chosen)}
+    probabilities("AL", AL)
+    return {
+        "AL": AL,
+        "Y": labels.check("Y", Y, AL.shape, LOSSES[loss], of="AL", dtype=AL.dtype),
+        "loss": loss,
+    }
 
 
 def L_model_backward(
@@ -154,11 +153,10 @@ def L_model_backward(
         names = layer_entries(activations, None, len(caches))
     if loss is not None:
         chosen = costs.loss(loss, entry_of(names[-1]).name)
-        Y, loss = targets(Y, AL.shape[0], AL.shape[1], chosen), checked_loss(chosen)
+        loss = checked_loss(chosen)
     else:
-        Y = labels("Y", Y, "AL", AL.shape, AL.dtype)
-        if entry_of(names[-1]).whole_columns:
-            one_class_each("Y", Y)
+        chosen = _cross_entropy(entry_of(names[-1]))
+    Y = labels.check("Y", Y, AL.shape, chosen, of="AL", dtype=AL.dtype)
     if out is not None:
         inputs = {"AL": AL, "Y": Y}
         shapes: dict[str, tuple[int, ...]] = {}
@@ -259,16 +257,18 @@ def training(
         )
     rate = real("learning_rate", learning_rate, low=0, dtype=X.dtype)
     steps = whole("num_iterations", num_iterations, 0)
-    outputs = f"the network ({counted(dims[-1], 'output')}, {counted(X.shape[1], 'example')})"
-    Y = labels("Y", Y, outputs, (dims[-1], X.shape[1]), X.dtype)
-    if last.whole_columns:
-        one_class_each("Y", Y)
+    Y = labels.check("Y", Y, (dims[-1], X.shape[1]), _cross_entropy(last), dtype=X.dtype)
     return X, Y, dims, rate, steps
+
+
+def _cross_entropy(last: Activation) -> Loss:
+    """The cost that the course's functions have for this output."""
+    return LOSSES["categorical_cross_entropy" if last.whole_columns else "binary_cross_entropy"]
 
 
 def predicted_labels(y: Any, AL: Array) -> Array:
     """Labels to compare a prediction with."""
-    return labels("y", y, "the prediction", AL.shape, AL.dtype)
+    return labels.check("y", y, AL.shape, LOSSES["binary_cross_entropy"], of="the prediction", dtype=AL.dtype)
 
 
 def initialization(seed: Any, dtype: Any) -> np.dtype[Any]:

@@ -147,70 +147,12 @@ def one_dtype(arrays: dict[str, Array]) -> None:
             )
 
 
-def labels(name: str, value: Any, AL_name: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Array:
-    """Accept labels in [0, 1] as bool, integers or floats, and give them the shape and dtype of AL.
-
-    One output unit: (1, m), (m, 1) and (m,) are the same labels. Several: (n_L, m), and (n_L,) when m is 1.
-    """
-    Y = anything(name, value)
-    if Y.dtype.kind not in "buif":
-        raise TypeError(f"{name} is {Y.dtype}, but labels must be numbers: {name}.astype(np.float64)")
-    units, m = shape
-    accepted: list[Shape] = [shape]
-    if units == 1:
-        accepted += [(m,), (m, 1)]
-    elif m == 1:
-        accepted += [(units,)]
-    if Y.shape not in accepted:
-        hint = _into_labels(name, Y, units, m)
-        raise ValueError(f"{name} has shape {Y.shape}, but {AL_name} has {shape}{hint}")
-    within_unit_interval(name, Y, "labels")
-    converted = Y.astype(dtype, copy=False)
-    if Y.dtype.kind == "f" and converted is not Y and not np.array_equal(converted, Y):
-        raise TypeError(f"{name} is {Y.dtype} and loses digits as {dtype}: {name}.astype(np.{dtype})")
-    return plain(converted.reshape(shape))
-
-
-def _into_labels(name: str, Y: Array, units: int, m: int) -> str:
-    if Y.ndim == 2 and Y.shape[::-1] == (units, m):
-        return f"; transposed? {name}.T"
-    if Y.size != m:
-        return ""
-    if units == 1:
-        return f"; {name}.reshape(1, -1)"
-    if not np.isin(Y, np.arange(units)).all():
-        return ""
-    index = f"{name}.ravel()" if Y.dtype.kind in "ui" else f"{name}.ravel().astype(int)"
-    hint = f"; {units} outputs want one-hot columns: np.eye({units})[:, {index}]"
-    return f"{hint}; labels of 0 and 1 need only 1 output" if Y.max() <= 1 else hint
-
-
-def within_unit_interval(name: str, array: Array, what: str, *, allow_nan: bool = False) -> None:
-    """Refuse entries outside [0, 1], by name; reductions, so nothing as large as the array is allocated."""
-    low, high = (np.fmin.reduce, np.fmax.reduce) if allow_nan else (np.min, np.max)
-    if bool(low(array, axis=None) >= 0) and bool(high(array, axis=None) <= 1):
+def probabilities(name: str, array: Array) -> None:
+    """Refuse entries outside [0, 1], but not nan; reductions allocate nothing as large as the array."""
+    if bool(np.fmin.reduce(array, axis=None) >= 0) and bool(np.fmax.reduce(array, axis=None) <= 1):
         return
-    if allow_nan and np.isnan(array).all():
-        return
-    bad = ~((array >= 0) & (array <= 1))
-    if allow_nan:
-        bad &= ~np.isnan(array)
-    where = np.unravel_index(int(np.argmax(bad)), array.shape)
-    index, entry = ", ".join(str(i) for i in where), array[where]
-    hint = f"; for labels -1 and 1: ({name} + 1) / 2" if entry == -1 and what == "labels" else ""
-    raise ValueError(f"{name}[{index}] is {entry}, but {what} must lie in [0, 1]{hint}")
-
-
-def one_class_each(name: str, Y: Array) -> None:
-    """Refuse labels (n_L, m) whose columns do not add up to 1, as the categorical cross-entropy wants."""
-    sums: Array = np.add.reduce(Y, axis=0, dtype=np.float64)
-    bad = ~(
-        np.abs(sums - 1) <= 1e-3
-    )  # class numbers, or more than one class, are far off; 0.333 thrice is not
+    bad = (array < 0) | (array > 1)
     if bad.any():
-        j = int(np.argmax(bad))
-        hint = "; for one unit of 0 or 1: a sigmoid output" if len(Y) == 1 else "; one-hot columns do"
-        raise ValueError(
-            f"{name}[:, {j}] adds up to {sums[j]:g}, but the labels of an example must add up to 1 for the "
-            f"categorical cross-entropy, which goes with a softmax output{hint}"
-        )
+        where = np.unravel_index(int(np.argmax(bad)), array.shape)
+        index = ", ".join(str(i) for i in where)
+        raise ValueError(f"{name}[{index}] is {array[where]}, but probabilities must lie in [0, 1]")

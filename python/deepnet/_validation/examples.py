@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from deepnet.activations import Array
-from deepnet.losses import Loss
 
-from .arrays import _into_labels, _into_two_dimensions, a, anything, counted, within_unit_interval
+from .arrays import _into_two_dimensions, a, anything, counted
 
 INPUTS = tuple(np.dtype(kind) for kind in ("float32", "float64", "float16", "uint8"))
-TARGETS = (*INPUTS, *(np.dtype(kind) for kind in ("bool", "int8", "int32", "int64", "longlong")))
 
 
 def inputs(value: Any, units: int) -> Array:
@@ -35,73 +33,6 @@ def inputs(value: Any, units: int) -> Array:
     return X
 
 
-def targets(value: Any, units: int, m: int, loss: Loss) -> Array:
-    """Y (n_L, m), for one unit also (m,) or (m, 1); labels in [0, 1] where the loss wants probabilities."""
-    Y = anything("Y", value)
-    if Y.dtype not in TARGETS:
-        raise TypeError(
-            f"Y is {_kind(Y)}, but must be bool, int8, int32, int64, uint8 or a float: {_way_out('Y', Y)}"
-        )
-    if loss.takes_classes:
-        return _classes(Y, units, m)
-    given, view = Y.shape, Y
-    if units == 1 and given == (m,):
-        view = Y[np.newaxis, :]
-    elif units == 1 and given == (m, 1):
-        view = Y.T
-    elif m == 1 and given == (units,):
-        view = Y[:, np.newaxis]
-    if view.shape != (units, m):
-        network = f"the network ({counted(units, 'output')}, {counted(m, 'example')})"
-        hint = _into_labels("Y", Y, units, m)
-        if "one-hot" in hint:
-            softmax = loss.activation == "softmax"
-            way = "loss='sparse_categorical_cross_entropy'" if softmax else "output='softmax'"
-            hint += f"; numbers of classes go with {way}"
-        raise ValueError(f"Y has shape {given}, but {network} has {(units, m)}{hint}")
-    if loss.wants_probabilities:
-        within_unit_interval("Y", Y, "labels")
-    if loss.activation == "softmax":
-        _class_shares(view)
-    if loss.name == "poisson" and bool((view < 0).any()):
-        at = np.unravel_index(int(np.argmax(view < 0)), view.shape)
-        raise ValueError(f"Y[{at[0]}, {at[1]}] is {view[at]}, but counts are 0 or more (loss='poisson')")
-    return view
-
-
-def _classes(Y: Array, units: int, m: int) -> Array:
-    """Y (1, m) of numbers of classes, from (m,), (1, m) or (m, 1)."""
-    view = Y[np.newaxis, :] if Y.shape == (m,) else Y.T if Y.shape == (m, 1) else Y
-    if view.shape != (1, m):
-        raise ValueError(
-            f"Y has shape {Y.shape}, but for numbers of classes must be {(m,)} or {(1, m)}; one-hot columns "
-            f'want loss="categorical_cross_entropy"'
-        )
-    _class_labels(view, units)
-    return view
-
-
-def _class_labels(Y: Array, outputs: int) -> None:
-    """Refuse what is no class of a network with so many outputs."""
-    good = (Y >= 0) & (outputs > Y) & (np.floor(Y) == Y)
-    if not good.all():
-        entry = Y.reshape(-1)[int(np.argmin(good))]
-        raise ValueError(f"Y has {entry}, but must have whole numbers from 0 to {outputs - 1}: the classes")
-
-
-def _class_shares(Y: Array) -> None:
-    """Refuse columns that do not sum to 1."""
-    sums = Y.sum(axis=0, dtype=np.float64)
-    good = np.abs(sums - 1) <= 1e-3
-    if not good.all():
-        column = int(np.argmin(good))
-        raise ValueError(
-            f"column {column} of Y sums to {sums[column]:g}, but must sum to 1 for a softmax output: "
-            f"one-hot, or class numbers of shape {(Y.shape[1],)}; for labels that do not exclude one "
-            f'another: output="sigmoid"'
-        )
-
-
 def _kind(array: Array) -> str:
     return str(array.dtype) if array.dtype.isnative else f"byte-swapped {array.dtype.newbyteorder('=')}"
 
@@ -113,7 +44,7 @@ def _way_out(name: str, array: Array) -> str:
         return f"{name}.view(np.uint8)"
     if array.dtype.kind == "c":
         return f"{name}.real"
-    return f"{name}.astype(np.{'int64' if name == 'Y' and array.dtype.kind in 'iu' else 'float32'})"
+    return f"{name}.astype(np.float32)"
 
 
 def validation_pair(value: Any) -> tuple[Any, Any]:

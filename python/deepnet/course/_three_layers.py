@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from deepnet import _validation as check
-from deepnet._validation.arrays import anything, labels, matrix, shaped, within_unit_interval
+from deepnet._validation import labels
+from deepnet._validation.arrays import anything, matrix, probabilities, shaped
 from deepnet._validation.structures import layer_arrays, network_parameters, not_a_cache
 from deepnet.activations import Array
 from deepnet.caches import Callback, LayerCache, Parameters
+from deepnet.losses import LOSSES
 
 from . import _network
 from ._activations import relu_backward
@@ -111,7 +113,8 @@ def backward(X: Array, Y: Any, cache: Any, *, form: str = CACHE_12, keep_prob: f
     """
     (_, A1, W1, b1, _, A2, W2, b2, _, A3, W3, b3), masks = twelve, _ = unpacked(cache, form)
     try:
-        grads = {"dZ3": A3 - labels("Y", Y, "the output", A3.shape, A3.dtype)}
+        Y = labels.check("Y", Y, A3.shape, LOSSES["binary_cross_entropy"], of="the output", dtype=A3.dtype)
+        grads = {"dZ3": A3 - Y}
         dA2, grads["dW3"], grads["db3"] = linear_backward(grads["dZ3"], (A2, W3, b3))
         grads["dA2"] = dropped(dA2, masks[1], keep_prob)
         grads["dZ2"] = relu_backward(grads["dA2"], A2)
@@ -147,7 +150,7 @@ def _explain(X: Any, Y: Any, cache: Cache, masks: Masks) -> None:
         shaped(f"cache: Z{layer}", Z, shape, why)
         if D is not None and anything(f"cache: D{layer}", D).shape != shape:
             raise ValueError(f"cache: D{layer} has shape {D.shape}, but must be {shape}: {why}")
-    labels("Y", Y, "A3", A_prev.shape, A_prev.dtype)
+    labels.check("Y", Y, A_prev.shape, LOSSES["binary_cross_entropy"], of="A3", dtype=A_prev.dtype)
 
 
 def lower_case(grads: Parameters, m: int) -> Parameters:
@@ -167,8 +170,8 @@ def cross_entropy(name: str, A: Array, Y: Any) -> Any:
         cost = _network.compute_cost(A, Y)[()]
     except (TypeError, ValueError):
         A = matrix(name, A)
-        within_unit_interval(name, A, "probabilities", allow_nan=True)
-        labels("Y", Y, name, A.shape, A.dtype)
+        probabilities(name, A)
+        labels.check("Y", Y, A.shape, LOSSES["binary_cross_entropy"], of=name, dtype=A.dtype)
         raise
     return cost
 

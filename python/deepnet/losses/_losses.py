@@ -15,6 +15,9 @@ from deepnet._names import find
 from deepnet._numbers import real
 from deepnet.activations import ACTIVATIONS, Array
 
+LABEL_RULES = ("numbers", "counts", "probabilities", "shares", "classes")
+_DEFAULT_RULES = {"sigmoid": "probabilities", "softmax": "shares"}
+
 Terms = Callable[[Array, Array, float], Array]
 
 
@@ -36,8 +39,10 @@ class Loss:
         Their slope, likewise.
     activation : str, optional
         The output that it is for, and is combined with; any but softmax if not given.
-    takes_classes : bool
-        Whether Y holds numbers of classes instead of a row for each.
+    label_rule : {"numbers", "counts", "probabilities", "shares", "classes"}, optional
+        Labels that the loss accepts: any numbers; numbers from 0; numbers in [0, 1]; numbers in [0, 1] that
+        sum to 1 for each example; class numbers from 0 to n_L - 1 instead of one row per output. By default
+        "probabilities" for a sigmoid output, "shares" for softmax and "numbers" for all others.
     parameter : float
         Handed to both functions.
     label_smoothing : float
@@ -70,7 +75,7 @@ class Loss:
     derivative: Terms
     source: str = "-"
     activation: str | None = None
-    takes_classes: bool = False
+    label_rule: str = ""
     parameter: float = 1.0
     label_smoothing: float = 0.0
 
@@ -79,6 +84,8 @@ class Loss:
             if not callable(getattr(self, name)):
                 form = "of (A, Y, parameter), or of Z where an activation is named"
                 raise TypeError(f"{name} is {getattr(self, name)!r}, but must be a function {form}")
+        rule = self.label_rule or _DEFAULT_RULES.get(self.activation or "", "numbers")
+        object.__setattr__(self, "label_rule", find("label_rule", rule, dict.fromkeys(LABEL_RULES, rule)))
         smoothing = real("label_smoothing", self.label_smoothing, low=0, below=1)
         object.__setattr__(self, "label_smoothing", smoothing)
         if smoothing and self.activation in (None, "identity"):
@@ -92,10 +99,9 @@ class Loss:
         return Loss, tuple(getattr(self, entry.name) for entry in fields(self))
 
     @property
-    def wants_probabilities(self) -> bool:
-        """Whether targets must lie in [0, 1]."""
-        entry = ACTIVATIONS.get(self.activation or "")
-        return entry is not None and entry.is_probability
+    def takes_classes(self) -> bool:
+        """True if Y holds class numbers instead of one row per output."""
+        return self.label_rule == "classes"
 
     def labels(self, Y: Array, outputs: int, dtype: Any) -> Array:
         """Y (n_L, m) as the formulas have it: one row per class, smoothed."""
@@ -171,7 +177,7 @@ LOSSES: dict[str, Loss] = {
             _softmax_slope,
             _SOFTMAX,
             activation="softmax",
-            takes_classes=True,
+            label_rule="classes",
         ),
         Loss(
             "mean_squared_error",
@@ -194,6 +200,7 @@ LOSSES: dict[str, Loss] = {
             lambda Z, Y, _: (np.exp(Z) - Y) / Z.dtype.type(len(Z)),
             "P. McCullagh and J. A. Nelder, Generalized Linear Models, 1983",
             activation="identity",
+            label_rule="counts",
         ),
         Loss(
             "quantile",
@@ -227,5 +234,6 @@ def loss_for(output: str) -> Loss:
     >>> loss_for("sigmoid").name, loss_for("identity").name
     ('binary_cross_entropy', 'mean_squared_error')
     """
-    suited = (loss for loss in LOSSES.values() if loss.activation == output and loss.wants_probabilities)
+    rule = _DEFAULT_RULES.get(output)
+    suited = (loss for loss in LOSSES.values() if loss.activation == output and loss.label_rule == rule)
     return next(suited, LOSSES["mean_squared_error"])

@@ -6,7 +6,7 @@ import os
 from typing import Any, Self
 
 from deepnet import reference
-from deepnet._validation import costs, learning
+from deepnet._validation import costs, labels, learning
 from deepnet._validation import examples as check
 from deepnet._validation import options as option
 from deepnet.activations import Array
@@ -223,7 +223,7 @@ class Predictor(ParameterOwner):
         X, outputs = check.inputs(X, self._layer_dims[0]), self._layer_dims[-1]
         m = X.shape[1]
         chosen = costs.loss(loss, self._activations[-1], Y, outputs, m)
-        Y = check.targets(Y, outputs, m, chosen)
+        Y = labels.check("Y", Y, (outputs, m), chosen)
         weights = None
         if sample_weight is not None or class_weight is not None:
             classes = None if every_class else max(outputs, 2)
