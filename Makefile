@@ -17,7 +17,7 @@ help:
 	@echo "make examples  the scripts of examples/, on real data (ARGS=--short: a taste of each)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
-	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/run.py)"
+	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
 	@echo "make lint      ruff, mypy and clang-format; make format mends what they can mend"
 	@echo "make wheel     the sdist and the wheel in dist/, checked as a user gets them"
 	@echo "make clean     removes what was built, and .venv"
@@ -39,12 +39,12 @@ cpp-test: .venv/build-tools
 
 SMOKE ?=
 bench: .venv/with-bench
-	cmake --preset $(if $(SMOKE),dev -DDEEPNET_BUILD_BENCHMARKS=ON,bench)
+	cmake --preset $(if $(SMOKE),dev -DDEEPNET_BUILD_BENCHMARKS=ON -DDEEPNET_BUILD_TESTS=OFF,bench)
 	cmake --build --preset $(if $(SMOKE),dev,bench)
 	build/$(if $(SMOKE),dev,bench)/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
-	$(BIN)/python benchmarks/run.py $(if $(SMOKE),--smoke) $(ARGS)
+	$(BIN)/python benchmarks/compare_libraries.py $(if $(SMOKE),--smoke) $(ARGS)
 
 CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev

@@ -1,9 +1,9 @@
-"""Memory that a fit takes beyond the user's arrays, on a data set that is mapped from a large file.
+"""Measure the memory that a fit uses beyond the data, which are memory-mapped from a large file.
 
     python benchmarks/memory.py [--gigabytes 4] [--batch 1024] [--folder FOLDER]
 
-Prints JSON. The file is sparse, so it takes no room on the disk. What counts is anonymous memory: the pages
-of the file itself are the operating system's, to be dropped whenever it likes. Linux only.
+Prints JSON. The file is sparse and takes no space on the disk. Only anonymous memory counts: the operating
+system can drop the pages of the file at any time. Linux only.
 """
 
 import argparse
@@ -18,18 +18,18 @@ import numpy as np
 
 import deepnet
 
-UNITS = (784, 64, 1)  # small: what is read should take longer than what is computed
+UNITS = (784, 64, 1)  # small, so that reading takes longer than computing
 
 
 def anonymous_bytes():
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024
-    raise OSError("this kernel does not tell RssAnon")
+    raise OSError("this kernel does not report RssAnon")
 
 
 class Peak(threading.Thread):
-    """The most anonymous memory that was seen, looked for every millisecond while the native code runs."""
+    """Sample the anonymous memory every millisecond while native code runs, and keep the maximum."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -47,7 +47,7 @@ class Peak(threading.Thread):
 
 
 def bound(batch):
-    """Parameters x (2 + slots of the optimizer, SGD: none) + activations of a batch + 64 MB."""
+    """Parameters x (2 + slots of the optimizer, 0 for SGD) + activations of a batch + 64 MB."""
     parameters = sum(k * n + n for k, n in pairwise(UNITS))
     return 4 * (2 * parameters + batch * sum(UNITS)) + 64 * 2**20
 
@@ -76,13 +76,10 @@ def measure(path, gigabytes, batch):
 
 
 def main():
-    """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=4)
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument(
-        "--folder", type=Path, help="where the file is made; the system's temporary folder if not given"
-    )
+    parser.add_argument("--folder", type=Path, help="for the file (default: the system's temporary folder)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         print(json.dumps(measure(Path(folder) / "images", options.gigabytes, options.batch)))

@@ -1,6 +1,8 @@
-"""What an optimizer, penalties and dropout cost deepnet: steps of each recipe in turns with plain ones.
+"""What Adam, penalties and dropout cost deepnet, relative to a step of plain gradient descent.
 
-python benchmarks/recipe_cost.py [--threads 1 2] [--rounds 15]
+    python benchmarks/recipe_cost.py [--threads 1 2] [--rounds 15]
+
+The steps run in turns, in one process, after their answers were checked. Prints the median and the quartiles.
 """
 
 import argparse
@@ -8,12 +10,12 @@ import time
 
 import numpy as np
 
-import judge
-from contenders import deepnet_fit
-from report import spread
+import check_answers
+from contenders import deepnet_network
+from report import spread, threads_of
 from tasks import RECIPES, RecipeTask
 
-STEPS = 30  # of a turn: some 30 ms
+STEPS = 30  # per turn, about 30 ms
 
 
 def seconds(job):
@@ -23,20 +25,19 @@ def seconds(job):
 
 
 def ratios(threads, rounds):
-    """How many times a plain step each recipe's takes, round by round; answers are checked beforehand."""
+    """For each recipe, its time divided by that of plain gradient descent, in every round."""
     jobs = {}
     for recipe in RECIPES:
         task = RecipeTask(recipe, threads)
-        jobs[recipe] = deepnet_fit.recipes(task)
+        jobs[recipe] = deepnet_network.recipes(task)
         jobs[recipe].run(1)
-        judge.check("recipes", task, jobs[recipe].result())
-    plain, *others = jobs
+        check_answers.check("recipes", task, jobs[recipe].result())
+    sgd, *others = jobs
     found = {recipe: [] for recipe in others}
     for _ in range(rounds):
         for recipe in others:
-            found[recipe].append(
-                seconds(jobs[recipe]) / np.mean([seconds(jobs[plain]), seconds(jobs[plain])])
-            )
+            before, took, after = (seconds(jobs[name]) for name in (sgd, recipe, sgd))
+            found[recipe].append(took / np.mean([before, after]))
     return found
 
 
@@ -47,7 +48,7 @@ def main():
     options = parser.parse_args()
     for threads in options.threads:
         for recipe, values in ratios(threads, options.rounds).items():
-            print(f"{threads} thread{'s' * (threads > 1)}, {recipe}: {spread(values)} times a step of SGD")
+            print(f"{threads_of(threads)}, {recipe}: {spread(values)} times a step of SGD")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables.
+"""Write benchmark results as Markdown tables and a chart.
 
 python benchmarks/report.py RESULTS.json [REPORT.md]
 """
@@ -14,64 +14,89 @@ from tasks import CLASSES, NETS
 DEEPNET = "deepnet"
 
 
-def quartiles(values):
-    return np.percentile(values, [25, 50, 75])
+# --- numbers ------------------------------------------------------------------------------------------------
 
 
 def spread(values):
     """Median and, in brackets, the quartiles."""
-    low, median, high = quartiles(values)
+    low, median, high = np.percentile(values, [25, 50, 75])
     return f"{median:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def duration(seconds):
     """Three digits and a unit."""
-    unit, size = next(pair for pair in (("s", 1), ("ms", 1e-3), ("us", 0)) if seconds >= pair[1])
-    size = size or 1e-6
+    unit, size = ("s", 1) if seconds >= 1 else ("ms", 1e-3) if seconds >= 1e-3 else ("us", 1e-6)
     return f"{seconds / size:#.3g}".rstrip(".") + f" {unit}"
 
 
 def best_rival(row):
-    """The contender with the least median but deepnet; None if there is no other."""
+    """The contender other than deepnet with the smallest median; None if there is no other."""
     rivals = {name: np.median(times) for name, times in row["seconds"].items() if name != DEEPNET}
     return min(rivals, key=rivals.get, default=None)
 
 
 def ratios(row):
-    """How many times faster deepnet was than the best rival, round by round."""
+    """How many times faster deepnet was than the best rival, for each round."""
     return np.divide(row["seconds"][best_rival(row)], row["seconds"][DEEPNET])
 
 
 def shares(row, name=DEEPNET):
-    """The contender's share of the peak, round by round."""
+    """The contender's share of the machine's peak, for each round."""
     return row["flops"] / np.array(row["seconds"][name]) / np.array(row["peak"])
 
 
-def net_of(row):
-    units = CLASSES[0] if row["net"] == "classes" else NETS[row["net"]][0]
-    same = len(units) > 4 and len(set(units[:-1])) == 1
-    chain = f"{units[0]}x{len(units) - 1}-{units[-1]}" if same else "-".join(map(str, units))
-    return f"{row['net']} {chain} ({row['m']})"
-
-
-def progress(part, row):
-    """One line for who waits."""
-    what = f"{part}, {threads_of(row['threads'])}, {net_of(row)} {row.get('dtype', '')}: "
-    if part == "neighbour":
-        return what + ", ".join(f"{name} x {slowed(row, name)}" for name in row["quiet"])
-    times = [f"{name} {duration(np.median(times))}" for name, times in row["seconds"].items()]
-    refused = [f"{name}: {reason[:200]}" for name, reason in row["refused"].items()]
-    share = f", {np.median(shares(row)):.0%} of the peak" if row.get("peak") else ""
-    faster = f"; {np.median(ratios(row)):.2f} times faster{share}" if best_rival(row) else share
-    return what + ", ".join([*times, *refused]) + faster
-
-
-def slowed(row, name):
+def slowdown(row, name):
     return spread(np.divide(row["busy"][name], row["quiet"][name]))
 
 
+def geometric_mean(rows):
+    medians = [np.median(ratios(row)) for row in rows if best_rival(row)]
+    if not medians:
+        return ""
+    return f"Geometric mean over the networks: {np.exp(np.mean(np.log(medians))):.2f} times faster.\n"
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+def network(units, m):
+    """For example ``64-256-256-1 (256)``; equal layers are counted: ``512x4-1 (256)``."""
+    units = tuple(units)
+    equal = len(units) > 4 and len(set(units[:-1])) == 1
+    chain = f"{units[0]}x{len(units) - 1}-{units[-1]}" if equal else "-".join(map(str, units))
+    return f"{chain} ({m})"
+
+
+def network_of(row):
+    units = CLASSES[0] if row["net"] == "classes" else NETS[row["net"]][0]
+    return f"{row['net']} {network(units, row['m'])}"
+
+
+def threads_of(n):
+    return f"{n} thread{'s' if n > 1 else ''}"
+
+
+def progress(part, row):
+    """One line about a row that has just been measured."""
+    what = f"{part}, {threads_of(row['threads'])}, {network_of(row)} {row.get('dtype', '')}: "
+    if part == "busy_cpu":
+        return what + ", ".join(f"{name} x {slowdown(row, name)}" for name in row["quiet"])
+    times = [f"{name} {duration(np.median(times))}" for name, times in row["seconds"].items()]
+    refused = [f"{name}: {reason[:200]}" for name, reason in row["refused"].items()]
+    share = f", {np.median(shares(row)):.0%} of the peak" if row.get("peak") else ""
+    faster = f"; {np.median(ratios(row)):.2f} times faster" if best_rival(row) else ""
+    return what + ", ".join([*times, *refused]) + faster + share
+
+
+# --- the report ---------------------------------------------------------------------------------------------
+
+
+def table_lines(lines):
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def table(rows, first, cell, with_share=False):
-    """A table with a column per contender; `cell` gives what stands for a row's median seconds."""
+    """A table with one column per contender; `cell(row, median_seconds)` is the text of an entry."""
     names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
     head = [first, *names, "times faster than the best rival", *(["share of the peak"] if with_share else [])]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
@@ -82,31 +107,18 @@ def table(rows, first, cell, with_share=False):
             times = row["seconds"].get(name)
             text = cell(row, np.median(times)) if times else "-"
             cells.append(f"**{text}**" if name == best else text)
-        line = [f"{row['data']}, {net_of(row)}" if "data" in row else net_of(row), *cells]
+        line = [f"{row['data']}, {network_of(row)}" if "data" in row else network_of(row), *cells]
         line.append(spread(ratios(row)) if best else "-")
         lines.append(line + ([spread(shares(row))] if with_share else []))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def geometric_mean(rows):
-    medians = [np.median(ratios(row)) for row in rows if best_rival(row)]
-    return (
-        f"Geometric mean over the nets: {np.exp(np.mean(np.log(medians))):.2f} times faster.\n"
-        if medians
-        else ""
-    )
+    return table_lines(lines)
 
 
 def groups(rows, *keys):
-    """Rows that share the values of the keys, in the order of their first."""
+    """Rows grouped by the values of the keys, in order of first appearance."""
     found = {}
     for row in rows:
         found.setdefault(tuple(row[key] for key in keys), []).append(row)
     return found.items()
-
-
-def threads_of(n):
-    return f"{n} thread{'s' if n > 1 else ''}"
 
 
 def sections(results):
@@ -118,22 +130,22 @@ def sections(results):
     for (dtype, n), rows in groups(results["steps"], "dtype", "threads"):
         peak = np.median([p for row in rows for p in row["peak"]]) / 1e9
         yield f"## A training step, {dtype}, {threads_of(n)}\n"
-        yield f"Multiply-adds alone reach {peak:.0f} GFLOP/s here. {geometric_mean(rows)}"
-        yield table(rows, "net (examples)", time_of, with_share=True) + "\n"
+        yield f"Peak of multiply-adds on registers: {peak:.0f} GFLOP/s. {geometric_mean(rows)}"
+        yield table(rows, "network (examples)", time_of, with_share=True) + "\n"
     for (n,), rows in groups(results["recipes"], "threads"):
-        yield f"## A training step by recipe, softmax, float32, {threads_of(n)}\n"
-        yield table(rows, "recipe, net (examples)", time_of) + "\n"
+        yield f"## A training step with other optimizers, softmax, float32, {threads_of(n)}\n"
+        yield table(rows, "optimizer, network (examples)", time_of) + "\n"
     for (n,), rows in groups(results["predict"], "threads"):
         yield f"## A prediction, float32, {threads_of(n)}\n"
-        yield table(rows, "net (examples)", time_of, with_share=True) + "\n"
+        yield table(rows, "network (examples)", time_of, with_share=True) + "\n"
     for (n,), rows in groups(results["calls"], "threads"):
         yield f"## One update per call from Python, float32, {threads_of(n)}\n"
-        yield table(rows, "net (examples)", time_of) + "\n"
+        yield table(rows, "network (examples)", time_of) + "\n"
     for (n,), rows in groups(results["fit"], "threads"):
         yield f"## Training steps per second in shuffled epochs, float32, {threads_of(n)}\n"
-        yield table(rows, "data, net (batch)", lambda row, s: f"{row['batches'] / s:,.0f}") + "\n"
-    if results["neighbour"]:
-        yield from neighbours(results["neighbour"])
+        yield table(rows, "data, network (batch)", lambda row, s: f"{row['batches'] / s:,.0f}") + "\n"
+    if results["busy_cpu"]:
+        yield busy_cpu(results["busy_cpu"])
     if "memory" in results:
         yield memory(results["memory"])
 
@@ -148,38 +160,37 @@ def introduction(results):
     refused = "".join(
         f"\nFailed in some row: {name}, {reason.splitlines()[0][:200]}." for name, reason in sorted(notes)
     )
-    return f"""# What was measured
+    return f"""# Results
 
-Written by `benchmarks/run.py`, which says how: a process per contender, {results["rounds"]} rounds in turns,
-answers checked beforehand. Times are medians; the best rival is the one with the least median (in bold);
-ratios and shares are medians of the rounds, with the quartiles in brackets.
+Written by `benchmarks/compare_libraries.py`: one process per contender, {results["rounds"]} rounds in turns,
+answers checked before timing. Times are medians. The best rival is the one with the smallest median (in
+bold). Ratios and shares of the peak are medians over the rounds, with quartiles in brackets.
 
 {machine["cpu"]}, {machine["cpus"]} CPUs, caches {", ".join(machine["caches"])}; {machine["system"]}.
 Python {machine["python"]}, {versions}.{absent}{refused}
 """
 
 
-def neighbours(rows):
-    yield "## A training step while another process spins on one of its two CPUs, float32\n"
+def busy_cpu(rows):
     names = list(dict.fromkeys(name for row in rows for name in row["quiet"]))
-    yield "| net (examples) | " + " | ".join(f"{name}, quiet | busy | times slower" for name in names) + " |"
-    yield "| --- |" + " ---: |" * (3 * len(names))
+    columns = [title for name in names for title in (f"{name}, quiet", "busy", "times slower")]
+    lines = [["network (examples)", *columns], ["---"] + ["---:"] * len(columns)]
     for row in rows:
-        cells = [net_of(row)]
+        cells = [network_of(row)]
         for name in names:
-            cells += [duration(np.median(row[kind][name])) for kind in ("quiet", "busy")] + [
-                slowed(row, name)
-            ]
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+            cells += [duration(np.median(row[kind][name])) for kind in ("quiet", "busy")]
+            cells.append(slowdown(row, name))
+        lines.append(cells)
+    title = "## A training step while another process spins on one of its two CPUs, float32\n\n"
+    return title + table_lines(lines) + "\n"
 
 
 def memory(found):
     mega = {name: value / 2**20 for name, value in found.items()}
     return f"""## Memory of a fit
 
-An epoch over {mega["data"] / 1024:.2g} GB of mapped uint8 data, batch {found["batch"]}, took
-{found["seconds"]:.0f} s and at most {mega["beyond"]:.1f} MB beyond what the process held before the network.
+An epoch over {mega["data"] / 1024:.2g} GB of memory-mapped uint8 data with batch size {found["batch"]} took
+{found["seconds"]:.0f} s and at most {mega["beyond"]:.1f} MB more than the process used before.
 The bound, parameters x 2 + activations of a batch + 64 MB, is {mega["bound"]:.1f} MB.
 """
 
@@ -189,13 +200,78 @@ def markdown(results):
 
 
 def write(results, path):
-    """The report, with the chart that stands beside it."""
+    """Write the report, and the chart to images/ beside it."""
     text = markdown(results)
-    if results["steps"]:
-        picture = "\n![Share of the peak by net and library](images/performance.png)\n\n## "
-        text = text.replace("\n## ", picture, 1)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if results["steps"]:
+        picture = "\n![Share of the peak by network and library](images/performance.png)\n\n## "
+        text = text.replace("\n## ", picture, 1)
+        draw(results["steps"], path.parent / "images" / "performance.png")
     path.write_text(text)
+
+
+# --- the chart ----------------------------------------------------------------------------------------------
+
+# deepnet stands out, and the others can be told apart without red and green.
+COLOURS = {
+    DEEPNET: "#c2410c",
+    "NumPy lecture code": "#9ca3af",
+    "PyTorch": "#2563eb",
+    "PyTorch, backward by hand": "#93b4f5",
+    "torch.compile": "#1e3a8a",
+    "JAX": "#0f9b8e",
+    "scikit-learn": "#d4a017",
+}
+INK = "#374151"
+
+
+def draw_threads(axes, rows, title):
+    """One line of dots per network: the share of the peak of each contender in percent."""
+    for y, row in enumerate(rows):
+        medians = {name: 100 * np.median(shares(row, name)) for name in row["seconds"]}
+        axes.plot([min(medians.values()), max(medians.values())], [y, y], color="#e5e7eb", lw=2, zorder=1)
+        for name, share in medians.items():
+            size, order = (90, 3) if name == DEEPNET else (42, 2)
+            colour = COLOURS.get(name, INK)
+            axes.scatter(share, y, s=size, color=colour, edgecolor="white", lw=0.8, zorder=order)
+        axes.text(125, y, f"{medians[DEEPNET]:.0f} %", va="center", color=COLOURS[DEEPNET])
+    axes.set_xscale("log")
+    axes.set_xlim(0.05, 300)
+    axes.set_xticks([0.1, 1, 10, 100], ["0.1 %", "1 %", "10 %", "100 %"])
+    axes.axvline(100, color=INK, lw=0.8, ls=":", zorder=0)
+    axes.set_yticks(range(len(rows)), [network_of(row) for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_title(title, loc="left", color=INK)
+    axes.tick_params(which="both", length=0, colors=INK)
+    axes.grid(axis="x", color="#f3f4f6", zorder=0)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def draw(steps, path):
+    """Draw one panel per number of threads, for float32 if it was measured, else float64."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    dtype = "float32" if any(row["dtype"] == "float32" for row in steps) else "float64"
+    rows = [row for row in steps if row["dtype"] == dtype]
+    settings = [(n, list(same)) for (n,), same in groups(rows, "threads")]
+    longest = max(len(same) for _, same in settings)
+    size = (2.5 + 4.5 * len(settings), 1.6 + 0.42 * longest)
+    figure, panels = plt.subplots(1, len(settings), figsize=size, sharey=True, squeeze=False)
+    for axes, (n, same) in zip(panels[0], settings, strict=True):
+        draw_threads(axes, same, threads_of(n))
+    columns = 4 if len(settings) > 1 else 3
+    names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
+    dots = [plt.Line2D([], [], marker="o", ls="", color=COLOURS.get(name, INK), label=name) for name in names]
+    title = f"A training step, {dtype}: share of the machine's peak"
+    figure.suptitle(title, x=0.01, ha="left", color=INK, weight="bold")
+    figure.legend(handles=dots, loc="lower left", ncols=columns, frameon=False, labelcolor=INK)
+    figure.tight_layout(rect=(0, 0.04 * -(-len(names) // columns), 1, 1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,19 @@
-"""Training steps through the step-by-step functions, deepnet against the NumPy lecture code.
+"""Compare training steps through the course's functions: deepnet and the course's NumPy code.
 
-Both contenders run the same step on the same data in turns, in one process and on one thread; first their
-answers are compared. What is reported is the ratio of each pair of rounds: its median, and the quartiles as
-the spread.
+    python benchmarks/step_by_step.py [--rounds 41] [--net tabular ...] [--readme README.md]
 
-    python benchmarks/step_by_step.py [--rounds 41] [--net tabular ...]
+Both run the same step on the same data in turns, in one process and on one thread, after a comparison of
+their gradients. Prints each measurement (median times; median ratio and its quartiles), then the table of
+README.md. With --readme it also writes the table into that file; without, it lists the rows that differ.
 """
 
 import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
-# Both slow a current OpenBLAS down where they are set; NumPy reads them as it is imported.
+# Both slow a current OpenBLAS down; NumPy reads them when it is imported.
 os.environ.pop("OPENBLAS_CORETYPE", None)
 os.environ.pop("OPENBLAS_L2_SIZE", None)
 
@@ -20,92 +21,111 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import deepnet
-from contenders import deepnet_steps, numpy_lecture
+from contenders import numpy_lecture
+from report import duration, network, spread, table_lines
+from tasks import NETS, Task
 
-# name: units of each layer, examples, and the ratio that must be reached
-NETS = {
-    "tiny": ([8, 32, 16, 1], 32, 5.0),
-    "rl": ([17, 64, 64, 1], 64, 2.5),
-    "tabular": ([64, 256, 256, 1], 256, 1.5),
-    "mid": ([512, 512, 512, 512, 1], 256, 1.25),
-    "bigbatch": ([100, 100, 100, 1], 10000, 1.5),
-    "cat": ([12288, 20, 7, 5, 1], 209, 1.8),
-}
-TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}  # of the largest entry of each gradient
-
-
-def make_task(layer_dims, m, dtype):
-    """Random data and He-scaled parameters of one net."""
-    rng = np.random.default_rng(1)
-    parameters = {}
-    for l in range(1, len(layer_dims)):
-        W = rng.standard_normal((layer_dims[l], layer_dims[l - 1])) * np.sqrt(2 / layer_dims[l - 1])
-        parameters[f"W{l}"] = W.astype(dtype)
-        parameters[f"b{l}"] = np.zeros((layer_dims[l], 1), dtype)
-    X = rng.standard_normal((layer_dims[0], m)).astype(dtype)
-    Y = (rng.random((layer_dims[-1], m)) < 0.5).astype(dtype)
-    return X, Y, parameters
+NETWORKS = ("tiny", "rl", "tabular", "mid", "bigbatch", "cat")
+DTYPES = ("float32", "float64")
+TOLERANCE = {"float32": 1e-4, "float64": 1e-11}  # relative to the largest entry of each gradient
+RATE = 1e-6  # so small that any number of steps leaves the network much as it was
+HEAD = [["network (examples)", *DTYPES], ["---", "---:", "---:"]]
+BEGIN = "<!-- The table is written by: python benchmarks/step_by_step.py --readme README.md -->\n"
+END = "\n<!-- end of the table -->"
 
 
-def check(task, dtype):
-    """Both contenders must give the same gradients, or nothing is timed."""
-    X, Y, parameters = task
-    _, expected = numpy_lecture.step(X, Y, parameters, 0.01)
-    _, grads = deepnet_steps.step(X, Y, parameters, 0.01)
-    for name, value in expected.items():
-        error = np.abs(grads[name] - value).max() / np.abs(value).max()
-        if not error < TOLERANCE[dtype]:
-            sys.exit(f"{name} differs by {error:.1e}: not timed")
+def step(X, Y, parameters, learning_rate):
+    """One training step through deepnet's functions, like numpy_lecture.step."""
+    AL, caches = deepnet.L_model_forward(X, parameters)
+    grads = deepnet.L_model_backward(AL, Y, caches)
+    return deepnet.update_parameters(parameters, grads, learning_rate), grads
 
 
-def seconds(step, task, repeats):
-    """Mean time of one step over some repeats, each on the parameters that the one before made."""
-    X, Y, parameters = task
+def check(data, dtype):
+    """Exit unless both give the same gradients and parameters."""
+    new, grads = step(*data, RATE)
+    expected_new, expected_grads = numpy_lecture.step(*data, RATE)
+    for found, expected in ((new, expected_new), (grads, expected_grads)):
+        for name, value in expected.items():
+            error = np.abs(found[name] - value).max() / np.abs(value).max()
+            if not error < TOLERANCE[dtype]:
+                sys.exit(f"{name} differs by {error:.1e}: not timed")
+
+
+def seconds(step_function, data, repeats):
+    """Mean time of a step, each on the parameters that the previous one returned."""
+    X, Y, parameters = data
     start = time.perf_counter()
     for _ in range(repeats):
-        parameters, _ = step(X, Y, parameters, 1e-6)
+        parameters, _ = step_function(X, Y, parameters, RATE)
     return (time.perf_counter() - start) / repeats
 
 
-def compare(task, rounds):
-    """Times of both contenders, round by round in turns."""
-    once = seconds(numpy_lecture.step, task, 2)
-    repeats = max(1, int(0.1 / once))
-    seconds(deepnet_steps.step, task, repeats)
-    pairs = []
-    for _ in range(rounds):
-        pairs.append((seconds(numpy_lecture.step, task, repeats), seconds(deepnet_steps.step, task, repeats)))
-    return np.array(pairs)
+def compare(data, rounds):
+    """Seconds per step of NumPy and of deepnet, one pair per round."""
+    repeats = max(1, int(0.1 / seconds(numpy_lecture.step, data, 2)))
+    seconds(step, data, repeats)  # warm up
+    return np.array(
+        [[seconds(function, data, repeats) for function in (numpy_lecture.step, step)] for _ in range(rounds)]
+    )
+
+
+def measure(nets, rounds):
+    """Print the measurements; return the rows of the README's table."""
+    config = deepnet.backends.native.config()
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas = ", ".join(f"{pool['internal_api']} {pool.get('architecture', '')}" for pool in pools)
+    print(f"deepnet {config['version']} ({config['isa']}), NumPy {np.__version__} ({blas}), one thread each;")
+    print(f"median of {rounds} interleaved rounds [quartiles]\n")
+    print("| network (examples) | dtype | NumPy lecture code | deepnet | times faster |")
+    print("| --- | --- | ---: | ---: | ---: |")
+    rows = []
+    for net in nets:
+        row = [network(NETS[net][0], NETS[net][1])]
+        for dtype in DTYPES:
+            data = Task(net, NETS[net][1], dtype, threads=1).data()
+            check(data, dtype)
+            times = compare(data, rounds)
+            ratios = times[:, 0] / times[:, 1]
+            medians = [duration(median) for median in np.median(times, axis=0)]
+            print(table_lines([[row[0], dtype, *medians, spread(ratios)]]), flush=True)
+            row.append(f"{np.median(ratios):.1f}x")
+        rows.append(row)
+    return rows
+
+
+def split_at_table(path):
+    """The text before the table, its rows, and the text after it."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    table, found, after = rest.partition(END)
+    if not found:
+        sys.exit(f"{path} has no table between the lines {BEGIN.strip()!r} and {END.strip()!r}")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return before, rows[len(HEAD) :], after
 
 
 def main():
-    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=41)
-    parser.add_argument("--net", nargs="*", choices=NETS, default=list(NETS))
+    parser.add_argument("--net", nargs="+", choices=NETWORKS, default=NETWORKS)
+    parser.add_argument("--readme", type=Path, help="write the table into this file")
     options = parser.parse_args()
+    if options.readme and tuple(options.net) != NETWORKS:
+        parser.error("--readme needs all networks")
 
-    config = deepnet.backends.native.config()
-    blas = ", ".join(f"{pool['internal_api']} {pool.get('architecture', '')}" for pool in threadpool_info())
-    print(
-        f"deepnet {config['version']} ({config['isa']}) and NumPy {np.__version__} ({blas}), one thread each;"
-    )
-    print(f"median of {options.rounds} interleaved rounds [quartiles]\n")
-    print("| net | dtype | NumPy lecture code | deepnet | times faster | wanted |")
-    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    readme = options.readme or Path(__file__).resolve().parents[1] / "README.md"
+    before, old_rows, after = split_at_table(readme)
     with threadpool_limits(1), np.errstate(all="ignore"):
-        for name in options.net:
-            layer_dims, m, wanted = NETS[name]
-            for dtype in (np.float32, np.float64):
-                task = make_task(layer_dims, m, dtype)
-                check(task, dtype)
-                pairs = compare(task, options.rounds)
-                low, ratio, high = np.percentile(pairs[:, 0] / pairs[:, 1], [25, 50, 75])
-                numpy_time, deepnet_time = np.median(pairs, axis=0) * 1e6
-                net = f"{name} {'-'.join(map(str, layer_dims))} ({m})"
-                times = f"{numpy_time:.1f} us | {deepnet_time:.1f} us"
-                ratios = f"{ratio:.2f} [{low:.2f}, {high:.2f}] | {wanted}"
-                print(f"| {net} | {dtype.__name__} | {times} | {ratios} |", flush=True)
+        rows = measure(options.net, options.rounds)
+    table = table_lines([*HEAD, *rows])
+    print(f"\n{table}\n")
+    if options.readme:
+        readme.write_text(before + BEGIN + table + END + after)
+        return
+    old = {row[0]: row for row in old_rows}
+    for row in rows:
+        if row != old.get(row[0]):
+            print(f"{readme.name} has {' | '.join(old.get(row[0], ['no such row']))}; here {' | '.join(row)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""What is timed: the nets, their data and starting parameters, and what a contender hands out to be timed.
+"""The networks, data and starting parameters that the benchmarks use.
 
-Every process draws the same numbers from the same seed, so a task travels as its description alone.
+Every process draws the same numbers from the same seed, so a task is sent to another process as its
+description alone.
 """
 
 import functools
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# name: units of each layer, examples of a batch
+# name: units of each layer, examples in a batch
 NETS = {
     "tiny": ((8, 32, 16, 1), 32),
     "rl": ((17, 64, 64, 1), 64),
@@ -20,16 +21,16 @@ NETS = {
     "wide": ((1024, 1024, 1024, 1024, 1), 256),
     "deep": ((128,) * 20 + (1,), 128),
     "bigbatch": ((100, 100, 100, 1), 10000),
-    "cat": ((12288, 20, 7, 5, 1), 209),
+    "cat": ((12288, 20, 7, 5, 1), 209),  # the course's network and number of images
 }
-# Steps of other recipes than plain gradient descent, for ten classes: softmax, labels one-hot.
+# A network for ten classes (softmax output, one-hot labels), trained with other settings than plain SGD.
 CLASSES = ((784, 256, 128, 10), 128)
 RECIPES = {
     "SGD": {},
     "Adam, L2": {"adam": True, "l2": 1e-4},
     "Adam, L2, dropout 0.2": {"adam": True, "l2": 1e-4, "dropout": 0.2},
 }
-# Whole fit runs. name: net, batch, batches of an epoch, dtype of the features
+# Whole fit runs. name: network, batch size, batches per epoch, dtype of the features
 FITS = {
     "60,000 images": ("mnist", 128, 468, "uint8"),
     "100,000 rows of a table": ("tabular", 256, 391, "float32"),
@@ -38,10 +39,10 @@ FITS = {
 
 
 class Job(NamedTuple):
-    """What a contender hands out: `run(n)` does the work n times, `result()` gives what has come of it.
+    """What a contender returns for a task: `run(n)` does the work n times, `result()` returns its outcome.
 
-    The result is a dict of the course's parameters (steps, calls, fit) or the predictions (predict), one
-    column per example.
+    The outcome is a dict of parameters as in the course (steps, recipes, calls, fit) or the predictions
+    (predict), one column per example.
     """
 
     run: Callable[[int], Any]
@@ -50,7 +51,7 @@ class Job(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One net in one setting; hidden layers are ReLU, the output is a sigmoid, the loss cross-entropy."""
+    """A network with ReLU hidden layers, a sigmoid output and the cross-entropy loss."""
 
     net: str
     m: int
@@ -63,7 +64,7 @@ class Task(NamedTuple):
 
     @property
     def learning_rate(self):
-        """Small enough that no net diverges, however many steps are timed: the curvature grows with n_0."""
+        """Small enough that no network diverges after any number of steps: the curvature grows with n_0."""
         return min(0.05, 0.5 / self.units[0])
 
     @property
@@ -72,16 +73,16 @@ class Task(NamedTuple):
 
     @property
     def flops_of_step(self):
-        """Three products per layer, but the gradient of the input is wanted by nobody."""
+        """Three products per layer, except that nobody needs the gradient of the input."""
         return 3 * self.flops_of_prediction - 2 * self.m * self.units[0] * self.units[1]
 
     def data(self):
-        """X, Y and parameters, as the course has them. Not to be written to."""
+        """X, Y and parameters as in the course. Read-only by convention."""
         return _data(self.net, self.m, self.dtype)
 
 
 class RecipeTask(NamedTuple):
-    """One net for ten classes, trained by a recipe; float32. Dropout is that of the hidden layers."""
+    """The network for ten classes with one of RECIPES, in float32. Dropout applies to the hidden layers."""
 
     recipe: str
     threads: int
@@ -103,12 +104,12 @@ class RecipeTask(NamedTuple):
         return RECIPES[self.recipe].get("dropout", 0.0)
 
     def data(self):
-        """X, Y one-hot and parameters, as the course has them. Not to be written to."""
+        """X, one-hot Y and parameters as in the course. Read-only by convention."""
         return _classes()
 
 
 class FitTask(NamedTuple):
-    """Training in shuffled mini-batches of a larger data set, float32."""
+    """Training on a larger data set in shuffled mini-batches, in float32."""
 
     name: str
     threads: int
@@ -127,11 +128,11 @@ class FitTask(NamedTuple):
 
     @property
     def learning_rate(self):
-        """So small that the loss after an epoch hardly depends on the order of the examples."""
+        """Small enough that the loss after an epoch hardly depends on the order of the examples."""
         return min(0.1, 32 / self.units[0])
 
     def table(self):
-        """Features row by row (of uint8: to be divided by 255), labels as a column. Not to be written to."""
+        """Features by rows (divide uint8 by 255), and labels as a column. Read-only by convention."""
         return _table(self.name)
 
     def parameters(self):
@@ -139,7 +140,7 @@ class FitTask(NamedTuple):
 
 
 def initial_parameters(units, dtype):
-    """He's, and small random biases: zeros would hide a missing update."""
+    """He initialization with small random biases: zeros would hide a missing update."""
     rng = np.random.default_rng(1)
     parameters = {}
     for l in range(1, len(units)):
@@ -164,26 +165,26 @@ def _classes():
 
 
 def _smooth_problem(units, m, dtype):
-    """Parameters, and examples that are near no kink of the network."""
+    """Parameters, and examples that are not close to a kink of the network."""
     parameters = initial_parameters(units, dtype)
     rng = np.random.default_rng(2)
     X = rng.standard_normal((units[0], m)).astype(dtype)
     redrawn = np.arange(m)
     while len(redrawn):
-        redrawn = redrawn[_near_a_kink(X[:, redrawn], parameters)]
+        redrawn = redrawn[_close_to_a_kink(X[:, redrawn], parameters)]
         X[:, redrawn] = rng.standard_normal((units[0], len(redrawn)))
     return X, parameters, rng
 
 
-def _near_a_kink(X, parameters):
-    """Which examples bring a ReLU so near to 0 that rounding decides whether its gradient is 0 or 1."""
+def _close_to_a_kink(X, parameters):
+    """Mask of the examples where rounding decides whether the gradient of some ReLU is 0 or 1."""
     A = X.astype(np.float64)
-    near = np.zeros(X.shape[1], bool)
+    close = np.zeros(X.shape[1], bool)
     for l in range(1, len(parameters) // 2):
         Z = parameters[f"W{l}"] @ A + parameters[f"b{l}"]
-        near |= (np.abs(Z) < 1e-5 * np.sqrt(np.mean(Z * Z))).any(axis=0)
+        close |= (np.abs(Z) < 1e-5 * np.sqrt(np.mean(Z * Z))).any(axis=0)
         A = np.maximum(Z, 0)
-    return near
+    return close
 
 
 @functools.lru_cache(1)
@@ -191,11 +192,11 @@ def _table(name):
     net, batch, batches, dtype = FITS[name]
     rng = np.random.default_rng(3)
     shape = (batch * batches, NETS[net][0][0])
-    if dtype == "uint8":  # as of handwritten digits, four pixels of five are black
+    if dtype == "uint8":  # four of five pixels are black, as in handwritten digits
         X = rng.integers(0, 256, shape, np.uint8)
         X *= rng.integers(0, 5, shape, np.uint8) == 0
     else:
         X = rng.standard_normal(shape, np.float32)
     score = X @ rng.standard_normal(shape[1]).astype(np.float32)
-    wrong = rng.random(len(X)) < 0.1  # without, the loss soon says nothing
-    return X, ((score > np.median(score)) ^ wrong).astype(np.float32)[:, None]
+    flipped = rng.random(len(X)) < 0.1  # label noise keeps the loss from vanishing
+    return X, ((score > np.median(score)) ^ flipped).astype(np.float32)[:, None]

@@ -1,6 +1,6 @@
-"""The process in which one contender works, on its own CPUs and with its own thread pools.
+"""The process in which one contender runs, on its own CPUs and with its own thread pools.
 
-crew.py starts it and asks for one thing at a time: `prepare`, `calibrate`, `turn` (see the functions).
+processes.py starts it and sends one request at a time: the methods of `Requests`.
 
     python benchmarks/worker.py CONTENDER FILE_DESCRIPTOR CPU...
 """
@@ -14,11 +14,11 @@ import time
 from multiprocessing.connection import Connection
 
 
-class Bench:
-    """What the parent may ask for."""
+class Requests:
+    """What the parent process may ask for."""
 
     def __init__(self, contender, threads):
-        # Imported here, when the affinity is set: libraries size their pools as they are imported.
+        # Imported after the CPU affinity is set, because libraries size their thread pools on import.
         self.contender = importlib.import_module(f"contenders.{contender}")
         if hasattr(self.contender, "start"):
             self.contender.start(threads)
@@ -29,11 +29,11 @@ class Bench:
         return self.contender.NAME, self.contender.versions()
 
     def prepare(self, part, task):
-        """Build what `part` of the benchmark runs; None if the contender has no such part.
+        """Build the job of a part of the benchmark and run it once; None if the contender has no such part.
 
-        Otherwise the result of having run once, which the parent judges, and a note of what was chosen.
+        Returns the result, which the parent checks, and a note on the variant that was chosen.
         """
-        self.job = None  # the last one's memory is free before the next one takes its own
+        self.job = None  # frees the previous job's memory first
         build = getattr(self.contender, part, None)
         self.job = build and build(task)
         if self.job is None:
@@ -42,7 +42,7 @@ class Bench:
         return self.job.result(), self.job.note
 
     def calibrate(self, seconds, least):
-        """How many repeats take about so long, `least` or more."""
+        """The number of repeats that take about this long, at least `least`."""
         repeats = 1
         while True:
             took = _timed(self.job.run, repeats)
@@ -51,12 +51,12 @@ class Bench:
             repeats *= 4
 
     def turn(self, repeats):
-        """Seconds per repeat, after a few that bring code and data back into the caches."""
+        """Seconds per repeat, after a few repeats that warm up the caches."""
         self.job.run(1 + repeats // 10)
         return _timed(self.job.run, repeats) / repeats
 
     def peak(self, dtype, threads):
-        """FLOP/s of multiply-adds alone: the best of some trials, each a third of a millisecond long."""
+        """FLOP/s of multiply-adds on registers: the best of 12 trials of a third of a millisecond each."""
         return max(self.contender.peak(dtype, threads) for _ in range(12))
 
 
@@ -67,31 +67,31 @@ def _timed(run, repeats):
 
 
 def die_with_parent():
-    """A frozen process would not notice that its parent was killed. Linux."""
+    """Ask Linux to kill this process when its parent ends: a stopped process would not notice."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG
 
 
 def main():
-    """Answer (True, value) or (False, reason) until the parent hangs up."""
+    """Answer each request with (True, value) or (False, reason) until the parent closes the connection."""
     die_with_parent()
     contender, descriptor, *cpus = sys.argv[1:]
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(cpu) for cpu in cpus})
     with Connection(int(descriptor)) as parent:
         try:
-            bench = Bench(contender, len(cpus))
+            requests = Requests(contender, len(cpus))
         except ImportError as error:
             parent.send((False, f"not installed: {error}"))
             return
-        parent.send((True, bench.introduce()))
+        parent.send((True, requests.introduce()))
         while True:
             try:
                 command, *arguments = parent.recv()
             except EOFError:
                 return
             try:
-                parent.send((True, getattr(bench, command)(*arguments)))
+                parent.send((True, getattr(requests, command)(*arguments)))
             except Exception as error:
                 parent.send((False, f"{type(error).__name__}: {error}"))
 

@@ -1,7 +1,7 @@
-"""JAX: loss, gradients and update in one jitted function; many steps are a loop within it.
+"""JAX: loss, gradients and update in one jitted function, which also loops over many steps.
 
-A loop in the compiled program saves what each call from Python costs, about 40 us. Whether examples do
-better as rows or as columns depends on the shape, so both are compiled and the faster one is kept.
+Looping in the compiled program saves the cost of a call from Python, about 40 us per step. Whether examples
+as rows or as columns are faster depends on the shape, so both are compiled and the faster variant is kept.
 """
 
 import functools
@@ -21,7 +21,7 @@ def versions():
 
 
 def start(threads):
-    """The size of XLA's pool is the number of CPUs that the process may use."""
+    """XLA's thread pool has as many threads as the process may use CPUs."""
     jax.config.update("jax_enable_x64", True)  # float32 stays float32
     jax.config.update("jax_platforms", "cpu")
 
@@ -59,7 +59,7 @@ def result_of(state, columns):
 
 
 def fastest(jobs):
-    """The one that takes least over about 50 ms, tried twice, once all of them are compiled."""
+    """The index of the fastest job: the better of two trials of about 50 ms, after all are compiled."""
 
     def seconds(job, n):
         begin = time.perf_counter()
@@ -81,7 +81,7 @@ def laid_out(task, columns):
 
 
 def chosen(build):
-    """The faster layout of what build(columns) gives, built anew: the trials have moved the parameters."""
+    """The job in the faster layout, built again because the trials changed the parameters."""
     columns = bool(fastest([build(False), build(True)]))
     return build(columns)._replace(note=f"examples as {'columns' if columns else 'rows'}")
 
@@ -103,7 +103,7 @@ def steps(task):
 
 
 def recipes(task):
-    """With optax where it is installed. Random numbers are those of "rbg", the faster of JAX's generators."""
+    """With optax, if installed. Random numbers come from "rbg", the fastest of JAX's generators."""
     try:
         import optax
     except ImportError:

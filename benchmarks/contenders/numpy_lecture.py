@@ -1,4 +1,4 @@
-"""The lecture's functions as a course participant writes them in NumPy: the code that deepnet replaces."""
+"""The course's functions as learners write them in NumPy: the code that deepnet replaces."""
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def update_parameters(parameters, grads, learning_rate):
 
 
 def step(X, Y, parameters, learning_rate):
-    """One training step through the three functions; returns the new parameters and the whole grads dict."""
+    """One training step through the three functions; returns the new parameters and all gradients."""
     AL, caches = L_model_forward(X, parameters)
     grads = L_model_backward(AL, Y, caches)
     return update_parameters(parameters, grads, learning_rate), grads
@@ -97,12 +97,12 @@ def versions():
 
 
 def steps(task):
-    """The engine's training step, with everything that the lecture's functions compute on the way."""
+    """Training steps, with every gradient that the course's functions compute."""
     X, Y, parameters = task.data()
     state = [parameters]
 
     def run(n):
-        state[0] = parameters  # from the start again: once the labels are learnt by heart, its cost is 0 / 0
+        state[0] = parameters  # restart: once the network fits the labels exactly, the cost is 0 / 0
         for _ in range(n):
             state[0], _ = step(X, Y, state[0], task.learning_rate)
 

@@ -1,4 +1,4 @@
-"""onnxruntime, for inference alone: Gemm and Relu nodes, which it fuses; input and output are bound once."""
+"""onnxruntime, inference only: Gemm and Relu nodes, which it fuses; input and output are bound once."""
 
 import numpy as np
 import onnx

@@ -1,7 +1,7 @@
-"""scikit-learn's MLPClassifier, set to plain gradient descent: one fit of many iterations.
+"""scikit-learn's MLPClassifier with plain gradient descent: one fit of many iterations.
 
-fit with warm_start goes on from the parameters it has and checks its input once for all iterations, which
-partial_fit does for each.
+fit with warm_start continues from the current parameters and checks its input once; partial_fit would check
+it in every iteration.
 """
 
 import warnings
@@ -31,12 +31,12 @@ def job(X, Y, parameters, units, learning_rate, batch, shuffle):
         batch_size=batch,
         shuffle=shuffle,
         tol=0,
-        n_iter_no_change=2**62,  # the count of iterations without improvement goes on from call to call
+        n_iter_no_change=2**62,  # iterations without improvement are counted across calls
         warm_start=True,
         random_state=1,
     )
     labels = Y.ravel().astype(int)
-    model.partial_fit(X, labels, classes=[0, 1])  # makes the arrays, which are then replaced
+    model.partial_fit(X, labels, classes=[0, 1])  # creates the arrays, which are then replaced
     layers = range(1, len(units))
     model.coefs_ = [np.ascontiguousarray(parameters[f"W{l}"].T) for l in layers]
     model.intercepts_ = [parameters[f"b{l}"][:, 0].copy() for l in layers]

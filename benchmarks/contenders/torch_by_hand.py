@@ -1,6 +1,6 @@
-"""PyTorch without autograd: the backward pass written out, every update in place.
+"""PyTorch without autograd: the backward pass written out, with every update in place.
 
-Nobody writes PyTorch like this, but it is the least that its kernels can take.
+Nobody writes PyTorch like this, but it shows the least time that its kernels need.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""torch.compile: forward, backward and update in one graph, made for one shape. Needs a C++ compiler.
+"""torch.compile: forward, backward and update in one graph for one shape. Needs a C++ compiler.
 
-Compiling the loss alone took about three times as long on tiny and rl, mode max-autotune 1.2 to 1.3 times; on
-bigbatch both were about a tenth faster, where JAX is faster still. The C++ wrapper was slower everywhere.
+Compiling only the loss took about three times as long on tiny and rl, and mode max-autotune 1.2 to 1.3 times;
+on bigbatch both were about a tenth faster, but JAX is faster still. The C++ wrapper was slower everywhere.
 """
 
 import torch
@@ -35,7 +35,7 @@ def steps(task):
 
 
 def recipes(task):
-    """The loss and its gradients compiled, the fused optimizer as it is."""
+    """The loss and its gradients are compiled; the optimizer is the fused one."""
     X, Y, parameters = torch_eager.rows_of(task)
     tensors = torch_eager.tensors_of(parameters, requires_grad=True)
     optimizer = torch_eager.optimizer_of(task, tensors)

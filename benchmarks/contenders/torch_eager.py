@@ -1,7 +1,7 @@
-"""PyTorch, eager: autograd, and the update of all parameters in one call.
+"""PyTorch, eager: autograd, and one call that updates all parameters.
 
-torch.autograd.grad with _foreach_add_ was the fastest of the usual ways on small nets, where torch.optim.SGD
-(foreach or fused) took 1.4 to 2.1 times as long; on bigbatch SGD was up to a tenth faster.
+torch.autograd.grad with _foreach_add_ was the fastest of the usual ways on small networks: torch.optim.SGD
+(foreach or fused) took 1.4 to 2.1 times as long; on bigbatch, SGD was up to a tenth faster.
 """
 
 import torch
@@ -26,7 +26,7 @@ def tensors_of(parameters, **options):
 
 
 def result_of(tensors):
-    """The course's dict, made of [W1, b1, ...]."""
+    """A function that returns [W1, b1, ...] as the course's dict."""
     return lambda: {
         f"{'bW'[p.ndim - 1]}{i // 2 + 1}": p.detach().numpy().reshape(len(p), -1).copy()
         for i, p in enumerate(tensors)
@@ -77,7 +77,7 @@ def classes_loss(X, Y, tensors, dropout):
 
 
 def optimizer_of(task, tensors):
-    """L2 on weights alone, by a group of their own."""
+    """L2 applies to the weights only, which are a group of their own."""
     groups = [{"params": tensors[::2], "weight_decay": task.l2}, {"params": tensors[1::2]}]
     kind = torch.optim.Adam if task.adam else torch.optim.SGD
     return kind(groups, lr=task.learning_rate, fused=True)
@@ -113,7 +113,7 @@ def predict(task):
 def fit(task):
     X, Y = (torch.tensor(table) for table in task.table())
     if X.dtype == torch.uint8:
-        X = X.float().div_(255)  # four times the memory, but faster than to convert every batch
+        X = X.float().div_(255)  # four times the memory, but faster than converting every batch
     tensors = tensors_of(task.parameters(), requires_grad=True)
 
     def run(n):

@@ -1,8 +1,8 @@
-"""Whether an answer is right; nothing is timed that was not found right here.
+"""Check a contender's answer before it is timed.
 
-The judge is the lecture's NumPy code in float64. A step may differ by some roundings of each parameter (a
-product that is summed on top of W rounds it once per block) and by GRADIENT sqrt(m) of the largest update in
-its array, since the sum of m random signs is as large as sqrt(m).
+The reference is the course's NumPy code in float64. A parameter after one step may differ from it by a few
+roundings (a product that is accumulated onto W in blocks rounds once per block) and by GRADIENT sqrt(m) times
+the largest update in its array, since a sum of m random signs grows like sqrt(m).
 """
 
 import functools
@@ -14,19 +14,25 @@ from contenders import numpy_lecture
 GRADIENT = {"float32": 1e-5, "float64": 1e-13}
 PREDICTION = {"float32": 1e-5, "float64": 1e-12}
 ROUNDINGS = 16
-# Of the reference's loss after an epoch: the order of the examples is everybody's own, and over eight orders
-# the loss of the table spreads by 1.8 %.
+# Relative to the reference's loss after an epoch: contenders shuffle differently, and over eight orders of
+# the examples the loss of the table varied by 1.8 %.
 LOSS = 0.1
 
 
 class WrongAnswer(Exception):
-    """A contender did not compute what it was asked for."""
+    """A contender did not compute what the task asks for."""
 
 
 def check(part, task, result):
-    """Raise WrongAnswer unless `result` is what the part of the benchmark asks of the task."""
-    judges = {"steps": check_step, "calls": check_step, "predict": check_prediction, "fit": check_fit}
-    (judges | {"recipes": check_recipe})[part](task, result)
+    """Raise WrongAnswer unless `result` is right for this part of the benchmark."""
+    checks = {
+        "steps": check_step,
+        "calls": check_step,
+        "recipes": check_recipe,
+        "predict": check_prediction,
+        "fit": check_fit,
+    }
+    checks[part](task, result)
 
 
 def check_step(task, parameters):
@@ -36,37 +42,36 @@ def check_step(task, parameters):
         update = np.abs(expected - start[name]).max()
         allowed = rounding + GRADIENT[task.dtype] * np.sqrt(task.m) * update
         excess = (np.abs(parameters[name] - expected) / allowed).max()
-        if not excess <= 1:  # a nan is wrong, too
-            raise WrongAnswer(
-                f"{task}: {name} after one step is {excess:.1f} times further off than rounding explains"
-            )
+        if not excess <= 1:  # also catches nan
+            raise WrongAnswer(f"{task}: the error of {name} after one step is {excess:.1f} times the bound")
 
 
 def check_recipe(task, parameters):
-    """One step. Adam's first is the rate times the sign of the gradient, but where that is next to 0.
+    """Check one step. Adam's first step is the learning rate times the sign of the gradient, except near 0.
 
-    With dropout, whose masks are everybody's own, some of W2 moves otherwise than without, but no weight by
-    more than the rate.
+    With dropout, every contender draws its own masks: some of W2 must then move differently than without
+    dropout, and no weight may move by more than the learning rate.
     """
     X, Y, start = (_as_float64(item) for item in task.data())
     expected, size = _recipe_step(task, X, Y, start)
     for name, value in expected.items():
         moved = np.abs(parameters[name] - start[name])
         if task.dropout:
-            unlike = np.mean(np.abs(parameters[name] - value) > 0.1 * task.learning_rate)
-            if moved.max() > 1.01 * task.learning_rate or (name == "W2" and not 0.001 < unlike < 0.4):
+            different = np.mean(np.abs(parameters[name] - value) > 0.1 * task.learning_rate)
+            if moved.max() > 1.01 * task.learning_rate or (name == "W2" and not 0.001 < different < 0.4):
                 raise WrongAnswer(
-                    f"{task}: {name} moved by {moved.max():.1e}, {unlike:.1%} otherwise than without"
+                    f"{task}: {name} moved by up to {moved.max():.1e}, "
+                    f"{different:.1%} of it differently than without dropout"
                 )
             continue
-        sure = size[name] > 1e-6 * size[name].max() if task.adam else np.ones_like(moved, bool)
-        excess = np.abs(parameters[name] - value)[sure].max() / task.learning_rate
+        certain = size[name] > 1e-6 * size[name].max() if task.adam else np.ones_like(moved, bool)
+        excess = np.abs(parameters[name] - value)[certain].max() / task.learning_rate
         if not excess <= 2e-2:
-            raise WrongAnswer(f"{task}: {name} after one step is off by {excess:.1e} of the rate")
+            raise WrongAnswer(f"{task}: the error of {name} after one step is {excess:.1e} learning rates")
 
 
 def _recipe_step(task, X, Y, parameters):
-    """New parameters, and the size of each gradient."""
+    """Return the new parameters, and the absolute gradients."""
     layers, A = len(parameters) // 2, [X]
     for l in range(1, layers + 1):
         Z = parameters[f"W{l}"] @ A[-1] + parameters[f"b{l}"]
@@ -87,15 +92,13 @@ def check_prediction(task, AL):
     X, _, parameters = task.data()
     error = np.abs(AL - _forward(X, parameters)).max()
     if not error <= PREDICTION[task.dtype]:
-        raise WrongAnswer(f"{task}: a prediction is off by {error:.1e}")
+        raise WrongAnswer(f"{task}: the error of a prediction is {error:.1e}")
 
 
 def check_fit(task, parameters):
     expected, loss = _reference_fit_loss(task), _loss(task, parameters)
     if not abs(loss - expected) <= LOSS * expected:
-        raise WrongAnswer(
-            f"{task}: the loss after an epoch is {loss:.4f}, and {expected:.4f} by the reference"
-        )
+        raise WrongAnswer(f"{task}: the loss after an epoch is {loss:.4f}, not {expected:.4f}")
 
 
 @functools.lru_cache(1)

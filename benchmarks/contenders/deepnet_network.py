@@ -1,4 +1,4 @@
-"""deepnet: whole runs in native code (fit), one update or prediction per call (train_on_batch, predict)."""
+"""deepnet.Network: whole runs (fit), and one update or prediction per call (train_on_batch, predict)."""
 
 import numpy as np
 
