@@ -50,6 +50,8 @@ CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/python .ci/check_sources.py
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 

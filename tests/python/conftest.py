@@ -1,6 +1,7 @@
-"""Fixtures: both backends, and the data folder."""
+"""Fixtures: both backends, Ctrl-C, and the data folder."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,14 @@ def backend(request):
     """Run the test once per backend. A missing extension is an error here, not a skip."""
     with deepnet.use_backend(request.param):
         yield request.param
+
+
+@pytest.fixture
+def ctrl_c_is_heard():
+    """Restore Python's handler of Ctrl-C: the background jobs of a shell start with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

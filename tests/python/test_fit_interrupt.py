@@ -1,45 +1,15 @@
-"""Ctrl-C amid training: heard within 0.2 s, after a finished update, with the network as good as before."""
+"""Ctrl-C during training, which ends within 0.2 s of work, after a complete update, in a usable network."""
 
 import copy
-import os
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
 
 import deepnet
+from interrupts import work_after_ctrl_c
 from problems import assert_same_bits, parameters_of, problem, sgd
 
-
-@pytest.fixture(autouse=True)
-def ctrl_c_is_heard():
-    """A shell's background jobs are started with Ctrl-C ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def interrupted(call, after):
-    """Run `call` until a Ctrl-C that comes after so many seconds; return how late it ended."""
-    sent = []
-
-    def interrupt():
-        sent.append(time.perf_counter())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    def call_amid(timer):  # both awaited, since on a busy machine a timer may be over before the next line
-        timer.start()
-        call()
-
-    timer = threading.Timer(after, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        call_amid(timer)
-    delay = time.perf_counter() - sent[0]
-    timer.join()
-    return delay
-
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
 
 NETS = {  # layers, examples, batch size: from a microsecond to a second for a step
     "tiny": ([8, 32, 16, 1], 320, 32),
@@ -56,20 +26,20 @@ def test_ctrl_c_stops_a_fit(name, threads):
     X, Y = problem(dims[0], m)
     net = deepnet.Network(dims, seed=0)
     run = {"epochs": 10**9, "batch_size": batch_size, "threads": threads}
-    delays = [interrupted(lambda: net.fit(X, Y, **run), 0.15) for _ in range(3)]
-    assert min(delays) < 0.2  # another process may hold the machine up once or twice
+    work = [work_after_ctrl_c(lambda: net.fit(X, Y, **run), 0.15, threads) for _ in range(3)]
+    assert min(work) < 0.2
     assert all(np.isfinite(p).all() for p in net.parameters.values())
     assert np.isfinite(net.train_on_batch(X[:, :batch_size], Y[:, :batch_size]))
 
 
 @pytest.mark.parametrize("callbacks", [[], [lambda *_: None]], ids=["in one call", "by epochs"])
 def test_the_last_update_is_whole(callbacks):
-    """The same steps, taken one by one by another network, come by exactly these weights."""
+    """A second network that takes the same steps one by one passes through exactly these weights."""
     X, Y = problem(256, 256)
     net = deepnet.Network([256, 512, 512, 1], seed=0)
     other = copy.deepcopy(net)
     run = {"epochs": 10**9, "batch_size": 256, "optimizer": sgd(0.01), "callbacks": callbacks}
-    interrupted(lambda: net.fit(X, Y, **run), 0.1)
+    work_after_ctrl_c(lambda: net.fit(X, Y, **run), 0.1)
     reached = net.parameters["W1"]
     for _ in range(5000):
         if np.array_equal(other.parameters["W1"], reached):
@@ -88,7 +58,7 @@ def test_ctrl_c_stops_what_changes_nothing(what):
         "evaluate": lambda: net.evaluate(X, Y),
         "loss_and_grads": lambda: net.loss_and_grads(X, Y),
     }[what]
-    assert min(interrupted(call, 0.1) for _ in range(3)) < 0.2
+    assert min(work_after_ctrl_c(call, 0.1) for _ in range(3)) < 0.2
     assert_same_bits(net, before)
     assert net.predict(X[:, :1]).shape == (1, 1)
 
@@ -102,6 +72,6 @@ def test_a_hundred_interrupts_at_random_moments():
         X, Y = problem(dims[0], m)
         net = deepnet.Network(dims, seed=0)
         run = {"epochs": 10**9, "batch_size": batch_size, "callbacks": [[], [lambda *_: None]][i % 2]}
-        late += interrupted(lambda: net.fit(X, Y, **run), random.uniform(0.001, 0.1)) > 0.2  # noqa: B023
+        late += work_after_ctrl_c(lambda: net.fit(X, Y, **run), random.uniform(0.001, 0.1)) > 0.2  # noqa: B023
         assert net.fit(X, Y, epochs=1, batch_size=batch_size).epochs == 1
     assert late <= 2

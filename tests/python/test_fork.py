@@ -1,4 +1,4 @@
-"""Children of fork: they have none of their parent's threads, and train and predict all the same."""
+"""Forked processes: they inherit none of the parent's threads, and train and predict nevertheless."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ START = """
 import os, sys, warnings
 import numpy as np
 import deepnet
-warnings.simplefilter("ignore", DeprecationWarning)  # Python tells whoever forks a process with threads
+warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of a fork while threads run
 random = np.random.default_rng(0)
 X, Y = random.standard_normal((64, 512)).astype(np.float32), random.random((1, 512)) < 0.5
 net = deepnet.Network([64, 256, 256, 1], seed=0)
@@ -24,12 +24,15 @@ def work():
 """
 
 
-def run(program, timeout):
+HANGS = 600  # seconds: only a deadlock takes that long, on however busy a machine
+
+
+def run(program):
     ended = subprocess.run(
         [sys.executable, "-c", START + textwrap.dedent(program)],
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=HANGS,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -50,8 +53,7 @@ def test_a_child_trains_and_predicts_as_its_parent_does():
         after = work()
         states = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
         print(states, np.isfinite(after).all())
-        """,
-        timeout=60,
+        """
     )
     assert output.split() == ["[0,", "0,", "0,", "0]", "True"]
 
@@ -79,14 +81,13 @@ def test_a_child_made_amid_training_finds_nothing_locked():
         stop.set()
         thread.join()
         print(states == [0] * 30)
-        """,
-        timeout=60,
+        """
     )
     assert output == "True\n"
 
 
-def nested(depth, timeout):
-    """Each process works, forks one that does the same, and is content when that is."""
+def nested(depth):
+    """Each process works, forks one that does the same, and exits with its status."""
     output = run(
         f"""
         def descend(depth):
@@ -100,23 +101,22 @@ def nested(depth, timeout):
             work()
             return state
         print(descend({depth}))
-        """,
-        timeout=timeout,
+        """
     )
     assert output == "0\n"
 
 
 def test_nested_forks():
-    nested(10, timeout=60)
+    nested(10)
 
 
 @pytest.mark.slow
 def test_many_nested_forks():
-    nested(200, timeout=300)
+    nested(200)
 
 
 def test_a_fork_amid_another_threads_training():
-    """The child does not know how far its parent's thread had come, but may copy and use other networks."""
+    """The child cannot know how far the parent's thread was, but other networks work."""
     output = run(
         """
         import threading
@@ -134,7 +134,6 @@ def test_a_fork_amid_another_threads_training():
             states.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         thread.join()
         print(states)
-        """,
-        timeout=60,
+        """
     )
     assert output == f"{[0] * 10}\n"

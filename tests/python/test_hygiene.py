@@ -100,20 +100,21 @@ def test_import_needs_numpy_alone(first_use):
     assert not [name for name in first_use["modules"] if name.split(".")[0] in OPTIONAL]
 
 
-def test_import_adds_under_60_ms(tmp_path):
-    """The best of 7, after NumPy, in CPU time, as other processes only ever add. Bytecode is kept."""
+def test_import_takes_no_longer_than_that_of_numpy(tmp_path):
+    """The best ratio of 5, in CPU time, with bytecode: 0.6 to 1 was measured (50 ms on a quiet machine)."""
     program = """
-import sys, time
-import numpy
+import time
 start = time.process_time()
+import numpy
+between = time.process_time()
 import deepnet
-print(time.process_time() - start)
+print((time.process_time() - between) / (between - start))
 """
-    seconds = [
+    ratios = [
         float(python(program, PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=str(tmp_path)))
-        for _ in range(7)
+        for _ in range(5)
     ]
-    assert min(seconds) < 0.060
+    assert min(ratios) < 1.25
 
 
 # --- instruction sets ---------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def test_python_may_end_while_a_thread_is_in_native_code():
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -76,7 +76,7 @@ def test_many_threads_may_make_the_first_call_at_once():
             [sys.executable, "-c", textwrap.dedent(program)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
         assert (ended.stdout, ended.stderr) == ("done\n", "")
