@@ -14,7 +14,7 @@ CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
-	@echo "make examples  the scripts of examples/, on real data (ARGS=--short: a taste of each)"
+	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
@@ -29,7 +29,7 @@ test: .venv/with-test
 	$(BIN)/python -m pytest $(ARGS)
 
 examples: .venv/with-examples
-	for script in $(filter-out %/cross_validation.py,$(wildcard examples/*.py)); do $(BIN)/python $$script $(ARGS) || exit 1; done
+	$(BIN)/python examples/scores.py $(ARGS)
 
 PRESET ?= dev
 cpp-test: .venv/build-tools
