@@ -1,17 +1,26 @@
-"""Entries by name: the one lookup, and what it says about a name that is not known."""
+"""Looking up an entry by its name, with an error that suggests the nearest one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 Entry = TypeVar("Entry")
 
 
-def find(kind: str, name: Any, known: Mapping[str, Entry], *, also: tuple[str, ...] = ()) -> Entry:
+def find(
+    kind: str,
+    name: Any,
+    known: Mapping[str, Entry],
+    *,
+    also: tuple[str, ...] = (),
+    synonyms: Mapping[str, str] = MappingProxyType({}),
+) -> Entry:
     """Return the entry called `name`; a ValueError lists the known names and the nearest match.
 
-    `also` are names that the caller has dealt with before. Near are also beginnings ("he") and initials.
+    `also` lists further names that the caller accepts, `synonyms` names of entries in other libraries. A
+    prefix ("he") and initials ("mse") match, too.
 
     >>> find("fruit", "aple", {"apple": 1, "pear": 2}, also=("any",))
     Traceback (most recent call last):
@@ -21,13 +30,18 @@ def find(kind: str, name: Any, known: Mapping[str, Entry], *, also: tuple[str, .
         return known[name]
     except (KeyError, TypeError):
         pass
-    import difflib  # only for this message: importing it costs more than the modules that look up
+    import difflib  # imported here, since it takes longer to import than the modules that use this
 
     given, names = str(name).lower(), [*also, *known]
-    nearest = difflib.get_close_matches(given, names, n=1) or [
-        other
-        for other in names
-        if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
-    ]
+    nearest = (
+        [synonyms[given]]
+        if given in synonyms
+        else difflib.get_close_matches(given, names, n=1)
+        or [
+            other
+            for other in names
+            if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
+        ]
+    )
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     raise ValueError(f"unknown {kind} {name!r}: {hint}Known are {', '.join(names)}")

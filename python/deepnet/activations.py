@@ -1,12 +1,12 @@
-"""The activations: one entry each, and the only list of them in Python.
+"""Activations by name: the only list of them in Python.
 
-Names in error messages, the choices of the command line, the tables in the documentation and the tests are
-derived from :data:`ACTIVATIONS`. To add one: write its entry here and its twin in
+Error messages, the options of the command line, the tables in the documentation and the tests are derived
+from :data:`ACTIVATIONS`. To add an activation, write its entry here and its twin in
 ``cpp/kernels/activations.h``; a test names whatever is missing.
 
-Each entry works on any shape and keeps the dtype, and nan stays nan. backward: the kinks select, as the
-course does: relu passes 0 where Z <= 0, whatever dA is, and dA elsewhere, even where Z is nan. The smooth
-ones multiply, so an infinite dA at a saturated Z, where the slope is 0, gives nan.
+Each entry takes any shape, keeps the dtype, and maps nan to nan. The backward functions of piecewise linear
+activations select, as in the course: relu's returns 0 where Z <= 0, whatever dA is, and dA elsewhere, even
+where Z is nan. Those of smooth activations multiply: an infinite dA times a derivative of 0 gives nan.
 """
 
 from __future__ import annotations
@@ -19,41 +19,40 @@ import numpy as np
 
 from . import _curves
 from ._curves import Array as Array
+from ._immutable import immutable
 from ._names import find
 
 _COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning"
 
 
+@immutable("activation")
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An activation: A from Z, and dZ from dA and Z.
+    """A custom activation: A from Z, and dZ from dA and Z.
 
-    The step-by-step functions take one wherever they take a name. It runs in NumPy, the linear parts of the
-    network in C++.
+    It can be used wherever the name of an activation can. It runs in NumPy, the matrix products in C++.
 
     Parameters
     ----------
     name : str
-        For messages; in an entry of :data:`deepnet.ACTIVATIONS` the name that the functions take.
+        Its name in messages and representations.
     forward : callable
         ``A = forward(Z)`` for Z of shape (n, m), float32 or float64; A has the same shape and dtype.
     backward : callable
-        ``dZ = backward(dA, Z)``: dA times the derivative at Z, where the function goes element by element.
+        ``dZ = backward(dA, Z)``: for an elementwise function, dA times the derivative at Z.
     formula, source : str, optional
-        For readers.
+        Documentation.
     is_probability : bool
-        Whether A lies in [0, 1], as the cross-entropy needs it of an output.
+        True if A lies in [0, 1], as cross-entropies need.
     is_rectifier : bool
-        Whether about half of A is cut, which initial weights make up for.
+        True if about half of A is cut off; the initializer "auto" then draws larger weights.
     whole_columns : bool
-        Whether an element of A depends on its whole column, as in softmax: such an activation is for the last
-        layer alone.
+        True if an element of A depends on its whole column, as in softmax; only for the last layer.
 
     Raises
     ------
     TypeError
-        If the name is no str or a function is not callable, for example ``forward is 3, but must be a
-        function: A = forward(Z)``.
+        For example ``forward is 3, but must be a function: A = forward(Z)``.
 
     Examples
     --------
@@ -76,7 +75,7 @@ class Activation:
     whole_columns: bool = False
 
     def __post_init__(self) -> None:
-        """Check what a user may have mixed up."""
+        """Check the types."""
         if not isinstance(self.name, str):
             raise TypeError(f"name is {self.name!r}, but must be a str")
         for what, form in (("forward", "A = forward(Z)"), ("backward", "dZ = backward(dA, Z)")):
@@ -188,18 +187,17 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-AnyActivation = (
-    str | Activation
-)  # what the step-by-step functions take: a name, or an activation of one's own
+AnyActivation = str | Activation  # the name of an activation, or a custom one
+_SYNONYMS = {"swish": "silu", "linear": "identity", "logistic": "sigmoid", "hardswish": "hard_swish"}
 
 
 def find_activation(name: str) -> Activation:
     """Return the entry called `name`; a ValueError lists the known names and the nearest match."""
-    return find("activation", name, ACTIVATIONS)
+    return find("activation", name, ACTIVATIONS, synonyms=_SYNONYMS)
 
 
 def entry_of(activation: AnyActivation) -> Activation:
-    """Return the activation itself: the entry of a known name, or an object as it is."""
+    """Return the Activation of a known name; an Activation is returned as it is."""
     return activation if isinstance(activation, Activation) else ACTIVATIONS[activation]
 
 
@@ -209,7 +207,7 @@ Named = TypeVar("Named", bound=AnyActivation)
 def layer_activations(
     layers: int, activations: Named | Sequence[Named], output: Named | None = None
 ) -> tuple[Named | str, ...]:
-    """Spell out one activation per layer: a single one is for the hidden layers, `output` for the last.
+    """Return one activation per layer: a single one is for all hidden layers, `output` for the last.
 
     >>> layer_activations(3, "relu")
     ('relu', 'relu', 'sigmoid')

@@ -1,39 +1,40 @@
-"""Layers of a network, as they are described to it."""
+"""The description of one layer, with its options."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from ._immutable import immutable
 from .activations import Activation
 
 
+@immutable("layer")
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """One layer: ``units`` of them, each with weights from every unit before.
+    """A fully connected layer.
 
     Parameters
     ----------
     units : int
     activation : str or Activation, optional
-        A name from :data:`deepnet.ACTIVATIONS`. If not given relu, and sigmoid for the last layer.
+        A name from :data:`deepnet.ACTIVATIONS`. By default relu, and sigmoid for the last layer.
     dropout : float
-        The share of its outputs that is dropped at each step of training, from 0 to less than 1; the others
-        are scaled up by 1 / (1 - dropout), so that predictions need nothing (inverted dropout). Not for the
-        last layer.
+        The share of the outputs dropped at each training step, from 0 to less than 1; the others are scaled
+        by 1 / (1 - dropout), so predictions need no scaling (inverted dropout). Not for the last layer.
     l2, l1 : float
-        ``l2 / 2 sum(W^2) + l1 sum(|W|)`` is minimised beside the loss; the course's `lambd` is ``l2 * m``.
+        Penalty ``l2 / 2 sum(W^2) + l1 sum(|W|)``, added to the loss; the course's `lambd` is ``l2 * m``.
     initializer : str or callable, optional
-        As in :class:`deepnet.Network`, whose it is if not given.
+        As in :class:`deepnet.Network`; by default the network's.
 
     Raises
     ------
     ValueError
-        By the network, for example ``layer_dims[1].dropout is 1, but must be from 0 to less than 1``.
+        From the network, for example ``layer_dims[1].dropout is 1, but must be from 0 to less than 1``.
 
     Notes
     -----
-    Source of dropout: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, *Dropout*,
+    Source for dropout: N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, *Dropout*,
     JMLR 2014.
 
     Examples

@@ -1,0 +1,40 @@
+"""What an assignment to a frozen dataclass says: optimizers, schedules, losses, layers and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, replace
+from types import NoneType
+from typing import Any, TypeVar
+
+from ._names import find
+
+Class = TypeVar("Class", bound=type)
+
+
+def immutable(called: str) -> Callable[[Class], Class]:
+    """Give a frozen dataclass an error that says how to make a changed copy.
+
+    `called` is what code calls such an object, for example ``net.optimizer``.
+    """
+
+    def decorate(cls: Class) -> Class:
+        def refuse(self: Any, name: str, value: Any) -> None:
+            known = {entry.name: entry for entry in fields(self)}
+            if name not in known and type(self) is not cls:  # an attribute of a subclass that is not frozen
+                super(cls, self).__setattr__(name, value)  # type: ignore[arg-type]
+                return
+            try:
+                find("setting", name, known)
+            except ValueError as error:
+                raise AttributeError(str(error)) from None
+            replace(self, **{name: value})  # a wrong value gets the error of its check
+            shown = repr(value) if isinstance(value, (int, float, str, NoneType)) else name
+            copy = f"dataclasses.replace({called}, {name}={shown})"
+            way_out = f"{called} = {copy}" if "." in called else f"{copy} makes another"
+            raise FrozenInstanceError(f"{name} of {type(self).__name__} cannot be changed: {way_out}")
+
+        type.__setattr__(cls, "__setattr__", refuse)
+        return cls
+
+    return decorate

@@ -1,0 +1,437 @@
+"""Losses by name, and functions that make losses with other settings.
+
+With `activation` in an entry, value and derivative are functions of Z, the input of that output activation,
+and the derivative is dZ: no loss is taken of a rounded A, so a loss is finite for every finite Z. Without it,
+they are functions of A, for any activation but softmax.
+
+Cross-entropies sum over the outputs of one example, so that softmax and sigmoid agree with the course; all
+others take the mean over the outputs, as elsewhere. To add a loss, write its entry in `LOSSES` and its twin
+in ``cpp/kernels/losses.h``; a test names whatever is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from ._immutable import immutable
+from ._names import find
+from ._numbers import real
+from .activations import ACTIVATIONS, Array
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "binary_cross_entropy",
+    "categorical_cross_entropy",
+    "find_loss",
+    "huber",
+    "loss_for",
+    "quantile",
+    "sparse_categorical_cross_entropy",
+]
+
+LABEL_RULES = ("numbers", "counts", "probabilities", "shares", "classes")
+_DEFAULT_RULES = {"sigmoid": "probabilities", "softmax": "shares"}
+
+Terms = Callable[[Array, Array, float], Array]
+
+
+@immutable("loss")
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What training minimises: terms (n_L, m) that sum to the loss of each example, and their derivative.
+
+    With an `activation`: ``value(Z, Y, parameter)`` and ``derivative(Z, Y, parameter)``, which is dZ; without
+    one: ``value(A, Y, parameter)`` and ``derivative(A, Y, parameter)``, which is dA. Y is the result of
+    :meth:`labels`.
+
+    Parameters
+    ----------
+    name, formula, source : str
+        Its name, its formula as text, and the publication it comes from.
+    value : callable
+        Returns the terms, in the shape (n_L, m) and dtype of its first argument.
+    derivative : callable
+        Returns their derivative, in the same shape and dtype.
+    activation : str, optional
+        The output activation that the loss includes; by default any but softmax.
+    label_rule : {"numbers", "counts", "probabilities", "shares", "classes"}, optional
+        Labels that the loss accepts: any numbers; numbers from 0; numbers in [0, 1]; numbers in [0, 1] that
+        sum to 1 for each example; class numbers from 0 to n_L - 1 instead of one row per output. By default
+        "probabilities" for a sigmoid output, "shares" for softmax and "numbers" for all others.
+    parameter : float
+        Passed to both functions.
+    label_smoothing : float
+        The share s of each label that is spread evenly over the classes; from 0 to less than 1.
+
+    Raises
+    ------
+    ValueError
+        For example ``label_smoothing is 1, but must be from 0 to less than 1``.
+    TypeError
+        For example ``value is 3, but must be a function of (A, Y, parameter)``.
+
+    Examples
+    --------
+    >>> own = deepnet.losses.Loss(
+    ...     "fourth_power",
+    ...     "(A - Y)^4",
+    ...     lambda A, Y, _: (A - Y) ** 4,
+    ...     lambda A, Y, _: 4 * (A - Y) ** 3,
+    ... )
+    >>> net = deepnet.Network([2, 1], output="identity", initializer="zeros")
+    >>> net.evaluate(np.ones((2, 3)), np.full(3, 2.0), loss=own)
+    16.0
+    """
+
+    name: str
+    formula: str
+    value: Terms
+    derivative: Terms
+    source: str = "-"
+    activation: str | None = None
+    label_rule: str = ""
+    parameter: float = 1.0
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("value", "derivative"):
+            if not callable(getattr(self, name)):
+                form = "(A, Y, parameter)" if self.activation is None else "(Z, Y, parameter)"
+                raise TypeError(f"{name} is {getattr(self, name)!r}, but must be a function of {form}")
+        rule = self.label_rule or _DEFAULT_RULES.get(self.activation or "", "numbers")
+        object.__setattr__(self, "label_rule", find("label_rule", rule, dict.fromkeys(LABEL_RULES, rule)))
+        smoothing = real("label_smoothing", self.label_smoothing, low=0, below=1)
+        object.__setattr__(self, "label_smoothing", smoothing)
+        if smoothing and self.activation in (None, "identity"):
+            raise ValueError(f"label_smoothing is for losses of classes, but {self.name!r} takes numbers")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a listed loss by its name and settings, since its functions may be lambdas."""
+        given = self.name, self.parameter, self.label_smoothing
+        if self.name in LOSSES and _known(*given) == self:
+            return _known, given
+        return Loss, tuple(getattr(self, entry.name) for entry in fields(self))
+
+    @property
+    def takes_classes(self) -> bool:
+        """True if Y holds class numbers instead of one row per output."""
+        return self.label_rule == "classes"
+
+    def labels(self, Y: Array, outputs: int, dtype: Any) -> Array:
+        """Return Y (n_L, m) for the formulas: one row per class, in `dtype`, with label smoothing."""
+        if self.takes_classes:
+            Y = np.arange(outputs)[:, np.newaxis] == Y.reshape(1, -1)
+        Y = Y.astype(dtype)
+        classes = 2 if self.activation == "sigmoid" else outputs
+        smoothing = Y.dtype.type(self.label_smoothing)
+        return Y if smoothing == 0 else Y * (1 - smoothing) + smoothing / classes
+
+
+def _binary_cross_entropy(Z: Array, Y: Array, _: float) -> Array:
+    terms: Array = np.maximum(Z, 0) - Z * Y + np.log1p(np.exp(-np.abs(Z)))
+    return terms
+
+
+def _softmax_cross_entropy(Z: Array, Y: Array, _: float) -> Array:
+    below = Z - Z.max(axis=0)
+    terms: Array = Y * (np.log(np.exp(below).sum(axis=0)) - below)
+    return terms
+
+
+def _softmax_slope(Z: Array, Y: Array, _: float) -> Array:
+    e = np.exp(Z - Z.max(axis=0))
+    dZ: Array = e / e.sum(axis=0) * Y.sum(axis=0) - Y
+    return dZ
+
+
+def _huber(A: Array, Y: Array, delta: float) -> Array:
+    size = np.abs(A - Y)
+    terms: Array = np.where(size <= delta, size * size / 2, delta * (size - delta / 2)) / A.dtype.type(len(A))
+    return terms
+
+
+def _quantile(A: Array, Y: Array, q: float) -> Array:
+    return (A - Y) * _quantile_slope(A, Y, q)
+
+
+def _quantile_slope(A: Array, Y: Array, q: float) -> Array:
+    error = A - Y
+    slope: Array = np.where(error > 0, A.dtype.type(1 - q), np.where(error < 0, A.dtype.type(-q), error))
+    slope /= A.dtype.type(len(A))
+    return slope
+
+
+_COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning, week 4"
+_SOFTMAX = "J. S. Bridle, Probabilistic interpretation of feedforward classification network outputs, 1990"
+
+LOSSES: dict[str, Loss] = {
+    entry.name: entry
+    for entry in (
+        Loss(
+            "binary_cross_entropy",
+            "-sum(Y log A + (1 - Y) log(1 - A)) = sum(max(Z, 0) - Z Y + log(1 + e^-|Z|)); dZ = A - Y",
+            _binary_cross_entropy,
+            lambda Z, Y, _: ACTIVATIONS["sigmoid"].forward(Z) - Y,
+            f"{_COURSE}; the form that is finite for every finite Z: TensorFlow, "
+            "sigmoid_cross_entropy_with_logits",
+            activation="sigmoid",
+        ),
+        Loss(
+            "categorical_cross_entropy",
+            "-sum(Y log A); Y one row per class, whose columns sum to 1; dZ = A - Y",
+            _softmax_cross_entropy,
+            _softmax_slope,
+            _SOFTMAX,
+            activation="softmax",
+        ),
+        Loss(
+            "sparse_categorical_cross_entropy",
+            "-log A of the class Y, a whole number from 0; dZ = A - (1 for the class, else 0)",
+            _softmax_cross_entropy,
+            _softmax_slope,
+            _SOFTMAX,
+            activation="softmax",
+            label_rule="classes",
+        ),
+        Loss(
+            "mean_squared_error",
+            "sum((A - Y)^2) / n_L; dA = 2 (A - Y) / n_L",
+            lambda A, Y, _: np.square(A - Y) / A.dtype.type(len(A)),
+            lambda A, Y, _: 2 * (A - Y) / A.dtype.type(len(A)),
+            "C. F. Gauss, Theoria motus corporum coelestium, 1809",
+        ),
+        Loss(
+            "huber",
+            "e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = A - Y; mean over the outputs",
+            _huber,
+            lambda A, Y, delta: np.clip(A - Y, -delta, delta) / A.dtype.type(len(A)),
+            "P. J. Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics, 1964",
+        ),
+        Loss(
+            "poisson",
+            "e^Z - Y Z, where Z is the logarithm of the rate; mean over the outputs; dZ = (e^Z - Y) / n_L",
+            lambda Z, Y, _: (np.exp(Z) - Y * Z) / Z.dtype.type(len(Z)),
+            lambda Z, Y, _: (np.exp(Z) - Y) / Z.dtype.type(len(Z)),
+            "P. McCullagh and J. A. Nelder, Generalized Linear Models, 1983",
+            activation="identity",
+            label_rule="counts",
+        ),
+        Loss(
+            "quantile",
+            "q (Y - A) where Y > A, else (1 - q) (A - Y); mean over the outputs",
+            _quantile,
+            _quantile_slope,
+            "R. Koenker and G. Bassett, Regression quantiles, Econometrica, 1978",
+            parameter=0.5,
+        ),
+    )
+}
+
+
+_SYNONYMS = {
+    "mae": "quantile",
+    "l1": "quantile",
+    "l2": "mean_squared_error",
+    "log_loss": "binary_cross_entropy",
+}
+
+
+def _known(name: str, parameter: float, label_smoothing: float) -> Loss:
+    return replace(LOSSES[name], parameter=parameter, label_smoothing=label_smoothing)
+
+
+def find_loss(name: str) -> Loss:
+    """Return the loss called `name`; a ValueError lists the known names and the nearest match.
+
+    >>> find_loss("mean_square_error")
+    Traceback (most recent call last):
+    ValueError: unknown loss 'mean_square_error': did you mean 'mean_squared_error'? Known are ...
+    """
+    return find("loss", name, LOSSES, synonyms=_SYNONYMS)
+
+
+def loss_for(output: str) -> Loss:
+    """Return the default loss of an output activation.
+
+    >>> loss_for("sigmoid").name, loss_for("identity").name
+    ('binary_cross_entropy', 'mean_squared_error')
+    """
+    rule = _DEFAULT_RULES.get(output)
+    suited = (loss for loss in LOSSES.values() if loss.activation == output and loss.label_rule == rule)
+    return next(suited, LOSSES["mean_squared_error"])
+
+
+# --- losses with other settings -----------------------------------------------------------------------------
+
+
+def huber(delta: float = 1.0) -> Loss:
+    """Make the Huber loss: quadratic up to an error of `delta`, linear beyond.
+
+    Parameters
+    ----------
+    delta : float
+        More than 0; the name "huber" means 1.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        For example ``delta is 0, but must be more than 0``.
+    TypeError
+        For example ``delta is '1', but must be a number``.
+
+    Notes
+    -----
+    e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = A - Y; the mean over the outputs.
+    Source: P. J. Huber, *Robust estimation of a location parameter*, Annals of Mathematical Statistics, 1964.
+
+    Examples
+    --------
+    >>> net = deepnet.Network([2, 1], output="identity", initializer="zeros")
+    >>> net.evaluate(np.ones((2, 3)), np.full(3, 5.0), loss=deepnet.losses.huber(2.0))
+    8.0
+    """
+    return replace(LOSSES["huber"], parameter=real("delta", delta, above=0))
+
+
+def quantile(q: float = 0.5) -> Loss:
+    """Make the quantile loss, which is least where a share `q` of the targets lies below the prediction.
+
+    Parameters
+    ----------
+    q : float
+        Between 0 and 1; the name "quantile" means 0.5: half of the absolute error, least at the median.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        For example ``q is 1, but must be between 0 and 1``.
+    TypeError
+        For example ``q is '0.9', but must be a number``.
+
+    Notes
+    -----
+    q (Y - A) where Y > A, else (1 - q) (A - Y); the mean over the outputs.
+    Source: R. Koenker and G. Bassett, *Regression quantiles*, Econometrica, 1978.
+
+    Examples
+    --------
+    >>> net = deepnet.Network([2, 1], output="identity", initializer="zeros")
+    >>> net.evaluate(np.ones((2, 3)), np.full(3, 8.0), loss=deepnet.losses.quantile(0.75))
+    6.0
+    """
+    return replace(LOSSES["quantile"], parameter=real("q", q, "between 0 and 1", above=0, below=1))
+
+
+def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Make the cross-entropy of a sigmoid output with label smoothing.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        s: labels become Y (1 - s) + s / 2; from 0 to less than 1.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        For example ``label_smoothing is 1, but must be from 0 to less than 1``.
+    TypeError
+        For example ``label_smoothing is '0.1', but must be a number``.
+
+    Notes
+    -----
+    -sum(Y log A + (1 - Y) log(1 - A)), computed from Z; dZ = A - Y.
+    Sources: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4; for label smoothing
+    C. Szegedy et al., *Rethinking the Inception architecture*, CVPR 2016.
+
+    Examples
+    --------
+    >>> net = deepnet.Network([2, 1], initializer="zeros")
+    >>> loss = deepnet.losses.binary_cross_entropy(label_smoothing=0.5)
+    >>> net.loss_and_grads(np.ones((2, 3)), np.ones(3), loss=loss)[1]["db1"]  # A - Y with Y = 0.75
+    array([[-0.25]], dtype=float32)
+    """
+    return replace(LOSSES["binary_cross_entropy"], label_smoothing=label_smoothing)
+
+
+def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Make the cross-entropy of a softmax output with label smoothing, for one row of labels per class.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        s: labels become Y (1 - s) + s / n_L; from 0 to less than 1.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for :func:`binary_cross_entropy`.
+
+    Notes
+    -----
+    -sum(Y log A), computed from Z; dZ = A - Y where the labels of an example sum to 1.
+    Source: J. S. Bridle, *Probabilistic interpretation of feedforward classification network outputs*, 1990.
+
+    Examples
+    --------
+    >>> net = deepnet.Network([2, 2], output="softmax", initializer="zeros")
+    >>> loss = deepnet.losses.categorical_cross_entropy(label_smoothing=0.5)
+    >>> _, grads = net.loss_and_grads(np.ones((2, 3)), np.eye(2)[:, [0, 0, 0]], loss=loss)
+    >>> grads["db1"]  # A - Y with Y = 0.75 and 0.25
+    array([[-0.25],
+           [ 0.25]], dtype=float32)
+    """
+    return replace(LOSSES["categorical_cross_entropy"], label_smoothing=label_smoothing)
+
+
+def sparse_categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Make the cross-entropy of a softmax output with label smoothing, for class numbers.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        s: the class of an example counts 1 - s + s / n_L, every other s / n_L; from 0 to less than 1.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for :func:`binary_cross_entropy`.
+
+    Notes
+    -----
+    -log A of the class, computed from Z; dZ = A - (1 for the class, else 0).
+    Source: as for :func:`categorical_cross_entropy`.
+
+    Examples
+    --------
+    >>> net = deepnet.Network([2, 2], output="softmax", initializer="zeros")
+    >>> loss = deepnet.losses.sparse_categorical_cross_entropy(label_smoothing=0.5)
+    >>> net.loss_and_grads(np.ones((2, 3)), np.zeros(3, int), loss=loss)[1]["db1"]
+    array([[-0.25],
+           [ 0.25]], dtype=float32)
+    """
+    return replace(LOSSES["sparse_categorical_cross_entropy"], label_smoothing=label_smoothing)
