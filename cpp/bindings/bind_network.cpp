@@ -13,32 +13,33 @@ namespace deepnet::bindings {
 
 namespace {
 
-/// Reports to a Python callable while training goes on, at most every 50 ms, since that takes the GIL.
+/// Reports the number of steps to a Python callable while training goes on, about every 50 ms, since that takes the
+/// GIL.
 class Reporting final : public Interrupt {
  public:
-  Reporting(Interrupt* inner, WithoutGil* gil, PyObject* report, const index_t* steps)
-      : inner_(inner), gil_(gil), report_(report), steps_(steps) {}
+  Reporting(WithoutGil* gil, PyObject* report, const index_t* steps) : gil_(gil), report_(report), steps_(steps) {}
   bool requested() override {
-    if (inner_->requested()) return true;
-    if (report_ == Py_None || *steps_ == reported_) return false;
-    const auto now = Clock::now();
-    if (now - last_ < std::chrono::milliseconds(50)) return false;
-    last_ = now;
-    return gil_->call([&] {
-      reported_ = *steps_;
-      PyObject* result = PyObject_CallFunction(report_, "n", static_cast<Py_ssize_t>(reported_));
+    is_due_ = report_ != Py_None && Clock::now() - last_ > std::chrono::milliseconds(50);
+    return gil_->requested();
+  }
+  bool requested_between_steps() override {
+    if (!is_due_) return false;
+    is_due_ = false;
+    const bool raised = gil_->call([&] {
+      PyObject* result = PyObject_CallFunction(report_, "n", static_cast<Py_ssize_t>(*steps_));
       Py_XDECREF(result);
       return result == nullptr;
     });
+    last_ = Clock::now();
+    return raised;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
-  Interrupt* inner_;
   WithoutGil* gil_;
   PyObject* report_;
   const index_t* steps_;
-  index_t reported_ = 0;
+  bool is_due_ = false;
   Clock::time_point last_ = Clock::now();
 };
 
@@ -52,6 +53,14 @@ bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vecto
   if (overlap({range_of(object)}, inputs)) return false;
   out = {const_cast<T*>(matrix.data), rows, cols, matrix.row, matrix.col};
   return true;
+}
+
+/// The classes of deepnet.engine_errors; never freed, since exceptions may come while the interpreter ends.
+PyObject *busy_class, *non_finite_class;
+
+void set_error(const NonFinite& e, const py::object& losses = py::tuple()) {
+  const auto arguments = py::make_tuple(e.loss, e.epoch, e.batch, e.updated, e.recovered, losses);
+  PyErr_SetObject(non_finite_class, arguments.ptr());
 }
 
 template <class T>
@@ -123,9 +132,10 @@ class Engine {
     return py::make_tuple(value, arrays);
   }
 
-  /// (losses, seconds, None), or the last is (epoch, batch, loss, from_the_start) where the loss was not finite.
-  py::object fit(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
-                 const py::dict& options, const py::object& report) const {
+  /// Returns (losses, seconds); `hold` is what begin_training returned.
+  py::object fit(TrainingHold<T>& hold, const py::object& X, const py::object& Y, const py::object& weights,
+                 const Plan& plan, const py::dict& options, const py::object& report) const {
+    if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
     FitOptions o;
     o.epochs = options["epochs"].cast<index_t>();
     o.batch_size = options["batch_size"].cast<index_t>();
@@ -141,21 +151,22 @@ class Engine {
     Data data;
     if (!parse_data(X, Y, weights, plan, options["input_scale"].cast<double>(), data)) return py::none();
     const Py_intptr_t shape[] = {o.epochs};
-    py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape), failure = py::none();
+    py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape);
     const auto epochs = static_cast<size_t>(o.epochs);
     const std::span<double> loss_of(data_of<double>(losses), epochs), seconds_of(data_of<double>(seconds), epochs);
-    std::optional<NonFiniteLoss> bad;
-    without_gil([&](WithoutGil* gil) {
-      Reporting interrupt(gil, gil, report.ptr(), &steps);
-      try {
-        deepnet::fit<T>(network_, data, plan, o, loss_of, seconds_of, &interrupt);
-      } catch (const NonFiniteLoss& e) {
-        bad = e;
-      }
-    });
-    if (bad) failure = py::make_tuple(bad->epoch, bad->batch, bad->loss, bad->from_the_start);
-    return py::make_tuple(losses, seconds, failure);
+    try {
+      without_gil([&](WithoutGil* gil) {
+        Reporting interrupt(gil, report.ptr(), &steps);
+        deepnet::fit<T>(hold, data, plan, o, loss_of, seconds_of, &interrupt);
+      });
+    } catch (const NonFinite& e) {
+      set_error(e, losses[py::slice(0, e.epoch - o.first_epoch, 1)]);
+      throw py::error_already_set();
+    }
+    return py::make_tuple(losses, seconds);
   }
+
+  std::unique_ptr<TrainingHold<T>> begin_training() const { return std::make_unique<TrainingHold<T>>(network_); }
 
  private:
   /// Where the parameters lie.
@@ -212,22 +223,27 @@ py::list list_of(const std::vector<std::string_view>& names) {
 }
 
 template <class T>
-void bind_engine(py::module_& m, const char* name) {
-  py::class_<Engine<T>>(m, name)
+void bind_engine(py::module_& m, const std::string& dtype) {
+  using Hold = TrainingHold<T>;
+  py::class_<Hold>(m, ("TrainingHold" + dtype).c_str())
+      .def("__enter__", [](Hold& hold) -> Hold& { return hold; })
+      .def("__exit__", [](Hold& hold, const py::args&) { hold.release(); });
+  py::class_<Engine<T>>(m, ("Engine" + dtype).c_str())
       .def(py::init<const std::vector<index_t>&, const std::vector<std::string>&>())
       .def("parameters", &Engine<T>::parameters)
       .def("predict", &Engine<T>::predict)
       .def("train_on_batch", &Engine<T>::train_on_batch)
       .def("evaluate", &Engine<T>::evaluate)
       .def("loss_and_grads", &Engine<T>::loss_and_grads)
+      .def("begin_training", &Engine<T>::begin_training)
       .def("fit", &Engine<T>::fit);
 }
 
 }  // namespace
 
 void bind_network(py::module_& m) {
-  bind_engine<float>(m, "EngineFloat32");
-  bind_engine<double>(m, "EngineFloat64");
+  bind_engine<float>(m, "Float32");
+  bind_engine<double>(m, "Float64");
   py::class_<Plan>(m, "Plan").def(py::init(&plan_of));
   m.def("loss_names", [] { return list_of(loss_names()); });
   m.def("optimizer_names", [] { return list_of(optimizer_names()); });
@@ -239,14 +255,18 @@ void bind_network(py::module_& m) {
   });
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads);
+  const py::module_ errors = py::module_::import("deepnet.engine_errors");
+  for (const auto& [name, kept] : {std::pair("Busy", &busy_class), std::pair("NonFinite", &non_finite_class)}) {
+    m.attr(name) = errors.attr(name);
+    *kept = py::object(errors.attr(name)).release().ptr();
+  }
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);
-    } catch (const NonFiniteLoss& e) {
-      const py::object what = py::make_tuple(e.loss, e.updated);
-      PyErr_SetObject(PyExc_FloatingPointError, what.ptr());
+    } catch (const NonFinite& e) {
+      set_error(e);
     } catch (const Busy&) {
-      PyErr_SetString(PyExc_RuntimeError, "busy");
+      PyErr_SetObject(busy_class, nullptr);
     }
   });
 }

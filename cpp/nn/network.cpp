@@ -142,7 +142,7 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   threads = threads_worth(threads, 2.0 * double(state.size) * double(X.count));
   index_t group = 2;  // one tile
   while (group > 1 && (panels + group - 1) / group < threads) group /= 2;
-  const Reading reading(state);
+  const Reading reading(state, progress);
   if (X.count <= kFewColumns) return predict_few(kernels, state, X, out);
   ThreadPool::run((panels + group - 1) / group, threads, [&](index_t i) {
     const index_t first = i * group * kPanel<T>;

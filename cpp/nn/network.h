@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "deepnet/network.h"
+#include "nn/locks.h"
 #include "nn/session.h"
-#include "runtime/fork.h"
 
 namespace deepnet {
 
@@ -27,40 +28,6 @@ struct Layer {
   ActivationId activation;
   T *W, *b;
   index_t W_row;
-};
-
-/// Readers (predictions) and the one writer (a training step) of the parameters take turns. A step that waits goes
-/// before the readers that come after it.
-class StepLock {
- public:
-  void lock_shared() {
-    while (true) {
-      readers_.fetch_add(1);
-      if (!writing_.load()) return;
-      unlock_shared();
-      writing_.wait(true);
-    }
-  }
-  void unlock_shared() {
-    if (readers_.fetch_sub(1) == 1 && writing_.load()) readers_.notify_all();
-  }
-  void lock() {
-    writing_.store(true);
-    for (int readers; (readers = readers_.load()) != 0;) readers_.wait(readers);
-  }
-  void unlock() {
-    writing_.store(false);
-    writing_.notify_all();
-  }
-
-  void free(int readers) {
-    readers_.store(readers);
-    writing_.store(false);
-  }
-
- private:
-  std::atomic<int> readers_{0};
-  std::atomic<bool> writing_{false};
 };
 
 /// What an optimizer remembers of each parameter, laid out as they are: zeros before its first update.
@@ -89,7 +56,7 @@ struct NetworkState {
   index_t size = 0;    // numbers in `memory`: W and b of every layer, with padding that no product reads
   index_t widest = 0;  // units of the widest layer, the inputs among them
   StepLock lock;
-  std::atomic<bool> training{false};
+  TrainingFlag training;
   OptimizerState<T> optimizer_state;
   std::shared_ptr<void> kept;  // what the one who trains keeps from call to call
 
@@ -97,15 +64,18 @@ struct NetworkState {
   /// Whether the parameters are read from beyond an L2 cache.
   bool is_far() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }
 
-  /// In the child of a fork, what other threads of the parent held is free: they are not there. `reading`: whether this
-  /// thread, which went on in the child, reads.
+  /// In a child of fork, frees what threads held that do not exist here. `reading`: whether the calling thread, which
+  /// may be the one that forked, reads. What such a thread was changing is left to leak.
   void after_fork(bool reading) {
     const int now = forks();
     int before = made_after.load(std::memory_order_acquire);
     if (before == now) return;
     if (before >= 0 && made_after.compare_exchange_strong(before, kBeingFreed)) {
-      lock.free(reading ? 1 : 0);
-      training.store(false);
+      lock.reset(reading ? 1 : 0);
+      if (!training.keep_after_fork()) {
+        std::construct_at(&optimizer_state);
+        std::construct_at(&kept);
+      }
       made_after.store(now, std::memory_order_release);
     } else {
       while (made_after.load(std::memory_order_acquire) == kBeingFreed) std::this_thread::yield();
@@ -115,15 +85,15 @@ struct NetworkState {
   std::atomic<int> made_after{forks()};
 };
 
-/// Reads the parameters of one network on this thread while it lives. A signal handler may run amid a prediction, and
-/// what it must not do then is train this very network: here() tells.
+/// Reads the parameters of one network on this thread while it lives. A signal handler may run in the middle of a
+/// prediction, and must not train this very network then: here() says so.
 class Reading {
  public:
   template <class T>
-  explicit Reading(NetworkState<T>& state)
+  Reading(NetworkState<T>& state, Progress& progress)
       : lock_(state.lock), network_(&state), before_(innermost()), outermost_(!here(&state)) {
     state.after_fork(!outermost_);
-    if (outermost_) lock_.lock_shared();  // else a step that waits for the outer one would be waited for
+    if (outermost_) lock_.lock_shared(progress);  // else an update that waits for the outer one would be waited for
     innermost() = this;
   }
   ~Reading() {
@@ -148,6 +118,22 @@ class Reading {
   const void* network_;
   const Reading* before_;
   bool outermost_;  // of this thread and network
+};
+
+/// Writes the parameters while it lives; no Reading of this thread does.
+template <class T>
+class Writing {
+ public:
+  Writing(NetworkState<T>& state, Progress& progress) : lock_(state.lock) {
+    state.after_fork(false);
+    lock_.lock(progress);
+  }
+  ~Writing() { lock_.unlock(); }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+
+ private:
+  StepLock& lock_;
 };
 
 }  // namespace deepnet

@@ -21,7 +21,17 @@ class Progress {
     work_ += operations;
     if (work_ < 2e7) return;
     work_ = 0;
-    if (!interrupt_->requested()) return;
+    ask();
+  }
+
+  void step_done() {
+    did(2e4);  // a step takes a microsecond at least
+    if (interrupt_ && interrupt_->requested_between_steps()) throw Interrupted{};
+  }
+
+  /// Asks the interrupt now.
+  void ask() {
+    if (!interrupt_ || std::this_thread::get_id() != caller_ || !interrupt_->requested()) return;
     stop_.store(true, std::memory_order_relaxed);
     throw Interrupted{};
   }

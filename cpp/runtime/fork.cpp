@@ -7,13 +7,24 @@
 namespace deepnet {
 
 namespace {
-std::atomic<int> count{0};
-}
+std::atomic<int> fork_count{0};
+std::atomic<uint32_t> forked_by{0}, threads_numbered{0};
+}  // namespace
 
 int forks() {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1, std::memory_order_relaxed); });
+  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    forked_by.store(thread_number(), std::memory_order_relaxed);
+    fork_count.fetch_add(1, std::memory_order_relaxed);
+  });
   static_cast<void>(registered);
-  return count.load(std::memory_order_relaxed);
+  return fork_count.load(std::memory_order_relaxed);
 }
+
+uint32_t thread_number() {
+  static thread_local const uint32_t number = threads_numbered.fetch_add(1, std::memory_order_relaxed) + 1;
+  return number;
+}
+
+uint32_t forking_thread() { return forked_by.load(std::memory_order_relaxed); }
 
 }  // namespace deepnet

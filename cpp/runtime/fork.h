@@ -1,11 +1,18 @@
-// Whether this process is the child of one that has used deepnet.
+// Children of fork: they have only the thread that forked. Locks of all others would stay locked for ever.
 #pragma once
+
+#include <cstdint>
 
 namespace deepnet {
 
-/// How many forks lie between the process that first asked and this one. What another thread held at the moment of the
-/// fork is held for ever in the child, where that thread does not exist: it must be taken anew when this number
-/// changes.
+/// The number of forks between the first call in an ancestor and this process. A lock that was taken under another
+/// number may belong to a thread that does not exist here.
 int forks();
+
+/// A number from 1 on that no other thread of this process or of its ancestors has had.
+uint32_t thread_number();
+
+/// The thread that made the last fork, which is the one that goes on in this process; 0 if there was none.
+uint32_t forking_thread();
 
 }  // namespace deepnet

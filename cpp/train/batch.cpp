@@ -255,7 +255,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     const bool first = c == 0, last = c + 1 == chunks;
     if (use == Use::kSteps && last && !std::isfinite(total)) return total;
     if (use == Use::kSteps && last && at_once) {
-      const std::unique_lock lock(network_.lock);
+      const Writing writing(network_, *progress_);
       penalty += sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate_each); });
       undo_if_spoilt(penalty);
     } else {
@@ -267,7 +267,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   }
   if (use == Use::kSteps && !at_once) {
     if (updater_.needs_norm() && !clip_to_norm()) return total + penalty * double(batch.count);
-    const std::unique_lock lock(network_.lock);
+    const Writing writing(network_, *progress_);
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
     undo_if_spoilt(penalty);
   }

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <numeric>
 #include <vector>
 

@@ -43,26 +43,6 @@ struct KeptRunner {
   }
 };
 
-/// One training run at a time. Of its memory, at most 64 MB are kept for the next.
-template <class T>
-class Training {
- public:
-  explicit Training(NetworkState<T>& network) : network_(network) {
-    network.after_fork(Reading::here(&network));
-    if (Reading::here(&network) || network.training.exchange(true)) throw Busy{};
-  }
-  ~Training() {
-    const auto* kept = static_cast<const KeptRunner<T>*>(network_.kept.get());
-    if (kept && kept->bytes() > kSpareBytes) network_.kept.reset();
-    network_.training.store(false);
-  }
-  Training(const Training&) = delete;
-  Training& operator=(const Training&) = delete;
-
- private:
-  NetworkState<T>& network_;
-};
-
 template <class T>
 class Run {
  public:
@@ -72,6 +52,7 @@ class Run {
         examples_(data.X.count),
         size_(std::min(options.batch_size, examples_)),
         batches_((examples_ + size_ - 1) / size_),
+        progress_(&progress),
         shuffled_(options.shuffle && batches_ > 1),
         order_(shuffled_ ? size_t(examples_) : 0),
         kept_(KeptRunner<T>::of(network, data, plan, size_, options.threads, progress)) {
@@ -134,7 +115,7 @@ class Run {
     return {state.memory.template reserve<T>(count), count};
   }
   void restore() {
-    const std::unique_lock lock(network_.lock);
+    const Writing writing(network_, *progress_);
     std::copy_n(kept_.copy.begin(), network_.size, network_.parameters());
     std::copy(kept_.copy.begin() + network_.size, kept_.copy.end(), remembered().first);
     network_.optimizer_state.updates = copied_updates_;
@@ -144,6 +125,7 @@ class Run {
   NetworkState<T>& network_;
   const FitOptions& options_;
   index_t examples_, size_, batches_;
+  Progress* progress_;
   bool shuffled_;
   index_t ordered_epoch_ = -1;
   std::vector<uint32_t> order_;
@@ -155,10 +137,39 @@ class Run {
 }  // namespace
 
 template <class T>
-void fit(const Network<T>& network, const Data& data, const Plan& plan, const FitOptions& options,
-         std::span<double> losses, std::span<double> seconds, Interrupt* interrupt) {
-  NetworkState<T>& state = network.state();
-  const Training<T> training(state);
+TrainingHold<T>::TrainingHold(const Network<T>& network) : network_(network) {
+  NetworkState<T>& state = network_.state();
+  const bool reading = Reading::here(&state);
+  state.after_fork(reading);
+  token_ = reading ? 0 : state.training.take();
+  if (token_ == 0) throw Busy{};
+}
+
+/// Of a run's memory, at most kSpareBytes are kept for the next.
+template <class T>
+void TrainingHold<T>::release() {
+  NetworkState<T>& state = network_.state();
+  if (token_ == 0 || !state.training.is_held_by(token_)) return;
+  const auto* kept = static_cast<const KeptRunner<T>*>(state.kept.get());
+  if (kept && kept->bytes() > kSpareBytes) state.kept.reset();
+  state.training.release(token_);
+  token_ = 0;
+}
+
+template <class T>
+TrainingHold<T>::Call::Call(TrainingHold& hold) : hold_(hold) {
+  NetworkState<T>& state = hold.network_.state();
+  const bool reading = Reading::here(&state);
+  state.after_fork(reading);
+  if (reading || hold.in_call_ || !state.training.is_held_by(hold.token_)) throw Busy{};
+  hold.in_call_ = true;
+}
+
+template <class T>
+void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOptions& options, std::span<double> losses,
+         std::span<double> seconds, Interrupt* interrupt) {
+  const typename TrainingHold<T>::Call call(hold);
+  NetworkState<T>& state = hold.network().state();
   Progress progress(interrupt);
   Run<T> run(state, data, plan, options, progress);
   using Clock = std::chrono::steady_clock;
@@ -166,8 +177,8 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
   index_t step = 0;
   const auto give_up = [&](index_t bad_step, double loss) {
     const bool recovered = run.recover(step);
-    throw NonFiniteLoss{options.first_epoch + bad_step / run.batches(), bad_step % run.batches(),
-                        loss / double(run.examples(bad_step)), !recovered};
+    throw NonFinite(loss / double(run.examples(bad_step)), options.first_epoch + bad_step / run.batches(),
+                    bad_step % run.batches(), false, recovered);
   };
   double last_loss = 0;
   for (index_t epoch = 0; epoch < options.epochs; ++epoch) {
@@ -177,7 +188,7 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
       if (!updated || !std::isfinite(loss)) give_up(step, loss);
       total += last_loss = loss;
       if (options.steps_done) ++*options.steps_done;
-      progress.did(2e4);  // a step costs a microsecond at the least
+      progress.step_done();
     }
     const auto end = Clock::now();
     losses[size_t(epoch)] = total / double(data.X.count);
@@ -192,20 +203,20 @@ template <class T>
 double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
                       uint64_t seed, int threads, Interrupt* interrupt) {
   NetworkState<T>& state = network.state();
-  const Training<T> training(state);
+  const TrainingHold<T> hold(network);
   Progress progress(interrupt);
   const index_t count = data.X.count;
   BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, threads, progress).runner;
   runner.updater().start(/*keep=*/true);
   const auto [total, updated] = runner.step({nullptr, 0, count}, learning_rate, seed, state.optimizer_state.updates);
-  if (!updated || !std::isfinite(total)) throw NonFiniteLoss{0, 0, total / double(count), false, updated};
+  if (!updated || !std::isfinite(total)) throw NonFinite(total / double(count), 0, 0, updated, true);
   return total / double(count);
 }
 
 template <class T>
 double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads, Interrupt* interrupt) {
-  const Reading reading(network.state());
   Progress progress(interrupt);
+  const Reading reading(network.state(), progress);
   BatchRunner<T> runner(network.state(), data, plan, data.X.count, threads, Use::kLoss, progress);
   return runner.loss({nullptr, 0, data.X.count}) / double(data.X.count);
 }
@@ -214,8 +225,8 @@ template <class T>
 double loss_and_gradients(const Network<T>& network, const Data& data, const Plan& plan,
                           std::span<const ParameterGradient<T>> gradients, int threads, Interrupt* interrupt) {
   NetworkState<T>& state = network.state();
-  const Reading reading(state);
   Progress progress(interrupt);
+  const Reading reading(state, progress);
   const index_t count = data.X.count;
   BatchRunner<T> runner(state, data, plan, count, threads, Use::kGradients, progress);
   const double total = runner.loss_and_gradients({nullptr, 0, count});
@@ -238,9 +249,11 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   return total / double(count);
 }
 
-template void fit(const Network<float>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
+template class TrainingHold<float>;
+template void fit(TrainingHold<float>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
-template void fit(const Network<double>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
+template class TrainingHold<double>;
+template void fit(TrainingHold<double>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
 template double train_on_batch(const Network<float>&, const Data&, const Plan&, double, uint64_t, int, Interrupt*);
 template double train_on_batch(const Network<double>&, const Data&, const Plan&, double, uint64_t, int, Interrupt*);

@@ -94,11 +94,12 @@ class _LinearInCore(reference.Engine):
 
 
 def engine_for_own(
-    units: Sequence[int], activations: Sequence[Activation], dtype: Any, arrays: Sequence[Any] | None = None
+    units: Sequence[int], activations: Sequence[Activation], dtype: Any, over: Any = None
 ) -> reference.Engine:
-    """An engine that takes a user's own parts; over the `arrays` of one of the extension's, if given."""
-    kind = reference.Engine if _chosen is None and arrays is None else _LinearInCore
-    return kind(units, activations, dtype, arrays)
+    """Return an engine that takes custom parts; over the parameters of `over`, one of the extension's."""
+    if over is not None:
+        return _LinearInCore(units, activations, dtype, over.parameters(), over.begin_training)
+    return (reference.Engine if _chosen is None else _LinearInCore)(units, activations, dtype)
 
 
 def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: Any) -> reference.Engine:

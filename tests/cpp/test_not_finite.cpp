@@ -13,13 +13,13 @@ template <class T>
 constexpr T kHuge = sizeof(T) == 4 ? T(1e30) : T(1e300);
 constexpr double kRate = 1e10;
 
-/// What fit throws, if it is NonFiniteLoss.
+/// What fit throws, if it is NonFinite.
 template <class T>
-std::optional<deepnet::NonFiniteLoss> failure(const Task<T>& task, const deepnet::FitOptions& options) {
+std::optional<deepnet::NonFinite> failure(const Task<T>& task, const deepnet::FitOptions& options) {
   std::vector<double> losses(size_t(options.epochs)), seconds(losses.size());
   try {
     deepnet::fit<T>(task.net, task.data(), task.plan(), options, losses, seconds);
-  } catch (const deepnet::NonFiniteLoss& thrown) {
+  } catch (const deepnet::NonFinite& thrown) {
     return thrown;
   }
   return {};
@@ -62,7 +62,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
       CHECK(thrown->epoch == 0);
       CHECK(thrown->batch == step + 1);
       CHECK(!std::isfinite(thrown->loss));
-      CHECK(!thrown->from_the_start);
+      CHECK(thrown->recovered);
       // Those of a run that ends there.
       const Spoilt<T> short_run(0);
       for (index_t s = 0; s < step; ++s) {
@@ -88,15 +88,15 @@ TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found 
     };
     stopped.X = spoilt.X;
     if (m > 1) run(stopped, m - 1);
-    std::optional<deepnet::NonFiniteLoss> thrown;
+    std::optional<deepnet::NonFinite> thrown;
     try {
       run(spoilt, m);
-    } catch (const deepnet::NonFiniteLoss& failed) {
+    } catch (const deepnet::NonFinite& failed) {
       thrown = failed;
     }
     REQUIRE(thrown);
     CHECK(thrown->batch == m - 1);
-    CHECK(!thrown->from_the_start);
+    CHECK(thrown->recovered);
     CHECK(same_bits(spoilt.parameters(), stopped.parameters()));
   }
 }
@@ -115,7 +115,7 @@ TEST_CASE_TEMPLATE("an infinite weight that shows long after it came", T, float,
     const auto thrown = failure<T>(task, {.batch_size = 1, .learning_rate = kRate, .shuffle = false});
     REQUIRE(thrown);
     CHECK(thrown->batch == index_t(shows));
-    CHECK(!thrown->from_the_start);
+    CHECK(thrown->recovered);
     CHECK(same_bits(task.parameters(), before));
   }
 }
@@ -129,14 +129,14 @@ TEST_CASE_TEMPLATE("data that are no numbers spoil no parameter", T, float, doub
       REQUIRE(thrown);
       CHECK(thrown->epoch == 7);
       CHECK(thrown->batch == step);
-      CHECK(!thrown->from_the_start);
+      CHECK(thrown->recovered);
       for (index_t s = 0; s < step; ++s) {
         const auto part = task.part({uint32_t(s)});
         deepnet::train_on_batch<T>(short_run.net, part.data, short_run.plan(), 0.1);
       }
       CHECK(same_bits(task.parameters(), short_run.parameters()));
       const auto part = task.part({uint32_t(step)});
-      CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, part.data, task.plan(), 0.1), deepnet::NonFiniteLoss);
+      CHECK_THROWS_AS(deepnet::train_on_batch<T>(task.net, part.data, task.plan(), 0.1), deepnet::NonFinite);
       CHECK(same_bits(task.parameters(), short_run.parameters()));
     }
 }
@@ -149,7 +149,7 @@ TEST_CASE_TEMPLATE("parameters that are not finite from the start are told as su
     task.set_parameters(parameters);
     const auto thrown = failure<T>(task, {.batch_size = 10});
     REQUIRE(thrown);
-    CHECK(thrown->from_the_start);
+    CHECK(!thrown->recovered);
     CHECK(thrown->batch == 0);
     CHECK(same_bits(task.parameters(), parameters));
   }

@@ -112,7 +112,7 @@ TEST_CASE("an update of a large network is undone before anybody sees it") {
     }
   });
   const deepnet::FitOptions options{.epochs = 1, .batch_size = 1, .learning_rate = 1e30, .threads = 2};
-  for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(fit<float>(task, options), deepnet::NonFiniteLoss);
+  for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(fit<float>(task, options), deepnet::NonFinite);
   done = true;
   reader.join();
   CHECK(wrong == 0);

@@ -300,8 +300,8 @@ TEST_CASE_TEMPLATE("after an update that overflows, parameters, memory and count
       try {
         deepnet::fit<T>(task.net, task.data(), plan,
                         {.batch_size = 3, .learning_rates = rates, .shuffle = false, .seed = 4}, losses, seconds);
-      } catch (const deepnet::NonFiniteLoss& thrown) {
-        CHECK(!thrown.from_the_start);
+      } catch (const deepnet::NonFinite& thrown) {
+        CHECK(thrown.recovered);
         failed = thrown.batch;
       }
       CHECK(failed == step + 1);
@@ -332,7 +332,7 @@ TEST_CASE_TEMPLATE("after a penalty that overflows, the parameters are those bef
     plan.layers = {{.l2 = 1e-3}, {}};
     std::vector<double> losses(2), seconds(2);
     CHECK_THROWS_AS(deepnet::fit<T>(task.net, task.data(), plan, {.epochs = 2}, losses, seconds),
-                    deepnet::NonFiniteLoss);
+                    deepnet::NonFinite);
     CHECK(same_bits(task.parameters(), before));
     CHECK(task.net.state().optimizer_state.updates == 0);
   }

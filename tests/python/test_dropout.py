@@ -66,7 +66,7 @@ def test_the_masks_are_those_of_the_reference():
     twin = twin_of(net)
     plan = net._plan(deepnet.LOSSES["mean_squared_error"], deepnet.SGD(1.0))
     run = options((1.0,), batch_size=m, seed=seed, shuffle=False)
-    twin.fit(X, np.ones((1, m)), None, plan, run, None)
+    twin.fit(twin.begin_training(), X, np.ones((1, m)), None, plan, run, None)
     net.fit(X, np.ones(m), epochs=1, batch_size=m, seed=seed, shuffle=False, optimizer=deepnet.SGD(1.0))
     kept = dropout_mask(70, m, 0.6, seed, 0, 0)[np.arange(m) % 70, np.arange(m)]
     by_input = np.bincount(np.arange(m) % 70, kept / 0.6 * 2 / m, 70)

@@ -112,7 +112,9 @@ def test_a_schedule_gives_each_step_its_rate():
     net.fit(X, Y, epochs=2, batch_size=20, optimizer=deepnet.SGD(rate), seed=1)
     assert {*asked} == {*range(6)}
     rates = [rate(step) for step in range(6)]
-    twin.fit(X, Y, None, plan_of(net), options(rates, epochs=2, batch_size=20, seed=1), None)
+    twin.fit(
+        twin.begin_training(), X, Y, None, plan_of(net), options(rates, epochs=2, batch_size=20, seed=1), None
+    )
     for p, expected in zip(net.parameters.values(), twin.parameters(), strict=True):
         np.testing.assert_allclose(p, expected, rtol=1e-12)
     net.optimizer = deepnet.SGD(lambda step: 0.1 if step == 2 else 0.0)

@@ -1,16 +1,23 @@
 // How a caller stops a long call.
 #pragma once
 
+#include <exception>
+
 namespace deepnet {
 
-/// Asked every few million operations, on the thread that made the call.
+/// Asked on the thread that made the call; the call ends when an answer is true.
 class Interrupt {
  public:
   virtual ~Interrupt() = default;
+  /// Every few million operations, perhaps in the middle of a parallel computation.
   virtual bool requested() = 0;
+  /// After each update of fit: the network is consistent, and no other thread works for the call.
+  virtual bool requested_between_steps() { return false; }
 };
 
-/// Thrown out of the call once the interrupt was requested. Outputs then hold partial results.
-struct Interrupted {};
+/// Thrown by a call whose interrupt was requested. Its outputs hold partial results.
+struct Interrupted : std::exception {
+  const char* what() const noexcept override { return "interrupted"; }
+};
 
 }  // namespace deepnet

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <span>
 #include <vector>
@@ -118,30 +119,75 @@ struct FitOptions {
   index_t* steps_done = nullptr;  // counts on with every update
 };
 
-/// Thrown when a loss is not finite or (then `loss` is) an update would not be. The parameters are those before the
-/// update that went wrong.
-struct NonFiniteLoss {
-  index_t epoch, batch;  // counted from first_epoch and from 0
+/// Thrown when a loss is not finite or, with a finite `loss`, when an update would not be. The parameters are those
+/// before the update that went wrong.
+struct NonFinite : std::exception {
+  NonFinite(double loss_, index_t epoch_, index_t batch_, bool updated_, bool recovered_)
+      : loss(loss_), epoch(epoch_), batch(batch_), updated(updated_), recovered(recovered_) {}
+  const char* what() const noexcept override { return "the loss or an update is not finite"; }
+
   double loss;
-  bool from_the_start;   // the parameters that fit was given are not finite themselves
-  bool updated = false;  // train_on_batch: an update was made, since a penalty, which it tells, was what overflowed
+  index_t epoch, batch;  // counted from first_epoch and from 0
+  bool updated;          // train_on_batch: the update was made, since only its penalty, which it computes, overflowed
+  bool recovered;        // false: the parameters were not finite when the call began
+};
+
+/// Thrown by what would train a network that another call trains or that a prediction on the same thread, which this
+/// call interrupts, reads.
+struct Busy : std::exception {
+  const char* what() const noexcept override { return "this network is being trained or read by another call"; }
+};
+
+/// Holds a network for training while it lives: for several calls of fit, between which no other call may train. In a
+/// child of fork it goes on only in the thread that forked.
+template <class T>
+class TrainingHold {
+ public:
+  /// Throws Busy.
+  explicit TrainingHold(const Network<T>& network);
+  ~TrainingHold() { release(); }
+  TrainingHold(const TrainingHold&) = delete;
+  TrainingHold& operator=(const TrainingHold&) = delete;
+
+  void release();
+  const Network<T>& network() const { return network_; }
+
+  /// Marks one call that trains; throws Busy if there is one, or if the network is not held any more.
+  class Call {
+   public:
+    explicit Call(TrainingHold& hold);
+    ~Call() { hold_.in_call_ = false; }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    TrainingHold& hold_;
+  };
+
+ private:
+  Network<T> network_;
+  uint64_t token_;
+  bool in_call_ = false;
 };
 
 /// Training by mini-batches. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
-/// update with its batch, and seconds[e] the time it took. Thrown out of: Interrupted (the parameters are those of the
-/// last update that was finished), NonFiniteLoss, Busy.
+/// update with its batch, and seconds[e] the time it took. Throws Interrupted (the parameters are those of the last
+/// complete update), NonFinite and Busy.
+template <class T>
+void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOptions& options, std::span<double> losses,
+         std::span<double> seconds, Interrupt* interrupt = nullptr);
+
 template <class T>
 void fit(const Network<T>& network, const Data& data, const Plan& plan, const FitOptions& options,
-         std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr);
-
-/// Thrown by fit and train_on_batch if the network is being trained already, or by a call that runs amid a prediction
-/// with it on the same thread.
-struct Busy {};
+         std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr) {
+  TrainingHold<T> hold(network);
+  fit(hold, data, plan, options, losses, seconds, interrupt);
+}
 
 /// One update with all examples; returns their mean loss before it. The optimizer's memory goes on from call to call.
-/// `seed`: of the dropout. Thrown out of: Interrupted, NonFiniteLoss (which says if an update was made), Busy. A
-/// network so large that fit keeps no copy of it takes an update back that would leave infinite parameters, and its
-/// optimizer starts anew then; others are left with them, and the next loss is not finite.
+/// `seed`: of the dropout. Throws Interrupted, NonFinite and Busy. If the network is so large that fit keeps no copy
+/// of it, an update that would make parameters infinite is undone, and the optimizer starts anew; smaller networks keep
+/// them, and the next loss is not finite.
 template <class T>
 double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
                       uint64_t seed = 0, int threads = 0, Interrupt* interrupt = nullptr);

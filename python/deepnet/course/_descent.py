@@ -11,6 +11,7 @@ import numpy as np
 from deepnet.activations import AnyActivation, Array, entry_of, layer_activations
 from deepnet.backends import backend_name, new_engine, prepared
 from deepnet.caches import Callback, Parameters
+from deepnet.engine_errors import NonFinite
 from deepnet.losses import LOSSES
 from deepnet.plan import Plan
 
@@ -100,12 +101,16 @@ def _on_the_engine(
     try:
         while i < record.num_iterations:
             end = record.next_stop(i)
-            costs, _, failure = engine.fit(X, Y, None, plan, options | {"epochs": end - i}, None)
-            finite = end - i if failure is None else failure[0]
-            for j in range(finite):
-                record.step(i + j, costs[j])
-            i += finite
-            if failure is not None:
+            run = options | {"epochs": end - i}
+            diverged = False
+            try:
+                costs, _ = engine.fit(engine.begin_training(), X, Y, None, plan, run, None)
+            except NonFinite as failure:
+                costs, diverged = failure.losses, True
+            for j, cost in enumerate(costs):
+                record.step(i + j, cost)
+            i += len(costs)
+            if diverged:
                 break
     finally:
         _copy_into(parameters, own)

@@ -39,11 +39,3 @@ def penalty_overflow(loss: float) -> FloatingPointError:
         f"the loss is {loss} before this update, which was made: the l2 or l1 penalty of such large weights "
         "overflows; start from smaller ones"
     )
-
-
-def busy() -> RuntimeError:
-    """Say who may train a network, and when."""
-    return RuntimeError(
-        "this network is being trained by another thread, or amid a call that this one interrupts: wait for "
-        "that to end, or train a copy: copy.deepcopy(net)"
-    )

@@ -12,11 +12,12 @@ import numpy as np
 from deepnet._validation import examples as check
 from deepnet._validation import options as option
 from deepnet.activations import Array
+from deepnet.engine_errors import NonFinite
 from deepnet.optimizers import Optimizer
 from deepnet.plan import Plan
 from deepnet.schedules import Schedule, rates
 
-from ._failures import busy, not_finite
+from ._failures import not_finite
 from ._history import History
 from ._owner import fresh_seed
 from ._progress import shown
@@ -120,12 +121,12 @@ def checked_run(
     return run
 
 
-def train(net: Network, run: Run) -> History:
-    """Run the epochs; the parameters change in place."""
+def train(net: Network, run: Run, hold: Any) -> History:
+    """Run the epochs; the parameters change in place. `hold` is what the engine's begin_training returned."""
     history = History(planned_epochs=run.epochs)
     try:
         with shown(run.progress, history, run.epochs * run.batches) as show:
-            _run(net, run, history, show)
+            _run(net, run, hold, history, show)
     finally:
         for callback in run.callbacks:
             finish = getattr(callback, "finish", None)
@@ -134,14 +135,14 @@ def train(net: Network, run: Run) -> History:
     return history
 
 
-def _run(net: Network, run: Run, history: History, show: Callable[[int], object] | None) -> None:
+def _run(net: Network, run: Run, hold: Any, history: History, show: Callable[[int], object] | None) -> None:
     looked_on = bool(run.callbacks) or run.validation is not None
     most = run.epochs_per_call()
     at_once = most if show is None and not looked_on else 1
     stop = False
     while history.epochs < run.epochs and not stop:
         begin = time.perf_counter()
-        _epochs(net, run, history, min(at_once, run.epochs - history.epochs), show)
+        _epochs(net, run, hold, history, min(at_once, run.epochs - history.epochs), show)
         if not looked_on and time.perf_counter() - begin < SECONDS_PER_CALL:
             at_once = min(2 * at_once, most)
         if run.validation is not None:
@@ -158,7 +159,12 @@ def _run(net: Network, run: Run, history: History, show: Callable[[int], object]
 
 
 def _epochs(
-    net: Network, run: Run, history: History, count: int, show: Callable[[int], object] | None
+    net: Network,
+    run: Run,
+    hold: Any,
+    history: History,
+    count: int,
+    show: Callable[[int], object] | None,
 ) -> None:
     """The next epochs in one native call."""
     done = history.epochs * run.batches
@@ -167,23 +173,12 @@ def _epochs(
     options = run.options | {"epochs": count, "first_epoch": history.epochs, "learning_rates": rates_}
     engine, plan = net._engine_for(run.plan)
     try:
-        losses, seconds, failure = net._answered(engine.fit(run.X, run.Y, run.weights, plan, options, report))
-    except RuntimeError as error:
-        if str(error) != "busy":
-            raise
-        raise busy() from None
-    if failure is not None:
-        epoch, batch, loss, _ = failure
-        where = f"in epoch {epoch + 1} of {run.epochs}, batch {batch + 1} of {run.batches}"
-        raise not_finite(
-            loss,
-            where,
-            float(rates_[min((epoch - history.epochs) * run.batches + batch, len(rates_) - 1)]),
-            net._views,
-            run.X,
-            run.Y,
-            options["input_scale"],
-        )
+        losses, seconds = net._answered(engine.fit(hold, run.X, run.Y, run.weights, plan, options, report))
+    except NonFinite as bad:
+        step = (bad.epoch - history.epochs) * run.batches + bad.batch
+        where = f"in epoch {bad.epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
+        rate = float(rates_[min(step, len(rates_) - 1)])
+        raise not_finite(bad.loss, where, rate, net._views, run.X, run.Y, options["input_scale"]) from None
     net._updates += count * run.batches
     history.loss += losses.tolist()
     history.seconds += seconds.tolist()

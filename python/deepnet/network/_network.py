@@ -9,11 +9,12 @@ from deepnet._validation import options as option
 from deepnet._validation.options import LARGEST_SEED
 from deepnet.activations import Array
 from deepnet.caches import Whole
+from deepnet.engine_errors import NonFinite
 from deepnet.losses import Loss
 from deepnet.optimizers import Optimizer
 from deepnet.schedules import rates
 
-from ._failures import busy, not_finite, penalty_overflow
+from ._failures import not_finite, penalty_overflow
 from ._fit import checked_run, train
 from ._history import History
 from ._predictor import ONE, Predictor
@@ -188,15 +189,9 @@ class Network(Predictor):
             threads=threads,
             input_scale=input_scale,
         )
-        with self._trained_by_this_thread():
-            if self._fitting:  # by whoever called this callback
-                raise busy()
-            self._fitting = True
-            try:
-                self.optimizer, self._updates = chosen, 0
-                return train(self, run)
-            finally:
-                self._fitting = False
+        with self._engine.begin_training() as hold:
+            self.optimizer, self._updates = chosen, 0
+            return train(self, run, hold)
 
     def train_on_batch(
         self,
@@ -254,24 +249,16 @@ class Network(Predictor):
                 rate = self._rate_of(chosen)
                 given = self._checked(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(given[3], chosen))
-                with self._trained_by_this_thread():
-                    value = self._answered(engine.train_on_batch(*given[:3], plan, rate, seed, scale, count))
+                value = self._answered(engine.train_on_batch(*given[:3], plan, rate, seed, scale, count))
             self._updates += 1
             self._batches += 1
             return value  # type: ignore[no-any-return]
-        except FloatingPointError as error:
-            if len(error.args) != 2:  # no engine's: of a schedule, say
-                raise
-            value, updated = error.args
-            if updated:
-                raise penalty_overflow(value) from None
+        except NonFinite as bad:
+            if bad.updated:
+                raise penalty_overflow(bad.loss) from None
             where = "before this update, which was not made"
             data = self._checked(X, Y, loss)[:2]
-            raise not_finite(value, where, rate, self._views, *data, scale) from None
-        except RuntimeError as error:
-            if str(error) != "busy":
-                raise
-            raise busy() from None
+            raise not_finite(bad.loss, where, rate, self._views, *data, scale) from None
 
     def _rate_of(self, optimizer: Optimizer | None) -> float:
         """The learning rate of the next call of train_on_batch."""

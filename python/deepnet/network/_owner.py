@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Self
@@ -25,8 +22,6 @@ from deepnet.layers import Dense
 from deepnet.losses import Loss, loss_for
 from deepnet.optimizers import SGD, Optimizer
 from deepnet.plan import LayerPlan, Plan
-
-from ._failures import busy
 
 Layers = Sequence[int | np.integer[Any] | Dense] | Array
 Names = str | Activation | Sequence[str | Activation]
@@ -83,7 +78,6 @@ class ParameterOwner:
         self._engine = new_engine(dims, [checked(g) for g in activations], dtype)
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
-        self._training, self._fitting, self._process = threading.RLock(), False, os.getpid()
         self._views = tuple(self._engine.parameters())
         self._parameters: Parameters = dict(zip(parameter_keys(len(activations)), self._views, strict=True))
         self._stand_in: reference.Engine | None = None
@@ -94,24 +88,12 @@ class ParameterOwner:
         chosen = self._optimizer if optimizer is None else optimizer
         return Plan(loss, chosen, self._layer_plans, self._input_dropout)
 
-    @contextmanager
-    def _trained_by_this_thread(self) -> Iterator[None]:
-        """Refuse a second thread: as the engine in C++ does, but for NumPy's, and for both together."""
-        if self._process != os.getpid():  # the thread that held the lock stayed behind in the parent
-            self._training, self._fitting, self._process = threading.RLock(), False, os.getpid()
-        if not self._training.acquire(blocking=False):
-            raise busy()
-        try:
-            yield
-        finally:
-            self._training.release()
-
     def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
         """Who follows this plan, and the plan as they take it: NumPy stands in for what is a user's own."""
         engine = self._engine
         if not knows(engine, plan):
             if self._stand_in is None:
-                self._stand_in = engine_for_own(self._layer_dims, self._g, self._dtype, self._views)
+                self._stand_in = engine_for_own(self._layer_dims, self._g, self._dtype, self._engine)
             engine = self._stand_in
         if isinstance(engine, reference.Engine):
             plan = replace(plan, loss=checked_loss(plan.loss))
@@ -256,7 +238,7 @@ class ParameterOwner:
 
 # What copies and pickles make anew.
 _OF_THIS_ENGINE = {
-    *("_engine", "_predict", "_train", "_views", "_parameters", "_training", "_fitting", "_process"),
+    *("_engine", "_predict", "_train", "_views", "_parameters"),
     *("_stand_in", "_default", "_updates", "_batches"),
 }
 

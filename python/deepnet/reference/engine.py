@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from deepnet.activations import Activation, Array
+from deepnet.engine_errors import NonFinite
 from deepnet.plan import LayerPlan, Plan
 
 from .random import dropout_mask, permutation
+from .training_hold import TrainingFlag
 
-Failure = tuple[int, int, float, bool]
 SECONDS_BETWEEN_REPORTS = 0.05
 _silent = np.errstate(all="ignore")  # inf and nan speak for themselves
 
@@ -31,7 +32,8 @@ class Engine:
     """W_l (n_l, n_{l-1}) and b_l (n_l, 1) of every layer, zeros at first, and what is done with them.
 
     X counts `scale` times, and each example `weights` (m,) times. `threads` is the extension's: here NumPy
-    decides.
+    decides. `arrays` and `begin_training` are those of another engine, which this one shares memory and the
+    training lock with.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Engine:
         activations: Sequence[Activation],
         dtype: Any = np.float64,
         arrays: Sequence[Array] | None = None,
+        begin_training: Callable[[], Any] | None = None,
     ) -> None:
         self.dtype, self.activations = np.dtype(dtype), tuple(activations)
         shapes = [shape for n_prev, n in pairwise(units) for shape in ((n, n_prev), (n, 1))]
         self.arrays = [np.zeros(shape, dtype) for shape in shapes] if arrays is None else list(arrays)
         self._slots, self._updates, self._optimizer = list[list[Array]](), 0, (object(), 0)
+        self.begin_training = begin_training or TrainingFlag().begin_training
 
     @property
     def layers(self) -> list[tuple[Array, Array, Activation]]:
@@ -104,28 +108,30 @@ class Engine:
         scale: float,
         threads: int,
     ) -> float:
-        """One update; the mean loss before it. If that is not finite: no update, and a FloatingPointError."""
-        self._start(plan, keep=True)
-        masks = self._masks(plan, X.shape[1], seed, self._updates)
-        value, grads = self._loss_and_grads(X, Y, weights, plan, scale, masks)
-        if not np.isfinite(value):
-            raise FloatingPointError(value, False)
-        if not self._update(grads, plan, rate):
-            raise FloatingPointError(value, False)
-        return value
+        """One update; the mean loss before it. If that is not finite: no update, and NonFinite."""
+        with self.begin_training():
+            self._start(plan, keep=True)
+            masks = self._masks(plan, X.shape[1], seed, self._updates)
+            value, grads = self._loss_and_grads(X, Y, weights, plan, scale, masks)
+            if not (np.isfinite(value) and self._update(grads, plan, rate)):
+                raise NonFinite(value)
+            return value
 
     @_silent
     def fit(
         self,
+        hold: Any,
         X: Array,
         Y: Array,
         weights: Array | None,
         plan: Plan,
         options: dict[str, Any],
         report: Callable[[int], object] | None,
-    ) -> tuple[Array, Array, Failure | None]:
-        """Epochs of batches: their losses and seconds, and (epoch, batch, loss, bad from the start) of a loss
-        that is not finite, with the parameters left as they were before the update that went wrong.
+    ) -> tuple[Array, Array]:
+        """Epochs of batches: their losses and seconds. `hold` is what `begin_training` returned.
+
+        A loss that is not finite raises NonFinite, with the parameters left as they were before the update
+        that went wrong.
         """
         epochs, size, m = options["epochs"], options["batch_size"], X.shape[1]
         losses, seconds, rates = np.zeros(epochs), np.zeros(epochs), options["learning_rates"]
@@ -143,11 +149,15 @@ class Engine:
                 w = None if weights is None else weights[chosen]
                 value, grads = self._loss_and_grads(x, y, w, plan, options["input_scale"], masks)
                 if not np.isfinite(value):
-                    return losses, seconds, (epoch, batch, value, not self._restore(last_finite, updates))
+                    raise NonFinite(
+                        value, epoch, batch, False, self._restore(last_finite, updates), losses[:i]
+                    )
                 if self._is_finite():
                     last_finite, updates = [p.copy() for p in self._memory()], self._updates
                 if not self._update(grads, plan, rates[steps] if len(rates) > 1 else rates[0]):
-                    return losses, seconds, (epoch, batch, value, not self._restore(last_finite, updates))
+                    raise NonFinite(
+                        value, epoch, batch, False, self._restore(last_finite, updates), losses[:i]
+                    )
                 losses[i] += value * len(chosen) / m
                 steps += 1
                 if report is not None and time.perf_counter() - reported > SECONDS_BETWEEN_REPORTS:
@@ -155,8 +165,8 @@ class Engine:
                     reported = time.perf_counter()
             seconds[i] = time.perf_counter() - begin
         if steps and not self._is_finite():  # the last update's doing; no loss tells
-            return losses, seconds, (epoch, batch, value, not self._restore(last_finite, updates))
-        return losses, seconds, None
+            raise NonFinite(value, epoch, batch, False, self._restore(last_finite, updates), losses[:i])
+        return losses, seconds
 
     def _is_finite(self) -> bool:
         return all(np.isfinite(p).all() for p in self.arrays)
