@@ -1,10 +1,15 @@
 """What each example counts, by itself or by its class; labels that are smoothed; targets that are classes."""
 
+import functools
+import re
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import deepnet
 from deepnet import LOSSES, losses
+from deepnet._validation.weights import example_weights
 from problems import USABLE_LOSSES, problem, targets_for
 
 pytestmark = pytest.mark.usefixtures("backend")
@@ -204,13 +209,65 @@ def test_losses_that_can_be_told_something():
     assert net.evaluate(X, counts, loss="poisson") == pytest.approx(expected, rel=RTOL)
 
 
-def test_a_batch_may_lack_a_class_and_the_data_of_fit_may_not():
+def test_data_may_lack_a_class():
     X = problem(6, 20)[0]
     net, zeros = deepnet.Network([6, 1], seed=0), np.zeros(20)
     assert net.evaluate(X, zeros, class_weight={0: 2.0, 1: 5.0}) == 2 * net.evaluate(X, zeros)
     net.train_on_batch(X, zeros, class_weight={0: 2.0, 1: 5.0})
-    for call in (net.train_on_batch, net.loss_and_grads):
-        with pytest.raises(ValueError, match="class_weight names class 2, which no example has; Y has 0"):
+    net.fit(X, zeros, epochs=1, batch_size=5, class_weight={1: 5.0})
+    net.fit(X, zeros, epochs=1, batch_size=5, class_weight="balanced")
+    fit = functools.partial(net.fit, epochs=1, batch_size=5)
+    for call in (net.train_on_batch, net.loss_and_grads, net.evaluate, fit):
+        with pytest.raises(ValueError, match="class_weight has the key 2, but the classes are 0, 1"):
             call(X, zeros, class_weight={2: 1.0})
-    with pytest.raises(ValueError, match="class_weight names class 1, which no example has"):
-        net.fit(X, zeros, epochs=1, batch_size=5, class_weight={1: 5.0})
+
+
+@pytest.mark.parametrize("key", [1, True, 1.0, np.int8(1), np.bool_(True), np.float32(1)])
+def test_a_key_that_equals_a_class_is_that_class(key):
+    X, Y = problem(6, 50)
+    net = network(1)
+    expected = net.evaluate(X, Y, sample_weight=np.where(Y[0] == 1, 3.0, 1.0))
+    for y in (Y, Y.astype(bool), Y.astype(np.float32)):
+        assert net.evaluate(X, y, class_weight={key: 3}) == expected
+
+
+def test_classes_may_be_negative():
+    X, Y = problem(6, 50)
+    net, signs = network(1, "tanh"), 2 * Y.astype(int) - 1
+    expected = net.evaluate(X, signs, sample_weight=np.where(Y[0] == 1, 3.0, 0.5))
+    assert net.evaluate(X, signs, class_weight={-1: 0.5, 1: 3}) == expected
+
+
+def test_balanced_labels_of_several_outputs():
+    """As scikit-learn's compute_sample_weight: each output balanced by itself, and the weights multiplied."""
+    X = problem(6, 8)[0]
+    Y = np.array([[0, 0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 0, 1, 0, 0]])
+    first = np.where(Y[0] == 1, 8 / (2 * 5), 8 / (2 * 3))
+    third = np.where(Y[2] == 1, 8 / (2 * 3), 8 / (2 * 5))
+    net = network(3)
+    expected = net.evaluate(X, Y, sample_weight=first * third)
+    assert net.evaluate(X, Y, class_weight="balanced") == pytest.approx(expected, rel=RTOL)
+
+
+@pytest.mark.parametrize("keys", [{"malignant": 2.0, "benign": 0.5}, {"malignant": 2.0}])
+def test_advice_about_words_as_keys_runs(keys):
+    X, Y = problem(6, 50)
+    net = network(1)
+    with pytest.raises(TypeError, match="class_weight has the key 'malignant'") as caught:
+        net.evaluate(X, Y, class_weight=keys)
+    advice = re.search(r"class_weight=(\{.*\})", str(caught.value))[1]
+    weights = np.where(Y[0] == 1, 2.0, keys.get("benign", 1.0))
+    assert net.evaluate(X, Y, class_weight=eval(advice)) == net.evaluate(X, Y, sample_weight=weights)
+
+
+def test_balanced_weights_need_four_bytes_an_example():
+    m = 2_000_000
+    Y = (np.arange(m) % 3).reshape(1, m)
+    tracemalloc.start()
+    try:
+        weights = example_weights(None, "balanced", Y, np.dtype(np.float32), 3)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert weights.nbytes == 4 * m
+    assert most < 4 * m + 24 * 2**20  # parts of 2^18 labels

@@ -172,18 +172,23 @@ OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so,
     (
         {"class_weight": {2: 1.0}},
         ValueError,
-        "class_weight names class 2, which no example has; Y has 0, 1",
+        "class_weight has the key 2, but the classes are 0, 1",
         True,
     ),
-    ({"class_weight": {-1: 1.0}}, ValueError, "class_weight names class -1, which no example has", True),
-    ({"class_weight": {"a": 1.0}}, TypeError, "class_weight has the key 'a', but must have numbers", True),
+    ({"class_weight": {-1: 1.0}}, ValueError, "class_weight has the key -1, but the classes are 0, 1", True),
+    (
+        {"class_weight": {"a": 1.0}},
+        TypeError,
+        "class_weight has the key 'a', but keys must be class numbers",
+        True,
+    ),
     ({"class_weight": {0: -1.0}}, ValueError, r"class_weight\[0\] is -1.0, but must be 0 or more", True),
     ({"class_weight": {0: NAN}}, ValueError, r"class_weight\[0\] is nan, but must be finite", True),
     ({"class_weight": {0: "a"}}, TypeError, r"class_weight\[0\] is 'a', but must be a number", True),
     (
         {"class_weight": "even"},
         ValueError,
-        "class_weight is 'even', but must be \"balanced\" or a dict",
+        "class_weight is 'even', but must be 'balanced' or a dict",
         True,
     ),
     ({"class_weight": [1, 2]}, TypeError, "class_weight is a list, but must be a dict", True),
@@ -193,7 +198,19 @@ OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so,
         r"sample_weight has shape \(19,\), but must be \(20,\)",
         True,
     ),
-    ({"sample_weight": np.ones((20, 1))}, ValueError, r"sample_weight has shape \(20, 1\)", True),
+    ({"sample_weight": np.ones((2, 10))}, ValueError, r"sample_weight has shape \(2, 10\)", True),
+    (
+        {"class_weight": {0: 1e39}},
+        ValueError,
+        r"class_weight\[0\] is 1e\+39, beyond the range of float32",
+        True,
+    ),
+    (
+        {"class_weight": {0: 1e30, 1: 1e30}, "sample_weight": np.full(20, 1e30)},
+        ValueError,
+        r"sample_weight\[0\] is 1e\+30; times class_weight",
+        True,
+    ),
     (
         {"sample_weight": -np.ones(20)},
         ValueError,
@@ -256,15 +273,17 @@ def test_a_schedule_of_epochs_is_not_for_single_batches():
 
 @pytest.mark.parametrize("output", ["identity", "sigmoid"])
 @pytest.mark.parametrize(
-    "y", [Y * 0.5, np.full((1, 20), NAN), np.full((1, 20), INF), Y - 1.0, np.full((1, 20), 1e300)]
+    "y", [Y * 0.5, np.full((1, 20), NAN), np.full((1, 20), INF), Y - 0.5, np.full((1, 20), 1e300)]
 )
 def test_weights_of_classes_want_classes(y, output):
     net = deepnet.Network([6, 1], "relu", output, seed=0)
-    with pytest.raises(ValueError, match=r"Y has labels that are no classes|labels must lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"class_weight needs classes, but Y|labels must lie in \[0, 1\]"):
         net.evaluate(X, y, class_weight="balanced")
     several = deepnet.Network([6, 3], seed=0)
-    with pytest.raises(ValueError, match="columns with a single 1"):
-        several.evaluate(X, problem(6, 20, 3)[1], class_weight="balanced")
+    with pytest.raises(ValueError, match="class_weight is a dict, but Y has columns without a single 1"):
+        several.evaluate(X, problem(6, 20, 3)[1], class_weight={1: 2.0})
+    with pytest.raises(ValueError, match="class_weight needs classes, but Y holds other numbers"):
+        several.evaluate(X, np.full((3, 20), 0.5), class_weight="balanced")
 
 
 def test_numbers_of_classes_and_schedules_in_the_place_of_others():

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deepnet._names import find
-from deepnet._numbers import is_number, is_whole, real
-from deepnet.activations import ACTIVATIONS, Activation, Array, entry_of
+from deepnet._numbers import is_number, real
+from deepnet.activations import ACTIVATIONS, Activation, entry_of
 from deepnet.layers import Dense
 from deepnet.optimizers import OPTIMIZERS, Optimizer
 from deepnet.plan import LayerPlan
 
 from . import layer_dims as checked_dims
-from .arrays import a, anything
 from .options import initializer as checked_initializer
 from .structures import layer_entries
+from .weights import example_weights as example_weights
 
 
 class Stack(NamedTuple):
@@ -146,71 +146,3 @@ def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
     if dtype.type(epsilon) == 0:
         raise ValueError(f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be 0 / 0")
     return value
-
-
-def example_weights(
-    sample_weight: Any, class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | None
-) -> Array | None:
-    """How much each example counts, (m,), or None: by `sample_weight`, times `class_weight` of its label.
-
-    Of `classes` any may be absent from Y; None: none may be whose weight is given.
-    """
-    weights, m = None, Y.shape[1]
-    if sample_weight is not None:
-        weights = anything("sample_weight", sample_weight)
-        if weights.dtype.kind not in "fiub":
-            raise TypeError(f"sample_weight is {weights.dtype}, but must be an array of numbers")
-        if weights.shape not in ((m,), (1, m)):
-            raise ValueError(f"sample_weight has shape {weights.shape}, but must be {(m,)}: one per example")
-        given = weights.reshape(m)
-        with np.errstate(all="ignore"):
-            weights = given.astype(dtype)
-        good = np.isfinite(weights) & (weights >= 0)
-        if not good.all():
-            bad = int(np.argmin(good))
-            raise ValueError(
-                f"sample_weight[{bad}] is {given[bad]}, but must be finite in {dtype}, and 0 or more"
-            )
-    if class_weight is not None:
-        by_class = _by_class(class_weight, Y, dtype, classes)
-        weights = by_class if weights is None else weights * by_class
-    return weights
-
-
-def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], possible: int | None) -> Array:
-    present, classes, counts = np.unique(_classes_of(Y), return_inverse=True, return_counts=True)
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise ValueError(f'class_weight is {class_weight!r}, but must be "balanced" or a dict')
-        table = Y.shape[1] / (len(present) * counts)
-    elif isinstance(class_weight, dict):
-        table = np.ones(len(present))
-        for label, weight in class_weight.items():
-            if not is_whole(label):
-                raise TypeError(f"class_weight has the key {label!r}, but must have numbers of classes")
-            if label not in present and (possible is None or not 0 <= label < possible):
-                known = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
-                raise ValueError(f"class_weight names class {label}, which no example has; Y has {known}")
-            table[present == label] = real(f"class_weight[{label}]", weight, low=0)
-    else:
-        raise TypeError(f'class_weight is {a(class_weight)}, but must be a dict or "balanced"')
-    weights: Array = table[classes.reshape(-1)].astype(dtype)
-    return weights
-
-
-def _classes_of(Y: Array) -> Array:
-    """The class of each example: 0 or 1, a number, or the row that is 1."""
-    if len(Y) > 1:
-        good = bool(((Y == 0) | (Y == 1)).all() and (np.count_nonzero(Y, axis=0) == 1).all())
-        labels = np.argmax(Y, axis=0)
-    else:
-        labels = Y.reshape(-1)
-        below = (labels >= 0) & (labels < 2**53)  # neither nan nor inf
-        good = bool((below & (labels == np.floor(labels))).all())
-    if not good:
-        raise ValueError(
-            "class_weight is given, but Y has labels that are no classes: whole numbers from 0 on, or "
-            "columns with a single 1"
-        )
-    classes: Array = labels.astype(np.intp)
-    return classes

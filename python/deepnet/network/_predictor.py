@@ -226,7 +226,7 @@ class Predictor(ParameterOwner):
         Y = labels.check("Y", Y, (outputs, m), chosen)
         weights = None
         if sample_weight is not None or class_weight is not None:
-            classes = None if every_class else max(outputs, 2)
+            classes = max(outputs, 2)
             weights = learning.example_weights(sample_weight, class_weight, Y, self._dtype, classes)
         return X, Y, weights, chosen
 
