@@ -111,7 +111,7 @@ def measure(options):
 
 def describe_machine():
     return {
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cpus": os.cpu_count(),
         "used": usable_cpus(),
         "caches": _caches(),
@@ -120,7 +120,7 @@ def describe_machine():
     }
 
 
-def _cpu_model():
+def cpu_model():
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

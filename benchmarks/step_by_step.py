@@ -21,6 +21,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import deepnet
+from compare_libraries import cpu_model
 from contenders import numpy_lecture
 from report import duration, network, spread, table_lines
 from tasks import NETS, Task
@@ -70,13 +71,17 @@ def compare(data, rounds):
     )
 
 
-def measure(nets, rounds):
-    """Print the measurements; return the rows of the README's table."""
+def setting(rounds):
+    """One line about the machine and the measurement."""
     config = deepnet.backends.native.config()
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas = ", ".join(f"{pool['internal_api']} {pool.get('architecture', '')}" for pool in pools)
-    print(f"deepnet {config['version']} ({config['isa']}), NumPy {np.__version__} ({blas}), one thread each;")
-    print(f"median of {rounds} interleaved rounds [quartiles]\n")
+    versions = f"deepnet {config['version']} ({config['isa']}), NumPy {np.__version__} ({blas})"
+    return f"Medians of {rounds} rounds in turns, on {cpu_model()} with {versions}."
+
+
+def measure(nets, rounds):
+    """Print the measurements, with quartiles; return the rows of the README's table."""
     print("| network (examples) | dtype | NumPy lecture code | deepnet | times faster |")
     print("| --- | --- | ---: | ---: | ---: |")
     rows = []
@@ -117,7 +122,7 @@ def main():
     before, old_rows, after = split_at_table(readme)
     with threadpool_limits(1), np.errstate(all="ignore"):
         rows = measure(options.net, options.rounds)
-    table = table_lines([*HEAD, *rows])
+    table = table_lines([*HEAD, *rows]) + f"\n\n{setting(options.rounds)}"
     print(f"\n{table}\n")
     if options.readme:
         readme.write_text(before + BEGIN + table + END + after)
