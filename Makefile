@@ -9,24 +9,31 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test examples bench lint format cpp-test wheel clean
+.PHONY: help demo test test-all examples bench lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
+	@echo "make test-all  the same, with the tests that take long"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
-	@echo "make lint      ruff, mypy and clang-format; make format mends what they can mend"
+	@echo "make lint      ruff, codespell, mypy and clang-format; make format corrects what they can correct"
 	@echo "make wheel     the sdist and the wheel in dist/, checked as a user gets them"
 	@echo "make clean     removes what was built, and .venv"
 
 demo: .venv/with-cli
 	$(BIN)/deepnet demo $(ARGS)
 
+# Processes that share the tests; 0 runs them in one, where a debugger works.
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 test: .venv/with-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: .venv/with-test
+	$(PYTEST) $(ARGS)
 
 examples: .venv/with-examples
 	$(BIN)/python examples/scores.py $(ARGS)
@@ -73,8 +80,8 @@ clean:
 
 
 # --- .venv ------------------------------------------------------------------------------------------------------------
-# An empty file per step, as new as what it was made from. The package is installed editable: a change of Python needs
-# nothing, a change of C++ compiles only what it touched (in build/).
+# One file per step, as new as what it was made from. The package is installed editable: a change within a Python file
+# needs nothing, a new or moved one is registered, a change of C++ compiles only what it touched (in build/).
 
 .venv/created:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("deepnet needs Python 3.11 or newer")'
@@ -87,6 +94,11 @@ BUILD_REQUIRES = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"
 	$(BIN)/python -m pip install --quiet -r .venv/build-requires.txt cmake ninja
 	@touch $@
 
-.venv/with-%: .venv/build-tools $(CORE)
+MODULES = find python -name '*.py' | sort
+.venv/modules: .venv/created FORCE
+	@$(MODULES) | cmp --silent - $@ || $(MODULES) > $@
+FORCE:
+
+.venv/with-%: .venv/build-tools .venv/modules $(CORE)
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
 	@touch $@

@@ -98,8 +98,9 @@ def test_a_run_without_mistakes_leaves_no_older_picture_of_mistakes(run, photos,
     assert not stale.exists()
 
 
-@pytest.mark.parametrize("rows", [(30, 5), (30, 4, 4, 3), (30, 6, 6)])
-@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    ("rows", "n_classes"), [((30, 5), 2), ((30, 5), 3), ((30, 4, 4, 3), 3), ((30, 6, 6), 2)]
+)
 def test_the_demo_on_arrays(run, tmp_path, rows, n_classes):
     random = np.random.default_rng(0)
     y = np.arange(30) % n_classes

@@ -102,8 +102,7 @@ def test_what_is_no_plane_is_named(pyplot):
         plotting.plot_decision_boundary(len, np.zeros((2, 2)), np.zeros(2))
 
 
-@pytest.mark.parametrize("k", [0, 1, 24, 30])
-@pytest.mark.parametrize("shape", [(8, 8), (16, 16, 3)])
+@pytest.mark.parametrize(("k", "shape"), [(0, (8, 8)), (1, (16, 16, 3)), (24, (8, 8)), (30, (16, 16, 3))])
 def test_the_picture_of_a_training_run(tmp_path, k, shape):
     images = np.random.default_rng(0).integers(0, 256, (k, *shape), dtype=np.uint8)
     path = tmp_path / "run.png"
@@ -113,9 +112,8 @@ def test_the_picture_of_a_training_run(tmp_path, k, shape):
     )
     with Image.open(path) as picture:
         assert picture.size == (1000, 420)
-        colours = {tuple(colour) for colour in np.asarray(picture.convert("RGB")).reshape(-1, 3).tolist()}
-    blue = (0x1F, 0x5F, 0xA8)  # the curve
-    assert blue in colours
+        curve = np.asarray(picture.convert("RGB")) == (0x1F, 0x5F, 0xA8)
+    assert curve.all(axis=-1).any()
 
 
 @pytest.mark.parametrize("k", [1, 8, 40])
