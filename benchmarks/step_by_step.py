@@ -129,8 +129,10 @@ def main():
         return
     old = {row[0]: row for row in old_rows}
     for row in rows:
-        if row != old.get(row[0]):
-            print(f"{readme.name} has {' | '.join(old.get(row[0], ['no such row']))}; here {' | '.join(row)}")
+        if row[0] not in old:
+            sys.exit(f"{readme.name} has no row for {row[0]}: run this with --readme {readme.name}")
+        if row != old[row[0]]:
+            print(f"{readme.name} has {' | '.join(old[row[0]])}; here {' | '.join(row)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Every activation, forward and backward, on rows that stay in L1: nanoseconds per element.
+// Each activation, forward and backward, on rows that fit L1: nanoseconds per element.
 #include "curves.h"
 #include "peak.h"
 #include "topics.h"
@@ -7,7 +7,7 @@ namespace {
 
 using namespace oracle;
 
-constexpr index_t kRows = 4, kCols = 512;  // three arrays of 16 KB at most
+constexpr index_t kRows = 4, kCols = 512;  // three arrays of up to 16 KB
 
 template <class T>
 struct Data {
@@ -18,7 +18,7 @@ struct Data {
   static deepnet::Rows<const T> read(const std::vector<T>& x) { return {x.data(), kCols}; }
   void forward(const deepnet::Activation<T>& g) { g.forward({kRows, kCols, read(z), {a.data(), kCols}}); }
   void backward(const deepnet::Activation<T>& g) {
-    std::fill(lane_sums.begin(), lane_sums.end(), T(0));  // else they grow without end
+    std::fill(lane_sums.begin(), lane_sums.end(), T(0));  // otherwise they grow without bound
     g.backward({kRows, kCols, read(d_a), read(z), {d_z.data(), kCols}, lane_sums.data()});
   }
 

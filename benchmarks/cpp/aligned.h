@@ -1,5 +1,5 @@
-// Numbers that start at a cache line, as the engine's do: a vector's start anywhere, and a load over the end of a line
-// counts twice.
+// Arrays that start at a cache line, as the engine's do. A std::vector may start anywhere, and a load across the end of
+// a cache line costs twice as much.
 #pragma once
 
 #include <algorithm>

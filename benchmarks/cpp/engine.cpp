@@ -1,11 +1,12 @@
-// The engine on the instruction set that deepnet chooses (DEEPNET_ISA pins another): one layer forward and backward on
-// a batch in panels, and whole steps of training, by fit, of the nets of benchmarks/tasks.py.
+// The engine on the instruction set that deepnet chooses (DEEPNET_ISA overrides it): one layer forward and backward on
+// a batch in panels, and whole steps of training by fit.
 //
-// A step is timed as fit takes it, with shuffling and gathering: epochs of several batches. Steps on several threads
-// are set against the peak of as many.
+// A step includes what fit does besides: shuffling and gathering, in epochs of several batches. Steps on several
+// threads are compared with the peak of that many threads.
 #include "engine.h"
 
 #include "aligned.h"
+#include "networks.h"
 #include "nn/panels.h"
 #include "peak.h"
 #include "topics.h"
@@ -15,43 +16,17 @@ namespace {
 using namespace oracle;
 using deepnet::kPanel;
 
-struct Shape {
-  const char* name;
-  std::vector<index_t> units;
-  index_t m, batches;
-};
-
-const Shape kShapes[] = {
-    {"tiny", {8, 32, 16, 1}, 32, 8},
-    {"rl", {17, 64, 64, 1}, 64, 8},
-    {"tabular", {64, 256, 256, 1}, 256, 2},
-    {"mnist", {784, 256, 128, 1}, 128, 2},
-    {"mid", {512, 512, 512, 512, 1}, 256, 2},
-    {"wide", {1024, 1024, 1024, 1024, 1}, 256, 2},
-    {"deep",
-     {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 1},
-     128,
-     4},
-    {"bigbatch", {100, 100, 100, 1}, 10000, 1},
-    {"cat", {12288, 20, 7, 5, 1}, 209, 1}};
-
-std::vector<std::string> relu_then_sigmoid(size_t layers) {
-  std::vector<std::string> names(layers, "relu");
-  names.back() = "sigmoid";
-  return names;
-}
-
-/// 2 m n_(l-1) n_l for each of the three products of a layer; the gradient of the input is nobody's.
-double operations(const Shape& shape) {
+/// 2 m n_(l-1) n_l for each of the three products of a layer, except for the gradient of the input.
+double operations(const NetworkShape& shape) {
   double sum = 0;
   for (size_t l = 1; l < shape.units.size(); ++l) sum += (l == 1 ? 2 : 3) * double(shape.units[l] * shape.units[l - 1]);
   return 2 * double(shape.m) * sum;
 }
 
-/// Seen from outside, at full size: along the gradient the loss changes by the square of its length (a difference in
-/// double, where relu's kinks leave a few thousandths), and float agrees with double. The tests judge it number by
-/// number.
-bool right_gradients(const Shape& shape) {
+/// Checks the whole gradient at full size: along the gradient, the loss changes by the square of its length (a finite
+/// difference in double; relu's kinks leave a few thousandths), and float agrees with double. The tests check each
+/// element.
+bool right_gradients(const NetworkShape& shape) {
   const auto names = relu_then_sigmoid(shape.units.size() - 1);
   const Task<double> task(shape.units, names, shape.m);
   std::vector<double> gradient = task.gradients(1);
@@ -74,10 +49,10 @@ bool right_gradients(const Shape& shape) {
 }
 
 template <class T>
-void fit(benchmark::State& state, const Shape& shape, int threads) {
+void fit(benchmark::State& state, const NetworkShape& shape, int threads) {
   if (!right_gradients(shape)) return state.SkipWithError("wrong answer");
   const Task<T> task(shape.units, relu_then_sigmoid(shape.units.size() - 1), shape.m * shape.batches);
-  // So many epochs a call that its own cost (memory, threads that wake up) is shared by many steps.
+  // Enough epochs per call that its fixed cost (memory, waking up threads) is spread over many steps.
   const double epoch = operations(shape) * double(shape.batches);
   const index_t epochs = std::max<index_t>(shape.batches > 1 ? 1 : 2, index_t(1e8 / epoch));
   std::vector<double> losses(static_cast<size_t>(epochs)), seconds(losses.size());
@@ -97,7 +72,7 @@ struct LayerShape {
 constexpr LayerShape kLayers[] = {{64, 17, 64},    {64, 64, 64},    {128, 128, 128},
                                   {256, 784, 128}, {512, 512, 256}, {1024, 1024, 256}};
 
-/// One relu layer and the relu layer before it, two panels of examples at a time.
+/// A relu layer after another relu layer, two panels of examples at a time.
 template <class T>
 struct LayerOnPanels {
   LayerShape s;
@@ -129,7 +104,7 @@ struct LayerOnPanels {
                                 [](double) {});
     });
   }
-  void backward() {  // over what was A_prev: a mask of 0 and more stays one
+  void backward() {  // overwrites A_prev: entries that are 0 stay 0
     const Matrix<const T> turned{W_turned.data(), s.inputs, s.units, turned_row, 1};
     for_groups([&](index_t e, index_t count) {
       deepnet::layer_backward<T>(
@@ -179,7 +154,7 @@ void add_layer(const LayerShape& s) {
 }
 
 template <class T>
-void add_fit(const Shape& shape, int threads) {
+void add_fit(const NetworkShape& shape, int threads) {
   const std::string what = std::string(shape.name) + "/threads" + std::to_string(threads);
   benchmark::RegisterBenchmark(benchmark_name<T>("fit", what, deepnet::config().isa).c_str(),
                                [&shape, threads](benchmark::State& state) { fit<T>(state, shape, threads); });
@@ -192,7 +167,7 @@ void add_engine_benchmarks() {
     add_layer<float>(s);
     add_layer<double>(s);
   }
-  for (const Shape& shape : kShapes)
+  for (const NetworkShape& shape : kNetworks)
     for (const int threads : {1, 2}) {
       add_fit<float>(shape, threads);
       add_fit<double>(shape, threads);

@@ -1,8 +1,8 @@
-// gemm alone, in the shapes of the three products of a layer of the course's functions and of the nets that must be
-// fast. Those of training, in panels, are in gemm_panels.cpp.
+// gemm in the shapes of the three products of a layer, as the course's functions compute them. gemm_panels.cpp has the
+// shapes of training, in panels.
 //
-// m x n x k as in kernels/kernels.h. forward and input (W^T) read a packed b, weights packs A_prev^T anew each time, as
-// a training step must. k beyond kDepth comes in parts, as nn/multiply.h cuts it.
+// m x n x k as in kernels/kernels.h. forward and input (W^T) read a packed b; weights packs A_prev^T each time, as a
+// training step must. A k beyond kDepth is cut into parts, as in nn/multiply.h.
 #include "oracle.h"
 #include "peak.h"
 #include "topics.h"

@@ -1,8 +1,8 @@
 // gemm in the three shapes of training, on panels of examples: A = relu(W A_prev + b) and dA_prev = (W^T dZ) *
-// g'(A_prev) for a group of two panels, with W turned beforehand, and W -= rate dZ A_prev^T for a block of rows over a
-// batch.
+// g'(A_prev) for a group of two panels, with W transposed beforehand, and W -= rate dZ A_prev^T for a block of rows
+// over a batch.
 //
-// m x n x k as in kernels/kernels.h; k is at most what one call takes. The course's shapes are in gemm.cpp.
+// m x n x k as in kernels/kernels.h; k is at most what one call accepts. The course's shapes are in gemm.cpp.
 #include "aligned.h"
 #include "oracle.h"
 #include "peak.h"
@@ -33,7 +33,7 @@ constexpr Product kProducts[] = {
     {"gradient", Kind::kGradient, 48, 256, 1024}, {"gradient", Kind::kGradient, 20, 209, 12288},
 };
 
-/// a is m x k, b k x n and c m x n; which of them are in panels depends on the kind.
+/// a is m x k, b is k x n and c is m x n; the kind decides which of them are in panels.
 template <class T>
 struct Operands {
   const Product& p;
@@ -45,7 +45,7 @@ struct Operands {
   Aligned<T> b{random_values<T>(panels_of_n * k * kPanel<T>, 2)}, bias{random_values<T>(m, 3)};
   Aligned<T> c{random_values<T>(panels_of_n * m * kPanel<T>, 4)}, other{random_values<T>(index_t(c.size()), 5)};
 
-  T rate = T(1e-9);  // W must not run away in a million updates
+  T rate = T(1e-9);  // keeps W bounded over a million updates
 
   void run() {
     const bool forward = p.kind == Kind::kForward;  // for the gradient, dZ is in panels of examples and W row-major

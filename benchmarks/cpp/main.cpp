@@ -1,4 +1,4 @@
-// The C++ benchmarks: one list per topic, for every instruction set that this CPU has.
+// The C++ benchmarks: one list per topic, for every instruction set that this CPU supports.
 //
 //   deepnet_benchmarks --benchmark_filter=gemm/.*/avx2 --benchmark_repetitions=5 --benchmark_report_aggregates_only
 #include <benchmark/benchmark.h>

@@ -1,7 +1,7 @@
-// Whole networks on the instruction set that deepnet chooses (DEEPNET_ISA pins another): forward, backward, and a step
-// of both and the update, as the three course functions do it (the gradient of the input included, as L_model_backward
-// returns it).
+// Whole networks on the instruction set that deepnet chooses (DEEPNET_ISA overrides it): forward, backward, and a
+// training step, as the course's three functions compute it, including the gradient of the input.
 #include "net.h"
+#include "networks.h"
 #include "peak.h"
 #include "topics.h"
 
@@ -9,32 +9,15 @@ namespace {
 
 using namespace oracle;
 
-struct Shape {
-  const char* name;
-  std::vector<index_t> units;
-  index_t m;
-};
-
-// Of those of benchmarks/tasks.py.
-const Shape kShapes[] = {{"tiny", {8, 32, 16, 1}, 32},
-                         {"rl", {17, 64, 64, 1}, 64},
-                         {"tabular", {64, 256, 256, 1}, 256},
-                         {"mid", {512, 512, 512, 512, 1}, 256},
-                         {"bigbatch", {100, 100, 100, 1}, 10000},
-                         {"cat", {12288, 20, 7, 5, 1}, 209}};
-
 enum class Part { kForward, kBackward, kStep };
 
-/// The course's network: relu, then one sigmoid.
 template <class T>
-Net<T> make_net(const Shape& shape) {
-  std::vector<std::string> names(shape.units.size() - 1, "relu");
-  names.back() = "sigmoid";
-  return Net<T>(shape.units, shape.m, names);
+Net<T> make_net(const NetworkShape& shape) {
+  return Net<T>(shape.units, shape.m, relu_then_sigmoid(shape.units.size() - 1));
 }
 
 /// 2 m n_(l-1) n_l for each of the three products of a layer.
-double operations(const Shape& shape, int products) {
+double operations(const NetworkShape& shape, int products) {
   double sum = 0;
   for (size_t l = 1; l < shape.units.size(); ++l) sum += double(shape.units[l] * shape.units[l - 1]);
   return 2 * double(shape.m) * double(products) * sum;
@@ -54,7 +37,7 @@ void update(Net<T>& net, T rate) {
 }
 
 template <class T>
-void run(benchmark::State& state, const Shape& shape, Part part) {
+void run(benchmark::State& state, const NetworkShape& shape, Part part) {
   Net<T> net = make_net<T>(shape);
   net.forward();
   net.backward();
@@ -73,7 +56,7 @@ void run(benchmark::State& state, const Shape& shape, Part part) {
 }
 
 template <class T>
-void add(const Shape& shape, const char* name, Part part) {
+void add(const NetworkShape& shape, const char* name, Part part) {
   benchmark::RegisterBenchmark(
       benchmark_name<T>("net", std::string(name) + "/" + shape.name, deepnet::config().isa).c_str(),
       [&shape, part](benchmark::State& state) { run<T>(state, shape, part); });
@@ -82,7 +65,8 @@ void add(const Shape& shape, const char* name, Part part) {
 }  // namespace
 
 void add_net_benchmarks() {
-  for (const Shape& shape : kShapes) {
+  for (const NetworkShape& shape : kNetworks) {
+    if (!shape.by_course_functions) continue;
     add<float>(shape, "forward", Part::kForward);
     add<float>(shape, "backward", Part::kBackward);
     add<float>(shape, "step", Part::kStep);

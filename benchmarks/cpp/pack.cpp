@@ -1,5 +1,5 @@
-// pack: a plain copy into panels, the transposition that the gradient of W needs, and the general gather.
-// GB/s count each element once: read and written, 2 sizeof(T).
+// pack: a copy into panels, the transposition for the gradient of W, and the general gather. GB/s count 2 sizeof(T)
+// bytes per element, one read and one write.
 #include "oracle.h"
 #include "peak.h"
 #include "topics.h"

@@ -1,7 +1,7 @@
-// Timing against the machine's own limit: GFLOP/s, and their share of what nothing but multiply-adds reach.
+// Timing relative to the peak of the machine: GFLOP/s, and the share of what multiply-adds on registers reach.
 //
-// Clock rates and neighbours on the machine change from second to second, so the peak is measured again beside every
-// run of the operation (some 0.2 ms each, in turns), and the share is the median of the ratios of such pairs.
+// Clock rates and the load of the machine change from second to second, so the peak is measured again next to every run
+// of the operation (about 0.2 ms each, in turns). The share is the median of the ratios of these pairs.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -27,7 +27,7 @@ double seconds_of(int repeats, Run&& run) {
   return seconds_now() - begin;
 }
 
-/// How many runs take some 0.2 ms, at least one. Warms the caches, too.
+/// The number of runs that take about 0.2 ms, at least one. Also warms the caches.
 template <class Run>
 int repeats_of(Run&& run) {
   constexpr double kWanted = 2e-4;
@@ -42,8 +42,8 @@ inline double median(std::vector<double>& values) {
   return *middle;
 }
 
-/// Times `run`, which does so many floating-point operations, and reports GFLOP/s and share_of_peak (the medians).
-/// `peak` measures floating-point operations per second.
+/// Times `run`, which computes this many floating-point operations, and reports the medians of GFLOP/s and
+/// share_of_peak. `peak` measures floating-point operations per second.
 template <class Run, class Peak>
 void time_against(benchmark::State& state, double operations, Run run, Peak peak) {
   const int repeats = repeats_of(run);
@@ -72,7 +72,7 @@ void time_against_peak(benchmark::State& state, const deepnet::Kernels<T>& kerne
   time_against(state, operations, run, [&] { return peak_operations * repeats / seconds_of(repeats, peak); });
 }
 
-/// Times `run` in batches that the clock resolves; returns the median of its seconds.
+/// Times `run` in batches long enough for the clock; returns the median of the seconds per run.
 template <class Run>
 double time_alone(benchmark::State& state, Run run) {
   const int repeats = repeats_of(run);

@@ -1,5 +1,5 @@
-// The thread pool: what a job of empty tasks costs, one a thread, right after another and after a millisecond in which
-// the workers fell asleep.
+// The thread pool: the cost of a job of empty tasks, one per thread, right after another job and after a pause of a
+// millisecond, in which the workers fall asleep.
 #include <array>
 #include <thread>
 
@@ -21,7 +21,7 @@ struct Job {
 constexpr Job kJobs[] = {{2, false}, {3, false}, {2, true}, {3, true}};
 
 void run(benchmark::State& state, const Job& job) {
-  std::array<int, 8> ran{};  // a task writes its own, so that a task done twice or never is seen
+  std::array<int, 8> ran{};  // one per task, so that a task that ran twice or never is detected
   const auto empty_job = [&] { ThreadPool::run(job.threads, job.threads, [&ran](index_t i) { ++ran[size_t(i)]; }); };
   empty_job();
   if (std::count(ran.begin(), ran.begin() + job.threads, 1) != job.threads) return state.SkipWithError("wrong answer");

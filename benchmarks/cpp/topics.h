@@ -1,4 +1,5 @@
-// The topics of the C++ benchmarks. Each registers its own under names such as gemm/forward/512x256x512/f32/avx512.
+// The topics of the C++ benchmarks. Each registers its benchmarks under names such as
+// gemm/forward/512x256x512/f32/avx512.
 #pragma once
 
 #include <string>
