@@ -10,7 +10,7 @@ import os
 import reprlib
 import stat
 from collections.abc import Iterable
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 Path = str | os.PathLike[str]
 
@@ -42,7 +42,7 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
-def read_into(file: BinaryIO, buffer: Any) -> None:
+def read_into(file: IO[bytes], buffer: Any) -> None:
     """Fill a contiguous array from a file; an end before that is an EOFError."""
     view, done = memoryview(buffer).cast("B"), 0
     while done < len(view):

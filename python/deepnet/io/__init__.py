@@ -1,7 +1,7 @@
 """Data from disk: images in folders, arrays in .npz files, and scikit-learn's digits."""
 
 import os
-from pathlib import Path
+import stat
 
 from deepnet.io.dataset import DataError, Dataset, Skipped, as_columns, as_targets, hold_out
 from deepnet.io.digits import load_digits
@@ -26,18 +26,23 @@ __all__ = [
 
 
 def load(
-    path: str | os.PathLike[str], *, size: int = 64, seed: int = 1, on_image: OnImage | None = None
+    path: str | os.PathLike[str],
+    *,
+    size: int = 64,
+    seed: int = 1,
+    on_image: OnImage | None = None,
+    follow_links: bool = False,
 ) -> Dataset:
     """Read a folder of images (:func:`load_folder`) or an ``.npz`` file (:func:`load_npz`).
 
     Parameters
     ----------
     path : str or path
-        The folder, or the file.
-    size, on_image
+        The folder or the file.
+    size, on_image, follow_links
         For a folder, as in :func:`load_folder`.
     seed : int
-        Chooses which examples are held out where none are set apart.
+        Chooses which examples are held out if the data has no test examples.
 
     Returns
     -------
@@ -46,8 +51,10 @@ def load(
     Raises
     ------
     DataError
-        If there is nothing of that name, or it cannot be used: ``photos.csv is neither a folder of images nor
+        If the path does not exist or the data cannot be used: ``photos.csv is neither a folder of images nor
         an .npz file``.
+    ValueError, TypeError
+        If a setting is unusable: ``size is -4, but must be 1 or more``.
 
     Examples
     --------
@@ -59,10 +66,14 @@ def load(
     >>> len(data.train_y), len(data.test_y)
     (8, 2)
     """
-    if not os.path.exists(path):
-        raise DataError(f"{path} does not exist")
-    if Path(path).is_dir():
-        return load_folder(path, size=size, seed=seed, on_image=on_image)
-    if Path(path).suffix.lower() == ".npz":
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DataError(f"{path} cannot be opened: {getattr(error, 'strerror', error)}") from error
+    if stat.S_ISDIR(mode):
+        return load_folder(path, size=size, seed=seed, on_image=on_image, follow_links=follow_links)
+    if os.fspath(path).lower().endswith(".npz"):
         return load_npz(path, seed=seed)
     raise DataError(f"{path} is neither a folder of images nor an .npz file")

@@ -1,4 +1,4 @@
-"""A data set in memory: rows as they were stored (bytes for images), made into columns batch by batch."""
+"""A data set in memory: rows as they were stored, and the conversion to the columns that networks take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ from numpy.typing import DTypeLike, NDArray
 
 from deepnet._numbers import real, whole
 
-# A 64 x 64 RGB image is 12 KB, so this is room for 350,000 of them.
+# A 64 x 64 RGB image takes 12 KB, so this allows 350,000 of them.
 MAX_BYTES = 4 * 2**30
+MAX_CLASSES = 100_000
 
 
 class DataError(ValueError):
-    """Data that cannot be used as asked; the message says what to change."""
+    """Data that cannot be used; the message names it and says what to change."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out, and why."""
+    """A file or folder that was left out, and why."""
 
     path: str
     reason: str
@@ -38,9 +39,9 @@ class Dataset:
     classes : tuple of str
         Names of the classes.
     scale : float
-        What the stored values are divided by: 255 for images of bytes.
+        Divisor of the stored values: 255 for images of bytes.
     skipped : tuple of Skipped
-        Files that were found but could not be used.
+        Files, folders and arrays that were found but not used.
     """
 
     train_x: NDArray[Any]
@@ -58,7 +59,7 @@ class Dataset:
 
 
 def as_columns(rows: NDArray[Any], scale: float = 1.0, dtype: DTypeLike = np.float64) -> NDArray[Any]:
-    """Rows (m, ...) as the course's X: floats, divided by `scale`, one column per example.
+    """Return rows (m, ...) as the course's X: floats, divided by `scale`, one column per example.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def as_columns(rows: NDArray[Any], scale: float = 1.0, dtype: DTypeLike = np.flo
     scale : float
         More than 0; ``data.scale``.
     dtype : dtype
-        What the network computes in.
+        The dtype of the network.
 
     Returns
     -------
@@ -93,16 +94,16 @@ def as_columns(rows: NDArray[Any], scale: float = 1.0, dtype: DTypeLike = np.flo
 
 
 def as_targets(labels: NDArray[Any], n_classes: int, dtype: DTypeLike = np.float64) -> NDArray[Any]:
-    """Labels (m,) as the course's Y: (1, m) for two classes, else one row per class (one-vs-all).
+    """Return labels (m,) as the course's Y: (1, m) for two classes, else one row per class (one-hot).
 
     Parameters
     ----------
     labels : ndarray of int, shape (m,)
-        Numbers of classes, from 0 to less than `n_classes`.
+        Indices of classes, from 0 to `n_classes` - 1.
     n_classes : int
         2 or more.
     dtype : dtype
-        What the network computes in.
+        The dtype of the network.
 
     Returns
     -------
@@ -127,14 +128,16 @@ def as_targets(labels: NDArray[Any], n_classes: int, dtype: DTypeLike = np.float
     if outside.size:
         expected = f"must be from 0 to {n_classes - 1}"
         raise ValueError(f"labels has {outside[0]}, but n_classes is {n_classes}: {expected}")
-    first = 1 if n_classes == 2 else 0  # two classes: the one row says "is it the second class?"
+    first = 1 if n_classes == 2 else 0  # of two classes, the one row tells whether it is the second
     return np.asarray(labels == np.arange(first, n_classes)[:, None], dtype=dtype)
 
 
 def hold_out(
     labels: NDArray[Any], *, fraction: float = 0.2, seed: int = 1
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices (train, test): `fraction` of every class set aside at random, never a class's last example.
+    """Split at random: return indices (train, test) with `fraction` of each class in `test`.
+
+    No class loses its last training example.
 
     Parameters
     ----------
@@ -143,12 +146,12 @@ def hold_out(
     fraction : float
         From 0 to 1; of each class with two examples or more at least one is held out.
     seed : int
-        Chooses which.
+        Seed of the choice.
 
     Returns
     -------
     train, test : ndarray of int
-        In rising order; together 0, ..., m - 1.
+        In ascending order; together 0, ..., m - 1.
 
     Raises
     ------
@@ -180,7 +183,7 @@ def hold_out(
 
 
 def check_classes(labels: NDArray[Any], classes: Sequence[str], where: str) -> None:
-    """Raise a DataError unless the training labels are of at least two of the classes."""
+    """Raise a DataError unless the training labels belong to two classes or more."""
     present = [classes[label] for label in np.unique(labels)]
     if len(present) < 2:
         found = f"only one class, {present[0]!r}" if present else "no examples"
@@ -188,7 +191,7 @@ def check_classes(labels: NDArray[Any], classes: Sequence[str], where: str) -> N
 
 
 def check_size(n_bytes: int, where: str, advice: str) -> None:
-    """Raise a DataError where the data would not fit into MAX_BYTES of memory."""
+    """Raise a DataError if the data takes more than MAX_BYTES of memory."""
     if n_bytes > MAX_BYTES:
         limit = f"{MAX_BYTES / 2**30:.0f} GiB"
         raise DataError(f"{where} would take {n_bytes / 2**30:.1f} GiB of memory, over {limit}: {advice}")

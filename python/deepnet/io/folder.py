@@ -1,36 +1,56 @@
 """A folder with one sub-folder of images per class, as photographs usually lie on a disk."""
 
+from __future__ import annotations
+
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepnet._numbers import flag, whole
 from deepnet.io.dataset import DataError, Dataset, Skipped, check_classes, check_size, hold_out
-from deepnet.io.images import UnreadableImage, load_image
+from deepnet.io.images import MAX_SIZE, UnreadableImage, load_image
 
 OnImage = Callable[[int, int], None]
 
+# Names of folders that hold a part of the data, in lower case, without "set" and what separates words.
+_SPLITS = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "validation": ("val", "valid", "validation"),
+}
+
 
 def load_folder(
-    path: str | os.PathLike[str], *, size: int = 64, seed: int = 1, on_image: OnImage | None = None
+    path: str | os.PathLike[str],
+    *,
+    size: int = 64,
+    seed: int = 1,
+    on_image: OnImage | None = None,
+    follow_links: bool = False,
 ) -> Dataset:
     """Read a folder of images whose sub-folders are the classes.
 
-    Folders ``train`` and ``test`` in it, each with the classes inside, are the split; otherwise a fifth
-    of every class is held out at random. Hidden files are ignored, other odd files end up in ``skipped``.
+    Folders ``train`` and ``test`` in it, each with the classes inside, are the split. Without ``test``, a
+    folder ``validation`` is held out; without both, a fifth of each class at random. Capitals and names like
+    ``training_set`` or ``val`` are understood. Hidden files are ignored. Whatever else is not used, such as
+    folders without images, is listed in ``skipped``.
 
     Parameters
     ----------
     path : str or path
-        The folder. The classes are the names of its sub-folders, sorted.
+        The folder. The classes are the names of its sub-folders with images, sorted.
     size : int
-        Images are stretched to size x size pixels.
+        Images are stretched to size x size pixels, 1 to 16384.
     seed : int
         Chooses which images are held out.
     on_image : callable, optional
         Called with (files read, files in all) after each file.
+    follow_links : bool
+        Whether symbolic links that lead out of the folder are followed.
 
     Returns
     -------
@@ -39,7 +59,10 @@ def load_folder(
     Raises
     ------
     DataError
-        If there are not at least two classes with usable images.
+        If there are fewer than two classes with usable images, or a folder cannot be listed: ``photos/cat
+        cannot be read: Permission denied``.
+    ValueError, TypeError
+        If a setting is unusable: ``size is -4, but must be 1 or more``.
 
     Examples
     --------
@@ -55,81 +78,146 @@ def load_folder(
     >>> data.classes, data.train_x.shape
     (('cat', 'dog'), (8, 64, 64, 3))
     """
+    size, seed = whole("size", size, 1, MAX_SIZE), whole("seed", seed, 0)
     root = Path(path)
-    train_root = root / "train" if (root / "train").is_dir() else root
-    test_root = root / "test" if train_root != root and (root / "test").is_dir() else None
+    reader = _Reader(root, size, on_image, flag("follow_links", follow_links))
+    train_root, test_root = reader.split()
+    train = reader.classes_in(train_root)
+    if not train:
+        raise DataError(
+            f"{train_root} has no sub-folders with files; give each class a folder with its images"
+        )
+    test = reader.classes_in(test_root) if test_root else {}
+    reader.expect([*train.values(), *test.values()])
 
-    skipped: list[Skipped] = []
-    classes = [folder.name for folder in _visible(train_root) if folder.is_dir()]
-    if not classes:
-        raise DataError(f"{train_root} has no sub-folders; put the images of each class into one of its own")
-    train = _files(train_root, classes, skipped)
-    test = _files(test_root, classes, skipped) if test_root else []
-    n_files = len(train) + len(test)
-    check_size(n_files * size * size * 3, f"{root} ({n_files} files)", "choose a smaller size")
-
-    step = _Steps(n_files, on_image)
-    x, y = _read(train, size, skipped, step)
+    images, numbers = reader.read(train)
+    present = [bool((numbers == number).any()) for number in range(len(train))]
+    classes = [name for name, has_images in zip(train, present, strict=True) if has_images]
+    y = (np.cumsum(present) - 1)[numbers]
     check_classes(y, classes, str(train_root))
     if test_root:
-        test_x, test_y = _read(test, size, skipped, step)
-        if not len(test_y):
-            raise DataError(f"{test_root} has no usable images; remove it to have some of train held out")
-        return Dataset(x, y, test_x, test_y, tuple(classes), 255.0, tuple(skipped))
-    kept, held = hold_out(y, seed=seed)
-    if not len(held):
-        raise DataError(f"{train_root} has one image per class; none could be held out")
-    return Dataset(x[kept], y[kept], x[held], y[held], tuple(classes), 255.0, tuple(skipped))
+        test_images, test_numbers = reader.read(test)
+        names = [list(test)[number] for number in np.unique(test_numbers)]
+        if unknown := [name for name in names if name not in classes]:
+            raise DataError(f"{test_root / unknown[0]} is a class without training images")
+        if not names:
+            raise DataError(f"{test_root} has no usable images; remove it to hold out a part of {train_root}")
+        index = np.array([classes.index(name) if name in classes else 0 for name in test])
+        x_y = images, y, test_images, index[test_numbers]
+    else:
+        kept, held = hold_out(y, seed=seed)
+        if not len(held):
+            raise DataError(f"{train_root} has one image per class; none could be held out")
+        x_y = images[kept], y[kept], images[held], y[held]
+    return Dataset(*x_y, tuple(classes), 255.0, tuple(reader.skipped))
 
 
-def _visible(folder: Path) -> list[Path]:
-    """Everything in a folder, sorted by name, without hidden files."""
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+class _Reader:
+    """Lists folders and reads their images; notes what is skipped."""
 
+    def __init__(self, root: Path, size: int, on_image: OnImage | None, follow_links: bool) -> None:
+        self.skipped: dict[Skipped, None] = {}
+        self._root, self._size, self._on_image = root, size, on_image
+        self._follow_links, self._inside = follow_links, os.path.realpath(root)
+        self._done = self._total = 0
 
-def _files(root: Path, classes: Sequence[str], skipped: list[Skipped]) -> list[tuple[Path, int]]:
-    """The files of each class with the class's number; everything that is out of place is noted."""
-    files = []
-    for entry in _visible(root):
-        if not entry.is_dir():
-            skipped.append(Skipped(str(entry), "not in the folder of a class"))
-        elif entry.name not in classes:
-            raise DataError(f"{entry} is a class without training images")
-        else:
-            label = classes.index(entry.name)
-            for file in _visible(entry):
-                if file.is_dir():
-                    skipped.append(Skipped(str(file), "a folder inside the folder of a class"))
+    def split(self) -> tuple[Path, Path | None]:
+        """The folders with the training and the held-out classes; None: to be held out at random."""
+        parts: dict[str, Path] = {}
+        others, named = list[Path](), list[Path]()
+        for entry in self._visible(self._root):
+            name = re.sub(r"[\W_]|set$", "", entry.name.lower())
+            part = next((part for part, names in _SPLITS.items() if name in names), None)
+            if part is None or not self._is_split(entry):
+                others.append(entry)
+                named += [entry] if part and os.path.isdir(entry) else []
+            elif part in parts:
+                raise DataError(f"{parts[part]} and {entry} both look like the {part} data; rename one")
+            else:
+                parts[part] = entry
+        if "train" not in parts:
+            if parts:
+                found = ", ".join(folder.name for folder in parts.values())
+                raise DataError(f"{self._root} has {found}, but no folder train")
+            if len(named) > 1 and len(named) == sum(map(os.path.isdir, others)):
+                raise DataError(f"{named[0]} has no sub-folders; give each class a folder with its images")
+            return self._root, None
+        for entry in others:
+            self._skip(entry, f"beside {parts['train'].name}")
+        if "test" in parts and "validation" in parts:
+            self._skip(parts["validation"], f"not used, {parts['test'].name} is held out")
+        return parts["train"], parts.get("test", parts.get("validation"))
+
+    def _is_split(self, folder: Path) -> bool:
+        """True if the folder holds folders: a class of that name would hold images."""
+        return os.path.isdir(folder) and any(map(os.path.isdir, self._visible(folder)))
+
+    def classes_in(self, root: Path) -> dict[str, list[Path]]:
+        """The files of each sub-folder that has any."""
+        classes = {}
+        for folder in self._visible(root):
+            if not os.path.isdir(folder):
+                self._skip(folder, "not in the folder of a class")
+                continue
+            files = []
+            for entry in self._visible(folder):
+                if os.path.isdir(entry):
+                    self._skip(entry, "a folder inside the folder of a class")
                 else:
-                    files.append((file, label))
-    return files
+                    files.append(entry)
+            if not files:
+                self._skip(folder, "a folder without images")
+            elif folder.name != os.fsencode(folder.name).decode("utf-8", "replace"):
+                shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+                raise DataError(f"{shown} is not valid UTF-8, so it cannot name a class; rename the folder")
+            else:
+                classes[folder.name] = files
+        return classes
 
+    def expect(self, files: Sequence[Sequence[Path]]) -> None:
+        """Announce the files of all classes."""
+        self._total = sum(map(len, files))
+        n_bytes = self._total * self._size * self._size * 3
+        check_size(n_bytes, f"{self._root} ({self._total} files)", "choose a smaller size")
 
-def _read(
-    files: Sequence[tuple[Path, int]], size: int, skipped: list[Skipped], step: "_Steps"
-) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    images = np.empty((len(files), size, size, 3), dtype=np.uint8)
-    labels = np.empty(len(files), dtype=np.intp)
-    count = 0
-    for path, label in files:
+    def read(self, classes: dict[str, list[Path]]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+        """The usable images, and for each the number of its class."""
+        n_files = sum(map(len, classes.values()))
+        images = np.empty((n_files, self._size, self._size, 3), dtype=np.uint8)
+        numbers = np.empty(n_files, dtype=np.intp)
+        count = 0
+        for number, files in enumerate(classes.values()):
+            before = count
+            for file in files:
+                try:
+                    images[count] = load_image(file, self._size)
+                except UnreadableImage as error:
+                    self._skip(file, str(error))
+                else:
+                    numbers[count] = number
+                    count += 1
+                self._done += 1
+                if self._on_image:
+                    self._on_image(self._done, self._total)
+            if count == before:
+                self._skip(files[0].parent, "a folder without usable images")
+        return images[:count], numbers[:count]
+
+    def _visible(self, folder: Path) -> list[Path]:
+        """The entries of a folder, sorted by name, without hidden ones and links that lead out."""
         try:
-            images[count] = load_image(path, size)
-        except UnreadableImage as error:
-            skipped.append(Skipped(str(path), str(error)))
-        else:
-            labels[count] = label
-            count += 1
-        step()
-    return images[:count], labels[:count]
+            entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        except OSError as error:
+            raise DataError(f"{folder} cannot be read: {error.strerror or error}") from error
+        return [entry for entry in entries if self._is_allowed(entry)]
 
+    def _is_allowed(self, entry: Path) -> bool:
+        if self._follow_links or not entry.is_symlink():
+            return True
+        if os.path.commonpath([self._inside, os.path.realpath(entry)]) == self._inside:
+            return True
+        self._skip(entry, "a link that leads out of the folder")
+        return False
 
-class _Steps:
-    """Counts files for whoever shows the progress."""
-
-    def __init__(self, total: int, on_image: OnImage | None) -> None:
-        self._done, self._total, self._on_image = 0, total, on_image
-
-    def __call__(self) -> None:
-        self._done += 1
-        if self._on_image:
-            self._on_image(self._done, self._total)
+    def _skip(self, entry: Path, reason: str) -> None:
+        self.skipped[Skipped(str(entry), reason)] = None  # once, though folders are listed more than once

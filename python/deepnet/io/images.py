@@ -1,11 +1,10 @@
-"""One image file to one small RGB array; a file that is odd in any way is an UnreadableImage with a reason.
+"""Image files as small RGB arrays; an unusable file is an UnreadableImage with a reason.
 
-The files are not trusted: decompression bombs are refused, only plain raster formats are opened (some
-others would start an interpreter), and whatever a decoder raises on broken bytes becomes a reason.
+Files are not trusted: decompression bombs are refused, only plain raster formats are opened (some others
+would start an interpreter), and every error of a decoder becomes a reason.
 """
 
 import os
-import stat
 import warnings
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnet._extras import needs
+from deepnet._files import open_regular
+from deepnet._numbers import whole
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # A phone's MPO file opens as JPEG.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+MAX_SIZE = 16_384  # of the result: 0.8 GB
+
+# An image of this many pixels, 8192 x 4096, takes 0.1 to 0.3 GB while it is decoded and made smaller.
+MAX_PIXELS = 2**25
 
 
 class UnreadableImage(ValueError):
@@ -35,7 +40,7 @@ def load_image(path: str | os.PathLike[str], size: int = 64) -> NDArray[np.uint8
     path : str or path
         A BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file; of an animation, the first frame.
     size : int
-        Height and width of the result, in pixels.
+        Height and width of the result, from 1 to 16384 pixels.
 
     Returns
     -------
@@ -44,8 +49,11 @@ def load_image(path: str | os.PathLike[str], size: int = 64) -> NDArray[np.uint8
     Raises
     ------
     UnreadableImage
-        If the file is not an image, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels, for
-        example ``not an image of a known format``.
+        If the file is not an image, is damaged, or has more than 2**25 pixels: ``not an image of a known
+        format``. A JPEG file, which is decoded at a fraction of its size, may have
+        ``PIL.Image.MAX_IMAGE_PIXELS``.
+    ValueError, TypeError
+        If the size is unusable: ``size is -4, but must be 1 or more``.
     ImportError
         If Pillow is not installed.
 
@@ -59,23 +67,25 @@ def load_image(path: str | os.PathLike[str], size: int = 64) -> NDArray[np.uint8
     >>> pixels.shape, pixels[0, 0].tolist()
     ((32, 32, 3), [255, 0, 0])
     """
+    size = whole("size", size, 1, MAX_SIZE)
     with needs("data", "reading images"):
         from PIL import Image, ImageOps, UnidentifiedImageError
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise UnreadableImage("not a regular file")
-        if status.st_size == 0:
-            raise UnreadableImage("empty file")
-        with warnings.catch_warnings():
+        with open_regular(path) as file, warnings.catch_warnings():
+            if not os.fstat(file.fileno()).st_size:
+                raise UnreadableImage("empty file")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.simplefilter("error", UserWarning)  # Pillow's word for metadata it can't make sense of
-            with Image.open(path, formats=FORMATS) as image:
+            warnings.simplefilter("error", UserWarning)  # how Pillow reports damaged metadata
+            with Image.open(file, formats=FORMATS) as image:
                 image.draft(None, (2 * size, 2 * size))  # a large JPEG is decoded at a fraction of its size
-                upright = ImageOps.exif_transpose(image)
-                small = _to_rgb(upright).resize((size, size), Image.Resampling.BICUBIC)
-    except (UnreadableImage, MemoryError):
+                if image.width * image.height > MAX_PIXELS:
+                    raise UnreadableImage(f"too large: over {MAX_PIXELS / 1e6:.0f} million pixels")
+                ImageOps.exif_transpose(image, in_place=True)
+                small = _to_rgb(image, size)
+    except UnreadableImage:
         raise
+    except MemoryError as error:
+        raise UnreadableImage("cannot be decoded: needs more memory than is free") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
         raise UnreadableImage(f"decompression bomb: over {limit}") from error
@@ -83,20 +93,23 @@ def load_image(path: str | os.PathLike[str], size: int = 64) -> NDArray[np.uint8
         raise UnreadableImage("not an image of a known format") from error
     except OSError as error:
         raise UnreadableImage(f"cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # decoders fail on broken bytes in as many ways as there are formats
+    except Exception as error:  # decoders answer damaged bytes with errors of many types
         raise UnreadableImage(f"cannot be decoded: {error or type(error).__name__}") from error
     return np.asarray(small, dtype=np.uint8)
 
 
-def _to_rgb(image: "Image.Image") -> "Image.Image":
+def _to_rgb(image: "Image.Image", size: int) -> "Image.Image":
+    """Resize to a square and convert to RGB; what is transparent becomes white."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):  # convert() would clip instead of scale
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in {"I", "F"}:
-        raise UnreadableImage(f"mode {image.mode}: what is white is not known")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        raise UnreadableImage(f"mode {image.mode}: its range of values is unknown")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    small = (image if image.mode == mode else image.convert(mode)).resize(
+        (size, size), Image.Resampling.BICUBIC
+    )
+    if mode == "RGB":
+        return small
+    return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
