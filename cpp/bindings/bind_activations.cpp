@@ -1,17 +1,23 @@
-// Activations of arrays of any number of dimensions.
+// Activations of arrays with any number of dimensions.
 #include "bindings/arguments.h"
 
 namespace deepnet::bindings {
 
 namespace {
 
-/// A matrix of two dimensions as it is, anything else that is C-contiguous as one row.
+/// Two dimensions as a matrix, one as a row with any stride, others as one row if they are C-contiguous.
 template <class T>
 bool elements(PyObject* object, Matrix<const T>& out) {
   if (view<T>(object, out)) return true;
   if (!is_plain_array(object) || type_number(object) != kTypeNumber<T>) return false;
   const auto* array = py::detail::array_proxy(object);
-  if (array->nd == 2 || !(array->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_)) return false;
+  if (array->nd == 2) return false;
+  if (array->nd == 1) {
+    out = {reinterpret_cast<const T*>(array->data), 1, array->dimensions[0], 0,
+           array->strides[0] / static_cast<index_t>(sizeof(T))};
+    return out.cols > 0;
+  }
+  if (!(array->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_)) return false;
   index_t count = 1;
   for (int i = 0; i < array->nd; ++i) count *= array->dimensions[i];
   out = row_major(reinterpret_cast<const T*>(array->data), 1, count);

@@ -1,5 +1,6 @@
 // The course's functions of the whole network: one call forward, one backward, one for the update.
 #include <cmath>
+#include <limits>
 
 #include "bindings/arguments.h"
 
@@ -59,19 +60,26 @@ py::object forward(const py::object& X, const py::object& parameters, const py::
   });
 }
 
-/// Whether every Y is a label in [0, 1]; NaN is none.
+/// True if every entry of Y lies in [low, high]; a NaN does not.
 template <class T>
-bool are_labels(const Matrix<const T>& Y) {
+bool within(const Matrix<const T>& Y, T low, T high) {
   bool good = true;
   for (index_t i = 0; i < Y.rows; ++i)
     for (index_t j = 0; j < Y.cols; ++j) {
       const T y = Y.data[i * Y.row + j * Y.col];
-      good &= y >= T(0) && y <= T(1);
+      good &= y >= low && y <= high;
     }
   return good;
 }
 
-/// Labels as T, if they are an array of I: 0 and 1 alone, which convert exactly.
+/// True if every label is finite: the binary cross-entropy is its formula for any of them, as in the course.
+template <class T>
+bool are_finite(const Matrix<const T>& Y) {
+  constexpr T largest = std::numeric_limits<T>::max();
+  return within(Y, -largest, largest);
+}
+
+/// Labels as T, if they are an array of I with entries 0 and 1 only, which convert exactly.
 template <class T, class I>
 bool convert_labels(const py::detail::PyArray_Proxy& array, const Matrix<const T>& shape, std::vector<T>& labels) {
   const bool one_row = array.nd == 1;
@@ -86,13 +94,13 @@ bool convert_labels(const py::detail::PyArray_Proxy& array, const Matrix<const T
   return good;
 }
 
-/// Y beside AL: an array of T of the same shape, or one of bool or integers (the course's own labels are int64), which
-/// is copied into `converted`; of these (m,) is fine for one output unit.
+/// Y of the shape of AL: an array of T, or one of bool or integers (the course's own labels are int64), which is copied
+/// into `converted`; integers may also have shape (m,) for one output unit.
 template <class T>
 bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T>& y, std::vector<T>& converted) {
   using Numpy = py::detail::npy_api::constants;
   if (!view(AL, al)) return false;
-  if (view(Y, y)) return al.rows == y.rows && al.cols == y.cols && are_labels(y);
+  if (view(Y, y)) return al.rows == y.rows && al.cols == y.cols && are_finite(y);
   if (!is_plain_array(Y)) return false;
   const auto& array = *py::detail::array_proxy(Y);
   const bool fits = array.nd == 2 ? array.dimensions[0] == al.rows && array.dimensions[1] == al.cols
@@ -110,27 +118,42 @@ bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T
   }
 }
 
-/// What the categorical cross-entropy wants of labels. Those written down with three digits pass; class numbers and
-/// more than one class of an example are far off.
 template <class T>
-bool columns_add_up_to_one(const Matrix<const T>& Y) {
+bool columns_add_up_to_one(const Matrix<const T>& Y, double tolerance) {
   bool good = true;
   for (index_t j = 0; j < Y.cols; ++j) {
     double sum = 0;
     for (index_t i = 0; i < Y.rows; ++i) sum += double(Y.data[i * Y.row + j * Y.col]);
-    good &= std::abs(sum - 1) <= 1e-3;
+    good &= std::abs(sum - 1) <= tolerance;
   }
   return good;
+}
+
+/// Labels written with three digits pass; class numbers, and columns of several classes, miss 1 by far more.
+constexpr double kLabelTolerance = 1e-3;
+
+/// What the categorical cross-entropy requires of labels.
+template <class T>
+bool are_categorical(const Matrix<const T>& Y) {
+  return within(Y, T(0), T(1)) && columns_add_up_to_one(Y, kLabelTolerance);
+}
+
+/// True if all columns of both add up to 1, those of AL to rounding: the binary cross-entropy is then hardly meant.
+template <class T>
+bool look_like_softmax(const Matrix<const T>& AL, const Matrix<const T>& Y) {
+  const double rounding = double(AL.rows + 16) * std::numeric_limits<T>::epsilon();
+  return AL.rows > 1 && columns_add_up_to_one(AL, rounding) && columns_add_up_to_one(Y, kLabelTolerance);
 }
 
 py::object cost(const py::object& AL, const py::object& Y, const py::object& loss) {
   const auto name = text(loss.ptr());
   const bool categorical = name == "categorical_cross_entropy";
-  if (!categorical && name != "binary_cross_entropy") return py::none();
+  if (!categorical && !loss.is_none() && name != "binary_cross_entropy") return py::none();
   return with_dtype(AL.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> al, y;
     std::vector<T> converted;
-    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted) || (categorical && !columns_add_up_to_one(y)))
+    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted) || (categorical && !are_categorical(y)) ||
+        (loss.is_none() && look_like_softmax(al, y)))
       return py::none();
     for (index_t i = 0; i < al.rows; ++i)
       for (index_t j = 0; j < al.cols; ++j)
@@ -193,7 +216,7 @@ py::object backward_of(const BackwardArguments& given) {
     static const ActivationId relu = find_activation("relu"), sigmoid = find_activation("sigmoid");
     layer.activation = !ids.empty() ? ids[l] : l + 1 < count ? relu : sigmoid;
     if (ids.empty() && !remembered_activation(cache, layer.activation)) return py::none();
-    if (takes_whole_columns(layer.activation) && (l + 1 < count || !columns_add_up_to_one(y))) return py::none();
+    if (takes_whole_columns(layer.activation) && (l + 1 < count || !are_categorical(y))) return py::none();
     if (given.out != Py_None)
       for (PyObject* input : {parts.A_prev, parts.W, parts.b, parts.Z}) inputs.push_back(range_of(input));
   }

@@ -1,8 +1,8 @@
-"""Dense neural networks of any depth on the CPU: the course's functions, and whole networks, on a C++ core.
+"""Dense neural networks of any depth on the CPU: whole networks and the course's functions, on a C++ core.
 
-:class:`Network` is a network that trains and predicts at full speed. The names of week 4 are here in their
-step-by-step variant; :mod:`deepnet.course.dnn_app_utils` is the application's. :mod:`deepnet.reference` holds
-each of them once more, in NumPy, to read and to compare.
+:class:`Network` trains and predicts at full speed. The functions of week 4 of the course are here in their
+step-by-step version; :mod:`deepnet.course.dnn_app_utils` has those of the application.
+:mod:`deepnet.reference` implements each of them in NumPy, to read and to compare with.
 
 >>> import numpy as np, deepnet
 >>> X, Y = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]), np.array([[0, 1, 1, 0]])
@@ -61,25 +61,52 @@ from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
 
 __all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "LOSSES",
+    "OPTIMIZERS",
+    "SGD",
+    "Activation",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Dense",
+    "History",
     "L_layer_model",
     "L_model_backward",
     "L_model_forward",
+    "LayerCache",
+    "Momentum",
+    "Nesterov",
+    "Network",
+    "RMSprop",
+    "backend_name",
+    "callbacks",
     "compute_cost",
+    "get_num_threads",
+    "gradient_check",
     "initialize_parameters",
     "initialize_parameters_deep",
+    "initializers",
     "linear_activation_backward",
     "linear_activation_forward",
     "linear_backward",
     "linear_forward",
+    "load",
+    "losses",
     "plot_costs",
     "predict",
     "print_mislabeled_images",
     "relu",
     "relu_backward",
+    "schedules",
+    "set_num_threads",
+    "show_config",
     "sigmoid",
     "sigmoid_backward",
     "two_layer_model",
     "update_parameters",
+    "use_backend",
 ]
 
 
@@ -90,17 +117,16 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        if (
-            name == "__version__"
-        ):  # on demand: the module that knows it takes longer to import than all of this
+        # On demand: importlib.metadata takes longer to import than deepnet, and few programs need the others.
+        if name == "__version__":
             from importlib.metadata import version
 
             return version("deepnet")
-        if name == "gradient_check":  # on demand: most programs train and never check
+        if name == "gradient_check":
             from .gradient_checking import gradient_check
 
             return gradient_check
-        if name == "io":  # on demand: most programs have their data elsewhere
+        if name == "io":
             from importlib import import_module
 
             return import_module("deepnet.io")

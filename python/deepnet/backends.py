@@ -36,13 +36,20 @@ _chosen: ModuleType | None  # None: NumPy
 
 
 class _Direct:
-    """The extension's functions of a training step, without the detour through :func:`run`.
+    """The extension's functions, or functions that decline every call while NumPy is chosen.
 
-    For the smallest networks that detour is a twentieth of the time. While NumPy is chosen they decline
-    everything.
+    They return None for arguments that they cannot use as given; :func:`compute` is then called with checked
+    ones. The smallest networks notice one level of function calls, so callers use these attributes directly.
     """
 
+    activation_forward: Callable[..., Any]
+    activation_backward: Callable[..., Any]
+    linear_forward: Callable[..., Any]
+    linear_backward: Callable[..., Any]
+    linear_activation_forward: Callable[..., Any]
+    linear_activation_backward: Callable[..., Any]
     L_model_forward: Callable[..., Any]
+    compute_cost: Callable[..., Any]
     L_model_backward: Callable[..., Any]
     update_parameters: Callable[..., Any]
 
@@ -61,15 +68,10 @@ def _decline(*args: Any) -> None:
     return None
 
 
-def run(name: str, check: Callable[..., dict[str, Any]], *args: Any) -> Any:
-    """Call `name` of the chosen backend; `check` explains, or makes usable, what the extension declines."""
-    if _chosen is not None:
-        result = getattr(_chosen, name)(*args)
-        if result is not None:
-            return result
-    arguments = check(*args)
+def compute(name: str, arguments: dict[str, Any]) -> Any:
+    """Call the function `name` of the chosen backend with checked arguments."""
     if _chosen is None:
-        with np.errstate(all="ignore"):  # as silent as the extension: inf and nan speak for themselves
+        with np.errstate(all="ignore"):  # inf and nan pass silently, as they do in the extension
             return _numpy_function(name)(**arguments)
     result = getattr(_chosen, name)(*arguments.values())
     if result is None:

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.usefixtures("backend")
 LABELS = {
     "compute_cost": "Y",
     "L_model_backward": "Y",
-    "predict": "y",
     "two_layer_model": "Y",
     "L_layer_model": "Y",
 }
@@ -130,9 +129,8 @@ def nan_at_2(a):
         (lambda Y: Y[:, :2], ValueError, ["has shape (1, 2), but", "(1, 3)"]),
         (lambda Y: np.vstack([Y, Y]), ValueError, ["has shape (2, 3), but"]),
         (lambda Y: Y[None], ValueError, ["has shape (1, 1, 3), but"]),
-        (lambda Y: Y * 2.0 - 1, ValueError, ["is -1", "labels must lie in [0, 1]", "== 1"]),
-        (lambda Y: Y.astype(np.uint8) * 0 + 255, ValueError, ["[0, 0] is 255"]),
-        (nan_at_2, ValueError, ["[0, 2] is nan", "labels must lie in [0, 1]"]),
+        (nan_at_2, ValueError, ["[0, 2] is nan", "labels must be finite"]),
+        (lambda Y: Y - np.inf, ValueError, ["[0, 0] is -inf", "labels must be finite"]),
         (lambda Y: Y.tolist(), TypeError, ["is a list"]),
         (lambda Y: None, TypeError, ["is None"]),
         (np.ma.masked_array, TypeError, ["masked array"]),
@@ -274,6 +272,7 @@ def test_a_bug_between_the_checks_and_the_extension_says_so(monkeypatch):
         compute_cost = staticmethod(lambda AL, Y, loss: None)
 
     monkeypatch.setattr(backends, "_chosen", Declines)
+    monkeypatch.setattr(backends.direct, "compute_cost", Declines.compute_cost)
     with pytest.raises(RuntimeError, match=re.escape("deepnet bug: _core.compute_cost declined")):
         deepnet.compute_cost(np.array([[0.5]]), np.array([[1.0]]))
 

@@ -20,7 +20,7 @@ from deepnet import backends
 CONFIG = backends.native.config()
 OTHERS = [isa for isa in CONFIG["isas_supported"] if isa != CONFIG["isa"]]
 FUSED = ["avx512", "avx2"]  # multiply and add in one rounding; what runs anywhere (baseline) rounds twice
-AGREEMENT = Path(__file__).with_name("test_agreement.py")
+AGREEMENT = Path(__file__).with_name("course") / "test_agreement.py"
 NETWORKS = 40
 
 

@@ -1,12 +1,14 @@
-"""The one front door: one check per public function.
+"""The checks of the step-by-step functions, one per public function.
 
-Each takes the arguments as the user gave them and returns them plain, by name and in the order of the
-extension's parameters, or raises the error that says what was given, what was expected, and the way out.
-Single arrays are checked in `arrays`, dicts and caches in `structures`.
+A check takes the arguments as the user gave them. It returns them by name, in the order of the extension's
+parameters and in a form that the extension can use, or raises an error that says what was given, what was
+expected, and how to mend it. Single arrays are checked in `arrays`, labels in `labels`, dicts and caches in
+`structures`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,20 +50,24 @@ Arguments = dict[str, Any]
 
 def activation_forward(Z: Any, name: Any) -> Arguments:
     """Z may have any shape, or be a float."""
-    return {"Z": floats("Z", _as_array(Z)), "name": find_activation(name).name}
+    return {"Z": _elements("Z", Z), "name": find_activation(name).name}
 
 
 def activation_backward(dA: Any, Z: Any, name: Any) -> Arguments:
     """Z, the cache, may have any shape, and dA the same."""
-    Z = floats("Z", _as_array(Z))
-    dA = shaped("dA", _as_array(dA), Z.shape, "the shape of Z, the cache")
+    Z = _elements("Z", Z)
+    dA = shaped("dA", _elements("dA", dA), Z.shape, "the shape of Z, the cache")
     one_dtype({"Z": Z, "dA": dA})
     return {"dA": dA, "Z": Z, "name": find_activation(name).name}
 
 
-def _as_array(value: Any) -> Any:
-    """Floats of Python or NumPy become arrays of no dimension; ints are refused, as integer arrays are."""
-    return np.asarray(value) if isinstance(value, (float, np.floating)) else value
+def _elements(label: str, value: Any) -> Array:
+    """Accept floats of any shape: Python and NumPy numbers, too, but no ints, as integer arrays are refused.
+
+    The extension reads arrays of one and two dimensions with any strides, others in C order.
+    """
+    array = floats(label, np.asarray(value) if isinstance(value, (float, np.floating)) else value)
+    return array if array.ndim == 2 else np.asarray(array, order="C")
 
 
 def linear_forward(A: Any, W: Any, b: Any) -> Arguments:
@@ -116,13 +122,13 @@ def L_model_forward(X: Any, parameters: Any, activations: Any, output: Any) -> A
     return {"X": X, "parameters": parameters, "activations": names, "output": None}
 
 
-COSTS = ("binary_cross_entropy", "categorical_cross_entropy")
+_COSTS = (None, "binary_cross_entropy", "categorical_cross_entropy")
 
 
 def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
     """AL (n_L, m), probabilities; Y, labels of the same examples."""
     AL = matrix("AL", AL)
-    if not isinstance(loss, str) or loss not in COSTS:
+    if not (loss is None or isinstance(loss, str)) or loss not in _COSTS:
         chosen = costs.any_loss(loss)
         if chosen.activation in ("sigmoid", "softmax"):
             probabilities("AL", AL)
@@ -131,11 +137,24 @@ def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
         Y = labels.check("Y", Y, AL.shape, chosen, of="AL", dtype=AL.dtype)
         return {"AL": AL, "Y": Y, "loss": checked_loss(chosen)}
     probabilities("AL", AL)
-    return {
-        "AL": AL,
-        "Y": labels.check("Y", Y, AL.shape, LOSSES[loss], of="AL", dtype=AL.dtype),
-        "loss": loss,
-    }
+    rule = LOSSES[loss] if loss == "categorical_cross_entropy" else None
+    Y = labels.check("Y", Y, AL.shape, rule, of="AL", dtype=AL.dtype)
+    if loss is None and _look_like_softmax(AL, Y):
+        raise ValueError(
+            "loss is not given, and the columns of AL and of Y sum to 1, as those of a softmax output and "
+            'its labels do: "categorical_cross_entropy" is the cost of a softmax output, '
+            '"binary_cross_entropy" that of independent outputs'
+        )
+    return {"AL": AL, "Y": Y, "loss": loss or "binary_cross_entropy"}
+
+
+def _look_like_softmax(AL: Array, Y: Array) -> bool:
+    """Whether all columns of both sum to 1, those of AL to rounding: independent outputs hardly ever do."""
+    rounding = (len(AL) + 16) * float(np.finfo(AL.dtype).eps)
+    return len(AL) > 1 and all(
+        bool(np.all(np.abs(np.sum(A, axis=0, dtype=np.float64) - 1) <= most))
+        for A, most in ((AL, rounding), (Y, 1e-3))
+    )
 
 
 def L_model_backward(
@@ -151,11 +170,12 @@ def L_model_backward(
         names = layer_entries(remembered_activations(caches), None, len(caches), "the caches' activations")
     else:
         names = layer_entries(activations, None, len(caches))
+    chosen: Loss | None
     if loss is not None:
         chosen = costs.loss(loss, entry_of(names[-1]).name)
         loss = checked_loss(chosen)
     else:
-        chosen = _cross_entropy(entry_of(names[-1]))
+        chosen = _label_rule(entry_of(names[-1]))
     Y = labels.check("Y", Y, AL.shape, chosen, of="AL", dtype=AL.dtype)
     if out is not None:
         inputs = {"AL": AL, "Y": Y}
@@ -177,9 +197,9 @@ def L_model_backward(
 
 
 def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any) -> Arguments:
-    """grads holds dW and db of every layer (and whatever else); out may be parameters itself."""
+    """grads holds dW and db of every layer, and possibly more; out may be parameters itself."""
     given, parameters = parameters, network_parameters(parameters)
-    if not isinstance(grads, dict):
+    if not isinstance(grads, Mapping):
         raise TypeError(f"grads is {a(grads)}, but must be the dict from L_model_backward")
     missing = [f"d{key}" for key in parameters if f"d{key}" not in grads]
     if missing:
@@ -193,10 +213,8 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
     if out is given:
         out = parameters = writable(out, {key: p.shape for key, p in parameters.items()}, dtype, grads)
     elif out is not None:
-        if isinstance(out, dict) and all(out.get(key) is p for key, p in parameters.items()):
-            raise ValueError(
-                "out holds the very arrays of parameters: for an update in place pass out=parameters itself"
-            )
+        if isinstance(out, Mapping) and all(out.get(key) is p for key, p in parameters.items()):
+            raise ValueError("out holds the arrays of parameters: for an update in place pass out=parameters")
         out = writable(out, {key: p.shape for key, p in parameters.items()}, dtype, parameters | grads)
     return {"parameters": parameters, "grads": grads, "learning_rate": rate, "out": out}
 
@@ -241,7 +259,7 @@ def training(
     output: Any = None,
     length: int | None = None,
 ) -> tuple[Array, Array, tuple[int, ...], float, int]:
-    """Everything about a training run, before its first step."""
+    """Check all arguments of a training run before its first step."""
     X = matrix("X", X)
     dims = layer_dims("layers_dims", layers_dims, length)
     if dims[0] != X.shape[0]:
@@ -257,18 +275,14 @@ def training(
         )
     rate = real("learning_rate", learning_rate, low=0, dtype=X.dtype)
     steps = whole("num_iterations", num_iterations, 0)
-    Y = labels.check("Y", Y, (dims[-1], X.shape[1]), _cross_entropy(last), dtype=X.dtype)
+    network = f"the network ({counted(dims[-1], 'output')}, {counted(X.shape[1], 'example')})"
+    Y = labels.check("Y", Y, (dims[-1], X.shape[1]), _label_rule(last), of=network, dtype=X.dtype)
     return X, Y, dims, rate, steps
 
 
-def _cross_entropy(last: Activation) -> Loss:
-    """The cost that the course's functions have for this output."""
-    return LOSSES["categorical_cross_entropy" if last.whole_columns else "binary_cross_entropy"]
-
-
-def predicted_labels(y: Any, AL: Array) -> Array:
-    """Labels to compare a prediction with."""
-    return labels.check("y", y, AL.shape, LOSSES["binary_cross_entropy"], of="the prediction", dtype=AL.dtype)
+def _label_rule(output: Activation) -> Loss | None:
+    """The loss whose label rule holds for the default cost; None: any finite label, as in the course."""
+    return LOSSES["categorical_cross_entropy"] if output.whole_columns else None
 
 
 def initialization(seed: Any, dtype: Any) -> np.dtype[Any]:

@@ -1,8 +1,8 @@
-"""One array at a time: what deepnet accepts, and what it says about everything else.
+"""Checks of single arrays.
 
-Every function takes the label under which the user knows the array and returns a plain one: exactly
-ndarray, aligned, in native byte order. Only arrays that are not so already are copied. The word after the
-label's last space is the expression that the advice is written with: ``caches[0]: W`` advises about ``W``.
+Every function takes the label by which the user knows the array. It returns an ndarray (not a subclass),
+aligned and in native byte order, and copies only what is not so already. Advice in messages uses the last
+word of the label as an expression: for ``caches[0]: W`` it is about ``W``.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ def counted(n: int, noun: str) -> str:
 
 
 def expression(label: str) -> str:
-    """Return what advice about the array is written with: its label's last word."""
+    """Return the expression that advice about the array uses: the last word of its label."""
     return label.rsplit(" ", 1)[-1]
 
 
 def has_examples(name: str) -> bool:
-    """Tell X, A, AL, Z, Y, their gradients and parts, all with a column per example, from W and b."""
+    """Whether the array has a column per example: not W, b and their gradients."""
     return not name.removeprefix("d").startswith(("W", "b"))
 
 
 def anything(label: str, value: Any) -> Array:
-    """Accept arrays of any dtype and shape, and say how to make one of what is none."""
+    """Accept arrays of any dtype and shape; for anything else, say how to make an array of it."""
     if type(value) is np.ndarray:
         return value
     name = expression(label)
     kind = type(value).__name__
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
-            f"{label} is a masked array, and a network cannot skip entries: fill them, as in {name}.filled(0)"
+            f"{label} is a masked array, but a network cannot skip entries: fill them, as in {name}.filled(0)"
         )
     if isinstance(value, np.matrix):
-        raise TypeError(f"{label} is an np.matrix, for which * means another product: np.asarray({name})")
+        raise TypeError(f"{label} is an np.matrix, for which * is the matrix product: np.asarray({name})")
     if isinstance(value, np.ndarray):
         return np.asarray(value)
     if value is None:
         raise TypeError(
-            f"{label} is None, but must be a NumPy array; did the function that made it return it?"
+            f"{label} is None, but must be a NumPy array; does the function that made it return it?"
         )
     if type(value).__module__.startswith("pandas"):
         columns, turned = "", ""
@@ -70,7 +70,7 @@ def anything(label: str, value: Any) -> Array:
 
 
 def plain(array: Array) -> Array:
-    """Copy what is misaligned or byte-swapped; everything else stays where it is."""
+    """Copy an array that is misaligned or byte-swapped; return any other as it is."""
     if array.flags.aligned and array.dtype.isnative:
         return array
     return array.astype(array.dtype.newbyteorder("="))
@@ -94,7 +94,7 @@ def floats(label: str, value: Any) -> Array:
 
 
 def matrix(label: str, value: Any) -> Array:
-    """Accept float matrices: one row per unit and one column per example, or per unit before."""
+    """Accept float matrices: one row per unit, one column per example or per unit of the previous layer."""
     array = floats(label, value)
     if array.ndim != 2:
         hint = _into_two_dimensions(expression(label), array.ndim)
@@ -137,7 +137,7 @@ def shaped(label: str, value: Any, shape: Shape, why: str) -> Array:
 
 
 def one_dtype(arrays: dict[str, Array]) -> None:
-    """Refuse a mix of float32 and float64; the first array says which it should be."""
+    """Refuse a mix of float32 and float64; the first array has the expected dtype."""
     (first, reference), *others = arrays.items()
     for label, array in others:
         if array.dtype != reference.dtype:

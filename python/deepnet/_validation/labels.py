@@ -57,7 +57,28 @@ def check(
         return view
     if rule == "classes":
         return plain(view)
-    return plain(view.astype(dtype, copy=False))
+    with np.errstate(over="ignore"):
+        converted = plain(view.astype(dtype, copy=False))
+    if rule == "finite" and converted is not view:
+        _obey(name, converted, shape[0], rule, of)  # beyond the range of float32
+    return converted
+
+
+def compared(name: str, value: Any, shape: tuple[int, int]) -> Array:
+    """Return the labels to compare a prediction of this shape with, as in ``np.sum((p == y) / m)``.
+
+    Accepts any array-like of numbers; for one output also (m,), (m, 1), and a single label.
+    """
+    if value is None or isinstance(value, np.ma.MaskedArray):
+        anything(name, value)  # raises
+    try:
+        y = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is a list of lists of different lengths, but must be an array") from None
+    y = _numbers(name, y, shape, "finite", direct=False)
+    if shape[0] == 1 and (y.size == 1 or (y.size == shape[1] and y.shape[-1] == shape[1])):
+        return np.broadcast_to(y.reshape(-1), shape)
+    return _one_row_per_output(name, y, shape, None, "the prediction")
 
 
 # --- the kind of array --------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Dicts, caches and lists of names: the structures that hold a network's arrays, checked and made plain."""
+"""Checks of the structures that hold a network's arrays and names: dicts, caches and lists of names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -42,7 +42,7 @@ def not_a_cache(label: str, value: Any, form: str, length: int) -> Exception:
 
 
 def layer_cache(label: str, cache: Any) -> LayerCache:
-    """((A_prev, W, b), Z), plain or a LayerCache; the activation it remembers comes along."""
+    """Accept ((A_prev, W, b), Z), a tuple or a LayerCache, and keep the activation it stores."""
     if not isinstance(cache, (tuple, list)) or len(cache) != 2:
         raise not_a_cache(label, cache, "((A_prev, W, b), Z)", 2)
     linear, Z = cache
@@ -72,8 +72,8 @@ def layer_caches(caches: Any) -> list[LayerCache]:
 
 
 def network_parameters(parameters: Any) -> dict[str, Array]:
-    """W1, b1, ..., WL, bL and nothing else, each layer fitting the one before."""
-    if not isinstance(parameters, dict):
+    """Accept exactly W1, b1, ..., WL, bL, each layer fitting the one before."""
+    if not isinstance(parameters, Mapping):
         hint = ""
         if isinstance(parameters, (tuple, list)) and any(isinstance(part, dict) for part in parameters):
             hint = ": the models return two things, parameters, costs = L_layer_model(...)"
@@ -109,7 +109,7 @@ def layer_entries(
     layers: int,
     label: str = "activations",
 ) -> tuple[AnyActivation, ...]:
-    """One activation per layer: a known name, or the user's own."""
+    """Return one activation per layer: a known name, or a custom activation."""
     if not isinstance(activations, (str, Activation, list, tuple)):
         raise TypeError(f"{label} is {activations!r}, but must be a name, or a list of one name per layer")
     if not isinstance(activations, (str, Activation)):
@@ -122,13 +122,13 @@ def layer_entries(
     hidden: list[tuple[str, Any]] = [(f"{label}[{i}]", entry) for i, entry in enumerate(given[:-1])]
     if isinstance(activations, (str, Activation)):
         hidden = [(label, activations)]
-    for where, activation in hidden:  # also where there is no hidden layer to use it
+    for where, activation in hidden:  # even if there is no hidden layer
         elementwise(where, activation)
     return tuple(known_activation(activation) for activation in given)
 
 
 def known_activation(activation: Any) -> AnyActivation:
-    """Accept a name of the list, or an activation of the user's own; a listed one becomes its name."""
+    """Accept a known name or a custom activation; return the name of an entry of ACTIVATIONS."""
     if isinstance(activation, Activation):
         return activation.name if ACTIVATIONS.get(activation.name) is activation else activation
     return find_activation(activation).name
@@ -140,16 +140,16 @@ def elementwise(label: str, activation: Any) -> None:
     if entry.whole_columns:
         hint = "; for the last layer: output=" + repr(entry.name) if "[" not in label else ""
         raise ValueError(
-            f"{label} is {entry.name!r}, but a hidden layer must not have it: there the units of an example "
-            f"would share out a total of 1, and what it is made for is the last layer's probabilities{hint}"
+            f"{label} is {entry.name!r}, but a hidden layer cannot have it: its outputs are probabilities, "
+            f"which sum to 1 in each example, for the last layer only{hint}"
         )
 
 
 def writable(
     out: Any, shapes: dict[str, Shape], dtype: np.dtype[Any], inputs: dict[str, Array]
 ) -> dict[str, Array]:
-    """Accept an out that holds exactly these arrays, each ready to be written and apart from all others."""
-    if not isinstance(out, dict):
+    """Accept an out that holds exactly these arrays, each writable and sharing memory with no other."""
+    if not isinstance(out, Mapping):
         raise TypeError(f"out is {a(out)}, but must be a dict of arrays from an earlier call")
     missing, extra = [key for key in shapes if key not in out], [key for key in out if key not in shapes]
     if missing or extra:
@@ -178,7 +178,7 @@ def writable(
 
 
 def _has_separate_rows(array: Array) -> bool:
-    """Tell whether each row is a run of memory, apart from the others, as in a network's own parameters."""
+    """Whether each row is contiguous and apart from the others, as in the parameters of a Network."""
     (rows, columns), (row, column), size = array.shape, array.strides, array.itemsize
     if columns == 1:
         return rows == 1 or row == size

@@ -1,8 +1,8 @@
-"""The course's functions, one module per module of the course, under the names that learners import.
+"""The functions of the deep learning course, one module per module of the course, under the course's names.
 
-`step_by_step` and `dnn_app_utils` are week 4 of *Neural Networks and Deep Learning*; `init_utils`,
-`reg_utils` and `gc_utils` are week 1, `opt_utils` is week 2 of *Improving Deep Neural Networks*. A name may
-mean another thing in each, so none of them is imported here.
+`step_by_step` and `dnn_app_utils` are week 4 of *Neural Networks and Deep Learning*. `init_utils`,
+`reg_utils` and `gc_utils` are week 1, `opt_utils` is week 2 of *Improving Deep Neural Networks*; their code
+is in `improving`. A name may mean different things in two modules, so this package imports none of them.
 """
 
 import importlib

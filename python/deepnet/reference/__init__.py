@@ -1,11 +1,11 @@
-"""The lecture in NumPy: what every other implementation here is measured against.
+"""The lecture in NumPy: the reference that the tests compare every other implementation with.
 
-Same names, same signatures and same results as the functions of :mod:`deepnet`, in as few lines as the
-formulas need. It trusts its input (the checks and their messages live in :mod:`deepnet` itself) and calls
-no code that it judges. Where there is nothing to judge, in the two plots, both are one.
+The functions have the names, signatures and results of those of :mod:`deepnet`, in as few lines as the
+formulas need. They do not check their input, and they call none of the code that is compared with them. The
+two plots are the exception: they are the same functions.
 
-`compute_cost` and `L_model_backward` take one argument more: ``literal=True`` is the lecture's own
-behaviour where an activation is exactly 0 or 1, nan and inf as NumPy gives them.
+`compute_cost` and `L_model_backward` have one more argument: ``literal=True`` evaluates the lecture's
+formulas where an activation is exactly 0 or 1, with the nan and inf that NumPy gives.
 
 >>> import numpy as np
 >>> AL, Y = np.array([[1.0, 0.5]]), np.array([[1.0, 1.0]])

@@ -102,7 +102,10 @@ def descend(
     activations: AnyActivation | Sequence[AnyActivation] = "relu",
     output: AnyActivation | None = None,
 ) -> tuple[Parameters, list[Array]]:
-    """num_iterations times: forward, cost (recorded every 100th and at the last), backward, update."""
+    """num_iterations times: forward, cost (recorded every 100th iteration), backward, update.
+
+    The cost before the last update is printed and passed to the callback as well.
+    """
     costs = []
     softmax = _is_softmax(len(parameters) // 2, activations, output)
     loss = "categorical_cross_entropy" if softmax else "binary_cross_entropy"
@@ -111,11 +114,11 @@ def descend(
         cost = compute_cost(AL, Y, loss)
         grads = L_model_backward(AL, Y, caches)
         parameters = update_parameters(parameters, grads, learning_rate)
-        recorded = i % 100 == 0 or i == num_iterations - 1
-        if recorded:
+        if i % 100 == 0:
             costs.append(cost)
-            if print_cost:
-                print(f"Cost after iteration {i}: {cost}")
+        shown = i % 100 == 0 or i == num_iterations - 1
+        if shown and print_cost:
+            print(f"Cost after iteration {i}: {cost}")
         if callback is not None:
-            callback(i, cost if recorded else None)
+            callback(i, cost if shown else None)
     return parameters, costs

@@ -43,7 +43,7 @@ def initialize_parameters_deep(
 
 def draw_parameters(layer_dims: Sizes, scale: Any, seed: Whole | None, dtype: Any) -> Parameters:
     """W_l = scale(n_{l-1}) N(0, 1); b_l = 0. The draws are the course's, in float64 and then rounded."""
-    random = np.random.RandomState(seed)  # a stream of its own: NumPy's global one stays as it is
+    random = np.random.RandomState(seed)  # leaves NumPy's global generator as it is
     parameters = {}
     for layer, (fan_in, units) in enumerate(pairwise(layer_dims), start=1):
         parameters[f"W{layer}"] = (random.randn(units, fan_in) * scale(fan_in)).astype(dtype)
@@ -165,11 +165,11 @@ def output_backward(
     *,
     literal: bool = False,
 ) -> Array:
-    """dZ_L = dAL * g'(Z_L), with its limits; AL - Y for softmax. With a loss: as that has it.
+    """dZ_L = dAL * g'(Z_L), with its limits; AL - Y for softmax. With a loss, its derivative.
 
     Where a sigmoid has reached exactly 0 or 1 (or so nearly that dAL overflows) the product would be 0 * inf;
-    its limit is AL - Y. That is also what comes of softmax and the categorical cross-entropy, where columns
-    of Y add up to 1. `literal` keeps what the formula itself gives.
+    its limit is AL - Y. Softmax with the categorical cross-entropy has the same dZ_L, where columns of Y add
+    up to 1. `literal` evaluates the formula without limits.
     """
     if loss is not None:
         chosen = loss if isinstance(loss, Loss) else find_loss(loss)
@@ -197,14 +197,12 @@ def cost_derivative(AL: Array, Y: Array, activation: AnyActivation, *, literal: 
         return -hit if entry_of(activation).whole_columns else -(hit - miss)
 
 
-def compute_cost(
-    AL: Array, Y: Array, loss: str | Loss = "binary_cross_entropy", *, literal: bool = False
-) -> Array:
+def compute_cost(AL: Array, Y: Array, loss: str | Loss | None = None, *, literal: bool = False) -> Array:
     """J = -1/m sum(Y log AL + (1 - Y) log(1 - AL)), with 0 log 0 = 0 unless `literal`.
 
     "categorical_cross_entropy", for softmax: J = -1/m sum(Y log AL). Others: the sum of their terms / m.
     """
-    chosen = loss if isinstance(loss, Loss) else find_loss(loss)
+    chosen = loss if isinstance(loss, Loss) else find_loss(loss or "binary_cross_entropy")
     Y = chosen.labels(Y, len(AL), AL.dtype)
     if chosen.activation not in ("sigmoid", "softmax"):
         terms = chosen.value(AL, Y, chosen.parameter)

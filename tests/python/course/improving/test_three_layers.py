@@ -2,11 +2,11 @@
 
 import re
 
+import notebook_formulas as course
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import course_transcription as course
 import deepnet
 from deepnet.course import gc_utils, init_utils, opt_utils, reg_utils
 from networks import Unchanged, network
@@ -238,6 +238,24 @@ def refused(error, words, function, *arguments, **options):
         function(*arguments, **options)
 
 
+@pytest.mark.parametrize("module", [init_utils, reg_utils])
+def test_labels_outside_0_and_1_follow_the_formulas(module):
+    X, Y, parameters = network(DIMS, 7)
+    Y = np.random.default_rng(5).normal(0, 2, Y.shape)
+    A3, cache = module.forward_propagation(X, parameters)
+    formula = course.lower_case_backward if module is init_utils else course.backward
+    grads = module.backward_propagation(X, Y, cache)
+    for key, expected in formula(X, Y, course.forward(X, parameters)).items():
+        np.testing.assert_allclose(grads[key], expected, rtol=1e-10, atol=1e-13)
+    cost = -np.mean(Y * np.log(A3) + (1 - Y) * np.log(1 - A3))
+    assert init_utils.compute_loss(A3, Y) == pytest.approx(cost, rel=1e-13)
+    assert reg_utils.compute_cost_with_regularization(A3, Y, parameters, 0) == pytest.approx(cost, rel=1e-13)
+    assert opt_utils.compute_cost(A3, Y) == pytest.approx(7 * cost, rel=1e-13)
+    assert gc_utils.forward_propagation_n(X, Y, parameters)[0] == pytest.approx(cost, rel=1e-13)
+    trained = module.model(X, Y, num_iterations=3, print_cost=False)
+    assert all(np.isfinite(p).all() for p in trained.values())
+
+
 def test_errors_of_the_propagations():
     X, Y, parameters = network(DIMS, 7)
     _, cache = reg_utils.forward_propagation(X, parameters)
@@ -254,7 +272,7 @@ def test_errors_of_the_propagations():
         refused(ValueError, "instead of 12", function, X, Y, cache[:2])
         refused(TypeError, "cache must be (z1, a1, W1,", function, X, Y, None)
         refused(ValueError, "Y has shape (1, 6), but", function, X, Y[:, :6], cache)
-        refused(ValueError, "Y[0, 0] is 2", function, X, Y + 2, cache)
+        refused(ValueError, "Y[0, 0] is inf, but labels must be finite", function, X, Y + np.inf, cache)
         refused(TypeError, "X is a list", function, X.tolist(), Y, cache)
         swapped = (*cache[:5], cache[5][:2], *cache[6:])
         refused(ValueError, "cache: A2 has shape (2, 7), but must be (3, 7)", function, X, Y, swapped)
@@ -300,7 +318,13 @@ def test_errors_of_the_updates():
 
 def test_errors_of_the_rest():
     X, Y, parameters = network(DIMS, 7)
-    refused(TypeError, "predict_dec(parameters, X), in this order", init_utils.predict_dec, X, parameters)
+    refused(
+        TypeError,
+        "predict_dec(parameters, X) takes them in this order",
+        init_utils.predict_dec,
+        X,
+        parameters,
+    )
     for update in (init_utils.update_parameters, opt_utils.update_parameters_with_gd):
         refused(TypeError, "parameters is a NoneType, but must be a dict", update, None, {}, 0.1)
     _, cache = gc_utils.forward_propagation_n(X, Y, parameters)

@@ -1,5 +1,6 @@
 """Training runs and prediction: the published results, what is printed, and what is left alone."""
 
+import inspect
 import re
 import sys
 import types
@@ -55,7 +56,8 @@ def test_the_published_run(
 ):
     train_X, train_Y, test_X, test_Y = cats
     parameters, costs = getattr(deepnet, model)(train_X, train_Y, layers_dims, num_iterations=2500)
-    np.testing.assert_allclose(costs, published[model], rtol=1e-8)
+    np.testing.assert_allclose(costs, published[model][:-1], rtol=1e-8)
+    assert len(costs) == 25
     deepnet.predict(train_X, train_Y, parameters)
     deepnet.predict(test_X, test_Y, parameters)
     assert capsys.readouterr().out == f"Accuracy: {train_accuracy}\nAccuracy: {test_accuracy}\n"
@@ -75,7 +77,7 @@ def test_a_run_follows_the_lecture(backend, model, dtype):
         X.astype(np.float64), Y, dims, learning_rate=0.1, num_iterations=205
     )
     tolerance = 1e-11 if dtype == np.float64 else 1e-4
-    assert len(costs) == 4  # before 0, 100 and 200, and before the last
+    assert len(costs) == 3  # before the steps 0, 100 and 200
     assert all(isinstance(cost, np.ndarray) and cost.shape == () and cost.dtype == dtype for cost in costs)
     np.testing.assert_allclose(costs, expected_costs, rtol=tolerance)
     for key, p in parameters.items():
@@ -90,12 +92,62 @@ def test_what_is_printed_and_called_back(backend, module, model, capsys):
     calls = []
     run = getattr(module, model)
     _, costs = run(X, Y, [4, 3, 1], 0.0075, 102, True, callback=lambda i, cost: calls.append((i, cost)))
-    lines = zip((0, 100, 101), costs, strict=True)
-    assert capsys.readouterr().out == "".join(f"Cost after iteration {i}: {cost}\n" for i, cost in lines)
+    shown = [(i, cost) for i, cost in calls if cost is not None]
+    assert capsys.readouterr().out == "".join(f"Cost after iteration {i}: {cost}\n" for i, cost in shown)
     assert [i for i, _ in calls] == list(range(102))
-    assert [i for i, cost in calls if cost is not None] == [0, 100, 101]
-    assert [cost for _, cost in calls if cost is not None] == costs
+    assert [i for i, _ in shown] == [0, 100, 101]
+    assert [cost for i, cost in shown if i % 100 == 0] == costs
     run(X, Y, [4, 3, 1], num_iterations=2)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("iterations", [0, 1, 2, 3, 100, 101])
+@pytest.mark.parametrize("model", MODELS)
+def test_costs_hold_every_100th_and_no_other(backend, model, iterations, capsys):
+    X, Y = problem()
+    _, costs = getattr(deepnet, model)(X, Y, [4, 3, 1], num_iterations=iterations)
+    assert len(costs) == -(-iterations // 100)
+    assert capsys.readouterr().out == ""
+
+
+def lecture(X, Y, parameters, rate, iterations):
+    """The notebook's loop, without limits or checks: the costs and the parameters."""
+    L, m, costs = len(parameters) // 2, X.shape[1], []
+    for i in range(iterations):
+        A, Z = [X], []
+        for layer in range(1, L + 1):
+            Z.append(parameters[f"W{layer}"] @ A[-1] + parameters[f"b{layer}"])
+            A.append(1 / (1 + np.exp(-Z[-1])) if layer == L else np.maximum(Z[-1], 0))
+        if i % 100 == 0:
+            costs.append(-np.sum(Y * np.log(A[-1]) + (1 - Y) * np.log(1 - A[-1])) / m)
+        dA, new = -(Y / A[-1] - (1 - Y) / (1 - A[-1])), {}
+        for layer in range(L, 0, -1):
+            dZ = dA * A[layer] * (1 - A[layer]) if layer == L else np.where(Z[layer - 1] > 0, dA, 0)
+            dA = parameters[f"W{layer}"].T @ dZ
+            new[f"W{layer}"] = parameters[f"W{layer}"] - rate * dZ @ A[layer - 1].T / m
+            new[f"b{layer}"] = parameters[f"b{layer}"] - rate * dZ.sum(axis=1, keepdims=True) / m
+        parameters = new
+    return parameters, costs
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("iterations", [2, 3, 201])
+@pytest.mark.parametrize("model", MODELS)
+def test_normal_labels_train_as_the_lecture_does(backend, model, iterations, capsys):
+    """The course's public tests of both models draw Y from a normal distribution."""
+    random = np.random.RandomState(1)
+    X, Y = random.randn(10, 10), random.randn(1, 10)
+    dims = [10, 4, 1] if model == "two_layer_model" else [10, 5, 4, 3, 1]
+    if model == "two_layer_model":
+        start = deepnet.initialize_parameters(*dims)
+    else:
+        start = dnn_app_utils.initialize_parameters_deep(dims)
+    parameters, costs = getattr(deepnet, model)(X, Y, dims, num_iterations=iterations, print_cost=False)
+    expected, expected_costs = lecture(X, Y, start, 0.0075, iterations)
+    assert len(costs) == len(expected_costs)
+    np.testing.assert_allclose(costs, expected_costs, rtol=1e-12)
+    for key, p in expected.items():
+        np.testing.assert_allclose(parameters[key], p, rtol=1e-11, atol=1e-13)
     assert capsys.readouterr().out == ""
 
 
@@ -113,7 +165,7 @@ def test_the_application_initialises_its_deep_model_by_the_square_root(backend):
 def test_a_run_that_diverges_ends_in_nan_as_the_lectures_does(backend, print_cost, capsys):
     X, Y = problem()
     parameters, costs = deepnet.L_layer_model(X, Y, [4, 5, 1], 1e308, 250, print_cost)
-    assert len(costs) == 4
+    assert len(costs) == 3
     assert np.isfinite(costs[0])
     assert np.isnan(costs[1:]).all()
     assert np.isnan(parameters["W1"]).any()
@@ -146,6 +198,48 @@ def test_labels_of_any_form_train_and_are_predicted(backend, shape, capsys):
     assert costs == deepnet.two_layer_model(X, Y, (4, 3, 1), num_iterations=3)[1]
     assert deepnet.predict(X, Y.reshape(shape), parameters).shape == (1, 30)
     capsys.readouterr()
+
+
+ONE = {"W1": np.array([[1.0]]), "b1": np.array([[0.0]])}
+
+
+@pytest.mark.parametrize(
+    "y", [1, 1.0, True, np.int64(1), np.array(1), [1], (1,), [[1]], np.array([1.0]), np.ones((1, 1, 1), int)]
+)
+def test_the_label_of_one_image_comes_in_any_form(backend, y, capsys):
+    """The notebook's cell for a learner's own image has my_label_y = [1]."""
+    p = deepnet.predict(np.array([[3.0]]), y, ONE)
+    deepnet.predict(np.array([[-3.0]]), y, ONE)
+    assert capsys.readouterr().out == "Accuracy: 1.0\nAccuracy: 0.0\n"
+    assert p.tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize(
+    "form", [list, tuple, np.asarray, lambda y: [list(y)], lambda y: np.array(y)[:, None]]
+)
+def test_predictions_are_compared_with_any_array_like(backend, form, capsys):
+    X = np.array([[-2.0, 3.0, 1.0, -1.0]])
+    for y, accuracy in (((0, 1, 1, 0), 1.0), ((0, 1, 0, 1), 0.5), ((2, -1, np.nan, 7), 0.0)):
+        deepnet.predict(X, form(y), ONE)
+        assert capsys.readouterr().out == f"Accuracy: {accuracy}\n"
+    deepnet.predict(X, 1, ONE)  # compared with each, as p == 1 is
+    assert capsys.readouterr().out == "Accuracy: 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "words"),
+    [
+        ([0, 1], ValueError, r"y has shape \(2,\), but the prediction has \(1, 4\)"),
+        (np.zeros((4, 4)), ValueError, r"y has shape \(4, 4\)"),
+        ([[0], [1, 1]], ValueError, "y is a list of lists of different lengths"),
+        (["cat", "dog", "cat", "cat"], TypeError, r"y is <U3.*np\.unique\(y, return_inverse=True\)"),
+        (None, TypeError, "y is None"),
+        (np.ma.masked_array([0, 1, 1, 0], [0, 1, 0, 0]), TypeError, "y is a masked array"),
+    ],
+)
+def test_labels_that_nothing_can_be_compared_with(backend, y, error, words):
+    with pytest.raises(error, match=words):
+        deepnet.predict(np.array([[-2.0, 3.0, 1.0, -1.0]]), y, ONE)
 
 
 def test_the_global_random_state_is_left_alone(backend):
@@ -200,13 +294,22 @@ def test_every_function_of_the_lecture_is_on_both_sides(module):
 
 
 def test_star_imports_give_the_names_of_each_part():
-    assert set(step_by_step.__all__) < set(deepnet.__all__) < set(dnn_app_utils.__all__)
+    assert set(step_by_step.__all__) < set(dnn_app_utils.__all__)
     assert set(dnn_app_utils.__all__) - set(deepnet.__all__) == {"load_data"}
-    for module in (deepnet, step_by_step, dnn_app_utils, reference):
+    for module in (step_by_step, dnn_app_utils, reference):
         assert all(callable(getattr(module, name)) or name == "dnn_app_utils" for name in module.__all__)
     assert deepnet.initialize_parameters_deep is step_by_step.initialize_parameters_deep
     assert dnn_app_utils.initialize_parameters_deep is not step_by_step.initialize_parameters_deep
     assert dnn_app_utils.compute_cost is deepnet.compute_cost
+
+
+def test_a_star_import_of_deepnet_gives_all_that_it_documents():
+    namespace = {}
+    exec("from deepnet import *", namespace)
+    assert namespace["Network"] is deepnet.Network
+    assert {"load", "History", "Dense", "Adam", "gradient_check", "losses", "use_backend"} <= set(namespace)
+    public = {name for name, value in vars(deepnet).items() if name[0] != "_" and not inspect.ismodule(value)}
+    assert public - {"TYPE_CHECKING"} <= set(deepnet.__all__)
 
 
 class FakeFile(dict):

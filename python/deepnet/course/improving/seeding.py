@@ -1,4 +1,4 @@
-"""The course's random numbers: those of np.random.seed(k), from a generator that is not the caller's."""
+"""The random numbers of np.random.seed(k), without touching the caller's generator."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _of_thread = threading.local()
 
 
 def seeded(seed: Any) -> np.random.RandomState:
-    """Return the stream that NumPy's global one is after ``np.random.seed(seed)``; None: unseeded.
+    """Return a generator that draws as NumPy's global one does after ``np.random.seed(seed)``.
 
-    It is good until the next call in the same thread. To make a RandomState takes 0.2 ms, most of it for
-    entropy that the seed then replaces; to seed one anew takes 2 us, and the course seeds in every iteration.
+    None gives an unseeded one. The next call in the same thread reseeds it. Making a RandomState takes
+    0.2 ms, mostly to collect entropy that the seed then replaces; reseeding takes 2 us, and the course seeds
+    in every iteration.
     """
     check.initialization(seed, np.float64)
     if seed is None:

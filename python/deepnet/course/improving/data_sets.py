@@ -1,6 +1,7 @@
-"""The data of the second course: two of scikit-learn's generators, spirals, football and cats.
+"""The data sets of the second course: two of scikit-learn's generators, spirals, football and cats.
 
-Nothing is plotted; the draws are the course's, and NumPy's global generator is left alone.
+They have the course's values. Unlike the course's functions, these plot nothing and do not reseed NumPy's
+global generator.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from deepnet._numbers import real
 from deepnet.activations import Array
 from deepnet.caches import Real, Whole
 
-from ._random import seeded
+from .seeding import seeded
 
 
 def load_circles() -> tuple[Array, Array, Array, Array]:
@@ -88,7 +89,7 @@ def load_planar_dataset(randomness: Real, seed: Whole) -> tuple[Array, Array]:
     randomness : float
         Standard deviation of the noise along the radius.
     seed : int
-        For the same draws as ``np.random.seed(seed)``, leaving NumPy's global state alone.
+        Draws the numbers that ``np.random.seed(seed)`` gives, without touching NumPy's global state.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def load_planar_dataset(randomness: Real, seed: Whole) -> tuple[Array, Array]:
     Notes
     -----
     Radius 0.3 t^2 for t from 0 to 12.566, and 0.2 t^2 for t from 1 to 12.566. The course's `reg_utils`
-    defines two functions of this name; this is the second, which is the one that counts.
+    defines two functions of this name; this is the second, which replaces the first.
     Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
 
     Examples
@@ -118,13 +119,13 @@ def load_planar_dataset(randomness: Real, seed: Whole) -> tuple[Array, Array]:
 
 
 def load_2D_dataset(path: str | Path = "datasets/data.mat") -> tuple[Array, Array, Array, Array]:
-    """Read the football data of the notebook on regularisation: who of two teams headed the ball where.
+    """Read the football data of the notebook on regularisation: where players of two teams headed the ball.
 
     Parameters
     ----------
     path : path
         The course's ``data.mat``, or an ``.npz`` file that holds ``train_X``, ``train_Y``, ``test_X`` and
-        ``test_Y``. Neither comes with deepnet.
+        ``test_Y``. Neither is part of deepnet.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def load_2D_dataset(path: str | Path = "datasets/data.mat") -> tuple[Array, Arra
     Raises
     ------
     FileNotFoundError
-        If the file is not there, naming it.
+        If the file is missing; the message names it.
     ValueError
         If it lacks an array, for example ``data.mat lacks 'Xval'``.
     ImportError
@@ -147,8 +148,8 @@ def load_2D_dataset(path: str | Path = "datasets/data.mat") -> tuple[Array, Arra
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is missing: load_2D_dataset reads the course's data.mat, which does not come with "
-            "deepnet; say where it is with load_2D_dataset(path)"
+            f"{path} is missing: load_2D_dataset reads the course's data.mat, which is not part of "
+            "deepnet; name it with load_2D_dataset(path)"
         )
     if path.suffix == ".npz":
         with np.load(path) as data:
@@ -175,7 +176,7 @@ def load_cat_dataset(folder: str | Path = "datasets") -> tuple[Array, Array, Arr
     Parameters
     ----------
     folder : path
-        Where ``train_catvnoncat.h5`` and ``test_catvnoncat.h5`` are. They do not come with deepnet.
+        Where ``train_catvnoncat.h5`` and ``test_catvnoncat.h5`` are. They are not part of deepnet.
 
     Returns
     -------
@@ -185,7 +186,7 @@ def load_cat_dataset(folder: str | Path = "datasets") -> tuple[Array, Array, Arr
     Raises
     ------
     FileNotFoundError
-        If a file is not there, naming it.
+        If a file is missing; the message names it.
     ImportError
         If h5py is not installed.
 
@@ -194,7 +195,7 @@ def load_cat_dataset(folder: str | Path = "datasets") -> tuple[Array, Array, Arr
     :func:`deepnet.course.dnn_app_utils.load_data` returns the images themselves.
     Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
     """
-    from .dnn_app_utils import load_data
+    from deepnet.course.dnn_app_utils import load_data
 
     train_x, train_y, test_x, test_y, classes = load_data(folder)
     columns = [images.reshape(len(images), -1).T / 255 for images in (train_x, test_x)]

@@ -1,4 +1,4 @@
-"""The course's own versions, where they give other numbers or take other calls: one table, chosen by year."""
+"""The versions of the course whose results or signatures differ: one table, selected by year."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What one release of the course does in its own way.
+    """What distinguishes one release of the course.
 
     2017 is the first release, 2018 the one with `opt_utils`, 2020 the one with `opt_utils_v1a`, and 2021 the
     one with `public_tests`, whose helper modules are those of 2020.
     """
 
     year: str
-    cost_is_a_mean: bool  # opt_utils.compute_cost; the notebook then prints that of an epoch's last batch
+    cost_is_a_mean: bool  # opt_utils.compute_cost; the notebook then prints the cost of an epoch's last batch
     epsilon_in_the_root: bool  # Adam's step: v / sqrt(s + epsilon), else v / (sqrt(s) + epsilon)
     adam_returns: int  # 3 values, or 5 with the corrected averages
     epochs: int  # of opt_utils.model
-    always_prints: bool  # the gradient checks, without being asked
-    largest_difference: float  # that gradient_check_n takes for right
+    always_prints: bool  # the gradient checks print a verdict without print_msg
+    largest_difference: float  # that gradient_check_n accepts
 
 
 VERSIONS = {

@@ -267,6 +267,14 @@ def test_prediction(backend, module, capsys):
     assert_array_equal(module.relu(np.array([-1.0, 2.0])), [0, 2])
 
 
+@pytest.mark.parametrize("y", [1, [1], (1,), [[1]], np.array([1]), np.array(1.0)])
+@pytest.mark.parametrize("module", [init_utils, reg_utils, opt_utils])
+def test_the_label_of_one_example_comes_in_any_form(backend, module, y, capsys):
+    X, _, parameters = network([2, 3, 2, 1], 1)
+    p = module.predict(X, y, parameters)
+    assert capsys.readouterr().out == f"Accuracy: {float(p[0, 0])}\n"
+
+
 # --- data sets and random numbers ---------------------------------------------------------------------------
 
 
