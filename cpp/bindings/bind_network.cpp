@@ -43,13 +43,21 @@ class Reporting final : public Interrupt {
   Clock::time_point last_ = Clock::now();
 };
 
+/// True if no two elements share memory and rows (or columns) do not interleave; examples.py checks the same.
+template <class T>
+bool is_apart(const Matrix<const T>& m) {
+  const index_t row = std::abs(m.row), col = std::abs(m.col);
+  if (m.rows == 1 || m.cols == 1) return (m.rows == 1 || row > 0) && (m.cols == 1 || col > 0);
+  return row > col ? col > 0 && row > (m.cols - 1) * col : row > 0 && col > (m.rows - 1) * row;
+}
+
 /// An array that is written: any strides, aligned, and it must not share memory with what is read.
 template <class T>
 bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vector<Range>& inputs, Matrix<T>& out) {
   Matrix<const T> matrix;
   if (!view<T>(object, matrix) || matrix.rows != rows || matrix.cols != cols) return false;
   if (!(py::detail::array_proxy(object)->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_)) return false;
-  if ((rows > 1 && matrix.row == 0) || (cols > 1 && matrix.col == 0)) return false;
+  if (!is_apart(matrix)) return false;
   if (overlap({range_of(object)}, inputs)) return false;
   out = {const_cast<T*>(matrix.data), rows, cols, matrix.row, matrix.col};
   return true;

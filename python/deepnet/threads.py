@@ -1,22 +1,23 @@
-"""How many threads the extension computes with.
+"""The number of threads of the C++ extension.
 
-At first as many as ``DEEPNET_NUM_THREADS`` or ``OMP_NUM_THREADS`` say, or the machine has cores for this
-process. No result depends on it, not by a bit. A call with too little work for two threads takes one. The
-NumPy backend is none of this module's business: it computes with the threads of NumPy's BLAS.
+The default is ``DEEPNET_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the number of cores that this process
+may use. Results have the same bits for any number of threads. A call with too little work for two threads
+uses one. The NumPy backend uses the threads of NumPy's BLAS instead.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ._extras import needs
-from ._validation.options import thread_count
+from ._validation.options import environment_threads, thread_count
 from .backends import native
 from .caches import Whole
 
 
 def set_num_threads(threads: Whole) -> None:
-    """Set how many threads a call uses where it does not say: at most this many.
+    """Set the number of threads of calls without an argument `threads`.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def set_num_threads(threads: Whole) -> None:
     ValueError
         For example ``threads is 0, but must be 1 or more``.
     TypeError
-        If it is no whole number.
+        For example ``threads is 1.5, but must be a whole number``.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def set_num_threads(threads: Whole) -> None:
 
 
 def get_num_threads() -> int:
-    """Return how many threads a call uses where it does not say; 1 where there is no extension."""
+    """Return the number of threads of calls without an argument `threads`; 1 without the extension."""
     return 1 if native is None else int(native.get_num_threads())
 
 
@@ -54,7 +55,7 @@ _registered = False
 def register_with_threadpoolctl() -> None:
     """Let threadpoolctl (3.2 or newer) show and limit deepnet's threads.
 
-    ``import deepnet`` does this by itself where threadpoolctl has been imported before.
+    ``import deepnet`` calls this if threadpoolctl is already imported.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def register_with_threadpoolctl() -> None:
         raise ImportError("register_with_threadpoolctl needs threadpoolctl 3.2 or newer")
 
     class DeepnetController(threadpoolctl.LibController):  # type: ignore[misc]
-        """threadpoolctl finds a library by its file's name and by what it exports."""
+        """threadpoolctl finds a library by its file name and the symbols it exports."""
 
         user_api = "deepnet"
         internal_api = "deepnet"
@@ -107,5 +108,6 @@ def register_with_threadpoolctl() -> None:
     _registered = True
 
 
+environment_threads(os.environ)  # the extension reads the variable, too, but cannot say what is wrong with it
 if hasattr(sys.modules.get("threadpoolctl"), "register"):
     register_with_threadpoolctl()

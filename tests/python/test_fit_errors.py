@@ -207,7 +207,7 @@ OUTS = [
     (A.tolist(), TypeError, "out is a list"),
     (A.T, ValueError, r"out has shape \(20, 3\), but must be \(3, 20\)"),
     (np.broadcast_to(np.float32(0), A.shape), ValueError, "out is not writable"),
-    (np.lib.stride_tricks.as_strided(A, A.shape, (0, 4)), ValueError, "entries share memory"),
+    (np.lib.stride_tricks.as_strided(A, A.shape, (0, 4)), ValueError, "entries that share memory"),
 ]
 
 

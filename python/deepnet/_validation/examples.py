@@ -58,30 +58,43 @@ def validation_pair(value: Any) -> tuple[Any, Any]:
 def prediction(
     out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Array, parameters: Sequence[Array]
 ) -> Array | None:
-    """Accept an array that A_L can be written to: any strides, but apart from X and the parameters."""
+    """Accept an array to write A_L to: any strides, but apart from X and the parameters."""
     if out is None:
         return None
+    fresh = f"np.empty({shape}, np.{dtype})"
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"out is {a(out)}, but must be an ndarray of {dtype}")
-    array, fresh = np.asarray(out), f"np.empty({shape}, np.{dtype})"
+        raise TypeError(f"out is {a(out)}, but must be an ndarray of {dtype}: {fresh}")
+    array = np.asarray(out)
     if array.dtype != dtype:
-        raise TypeError(
-            f"out is {_kind(array)}, but the network computes in {dtype}: np.empty({shape}, np.{dtype})"
-        )
+        raise TypeError(f"out is {_kind(array)}, but the network computes in {dtype}: {fresh}")
     if array.shape != shape:
-        raise ValueError(f"out has shape {array.shape}, but must be {shape}: one column per example")
+        raise ValueError(f"out has shape {array.shape}, but must be {shape}, one column per example: {fresh}")
     if not array.flags.behaved:
         what = "aligned" if array.flags.writeable else "writable"
-        raise ValueError(f"out is not {what}: {fresh} is")
-    if any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides, strict=True)):
-        raise ValueError(
-            f"out is a broadcast array, whose entries share memory: np.empty({shape}, np.{dtype})"
-        )
-    if np.may_share_memory(array, X):
-        raise ValueError("out shares memory with X, which would be overwritten while in use")
-    if any(np.may_share_memory(array, p) for p in parameters):
-        raise ValueError(f"out shares memory with the network's parameters: {fresh} does not")
+        raise ValueError(f"out is not {what}: {fresh}")
+    if not _is_apart(array):
+        raise ValueError(f"out has entries that share memory, or rows that interleave: {fresh}")
+    for name, other in [("X", X), *(("the network's parameters", p) for p in parameters)]:
+        if np.may_share_memory(array, other):
+            shares = "shares memory" if _share_memory(array, other) else "is interleaved in memory"
+            raise ValueError(f"out {shares} with {name}, but must be a separate array: {fresh}")
     return array
+
+
+def _is_apart(array: Array) -> bool:
+    """Return whether no two entries share memory and rows (or columns) do not interleave."""
+    axes = [(abs(s), n) for n, s in zip(array.shape, array.strides, strict=True) if n > 1]
+    axes.sort()
+    if axes and axes[0][0] < array.itemsize:
+        return False
+    return len(axes) < 2 or axes[1][0] >= (axes[0][1] - 1) * axes[0][0] + array.itemsize
+
+
+def _share_memory(first: Array, second: Array) -> bool:
+    try:
+        return np.shares_memory(first, second, max_work=10_000)  # type: ignore[arg-type]
+    except RuntimeError:  # too hard to tell
+        return True
 
 
 def first_not_finite(name: str, array: Array, dtype: np.dtype[Any], scale: float) -> str | None:

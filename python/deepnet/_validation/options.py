@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +23,18 @@ LARGEST_SEED = 2**64 - 1
 def thread_count(value: Any) -> int:
     """Accept numbers of threads that a machine may have."""
     return whole("threads", value, 1, MOST_THREADS)
+
+
+def environment_threads(environment: Mapping[str, str]) -> None:
+    """Refuse a DEEPNET_NUM_THREADS that is not a whole number from 1."""
+    given = environment.get("DEEPNET_NUM_THREADS", "").strip()
+    if given and not (
+        given.isascii() and given.isdecimal() and len(given) < 9 and 1 <= int(given) <= MOST_THREADS
+    ):
+        shown = given if len(given) < 40 else f"{given[:40]}..."
+        raise ValueError(
+            f"DEEPNET_NUM_THREADS is {shown!r}, but must be a whole number from 1 to {MOST_THREADS}, or unset"
+        )
 
 
 def input_scale(value: Any) -> float:

@@ -78,8 +78,8 @@ def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | 
             if isinstance(class_weight, str):
                 return _balanced_by_output(Y, dtype)
             raise ValueError(
-                "class_weight is a dict, but Y has columns without a single 1: use class_weight='balanced' or "
-                "sample_weight"
+                "class_weight is a dict, but Y has columns without a single 1: use class_weight='balanced' "
+                "or sample_weight"
             )
     present, counts = _counted(Y, one_hot)
     if isinstance(class_weight, str):
