@@ -4,6 +4,7 @@ import copy
 import re
 
 import numpy as np
+import pandas
 import pytest
 
 import deepnet
@@ -33,23 +34,13 @@ def label(call, path):
 ARRAYS = [(call, path) for call, paths in FLOATS.items() for path in paths]
 
 
-class Frame:
-    """Stands in for pandas, which need not be installed: the checks go by the module of the type."""
-
-    __module__ = "pandas.core.frame"
-
-
-class Series:
-    __module__ = "pandas.core.series"
-
-
 KINDS = {
     "list": (lambda a: a.tolist(), ["is a list", "np.array("]),
     "None": (lambda a: None, ["is None"]),
     "masked": (np.ma.masked_array, ["masked array", ".filled(0)"]),
     "matrix": (np.matrix, ["np.matrix", "np.asarray("]),
-    "DataFrame": (lambda a: Frame(), ["is a pandas Frame", ".to_numpy()"]),
-    "Series": (lambda a: Series(), ["is a pandas Series", ".to_numpy()"]),
+    "DataFrame": (pandas.DataFrame, ["is a pandas DataFrame", ".to_numpy()"]),
+    "Series": (lambda a: pandas.Series(a.ravel()), ["is a pandas Series", ".to_numpy()"]),
     "int64": (lambda a: a.astype(np.int64), ["is int64", ".astype(np.float64)"]),
     "uint8": (lambda a: a.astype(np.uint8), ["is uint8", ".astype(np.float64)", "/ 255"]),
     "bool": (lambda a: a > 0, ["is bool", ".astype(np.float64)"]),
@@ -83,7 +74,7 @@ def test_what_is_no_float_array_is_a_type_error(call, path, kind):
     ],
 )
 def test_only_what_has_examples_is_advised_about_them(call, name, words):
-    message = refused(call, replaced(good(), name.split("."), lambda a: Frame()), TypeError, *words)
+    message = refused(call, replaced(good(), name.split("."), pandas.DataFrame), TypeError, *words)
     assert message.endswith(words[0])
 
 
@@ -134,7 +125,7 @@ def nan_at_2(a):
         (lambda Y: Y.tolist(), TypeError, ["is a list"]),
         (lambda Y: None, TypeError, ["is None"]),
         (np.ma.masked_array, TypeError, ["masked array"]),
-        (lambda Y: Series(), TypeError, [".to_numpy().reshape(1, -1)"]),
+        (lambda Y: pandas.Series(Y[0]), TypeError, [".to_numpy().reshape(1, -1)"]),
         (lambda Y: Y.astype(object), TypeError, ["is object"]),
         (lambda Y: Y.astype(complex), TypeError, ["is complex128"]),
         (lambda Y: Y.astype(str), TypeError, ["labels must be numbers"]),

@@ -40,8 +40,8 @@ def has_examples(name: str) -> bool:
     return not name.removeprefix("d").startswith(("W", "b"))
 
 
-def anything(label: str, value: Any) -> Array:
-    """Accept arrays of any dtype and shape; for anything else, say how to make an array of it."""
+def anything(label: str, value: Any, rows: int | None = None) -> Array:
+    """Accept arrays of any dtype and shape; for anything else, say how to make an array with these rows."""
     if type(value) is np.ndarray:
         return value
     name = expression(label)
@@ -59,14 +59,38 @@ def anything(label: str, value: Any) -> Array:
             f"{label} is None, but must be a NumPy array; does the function that made it return it?"
         )
     if type(value).__module__.startswith("pandas"):
-        columns, turned = "", ""
-        if has_examples(name):
-            columns, turned = " with one column per example", ".reshape(1, -1)" if kind == "Series" else ".T"
-        raise TypeError(
-            f"{label} is a pandas {kind}, but must be a NumPy array{columns}: {name}.to_numpy(){turned}"
+        columns = " with one column per example" if has_examples(name) else ""
+        way_out = _from_pandas(name, value, rows)
+        raise TypeError(f"{label} is a pandas {kind}, but must be a NumPy array{columns}: {way_out}")
+    way_out = f": {name}.toarray()" if hasattr(value, "toarray") else ""
+    if not way_out and np.ndim(_converted(value)):
+        way_out = f": np.array({name}, dtype=np.float64)"
+    raise TypeError(f"{label} is {a(value)}, but must be a NumPy array{way_out}")
+
+
+def _converted(value: Any) -> Array | None:
+    """Return an array of numbers, or None if the value cannot be converted."""
+    try:
+        return np.array(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _from_pandas(name: str, value: Any, rows: int | None) -> str:
+    """Return code that makes an array of numbers with one column per example."""
+    shape = np.shape(value)
+    dtype = "" if np.asarray(value).dtype.kind in "fiub" else "np.float64"
+    selected = ""
+    if dtype and len(shape) == 2 and _converted(value) is None:
+        selected = '.select_dtypes("number")'  # leaves out columns of words
+    turned = ""
+    if len(shape) == 1 and has_examples(name):  # df.iloc[0] is one example, df["column"] one feature of many
+        turned = (
+            ".reshape(-1, 1)" if rows is not None and rows > 1 and shape == (rows,) else ".reshape(1, -1)"
         )
-    way_out = f"{name}.toarray()" if hasattr(value, "toarray") else f"np.array({name}, dtype=np.float64)"
-    raise TypeError(f"{label} is {a(value)}, but must be a NumPy array: {way_out}")
+    elif len(shape) == 2 and has_examples(name) and (shape[0] != rows or shape[1] == rows):
+        turned = ".T"
+    return f"{name}{selected}.to_numpy({dtype}){turned}"
 
 
 def plain(array: Array) -> Array:

@@ -16,7 +16,7 @@ INPUTS = tuple(np.dtype(kind) for kind in ("float32", "float64", "float16", "uin
 
 def inputs(value: Any, units: int) -> Array:
     """X (n_0, m) of a dtype that is read as it is."""
-    X = anything("X", value)
+    X = anything("X", value, units)
     if X.dtype not in INPUTS:
         raise TypeError(
             f"X is {_kind(X)}, but must be float32, float64, float16 or uint8: {_way_out('X', X)}"

@@ -90,7 +90,7 @@ def _numbers(name: str, value: Any, shape: tuple[int, int], rule: str, *, direct
         given = _as_array(value)
         if given.dtype.kind in "USOT" and given.ndim:
             raise _not_numbers(name, f"np.asarray({name})", given, shape, rule, a(value))
-        return _numbers(name, anything(name, value), shape, rule, direct=direct)
+        return _numbers(name, anything(name, value, shape[0]), shape, rule, direct=direct)
     kind = value.dtype.kind
     if kind in "USOT":
         raise _not_numbers(name, name, value, shape, rule, str(value.dtype))
@@ -125,7 +125,7 @@ def _not_numbers(name: str, array: str, Y: Array, shape: tuple[int, int], rule: 
         as_numbers = None
     if as_numbers is not None and (rule in ("numbers", "finite") or _fits(as_numbers, shape, rule)):
         return TypeError(f"{name} is {given}, but labels must be numbers: {array}.astype(np.float64)")
-    words, numbers = f"{name} is {given}", "labels must be numbers"
+    words, numbers = f"{name} is {given} with entries", "labels must be numbers"
     try:
         distinct = np.unique(Y)
     except TypeError:  # entries that cannot be sorted, such as words and nan
