@@ -1,6 +1,8 @@
 """What training and prediction refuse, in which words, and what is left as it was."""
 
+import contextlib
 import copy
+import itertools
 import threading
 
 import numpy as np
@@ -208,6 +210,9 @@ OUTS = [
     (A.T, ValueError, r"out has shape \(20, 3\), but must be \(3, 20\)"),
     (np.broadcast_to(np.float32(0), A.shape), ValueError, "out is not writable"),
     (np.lib.stride_tricks.as_strided(A, A.shape, (0, 4)), ValueError, "entries that share memory"),
+    (np.lib.stride_tricks.as_strided(A, A.shape, (4, 4)), ValueError, "entries that share memory"),
+    (np.lib.stride_tricks.as_strided(A, A.shape, (4 * 19, 4)), ValueError, "entries that share memory"),
+    (np.lib.stride_tricks.as_strided(A, A.shape, (4, 8)), ValueError, "entries that share memory"),
 ]
 
 
@@ -219,6 +224,32 @@ def test_where_no_prediction_can_be_written(out, error, words):
     x = X.copy()
     with Unchanged(x), pytest.raises(ValueError, match="out shares memory with X"):
         net.predict(x, x[:3])
+    both = np.empty((6, 40), np.float32)
+    with pytest.raises(ValueError, match=r"out is interleaved .* X.*: np.empty\(\(3, 20\), np.float32"):
+        net.predict(both[:, ::2], both[:3, 1::2])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+def test_every_layout_of_out_is_written_like_a_new_array_or_refused(outputs, dtype):
+    """All pairs of strides of up to 8 elements, forwards and backwards: no entry is written twice."""
+    x = X[:, :4].astype(dtype)
+    net = deepnet.Network([6, outputs], seed=0, dtype=dtype)
+    expected, size, written = net.predict(x), np.dtype(dtype).itemsize, 0
+    for row, column in itertools.product(range(-8, 9), repeat=2):
+        memory = np.full(256, 7, dtype)
+        out = np.lib.stride_tricks.as_strided(memory[128:], (outputs, 4), (row * size, column * size))
+        addresses = {row * i + column * j for i in range(outputs) for j in range(4)}
+        if len(addresses) < 4 * outputs:
+            with pytest.raises(ValueError, match="share memory, or rows that interleave"):
+                net.predict(x, out)
+            assert (memory == 7).all()
+            continue
+        with contextlib.suppress(ValueError):  # rows that interleave
+            net.predict(x, out)
+            np.testing.assert_array_equal(out, expected)
+            written += 1
+    assert written >= 64
 
 
 def test_parameters_are_written_into_and_not_over():

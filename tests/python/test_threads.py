@@ -63,6 +63,19 @@ def test_the_environment():
     assert 1 <= int(python(PRINT)) <= len(os.sched_getaffinity(0))
 
 
+@pytest.mark.parametrize("given", ["abc", "0", "-1", "1.5", "1025", "4096", "1" * 20, "3 threads"])
+def test_a_wrong_environment_is_named(given):
+    """At import, with the whole numbers that are possible."""
+    for backend in ("native", "numpy"):
+        with pytest.raises(AssertionError, match=r"ValueError: DEEPNET_NUM_THREADS is '.*', but .* 1024"):
+            python(PRINT, DEEPNET_NUM_THREADS=given, DEEPNET_BACKEND=backend)
+
+
+def test_an_empty_environment_variable_is_none():
+    assert python(PRINT, DEEPNET_NUM_THREADS="") == python(PRINT)
+    assert python(PRINT, DEEPNET_NUM_THREADS=" 2 ") == "2"
+
+
 LIMITED = """
 with threadpoolctl.threadpool_limits(1):
     print(deepnet.get_num_threads(), end=" ")

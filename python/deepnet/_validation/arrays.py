@@ -63,7 +63,8 @@ def anything(label: str, value: Any, rows: int | None = None) -> Array:
         way_out = _from_pandas(name, value, rows)
         raise TypeError(f"{label} is a pandas {kind}, but must be a NumPy array{columns}: {way_out}")
     way_out = f": {name}.toarray()" if hasattr(value, "toarray") else ""
-    if not way_out and np.ndim(_converted(value)):
+    converted = _converted(value)
+    if not way_out and converted is not None and converted.ndim:
         way_out = f": np.array({name}, dtype=np.float64)"
     raise TypeError(f"{label} is {a(value)}, but must be a NumPy array{way_out}")
 
