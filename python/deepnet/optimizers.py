@@ -73,7 +73,7 @@ class Optimizer:
         if isinstance(self.learning_rate, type):
             kind = self.learning_rate.__name__
             raise TypeError(
-                f"learning_rate is the class {kind}, but must be a number or a schedule: {kind}(...)"
+                f"learning_rate is the class {kind}, but must be a number or a schedule, an object"
             )
         if not callable(self.learning_rate):
             self._check("learning_rate", low=0)

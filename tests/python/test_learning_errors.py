@@ -22,7 +22,7 @@ NETWORKS = [  # arguments, options, error, words
         ([6, 4, 1],),
         {"dropout": 1},
         ValueError,
-        "dropout is 1, but must be from 0 to less than 1: all is dropped",
+        "dropout is 1, but must be from 0 to less than 1",
     ),
     (([6, 4, 1],), {"dropout": -0.1}, ValueError, "dropout is -0.1, but must be 0 or more"),
     (([6, 4, 1],), {"dropout": NAN}, ValueError, "dropout is nan, but must be finite"),
@@ -42,7 +42,7 @@ NETWORKS = [  # arguments, options, error, words
         ([6, Dense(4), Dense(1, dropout=0.5)],),
         {},
         ValueError,
-        r"layer_dims\[2\].dropout is 0.5, but the last layer's outputs are the prediction",
+        r"layer_dims\[2\].dropout is 0.5, but the last layer",
     ),
     (([6, Dense(4, l2=-1), Dense(1)],), {}, ValueError, r"layer_dims\[1\].l2 is -1, but must be 0 or more"),
     (([6, Dense(4, l1=None), Dense(1)],), {}, TypeError, r"layer_dims\[1\].l1 is None, but must be a number"),
@@ -59,11 +59,11 @@ NETWORKS = [  # arguments, options, error, words
         ([6, Dense(1)], "tanh"),
         {},
         ValueError,
-        "activation is given, but the layers are Dense and have their own",
+        "activation is given, but each Dense layer",
     ),
-    (([6, Dense(1)],), {"output": "tanh"}, ValueError, "output is given, but the layers are Dense"),
-    (([6, Dense(4), Dense(1)],), {"dropout": 0.5}, ValueError, "dropout is given, but the layers are Dense"),
-    (([6, Dense(1)],), {"l2": 0.5}, ValueError, "l2 is given, but the layers are Dense"),
+    (([6, Dense(1)],), {"output": "tanh"}, ValueError, "output is given, but each Dense layer"),
+    (([6, Dense(4), Dense(1)],), {"dropout": 0.5}, ValueError, "dropout is given, but each Dense layer"),
+    (([6, Dense(1)],), {"l2": 0.5}, ValueError, "l2 is given, but each Dense layer"),
 ]
 
 
@@ -136,7 +136,7 @@ OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so,
         {"loss": "poisson"},
         ValueError,
         "'poisson', which is defined for an identity output, but the network's is 'sigmoid': "
-        "'binary_cross_entropy' or 'mean_squared_error' or 'huber' or 'quantile'",
+        "loss='binary_cross_entropy' or 'mean_squared_error' or 'huber' or 'quantile'",
         True,
     ),
     ({"loss": "categorical_cross_entropy"}, ValueError, "defined for a softmax output", True),
@@ -146,8 +146,8 @@ OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so,
         f"unknown optimizer 'adm': did you mean 'adam'. Known are {ALL_OPTIMIZERS}",
         True,
     ),
-    ({"optimizer": deepnet.Adam}, TypeError, r"but must be an optimizer: Adam\(\)", True),
-    ({"optimizer": Optimizer()}, TypeError, "but must be an optimizer, such as deepnet.SGD", True),
+    ({"optimizer": deepnet.Adam}, TypeError, r"but must be an optimizer: .*Adam\(\)", True),
+    ({"optimizer": Optimizer()}, TypeError, "but must be an optimizer: .*deepnet.SGD", True),
     (
         {"optimizer": deepnet.Adam(1e39)},
         ValueError,
@@ -319,9 +319,7 @@ def test_the_last_dense_layer_is_a_sigmoid_if_nothing_else_is_said():
 def test_softmax_takes_its_own_losses_alone():
     net = deepnet.Network([6, 3], output="softmax", seed=0)
     before, classes = parameters_of(net), np.arange(20) % 3
-    with pytest.raises(
-        ValueError, match="'huber', which takes each output for itself, but those of softmax sum"
-    ):
+    with pytest.raises(ValueError, match="'huber', which treats each output separately"):
         net.fit(X, classes, epochs=1, batch_size=5, loss="huber")
     with pytest.raises(
         ValueError, match=r"Y\[3\] is 3, but classes must be whole numbers from 0 to 2; Y has 4 classes"
@@ -336,5 +334,7 @@ def test_softmax_takes_its_own_losses_alone():
         if loss.activation == "softmax":
             assert costs.loss(name, "softmax") is loss
             continue
-        with pytest.raises(ValueError, match=f"loss is '{name}', .*'categorical_cross_entropy' or 'sparse"):
+        with pytest.raises(
+            ValueError, match=f"loss is '{name}', .*loss='categorical_cross_entropy' or 'sparse"
+        ):
             costs.loss(name, "softmax")

@@ -340,7 +340,7 @@ def test_an_activation_may_not_pass_for_a_built_in_one():
     false = Activation(
         name="sigmoid", formula="A = Z", forward=np.copy, backward=lambda dA, Z: dA.copy(), source="-"
     )
-    with pytest.raises(ValueError, match="an activation is called 'sigmoid', as one of deepnet's own"):
+    with pytest.raises(ValueError, match="name of the built-in 'sigmoid'"):
         deepnet.Network([2, deepnet.Dense(1, false)])
 
 

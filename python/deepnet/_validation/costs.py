@@ -1,4 +1,4 @@
-"""Which loss goes with which output."""
+"""Choosing the loss: by name, or the default of an output activation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deepnet.losses import LOSSES, Loss, find_loss, loss_for
 
 
 def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -> Loss:
-    """Accept a loss, or the name of one, that fits the output; None is the one that suits it and Y."""
+    """Accept a loss that fits the output, or its name; None means the default for the output and Y."""
     if value is None:
         chosen = loss_for(output)
         are_classes = outputs > 1 and getattr(Y, "shape", None) in ((m,), (1, m), (m, 1))
@@ -25,13 +25,13 @@ def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -
         ]
         reason = f"which is defined for {_article(chosen.activation)} output, but the network's is {output!r}"
         if chosen.activation is None:
-            reason = "which takes each output for itself, but those of softmax sum to 1"
-        raise ValueError(f"loss is {chosen.name!r}, {reason}: {' or '.join(fitting)}")
+            reason = "which treats each output separately, but the outputs of softmax sum to 1"
+        raise ValueError(f"loss is {chosen.name!r}, {reason}: loss={' or '.join(fitting)}")
     return chosen
 
 
 def any_loss(value: Any) -> Loss:
-    """Accept a loss, or the name of one."""
+    """Accept a loss or its name."""
     if not isinstance(value, (str, Loss)):
         raise TypeError(f"loss is {value!r}, but must be a name, or a Loss such as deepnet.losses.huber(2.0)")
     return value if isinstance(value, Loss) else find_loss(value)

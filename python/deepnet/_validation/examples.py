@@ -1,4 +1,4 @@
-"""Data sets as a network takes them: views of the user's arrays, never copies, whatever their size."""
+"""Inputs and outputs of a network: views of the caller's arrays, which may be too large to copy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INPUTS = tuple(np.dtype(kind) for kind in ("float32", "float64", "float16", "uin
 
 
 def inputs(value: Any, units: int) -> Array:
-    """X (n_0, m) of a dtype that is read as it is."""
+    """Accept X (n_0, m) of a dtype that the engine reads."""
     X = anything("X", value, units)
     if X.dtype not in INPUTS:
         raise TypeError(
@@ -98,7 +98,7 @@ def _share_memory(first: Array, second: Array) -> bool:
 
 
 def first_not_finite(name: str, array: Array, dtype: np.dtype[Any], scale: float) -> str | None:
-    """Name the first entry that is, or in the network's dtype becomes, nan or inf; part by part."""
+    """Name the first entry that is nan or infinite, or becomes so in the network's dtype, if there is one."""
     if array.dtype.kind != "f":
         return None
     by_columns = abs(array.strides[0]) < abs(array.strides[1])

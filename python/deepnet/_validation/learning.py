@@ -1,4 +1,4 @@
-"""How a network is built and learns: layers, losses, optimizers, and what each example counts."""
+"""The layers and the optimizer of a network."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .weights import example_weights as example_weights
 
 
 class Stack(NamedTuple):
-    """The layers of a network, checked; one entry each but for the sizes, which begin with the input's."""
+    """The checked layers of a network: one entry each, and one more size, that of the input."""
 
     dims: tuple[int, ...]
     activations: tuple[Activation, ...]
-    plans: tuple[LayerPlan, ...]  # empty where nothing is done to any layer
+    plans: tuple[LayerPlan, ...]  # empty if no layer has dropout or a penalty
     initializers: tuple[Any, ...]
     input_dropout: float
 
@@ -35,8 +35,7 @@ def share(name: str, value: Any) -> float:
     """Accept numbers from 0 to less than 1."""
     number = real(name, value, low=0)
     if number >= 1:
-        hint = ": all is dropped" if "dropout" in name else ""
-        raise ValueError(f"{name} is {value}, but must be from 0 to less than 1{hint}")
+        raise ValueError(f"{name} is {value}, but must be from 0 to less than 1")
     return number
 
 
@@ -51,26 +50,28 @@ def stack(
     input_dropout: Any,
     initializer: Any,
 ) -> Stack:
-    """Layers as sizes with options for all, or as Dense objects with their own."""
+    """Accept layers as sizes, with options for all of them, or as Dense objects with their own options."""
     shared = {
         "dropout": share("dropout", dropout),
         "l2": real("l2", l2, low=0),
         "l1": real("l1", l1, low=0),
     }
     first = share("input_dropout", input_dropout)
-    own = isinstance(layer_dims, (list, tuple)) and any(isinstance(entry, Dense) for entry in layer_dims)
-    if own:
+    as_dense = isinstance(layer_dims, (list, tuple)) and any(isinstance(entry, Dense) for entry in layer_dims)
+    if as_dense:
         given = [name for name, value in shared.items() if value]
         given += ["activation"] * (activation != "relu") + ["output"] * (output is not None)
         if given:
-            raise ValueError(f"{given[0]} is given, but the layers are Dense and have their own")
+            raise ValueError(
+                f"{given[0]} is given, but each Dense layer has its own {given[0]}: set it there"
+            )
         layers = _dense_layers(layer_dims)
         sizes = [layer_dims[0], *(layer.units for layer in layers)]
     else:
         sizes = layer_dims
     dims = checked_dims("layer_dims", sizes)
     count = len(dims) - 1
-    if own:
+    if as_dense:
         chosen = activations([layer.activation for layer in layers], None, count, "layers' activations")
         plans = tuple(_layer_plan(i, layer, i == count) for i, layer in enumerate(layers, start=1))
         starts = [initializer if layer.initializer is None else layer.initializer for layer in layers]
@@ -80,7 +81,9 @@ def stack(
         plans = (hidden,) * (count - 1) + (hidden._replace(dropout=0.0),)
         starts = [initializer] * count
     if chosen[-1].whole_columns and dims[-1] == 1:
-        raise ValueError(f"the output is {chosen[-1].name!r} of 1 unit, which is always 1: sigmoid has one")
+        raise ValueError(
+            f"the output is {chosen[-1].name!r} of 1 unit, which is always 1; for one unit: output='sigmoid'"
+        )
     return Stack(
         dims,
         chosen,
@@ -91,13 +94,13 @@ def stack(
 
 
 def activations(value: Any, output: Any, layers: int, label: str) -> tuple[Activation, ...]:
-    """One entry of the list, or activation of the user's own, per layer."""
+    """Return one activation per layer, built-in or custom."""
     chosen = []
     for entry in map(entry_of, layer_entries(value, output, layers, label)):
         known = ACTIVATIONS.get(entry.name)
         if known is not None and known != entry:
             raise ValueError(
-                f"an activation is called {entry.name!r}, as one of deepnet's own: name it otherwise"
+                f"a custom activation has the name of the built-in {entry.name!r}: give it another name"
             )
         chosen.append(entry if known is None else known)
     return tuple(chosen)
@@ -125,24 +128,27 @@ def _layer_plan(number: int, layer: Dense, last: bool) -> LayerPlan:
     )
     if last and plan.dropout:
         raise ValueError(
-            f"{name}.dropout is {layer.dropout}, but the last layer's outputs are the prediction"
+            f"{name}.dropout is {layer.dropout}, but the last layer must have none: it is the prediction"
         )
     return plan
 
 
 def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
-    """Accept an optimizer, or the name of one, whose learning rate the dtype has room for."""
+    """Accept an optimizer or its name; its learning rate must be finite in the dtype."""
     if isinstance(value, str):
         value = find("optimizer", value, OPTIMIZERS)()
     if not isinstance(value, Optimizer) or type(value) is Optimizer:
         if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer:
-            hint = f": {value.__name__}()"
+            module = "deepnet." if value in OPTIMIZERS.values() else ""
+            hint = f": optimizer={module}{value.__name__}()"
         else:
-            hint = f": deepnet.SGD({value!r})" if is_number(value) else ", such as deepnet.SGD(0.01)"
+            hint = f": optimizer=deepnet.SGD({value if is_number(value) else 0.01})"
         raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
     if not callable(value.learning_rate):
         real("learning_rate", value.learning_rate, dtype=dtype)
     epsilon = getattr(value, "epsilon", 1.0)
     if dtype.type(epsilon) == 0:
-        raise ValueError(f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be 0 / 0")
+        raise ValueError(
+            f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be divided by 0"
+        )
     return value

@@ -1,4 +1,4 @@
-"""Settings of a network and of its training: numbers, names and functions."""
+"""Options of a network and of its training: numbers, names and functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGEST_SEED = 2**64 - 1
 
 
 def thread_count(value: Any) -> int:
-    """Accept numbers of threads that a machine may have."""
+    """Accept whole numbers from 1 to MOST_THREADS."""
     return whole("threads", value, 1, MOST_THREADS)
 
 
@@ -38,7 +38,7 @@ def environment_threads(environment: Mapping[str, str]) -> None:
 
 
 def input_scale(value: Any) -> float:
-    """Accept what every X is multiplied by."""
+    """Accept finite numbers other than 0."""
     scale = real("input_scale", value, such_as=", such as 1 / 255 for pixels")
     if scale == 0:
         raise ValueError(f"input_scale is {value}, but must be finite and not 0")
@@ -51,7 +51,7 @@ def seed(value: Any) -> int | None:
 
 
 def float_dtype(value: Any) -> np.dtype[Any]:
-    """Accept float32 and float64, however they are spelt."""
+    """Accept float32 and float64 as names, types or dtypes."""
     try:
         dtype: np.dtype[Any] | None = None if value is None else np.dtype(value)
     except TypeError:
@@ -63,16 +63,16 @@ def float_dtype(value: Any) -> np.dtype[Any]:
 
 
 def room_for(dims: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse networks that no address space holds; what is merely too large for memory shows by itself."""
+    """Refuse networks beyond the address space; to allocate one that only exceeds the memory fails later."""
     total = sum((before + 1) * units for before, units in pairwise(dims))
     if total * dtype.itemsize > 2**47:
-        raise MemoryError(f"layer_dims ask for {total:.3g} parameters")
+        raise MemoryError(f"layer_dims need {total:.3g} parameters, more than the address space holds")
 
 
 def first_weights(
     initializer: Any, rng: np.random.Generator, layer: int, n: int, n_prev: int, activation: Activation
 ) -> Array:
-    """W of one layer, as the named initializer or the user's function draws it."""
+    """Draw W of one layer with a named initializer or a function."""
     if isinstance(initializer, str):
         return initializer_for(initializer, activation)(rng, n, n_prev)
     W = initializer(rng, n, n_prev)
@@ -87,7 +87,7 @@ def first_weights(
 
 
 def initializer(value: Any, activation: Activation) -> Any:
-    """Accept names, and functions of (rng, n, n_prev)."""
+    """Accept a name or a function of (rng, n, n_prev)."""
     if isinstance(value, str):
         initializer_for(value, activation)
     elif not callable(value):
@@ -98,13 +98,18 @@ def initializer(value: Any, activation: Activation) -> Any:
 def callbacks(value: Any) -> list[Callable[..., Any]]:
     """Accept a list or tuple of functions."""
     if callable(value):
-        raise TypeError("callbacks is one function, but must be a list: callbacks=[function]")
+        name = getattr(value, "__name__", "")
+        hint = f": callbacks=[{name}]" if name.isidentifier() else ""
+        raise TypeError(f"callbacks is one function, but must be a list of functions{hint}")
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"callbacks is {a(value)}, but must be a list of functions")
     for i, callback in enumerate(value):
         if isinstance(callback, type):
             kind = callback.__name__
-            raise TypeError(f"callbacks[{i}] is the class {kind}, but must be a function, or {kind}()")
+            module = "deepnet.callbacks." if callback.__module__ == "deepnet.callbacks" else ""
+            raise TypeError(
+                f"callbacks[{i}] is the class {kind}, but must be a function or an object: {module}{kind}()"
+            )
         if not callable(callback):
             raise TypeError(f"callbacks[{i}] is {callback!r}, but must be a function of (net, history)")
     return list(value)

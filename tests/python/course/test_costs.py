@@ -66,7 +66,7 @@ def test_what_does_not_go_together_is_refused():
     parameters = deepnet.initialize_parameters_deep([2, 3])
     AL, caches = deepnet.L_model_forward(X, parameters, output="softmax")
     for loss, error, words in [
-        ("huber", ValueError, "loss is 'huber', which takes each output for itself"),
+        ("huber", ValueError, "loss is 'huber', which treats each output separately"),
         ("binary_cross_entropy", ValueError, "which is defined for a sigmoid output, but the network's is"),
         ("hubert", ValueError, "unknown loss 'hubert': did you mean 'huber'?"),
         (3, TypeError, "loss is 3, but must be a name, or a Loss"),
