@@ -1,4 +1,4 @@
-"""Random networks in every layout that NumPy has, and copies to see whether anything was written to."""
+"""Random networks with arrays in many memory layouts, and a check that a call changes no argument."""
 
 import copy
 from itertools import cycle, pairwise
@@ -10,9 +10,9 @@ LAYOUTS = ["C", "Fortran", "reversed", "sliced", "read-only", "odd strides", *RE
 
 
 def laid_out(array, layout):
-    """Return the same values with other strides; those of REPEATING are repeated.
+    """Return the same values with other strides; layouts of REPEATING repeat some of them.
 
-    "odd strides" are those of dimensions of size 1: they mean nothing, and NumPy leaves there what it likes.
+    "odd strides" sets the strides of dimensions of size 1, which have no meaning and may have any value.
     """
     if layout == "C":
         return np.ascontiguousarray(array)

@@ -1,4 +1,4 @@
-"""nan, inf, both zeros and saturation: what each activation's backward makes of them, on both backends."""
+"""nan, inf, both zeros and saturation in the backward pass of each activation, on both backends."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ SLOPES = {  # exact: no place where a rounding could show
 
 
 def grid(name, dtype):
-    """Every dA with every Z, and dZ: the product, but 0 where a kink selects it."""
+    """Return every dA with every Z, and dZ: the product, but 0 where a kink selects it."""
     zs, slopes = np.array(ZS, dtype), np.array(SLOPES[name], dtype)
     dA, Z = np.meshgrid(np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 2.0, -8.0], dtype), zs)
     with np.errstate(invalid="ignore"):
@@ -62,7 +62,7 @@ def test_backward_multiplies_or_selects(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", sorted(SLOPES.keys() - {"sigmoid"}))
 def test_outputs_other_than_sigmoid_follow_the_formula(name, dtype):
-    """dAL by hand, a term 0/0 as 0; what stands behind it is backward as above."""
+    """dAL by hand, with 0/0 counted as 0, followed by backward as above."""
     dALs = {
         # (AL, Y): dAL
         (1, 1): -1,
@@ -101,7 +101,7 @@ def test_a_sigmoid_output_takes_its_limit_and_hides_no_nan(dtype):
 
 @pytest.mark.parametrize(("AL", "Y", "dZ"), [(1, 1, 0), (1, 0, np.nan), (-1, 1, 0), (-1, 0, 0)])
 def test_a_saturated_tanh_output(AL, Y, dZ):
-    """As documented: inf * 0 is nan where AL is 1 and Y is 0, and everywhere else the slope 0 wins."""
+    """As documented: inf * 0 is nan where AL is 1 and Y is 0; elsewhere the slope of 0 decides."""
     Z = np.array([[40.0 * AL]])
     grads = deepnet.L_model_backward(
         np.array([[float(AL)]]), np.array([[Y]]), [one_layer(Z)], activations=["tanh"]

@@ -1,7 +1,7 @@
-"""Nothing outside an array is touched: each lies against a page that no one may read or write.
+"""No function reads or writes outside an array: each array lies against a page without access.
 
-Run as a program, this file computes with such arrays (a crash ends that process alone) and compares every
-result with that of ordinary arrays, bit for bit. The gaps of a slice hold nan, which no result must show.
+Run as a program, this file computes with such arrays, so that a crash ends only its own process. It compares
+every result bit for bit with that of ordinary arrays. The gaps of a slice hold nan, which no result may show.
 """
 
 import ctypes
@@ -56,7 +56,7 @@ def test_a_single_byte_outside_ends_the_process(place):
 
 
 def fenced(shape, dtype, place):
-    """An array of nan between two pages without access, against the one before or after it."""
+    """Return an array of nan that touches a page without access before or after it."""
     page = mmap.PAGESIZE
     size = int(np.prod(shape)) * dtype.itemsize
     pages = mmap.mmap(-1, (-(-size // page) + 2) * page)  # freed with the last array that uses it
@@ -72,7 +72,7 @@ def fenced(shape, dtype, place):
 
 
 def laid_out(array, layout, place):
-    """The same values between forbidden pages; "one column repeated" must be that already."""
+    """Return the same values between forbidden pages; "one column repeated" needs such an array."""
     rows, columns = array.shape
     if layout == "Fortran":
         result = fenced((columns, rows), array.dtype, place).T
@@ -109,7 +109,7 @@ def network(random, sizes, dtype):
 
 
 def compute(arrays, put, put_result):
-    """Yield what every function makes of these arrays, each (in caches, too) where `put` puts it."""
+    """Yield the results of every function for these arrays, each placed by `put`, in caches as well."""
     import deepnet
 
     X, Y, dA = (put(arrays[name]) for name in ("X", "Y", "dA"))

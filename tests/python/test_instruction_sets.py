@@ -1,7 +1,7 @@
-"""Every instruction set that this CPU has: the same agreement with the reference, and the same bits.
+"""Every instruction set of this CPU agrees with the reference and gives the same bits.
 
-Run as a program, this file prints one hash per random network: of every result of its forward and backward
-pass, cost and update. A process has one instruction set, so each runs in a process of its own.
+Run as a program, this file prints one hash per random network, of all results of its forward and backward
+pass, cost and update. A process uses one instruction set, so each runs in a separate process.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from deepnet import backends
 
 CONFIG = backends.native.config()
 OTHERS = [isa for isa in CONFIG["isas_supported"] if isa != CONFIG["isa"]]
-FUSED = ["avx512", "avx2"]  # multiply and add in one rounding; what runs anywhere (baseline) rounds twice
+FUSED = ["avx512", "avx2"]  # multiply and add with one rounding; the baseline rounds twice
 AGREEMENT = Path(__file__).with_name("course") / "test_agreement.py"
 NETWORKS = 40
 
@@ -35,20 +35,20 @@ def run(isa, *command):
 
 @pytest.mark.parametrize("isa", OTHERS)
 def test_agreement_with_the_reference(isa):
-    """The chosen one is what test_agreement.py itself runs on."""
+    """The instruction set in use is tested by test_agreement.py itself."""
     output = run(isa, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "native", AGREEMENT)
     assert " passed" in output
 
 
 @pytest.fixture(scope="module")
 def hashes():
-    """By instruction set: the hash of each network."""
+    """Return the hashes of the networks for each instruction set."""
     return {isa: run(isa, __file__).split() for isa in CONFIG["isas_supported"]}
 
 
 @pytest.mark.parametrize("isa", CONFIG["isas_supported"])
 def test_an_example_alone_has_the_same_bits(hashes, isa):
-    """The program compares them itself, and ends early where they differ."""
+    """The program compares them itself and stops where they differ."""
     assert len(hashes[isa]) == NETWORKS
 
 
@@ -61,7 +61,7 @@ def test_the_width_of_a_vector_changes_no_bit(hashes):
 
 
 def random_network(random, number):
-    """Up to 8 layers; every third network is wide, and one in eight has inputs enough for k to be cut."""
+    """Up to 8 layers; every third network is wide, and one in eight has enough inputs to split k."""
     layers = int(random.integers(1, 9))
     widest, most_examples = [(8, 40), (70, 300), (200, 700)][number % 3]
     dims = [int(width) for width in random.integers(1, widest + 1, layers + 1)]

@@ -1,9 +1,11 @@
-"""The extension at shapes that take every path of cpp/nn/multiply.h and cpp/kernels/gemm.h: each cut of a
-product, inputs read in place and packed, both orders of X and W. Judged by the reference in float64.
+"""The extension at shapes that take every path of cpp/nn/multiply.h and cpp/kernels/gemm.h.
 
-|C - R| <= 16 u |A| |B|, entry by entry, as in test_agreement.py. However long the sum, numbers of random sign
-stay below it: the partial sum after j terms is of order sqrt(j), and the roundings of k of those add up to
-about u k, as |A| |B| is about k. Measured: 6 u.
+They cover each blocking of a product, inputs read in place and packed, and both orders of X and W; results
+are compared with the reference in float64.
+
+|C - R| <= 16 u |A| |B| for each entry, as in test_agreement.py. Sums of numbers of random sign stay below it
+whatever their length: the partial sum after j terms is of order sqrt(j), so the roundings of k terms add up
+to about u k, and |A| |B| is about k. Measured: 6 u.
 """
 
 import numpy as np
@@ -56,7 +58,7 @@ def shape(request):
 
 
 def layer(shape, dtype, X_layout, W_layout):
-    """X, W, b and dZ of one layer, and the same in float64."""
+    """Return X, W, b and dZ of one layer, and the same in float64."""
     units, before, examples = shape
     random = np.random.default_rng(0)
     X = draw(random, before, examples, dtype=dtype, layout=X_layout)
@@ -71,7 +73,7 @@ def layer(shape, dtype, X_layout, W_layout):
 @pytest.mark.parametrize("X_layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_products(shape, dtype, X_layout, W_layout):
-    """All three: W X + b, dZ X^T and W^T dZ."""
+    """All three products: W X + b, dZ X^T and W^T dZ."""
     (X, W, b, dZ), (X64, W64, b64, dZ64) = layer(shape, dtype, X_layout, W_layout)
     Z, cache = deepnet.linear_forward(X, W, b)
     assert_close(Z, W64 @ X64 + b64, np.abs(W64) @ np.abs(X64) + np.abs(b64))
@@ -83,7 +85,7 @@ def test_products(shape, dtype, X_layout, W_layout):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_block_is_activated_once_and_whole(shape, dtype):
-    """A = g(Z) and dZ = dA g'(Z), block by block, are those of the whole Z."""
+    """A = g(Z) and dZ = dA g'(Z), computed block by block, equal those of the whole Z."""
     (X, W, b, dA), _ = layer(shape, dtype, "C", "C")
     A, cache = deepnet.linear_activation_forward(X, W, b, "relu")
     Z = deepnet.linear_forward(X, W, b)[0]
@@ -98,7 +100,7 @@ def test_a_block_is_activated_once_and_whole(shape, dtype):
 @pytest.mark.parametrize("X_layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_cut_changes_a_bit(shape, dtype, X_layout):
-    """An example alone is one part of one panel; among all others it is cut in every way there is."""
+    """A single example is one part of one panel; among many it takes part in every blocking."""
     (X, W, b, _), _ = layer(shape, dtype, X_layout, "Fortran")
     Z = deepnet.linear_forward(X, W, b)[0]
     examples = X.shape[1]
@@ -109,7 +111,7 @@ def test_no_cut_changes_a_bit(shape, dtype, X_layout):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_whole_network(dtype):
-    """A large input, a wide layer, a narrow one: dA is handed on block by block."""
+    """A large input, a wide layer and a narrow one: dA passes between layers block by block."""
     X, Y, parameters = network([1300, 300, 20, 1], 700, dtype=dtype)
     AL, caches = deepnet.L_model_forward(X, parameters, activations="tanh", output="sigmoid")
     grads = deepnet.L_model_backward(AL, Y, caches)

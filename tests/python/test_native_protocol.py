@@ -1,4 +1,4 @@
-"""What the extension takes by itself: the calls that must not pay for a check in Python."""
+"""Arguments that the extension takes directly, without a check in Python, and those that it declines."""
 
 import numpy as np
 import pytest

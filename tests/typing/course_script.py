@@ -1,4 +1,4 @@
-"""What people write with deepnet: never run, but checked by mypy --strict, as their own scripts may be."""
+"""Code as users write it with the course's functions: not run, but checked by mypy --strict."""
 
 from collections import OrderedDict
 
@@ -20,7 +20,7 @@ trained, costs = deepnet.two_layer_model(X, Y, (3, 5, 1), callback=lambda i, cos
 deepnet.plot_costs(costs, learning_rate=0.1)
 p: NDArray[np.float64] = deepnet.predict(X, Y, trained)
 
-# the course's own tuples, and lists, as caches
+# caches as tuples and as lists
 W, b = np.ones((1, 3)), np.zeros((1, 1))
 Z, linear_cache = deepnet.linear_forward(X, W, b)
 AL, activation_cache = deepnet.sigmoid(Z)

@@ -1,9 +1,9 @@
 """Any network, dtype, activation and layout of each array: the backend agrees with the reference in float64.
 
-Kernels: |C - R| <= 16 u (|A| |B| + |b|), entry by entry. Higham's bound, k u, is reached only where all terms
-are equal and so are their roundings: for numbers repeated at stride 0, it is the one that is asked for.
-Whole networks: 1e-12 in float64 and 1e-5 in float32, relative to the norm that the same quantity has when no
-terms cancel, so that a sum that happens to be near zero is not held to more than its terms allow.
+Kernels: |C - R| <= 16 u (|A| |B| + |b|) for each entry. Higham's bound, k u, is reached only where all terms
+and so their roundings are equal; the tests use it for numbers repeated at stride 0.
+Whole networks: 1e-12 in float64 and 1e-5 in float32, relative to the norm of the same quantity without
+cancellation, since a sum near zero cannot be more accurate than its terms.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from networks import LAYOUTS, REPEATING, Unchanged, laid_out, network
 
 SETTINGS = settings(
     max_examples=60,
-    deadline=None,  # the first call of a process pays for the others
+    deadline=None,  # the first call in a process is slow
     suppress_health_check=[
         HealthCheck.function_scoped_fixture
     ],  # the backend stays the same for all examples
@@ -86,13 +86,13 @@ def networks(draw):
 
 
 def steepest(name):
-    """The largest slope, where it is more than 1: gelu's is 1.13, selu's 1.76."""
+    """Return the largest slope if it exceeds 1: 1.13 for gelu, 1.76 for selu."""
     Z = np.linspace(-10, 10, 2001)
     return max(1.0, np.abs(reference.activation_backward(np.ones_like(Z), Z, name)).max())
 
 
 def magnitudes(AL, Y, caches):
-    """Run backward on absolute values: what each gradient would be if nothing cancelled."""
+    """Run backward on absolute values, which gives each gradient without cancellation."""
     dZ = AL + Y  # AL - Y, behind a sigmoid
     result = {}
     for layer in range(len(caches), 0, -1):
@@ -144,7 +144,7 @@ def test_whole_networks(backend, net, dtype, layouts, seed):
 @SETTINGS
 @given(net=networks(), dtype=dtypes, layouts=layouts, grad_layouts=layouts, seed=seeds)
 def test_an_update_of_any_layouts(backend, net, dtype, layouts, grad_layouts, seed):
-    """One native pass takes the whole dict: new arrays, given ones and in place are the same numbers."""
+    """New arrays, `out` and an update in place give the same numbers."""
     _, _, parameters = network(net["dims"], 1, seed=seed, dtype=dtype, layout=layouts)
     _, _, grads = network(net["dims"], 1, seed=seed + 1, dtype=dtype, layout=grad_layouts)
     grads = {f"d{key}": grad for key, grad in grads.items()}
@@ -167,7 +167,7 @@ def test_an_update_of_any_layouts(backend, net, dtype, layouts, grad_layouts, se
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_layout_changes_no_bit(backend, layout, dtype):
-    """Strides say where numbers are, not which they are; only NumPy's BLAS may sum them in another order."""
+    """Strides do not change results; only NumPy's BLAS may sum in another order."""
     X, Y, parameters = network([33, 20, 3], 35, dtype=dtype, layout=layout)
     plain = {key: np.ascontiguousarray(p) for key, p in parameters.items()}
     AL, caches = deepnet.L_model_forward(X, parameters)
@@ -182,7 +182,7 @@ def test_a_layout_changes_no_bit(backend, layout, dtype):
 
 
 def test_examples_do_not_know_each_other(backend):
-    """One by one or all at once, each example's prediction is the same; bit for bit in the extension."""
+    """Alone or in a batch, each example has the same prediction, in the extension bit for bit."""
     X, _, parameters = network([17, 20, 9, 1], 41)
     together, _ = deepnet.L_model_forward(X, parameters)
     alone = [deepnet.L_model_forward(X[:, i : i + 1], parameters)[0] for i in range(41)]

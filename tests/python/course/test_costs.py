@@ -1,4 +1,4 @@
-"""Losses in the step-by-step functions: those of a network, whose gradients are judged elsewhere."""
+"""Losses in the step-by-step functions, compared with those of Network, which other tests verify."""
 
 import re
 

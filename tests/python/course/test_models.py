@@ -1,4 +1,4 @@
-"""Training runs and prediction: the published results, what is printed, and what is left alone."""
+"""Training runs and prediction: published results, printed output, labels, and the global random state."""
 
 import inspect
 import re
@@ -32,7 +32,7 @@ def xor():
 
 @pytest.fixture(scope="session")
 def published():
-    """Return both published cost curves, from the table that lies beside the images."""
+    """Return both published cost curves, from the table in the data folder."""
     path = DATA / "COSTS.md"
     if not path.is_file():
         pytest.skip(f"{path} is missing: set DEEPNET_DATA to the folder that holds it")
@@ -313,7 +313,7 @@ def test_a_star_import_of_deepnet_gives_all_that_it_documents():
 
 
 class FakeFile(dict):
-    """h5py.File, as far as load_data uses it."""
+    """The part of h5py.File that load_data uses."""
 
     def __init__(self, path, mode):
         assert mode == "r"

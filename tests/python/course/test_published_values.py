@@ -105,7 +105,7 @@ def test_linear_backward():
     ],
 )
 def test_linear_activation_backward(activation, dA_prev, dW, db):
-    """Z in this cache has nothing to do with A, W and b."""
+    """In this cache Z is not W A + b."""
     dA, A, W, b, Z = draws(2, (1, 2), (3, 2), (1, 3), (1, 1), (1, 2))
     results = deepnet.linear_activation_backward(dA, ((A, W, b), Z), activation=activation)
     for result, expected in zip(results, (dA_prev, dW, db), strict=True):
@@ -114,7 +114,7 @@ def test_linear_activation_backward(activation, dA_prev, dW, db):
 
 @pytest.mark.parametrize("container", [tuple, list])
 def test_L_model_backward(container):
-    """AL in this exercise lies outside (0, 1), and Z has nothing to do with A."""
+    """In this exercise AL lies outside (0, 1), and Z does not belong to A."""
     AL, A1, W1, b1, Z1, A2, W2, b2, Z2 = draws(
         3, (1, 2), (4, 2), (3, 4), (3, 1), (3, 2), (3, 2), (1, 3), (1, 1), (1, 2)
     )

@@ -19,13 +19,13 @@ def one_hot(classes, m):
 
 
 def identity_layer(Z):
-    """W = 1 and b = 0 in front of Z, so that the layer's dA_prev is dZ."""
+    """Return a cache with W = 1 and b = 0, so that the layer's dA_prev is dZ."""
     n, m = Z.shape
     return (np.zeros((n, m), Z.dtype), np.eye(n, dtype=Z.dtype), np.zeros((n, 1), Z.dtype)), Z
 
 
 def bounds(Z, dA):
-    """Bounds of the errors of A and dZ, relative to u, as in tests/cpp/test_columns.cpp."""
+    """Return bounds of the errors of A and dZ in units of u, as in tests/cpp/test_columns.cpp."""
     A, S = reference.activation_forward(Z, "softmax"), 0
     distance = Z.max(axis=0) - Z
     relative = distance + (A * distance).sum(axis=0) + 4 * 1.1 + len(Z)

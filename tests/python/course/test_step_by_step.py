@@ -1,4 +1,4 @@
-"""What the step-by-step functions return and remember, and the traps at saturation."""
+"""Results, caches and keyword arguments of the step-by-step functions, saturation, and labels."""
 
 import copy
 import inspect
@@ -94,7 +94,7 @@ def test_activations_are_remembered():
     plain = [tuple(cache) for cache in caches]
     for key, expected in deepnet.L_model_backward(AL, Y, plain, activations=names).items():
         np.testing.assert_array_equal(grads[key], expected)
-    relus = deepnet.L_model_backward(AL, Y, plain)  # nothing remembered: relu, relu, sigmoid
+    relus = deepnet.L_model_backward(AL, Y, plain)  # plain tuples: relu, relu, sigmoid
     assert not np.allclose(relus["dW1"], grads["dW1"])
     hidden = deepnet.L_model_forward(*network(SIZES, 7)[::2], activations="tanh", output="tanh")[1]
     assert [cache.activation for cache in hidden] == ["tanh"] * 3

@@ -14,7 +14,7 @@ import numpy as np
 
 from deepnet import _validation as check
 from deepnet._validation import labels
-from deepnet._validation.arrays import anything, matrix, probabilities, shaped
+from deepnet._validation.arrays import a, anything, matrix, probabilities, shaped
 from deepnet._validation.structures import layer_arrays, network_parameters, not_a_cache
 from deepnet.activations import Array
 from deepnet.caches import Callback, LayerCache, Parameters
@@ -314,9 +314,9 @@ def predict_dec(parameters: Parameters, X: Array) -> Array:
     >>> predict_dec(parameters, np.array([[-2.0, 3.0]]))
     array([[False,  True]])
     """
-    if isinstance(X, dict):
+    if isinstance(X, Mapping):
         raise TypeError(
-            "X is a dict, but must be a NumPy array: predict_dec(parameters, X) takes them in this order"
+            f"X is {a(X)}, but must be a NumPy array: predict_dec(parameters, X) takes them in this order"
         )
     predictions: Array = forward_propagation(X, parameters)[0] > 0.5
     return predictions

@@ -1,4 +1,4 @@
-"""The second course's formulas as its notebooks write them out, in NumPy: what deepnet's views must equal."""
+"""The formulas of the second course in NumPy, as its notebooks write them, to compare deepnet with."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def lower_case_backward(X, Y, cache):
 
 
 def adam(p, g, v, s, t, rate, beta1, beta2, epsilon, *, inside):
-    """One array: its new value, v and s."""
+    """Return the new value, v and s of one array."""
     v = beta1 * v + (1 - beta1) * g
     s = beta2 * s + (1 - beta2) * g**2
     v_corrected, s_corrected = v / (1 - beta1**t), s / (1 - beta2**t)

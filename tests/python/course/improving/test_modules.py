@@ -1,4 +1,4 @@
-"""The second course's modules as drop-ins: names, signatures, what is printed, data sets, random numbers."""
+"""The modules of the second course: names, signatures, printed output, data sets, random numbers."""
 
 import inspect
 import sys
@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from deepnet.course import gc_utils, init_utils, opt_utils, reg_utils
 from networks import network
 
-# The course's signatures; deepnet's have keyword-only arguments besides.
+# The course's signatures; deepnet's have additional keyword-only arguments.
 SHARED = {
     "sigmoid": "(x)",
     "relu": "(x)",
@@ -171,7 +171,7 @@ def test_a_falling_rate_is_printed(backend, problem, capsys):
 
 @pytest.mark.parametrize("version", ["2018", "2021"])
 def test_the_cost_of_an_epoch(problem, version):
-    """A rate of 0 leaves the first parameters, so that each batch's cost is known."""
+    """A rate of 0 keeps the initial parameters, so that each batch's cost is known."""
     X, Y = problem
     calls = {}
     run_optimisation(
@@ -188,7 +188,7 @@ def test_the_cost_of_an_epoch(problem, version):
 @pytest.mark.parametrize("version", ["2017", "2021"])
 @pytest.mark.parametrize("optimizer", ["gd", "momentum", "adam"])
 def test_the_optimisation_is_the_loop_of_the_notebook(backend, problem, optimizer, version):
-    """Ten steps with batches of 16 and 14, whose numbers are of order 1: a thousand roundings are enough."""
+    """Ten steps with numbers of order 1: the tolerance is a thousand roundings."""
     X, Y = problem
     settings = {"learning_rate": 0.1, "mini_batch_size": 16, "version": version, "print_cost": False}
     trained = opt_utils.model(X, Y, [2, 5, 2, 1], optimizer, num_epochs=5, **settings)

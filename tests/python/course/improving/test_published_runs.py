@@ -1,8 +1,8 @@
 """The second course's training runs: the costs and accuracies that its notebooks publish.
 
-Costs are compared to 1e-9 where the notebooks print all digits, which rounding never reaches in a run that
-settles, else to the six decimals that they print. NumPy runs one of them for a while; that both backends
-agree step by step is shown elsewhere.
+The tolerance is 1e-9 where the notebooks print all digits, well above the effect of rounding on runs that
+converge, else the six decimals printed. The NumPy backend does part of one run; other tests compare the
+backends step by step.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The hard-coded three layers are views of the general suite: the same numbers, in the course's packing."""
+"""The functions for three layers, compared with those for any depth and with the notebooks' formulas."""
 
 import re
 
@@ -18,7 +18,7 @@ DTYPES = [np.float64, np.float32]
 
 
 def close(actual, expected, dtype=np.float64):
-    """Sums of at most 7 numbers of order 1, three layers of them: 100 roundings are more than there are."""
+    """Sums of at most 7 numbers of order 1 in three layers have fewer than 100 roundings."""
     assert_allclose(actual, expected, rtol=0, atol=100 * np.finfo(dtype).eps)
 
 
@@ -77,7 +77,7 @@ def test_L_model_backward_has_the_same_gradients():
 
 
 def test_relu_is_masked_by_A_as_in_the_course():
-    """In a cache whose Z has nothing to do with its A the course looks at A."""
+    """If a cache's Z does not belong to its A, the course uses A."""
     X, Y, parameters = network(DIMS, 7)
     cache = list(reg_utils.forward_propagation(X, parameters)[1])
     expected = course.backward(X, Y, cache)
