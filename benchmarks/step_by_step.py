@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import deepnet
 from compare_libraries import cpu_model
 from contenders import numpy_lecture
-from report import duration, network, spread, table_lines
+from report import duration, spread, table_lines
 from tasks import NETS, Task
 
 NETWORKS = ("tiny", "rl", "tabular", "mid", "bigbatch", "cat")
@@ -54,12 +54,15 @@ def check(data, dtype):
 
 
 def seconds(step_function, data, repeats):
-    """Mean time of a step, each on the parameters that the previous one returned."""
+    """Mean processor time of a step, each on the parameters that the previous one returned.
+
+    Everything runs on this thread, and other processes affect processor time less than elapsed time.
+    """
     X, Y, parameters = data
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(repeats):
         parameters, _ = step_function(X, Y, parameters, RATE)
-    return (time.perf_counter() - start) / repeats
+    return (time.process_time() - start) / repeats
 
 
 def compare(data, rounds):
@@ -77,7 +80,7 @@ def setting(rounds):
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas = ", ".join(f"{pool['internal_api']} {pool.get('architecture', '')}" for pool in pools)
     versions = f"deepnet {config['version']} ({config['isa']}), NumPy {np.__version__} ({blas})"
-    return f"Medians of {rounds} rounds in turns, on {cpu_model()} with {versions}."
+    return f"Medians of {rounds} rounds in turns (processor time), on {cpu_model()} with {versions}."
 
 
 def measure(nets, rounds):
@@ -86,9 +89,10 @@ def measure(nets, rounds):
     print("| --- | --- | ---: | ---: | ---: |")
     rows = []
     for net in nets:
-        row = [network(NETS[net][0], NETS[net][1])]
+        units, m = NETS[net]
+        row = [f"{'-'.join(map(str, units))} ({m})"]
         for dtype in DTYPES:
-            data = Task(net, NETS[net][1], dtype, threads=1).data()
+            data = Task(net, m, dtype, threads=1).data()
             check(data, dtype)
             times = compare(data, rounds)
             ratios = times[:, 0] / times[:, 1]
