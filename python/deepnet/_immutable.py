@@ -29,8 +29,7 @@ def immutable(called: str) -> Callable[[Class], Class]:
             except ValueError as error:
                 raise AttributeError(str(error)) from None
             replace(self, **{name: value})  # a wrong value gets the error of its check
-            shown = repr(value) if isinstance(value, (int, float, str, NoneType)) else name
-            copy = f"dataclasses.replace({called}, {name}={shown})"
+            copy = f"dataclasses.replace({called}, {name}={_code(value) or name})"
             way_out = f"{called} = {copy}" if "." in called else f"{copy} makes another"
             raise FrozenInstanceError(f"{name} of {type(self).__name__} cannot be changed: {way_out}")
 
@@ -38,3 +37,13 @@ def immutable(called: str) -> Callable[[Class], Class]:
         return cls
 
     return decorate
+
+
+def _code(value: object) -> str:
+    """Return code for a value, or nothing."""
+    if isinstance(value, (int, float, str, NoneType)):
+        return repr(value)
+    if type(value).__module__ == "deepnet.schedules":
+        return f"deepnet.schedules.{value!r}"
+    function = getattr(value, "__name__", "")
+    return function if function.isidentifier() else ""

@@ -4,20 +4,22 @@ import ast
 import copy
 import dataclasses
 import re
+import traceback
+from pathlib import Path
 
 import numpy as np
 
 import deepnet
 
 MODULES = {"np": np, "deepnet": deepnet, "dataclasses": dataclasses, "copy": copy}
-STARTS = re.compile(r"(?::|;|,|\?| by| in| use| or| as| is| pass| and| with) (?=[A-Za-z])")
+BEFORE = re.compile(r"(?:[:;,?]|\b(?:by|in|use|or|as|is|pass|and|with|object)) $")
 
 
 def _code_in(text):
     """Yield each longest piece of code in the text: an expression, an assignment, or keyword=value."""
     end = 0
-    for start in (match.end() for match in STARTS.finditer(text)):
-        if start < end:  # within the piece before
+    for start in (match.start() for match in re.finditer(r"(?<= )[A-Za-z]", text)):
+        if start < end or not BEFORE.search(text[:start]):  # within the piece before, or within a sentence
             continue
         rest = text[start:]
         for stop in [len(rest), *(m.start() for m in reversed(list(re.finditer(r"[\s,;:.?]", rest))))]:
@@ -52,15 +54,16 @@ def advice_in(message):
     return list(_code_in(message))
 
 
-def follow(call, names, most=5):
+def follow(call, names, most=5, seen=None):
     """Execute `call` with `names`; where it fails, follow the first piece of advice and execute it again.
 
-    Advice that is an expression replaces the variable that it mentions, an assignment without a dot becomes a
-    keyword of `options`. Returns the advice that was followed.
+    Advice that is an expression replaces the variable that it mentions; ``name=value`` replaces the variable
+    of that name, or becomes one of `options`. Returns the advice that was followed; `seen` gets the places in
+    deepnet that raised, as (file, line).
     """
     followed = []
     for _ in range(most):
-        message = _error_of(call, names)
+        message = _error_of(call, names, set() if seen is None else seen)
         if message is None:
             return followed
         code = next((code for code in advice_in(message) if _apply(code, names)), None)
@@ -69,10 +72,12 @@ def follow(call, names, most=5):
     raise AssertionError(f"still wrong after {followed}")
 
 
-def _error_of(call, names):
+def _error_of(call, names, seen):
     try:
         exec(call, MODULES | names)
     except (TypeError, ValueError, AttributeError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        seen |= {(Path(frame.filename), frame.lineno) for frame in frames[-1:]}
         return str(error)
     return None
 
@@ -83,8 +88,10 @@ def _apply(code, names):
     if isinstance(statement, ast.Assign):
         target = ast.unparse(statement.targets[0])
         value = eval(ast.unparse(statement.value), MODULES | names)
-        if "." in target:
+        if not target.isidentifier():
             exec(code, MODULES | names)
+        elif target in names:
+            names[target] = value
         else:
             names["options"] = names.get("options", {}) | {target: value}
         return True

@@ -154,7 +154,8 @@ def shaped(label: str, value: Any, shape: Shape, why: str) -> Array:
     """Accept float arrays of exactly this shape; `why` says where the shape comes from."""
     array = floats(label, value)
     if array.shape != shape:
-        hint = "; transposed?" if array.ndim == 2 and array.shape[::-1] == shape else ""
+        turned = array.ndim == 2 and array.shape[::-1] == shape
+        hint = f"; transposed? {expression(label)}.T" if turned else ""
         if array.ndim == 1 and shape in ((1, array.size), (array.size, 1)):
             hint = f"; {expression(label)}.reshape{(1, -1) if shape[0] == 1 else (-1, 1)}"
         raise ValueError(f"{label} has shape {array.shape}, but must be {shape}: {why}{hint}")

@@ -33,7 +33,7 @@ def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -
 def any_loss(value: Any) -> Loss:
     """Accept a loss or its name."""
     if not isinstance(value, (str, Loss)):
-        raise TypeError(f"loss is {value!r}, but must be a name, or a Loss such as deepnet.losses.huber(2.0)")
+        raise TypeError(f"loss is {value!r}, but must be a name or a Loss: loss=deepnet.losses.huber(2.0)")
     return value if isinstance(value, Loss) else find_loss(value)
 
 

@@ -61,7 +61,7 @@ def prediction(
     """Accept an array to write A_L to: any strides, but apart from X and the parameters."""
     if out is None:
         return None
-    fresh = f"np.empty({shape}, np.{dtype})"
+    fresh = f"out=np.empty({shape}, np.{dtype})"
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out is {a(out)}, but must be an ndarray of {dtype}: {fresh}")
     array = np.asarray(out)

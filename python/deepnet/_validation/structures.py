@@ -76,7 +76,7 @@ def network_parameters(parameters: Any) -> dict[str, Array]:
     if not isinstance(parameters, Mapping):
         hint = ""
         if isinstance(parameters, (tuple, list)) and any(isinstance(part, dict) for part in parameters):
-            hint = ": the models return two things, parameters, costs = L_layer_model(...)"
+            hint = ": a model returns parameters and costs, use parameters[0]"
         raise TypeError(f"parameters is {a(parameters)}, but must be a dict with W1, b1, ..., WL, bL{hint}")
     kinds = [key[:1] for key in parameters if isinstance(key, str) and key[1:].isdecimal()]
     layers = max(kinds.count("W"), kinds.count("b"))
@@ -138,7 +138,7 @@ def elementwise(label: str, activation: Any) -> None:
     """Refuse softmax in a hidden layer."""
     entry = activation if isinstance(activation, Activation) else find_activation(activation)
     if entry.whole_columns:
-        hint = "; for the last layer: output=" + repr(entry.name) if "[" not in label else ""
+        hint = f": {label}='relu', output={entry.name!r}" if "[" not in label else ""
         raise ValueError(
             f"{label} is {entry.name!r}, but a hidden layer cannot have it: its outputs are probabilities, "
             f"which sum to 1 in each example, for the last layer only{hint}"
@@ -166,7 +166,7 @@ def writable(
             raise ValueError(f"out[{key!r}] has shape {array.shape}, but must be {shape}")
         if not (_has_separate_rows(array) and array.flags.behaved and array.dtype.isnative):
             raise ValueError(
-                f"out[{key!r}] must be writable and in C order: np.ascontiguousarray or .copy() is"
+                f"out[{key!r}] must be writable and in C order: out[{key!r}] = out[{key!r}].copy()"
             )
         for label, other in others.items():
             if np.may_share_memory(array, other):

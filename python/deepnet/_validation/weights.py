@@ -164,5 +164,5 @@ def _balanced_by_output(Y: Array, dtype: np.dtype[Any]) -> Array:
             weights[first : first + part.shape[1]] = product
     if not np.isfinite(weights).all():
         j = int(np.argmin(np.isfinite(weights)))
-        raise ValueError(f"class_weight='balanced' gives example {j} a weight beyond the range of {dtype}")
+        raise ValueError(f"the balanced weight of example {j} is beyond the range of {dtype}")
     return weights

@@ -112,7 +112,7 @@ def test_a_hidden_softmax_is_refused_with_the_reason():
     ]:
         with pytest.raises(ValueError, match=re.escape(f"{where} is 'softmax', but a hidden layer")):
             deepnet.L_model_forward(X, parameters, activations=activations)
-    with pytest.raises(ValueError, match=r"for the last layer: output='softmax'"):
+    with pytest.raises(ValueError, match=r"activations='relu', output='softmax'"):
         deepnet.L_model_forward(X, parameters, activations="softmax")
     AL, caches = deepnet.L_model_forward(X, parameters)
     caches[0].activation = "softmax"
