@@ -1,6 +1,6 @@
-"""The activations' formulas in NumPy, forward beside backward, written so that nothing cancels or overflows.
+"""Formulas of the activations in NumPy, forward next to backward, free of cancellation and overflow.
 
-:mod:`deepnet.activations` says what they are and where they come from. float32 stays float32.
+:mod:`deepnet.activations` names them and their sources. The dtype stays the same.
 """
 
 # NumPy's operators return Any for mypy:
@@ -52,7 +52,7 @@ _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 def _halves(x: Array) -> tuple[Array, Array]:
-    """x^2 in two parts: the square of its upper half, which is exact, and the rest."""
+    """Return x^2 as a sum of two: the exact square of the upper half of x, and the rest."""
     high = x.astype(np.float32).astype(np.float64)
     return high * high, (x - high) * (x + high)
 

@@ -1,4 +1,4 @@
-"""Optional packages, imported where they are used, with one clear message when one is missing."""
+"""Optional packages: imported where they are used, with one error message if they are missing."""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ _DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
 
 @contextmanager
 def needs(extra: str, purpose: str) -> Iterator[None]:
-    """Wrap the import of an optional package: if it is missing, say what wants it and what to install.
+    """Wrap the import of an optional package: if it is missing, say what needs it and what to install.
 
-    The packages of the extra are named one by one: the `deepnet` of the package index is another project.
+    The message lists the packages of the extra, since `deepnet` on the package index is another project.
 
     >>> with needs("plot", "plot_costs"):
     ...     import matplotlib.no_such_module
@@ -31,7 +31,7 @@ def needs(extra: str, purpose: str) -> Iterator[None]:
 
 
 def _packages(extra: str) -> list[str]:
-    """What the installed package lists under one of its extras, without the versions."""
+    """Return the packages of an extra, without versions."""
     from importlib.metadata import PackageNotFoundError, requires
 
     try:

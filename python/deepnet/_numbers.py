@@ -1,4 +1,4 @@
-"""Numbers and flags that a user sets: the one check of each, and what it says about everything else."""
+"""The check of every number and flag, with its error messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-LARGEST = 2**63 - 1  # what 64 bits hold, and sys.maxsize
+LARGEST = 2**63 - 1  # the largest 64-bit integer, sys.maxsize
 
 
 def real(
@@ -23,10 +23,10 @@ def real(
     said: str = "is {}",
     such_as: str = "",
 ) -> float:
-    """Accept finite real numbers of Python or NumPy from `low` or above `above`, to `high` or below `below`.
+    """Accept a finite real number of Python or NumPy in [low, high] and above `above`, below `below`.
 
-    `must` says it in other words, `said` where the number comes from, and `such_as` is a hint for those who
-    give none. The dtype must have room for it.
+    In messages, `must` replaces the description of the interval, `said` the words "is ...", and `such_as` is
+    a hint about values that are not numbers. The number must be finite in `dtype`.
 
     >>> real("momentum", 1, low=0, below=1)
     Traceback (most recent call last):
@@ -39,7 +39,7 @@ def real(
     if isinstance(number, (float, np.floating)) and not np.isfinite(number):
         raise ValueError(f"{given}, but must be finite")
     try:
-        result = float(number)  # inf where a longdouble is too large
+        result = float(number)  # a longdouble that is too large becomes inf
     except OverflowError:  # an int too large
         result = math.inf if number > 0 else -math.inf
     largest = float(np.finfo(dtype).max)
@@ -51,7 +51,7 @@ def real(
 
 
 def whole(name: str, value: Any, low: int, high: int = LARGEST) -> int:
-    """Accept whole numbers of Python or NumPy, from `low` to `high`.
+    """Accept a whole number of Python or NumPy from `low` to `high`.
 
     >>> whole("epochs", 1.5, 0)
     Traceback (most recent call last):
@@ -80,22 +80,22 @@ def flag(name: str, value: Any) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Tell real numbers of Python and NumPy, which bool is not."""
+    """Return True for real numbers of Python and NumPy, but not for bool."""
     return isinstance(value, (float, np.floating)) or is_whole(value)
 
 
 def is_whole(value: object) -> bool:
-    """Tell whole numbers of Python and NumPy, which bool is not."""
+    """Return True for integers of Python and NumPy, but not for bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _alone(value: Any) -> Any:
-    """The number that a 0-d array holds; anything else as it is."""
+    """Return the element of a 0-d array; return anything else as it is."""
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _shown(number: Any) -> str:
-    """The number as Python writes it, but those of hundreds of digits by their size."""
+    """Return the number as text; an integer of many digits by its magnitude."""
     if isinstance(number, int) and number.bit_length() > 128:
         return f"about {'-' if number < 0 else ''}1e{number.bit_length() * math.log10(2):.0f}"
     return str(number)

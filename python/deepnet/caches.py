@@ -1,4 +1,4 @@
-"""What one layer remembers between forward and backward, and the names of the types in signatures."""
+"""The cache of one layer between forward and backward propagation, and types used in signatures."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from .activations import AnyActivation, Array, layer_activations
 Parameters = dict[str, Array]
 LinearCache = tuple[Array, Array, Array]
 
-# What may be given: the course's tuples, or lists; numbers of Python or NumPy.
+# Types of arguments: tuples or lists; numbers of Python or NumPy.
 AnyLinearCache = LinearCache | list[Array]
 AnyLayerCache = tuple[AnyLinearCache, Array] | list[Any]
 Real = float | np.floating[Any] | np.integer[Any]
 Whole = int | np.integer[Any]
 Sizes = Sequence[Whole] | Array
-Callback = Callable[[int, Array | None], object]  # after each step: iteration, and its cost where recorded
+Callback = Callable[[int, Array | None], object]  # called with the iteration and, if recorded, its cost
 
 
 class LayerCache(tuple[LinearCache, Array]):
-    """The course's cache of one layer, ``((A_prev, W, b), Z)``, which also knows its activation.
+    """The course's cache of one layer, ``((A_prev, W, b), Z)``, with the name of its activation.
 
-    It is a tuple of two and unpacks like one, so code written for the course's caches works with it
-    and the other way round.
+    It is a tuple of two, so code for the course's caches can use it, and plain tuples can replace it.
 
     Attributes
     ----------
     activation : str, Activation or None
-        The activation that made ``A`` from ``Z``; None where nobody said.
+        The activation that made ``A`` from ``Z``; None if unknown.
 
     Examples
     --------
@@ -45,7 +44,7 @@ class LayerCache(tuple[LinearCache, Array]):
 
 
 def remembered_activations(caches: Sequence[AnyLayerCache]) -> tuple[AnyActivation, ...]:
-    """Return the activation of each layer; a plain tuple gets the course's: relu, ..., relu, sigmoid."""
+    """Return the activation of each layer; plain tuples have the course's: relu, ..., relu, sigmoid."""
     defaults = layer_activations(len(caches), "relu")
     known = (getattr(cache, "activation", None) for cache in caches)
     return tuple(default if name is None else name for name, default in zip(known, defaults, strict=True))

@@ -1,10 +1,10 @@
-"""Initial weights by name: one entry each. Biases start at zero.
+"""Initial weights by name. Biases start at zero.
 
-An entry, or any function like it, takes ``(rng, n, n_prev)`` and returns W of shape (n, n_prev). Draws are
-made in float64 and then rounded, so a network has the same first weights in float32 and float64.
+An initializer is a function of ``(rng, n, n_prev)`` that returns W of shape (n, n_prev). Weights are drawn in
+float64 and then rounded, so a network has the same initial weights in float32 and float64.
 
-:func:`normal` and :func:`orthogonal` make such functions with another scale. The course's two rules are
-``randn * 0.01``, which is "normal", and ``randn / sqrt(n_prev)``, which is "lecun_normal".
+:func:`normal` and :func:`orthogonal` make initializers with another scale. The course's two rules are
+"normal", ``randn * 0.01``, and "lecun_normal", ``randn / sqrt(n_prev)``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ._names import find
 from ._numbers import real
 from .activations import AnyActivation, Array, entry_of
 
-Draw = Callable[["np.random.Generator", int, int], Array]  # a name only: numpy.random takes 20 ms to import
+Draw = Callable[["np.random.Generator", int, int], Array]  # quoted: importing numpy.random takes 20 ms
 
 _HE = "K. He, X. Zhang, S. Ren and J. Sun, Delving deep into rectifiers, ICCV 2015"
 _GLOROT = "X. Glorot and Y. Bengio, Understanding the difficulty of training deep networks, AISTATS 2010"
@@ -33,7 +33,7 @@ _SAXE = (
 
 @dataclass(frozen=True, slots=True)
 class Initializer:
-    """A named way to draw the weights W (n, n_prev) of a layer."""
+    """A named distribution of the weights W (n, n_prev) of a layer."""
 
     name: str
     formula: str
@@ -80,19 +80,19 @@ def normal(scale: float = 0.01) -> Initializer:
     Returns
     -------
     Initializer
-        For ``Network(initializer=...)``; the name "normal" is the one with scale 0.01.
+        For ``Network(initializer=...)``; the name "normal" means scale 0.01.
 
     Raises
     ------
     ValueError
-        For example ``scale is 0, but must be more than 0``; zeros are "zeros".
+        For example ``scale is 0, but must be more than 0``; for zeros use "zeros".
     TypeError
-        If it is no number.
+        For example ``scale is None, but must be a number``.
 
     Notes
     -----
     W = randn(n, n_prev) * scale. Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
-    In a deep network the signal shrinks from layer to layer; he_normal and its like keep it.
+    In a deep network the signal shrinks from layer to layer; he_normal and others preserve it.
 
     Examples
     --------
@@ -115,26 +115,25 @@ def orthogonal(gain: float = 1.0) -> Initializer:
     Parameters
     ----------
     gain : float
-        More than 0; the square root of 2 makes up for what relu cuts.
+        More than 0; the square root of 2 compensates for relu.
 
     Returns
     -------
     Initializer
-        For ``Network(initializer=...)``; the name "orthogonal" is the one with gain 1.
+        For ``Network(initializer=...)``; the name "orthogonal" means gain 1.
 
     Raises
     ------
     ValueError
         For example ``gain is -1, but must be more than 0``.
     TypeError
-        If it is no number.
+        For example ``gain is None, but must be a number``.
 
     Notes
     -----
-    Q R = a Gaussian matrix; W = gain Q diag(sign(diag(R))), turned where n < n_prev. The signs make every
-    orthogonal matrix equally likely, which Q alone would not be. W W^T = gain^2 I where n <= n_prev, else
-    W^T W = gain^2 I. About 4 max(n, n_prev) min(n, n_prev)^2 operations. LAPACK does them: the last bits may
-    be others on another machine.
+    Q R = a Gaussian matrix; W = gain Q diag(sign(diag(R))), transposed where n < n_prev. The signs make every
+    orthogonal matrix equally likely. W W^T = gain^2 I where n <= n_prev, else W^T W = gain^2 I. About
+    4 max(n, n_prev) min(n, n_prev)^2 operations. The last bits depend on the LAPACK library.
 
     Sources: A. Saxe, J. McClelland and S. Ganguli, *Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks*, ICLR 2014; F. Mezzadri, *How to generate random matrices from the classical
@@ -159,9 +158,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 INITIALIZERS: dict[str, Initializer] = {
     entry.name: entry
     for entry in (
-        Initializer(
-            "zeros", "W = 0: every unit of a layer stays like every other", lambda _, *n: np.zeros(n), "-"
-        ),
+        Initializer("zeros", "W = 0: all units of a layer stay equal", lambda _, *n: np.zeros(n), "-"),
         Initializer("he_normal", "N(0, 2 / n_prev)", _normal(_he), _HE),
         Initializer("he_uniform", "U(-a, a), a = sqrt(6 / n_prev)", _uniform(_he), _HE),
         Initializer("glorot_normal", "N(0, 2 / (n + n_prev))", _normal(_glorot), _GLOROT),

@@ -122,7 +122,7 @@ def test_an_entry_of_the_list_counts_as_its_name(backend):
         ),
         (like(lambda Z: None), TypeError, "returned a NoneType"),
         (like(lambda Z: Z[0]), ValueError, "returned shape (5,), but must return that of Z, (4, 5)"),
-        (like(lambda Z: Z.astype(np.float32)), TypeError, "returned float32, but Z is float64"),
+        (like(lambda Z: Z.astype(np.float32)), TypeError, "returned float32, but must return float64"),
         (like(backward=lambda dA, Z: dA[:1]), ValueError, "backward of 'mine' returned shape (1, 5)"),
         (like(backward=lambda dA, Z: dA > 0), TypeError, "backward of 'mine' returned bool"),
     ],

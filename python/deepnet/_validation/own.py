@@ -1,4 +1,4 @@
-"""What the functions of a user's own activation or loss return."""
+"""Checks of what the functions of a custom activation or loss return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .arrays import a
 
 
 def checked(activation: Activation) -> Activation:
-    """The same activation, whose results are looked at if it is a user's own."""
+    """Return the activation; the results of a custom one are checked."""
     if ACTIVATIONS.get(activation.name) is activation:
         return activation
     return replace(
@@ -26,7 +26,7 @@ def checked(activation: Activation) -> Activation:
 
 
 def checked_loss(loss: Loss) -> Loss:
-    """The same loss, whose results are looked at if it is a user's own."""
+    """Return the loss; the results of a custom one are checked."""
     known = LOSSES.get(loss.name)
     if known is not None and (known.value, known.derivative) == (loss.value, loss.derivative):
         return loss
@@ -44,14 +44,14 @@ def _of_loss(name: str, own: Loss, A: Array, Y: Array, parameter: float) -> Arra
 
 
 def _read_only(array: Array) -> Array:
-    """The same memory, which the user's function cannot write to."""
+    """Return a view that the custom function cannot write to."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, like_name: str) -> Array:
-    """Check what the user's function returned, and copy it where it is the memory of an argument."""
+    """Check the result of a custom function; copy it if it shares memory with an argument."""
     if not isinstance(result, np.ndarray):
         raise TypeError(f"{what} returned {a(result)}, but must return a NumPy array of {like.dtype}")
     if result.shape != like.shape:
@@ -60,7 +60,7 @@ def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, lik
         )
     if result.dtype != like.dtype:
         raise TypeError(
-            f"{what} returned {result.dtype}, but {like_name} is {like.dtype}, and its result must be, too"
+            f"{what} returned {result.dtype}, but must return {like.dtype}, the dtype of {like_name}"
         )
     shared = any(np.may_share_memory(result, array) for array in made_from)
     return np.array(result, order="C") if shared else np.ascontiguousarray(result)
