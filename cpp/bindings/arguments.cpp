@@ -112,12 +112,26 @@ PyTypeObject* layer_cache_type() {
   return reinterpret_cast<PyTypeObject*>(stored.ptr());
 }
 
+/// The class of net.parameters: a dict that reads as any other.
+PyTypeObject* network_parameters_type() {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> type;
+  const py::object& stored =
+      type.call_once_and_store_result(
+              [] { return py::object(py::module_::import("deepnet.network.parameters").attr("NetworkParameters")); })
+          .get_stored();
+  return reinterpret_cast<PyTypeObject*>(stored.ptr());
+}
+
 PyObject* activation_attribute() {
   static PyObject* const name = PyUnicode_InternFromString("activation");
   return name;
 }
 
 }  // namespace
+
+bool is_parameter_dict(PyObject* object) {
+  return PyDict_CheckExact(object) || (PyDict_Check(object) && Py_TYPE(object) == network_parameters_type());
+}
 
 py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject* Z, ActivationId activation) {
   PyTypeObject* type = layer_cache_type();

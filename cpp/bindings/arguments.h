@@ -70,6 +70,9 @@ PyObject* activation_name(ActivationId id);
 /// deepnet.caches.LayerCache(((A_prev, W, b), Z)), with its activation.
 py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject* Z, ActivationId activation);
 
+/// A dict, or the mapping that a network's parameters are. Other subclasses may answer differently from what they hold.
+bool is_parameter_dict(PyObject* object);
+
 /// A cache taken apart: borrowed references. Plain tuples and LayerCache itself: a subclass may mean something else.
 struct CacheParts {
   PyObject *A_prev, *W, *b, *Z;

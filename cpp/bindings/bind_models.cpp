@@ -14,7 +14,7 @@ constexpr index_t kAnyInputs = -1;
 template <class T>
 bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T>>& layers,
                       std::vector<py::object>& owned) {
-  if (!PyDict_CheckExact(dict)) return false;
+  if (!is_parameter_dict(dict)) return false;
   const auto size = static_cast<size_t>(PyDict_GET_SIZE(dict));
   if (size == 0 || size % 2 != 0) return false;
   layers.resize(size / 2);
@@ -260,10 +260,10 @@ py::object backward(const py::object& AL, const py::object& Y, const py::object&
 
 py::object update(const py::object& parameters, const py::object& grads, const py::object& learning_rate,
                   const py::object& out) {
-  if (!PyDict_CheckExact(parameters.ptr()) || !PyDict_CheckExact(grads.ptr())) return py::none();
+  if (!is_parameter_dict(parameters.ptr()) || !PyDict_CheckExact(grads.ptr())) return py::none();
   if (!PyFloat_CheckExact(learning_rate.ptr())) return py::none();
   const double rate = PyFloat_AS_DOUBLE(learning_rate.ptr());
-  if (!std::isfinite(rate) || !(out.is_none() || PyDict_CheckExact(out.ptr()))) return py::none();
+  if (!std::isfinite(rate) || !(out.is_none() || is_parameter_dict(out.ptr()))) return py::none();
   PyObject* W1 = PyDict_GetItem(parameters.ptr(), key(Prefix::W, 1));
   if (!W1) return py::none();
   const bool in_place = out.ptr() == parameters.ptr();

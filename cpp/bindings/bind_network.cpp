@@ -87,6 +87,19 @@ class Engine {
     return arrays;
   }
 
+  /// Copies of W1, b1, ..., WL, bL, taken between two updates.
+  py::list copy_parameters() const {
+    py::list arrays;
+    std::vector<ParameterGradient<T>> copies;  // W and b in place of dW and db
+    for (index_t l = 1; l <= network_.layers(); ++l) {
+      auto& [W, b] = copies.emplace_back();
+      arrays.append(new_matrix<T>(network_.units(l), network_.units(l - 1), W));
+      arrays.append(new_matrix<T>(network_.units(l), 1, b));
+    }
+    without_gil([&](Interrupt* interrupt) { deepnet::copy_parameters<T>(network_, copies, interrupt); });
+    return arrays;
+  }
+
   py::object predict(const py::object& X, const py::object& out, double scale, int threads) const {
     Examples x;
     if (!parse_inputs(X.ptr(), inputs_, scale, x)) return py::none();
@@ -239,6 +252,7 @@ void bind_engine(py::module_& m, const std::string& dtype) {
   py::class_<Engine<T>>(m, ("Engine" + dtype).c_str())
       .def(py::init<const std::vector<index_t>&, const std::vector<std::string>&>())
       .def("parameters", &Engine<T>::parameters)
+      .def("copy_parameters", &Engine<T>::copy_parameters)
       .def("predict", &Engine<T>::predict)
       .def("train_on_batch", &Engine<T>::train_on_batch)
       .def("evaluate", &Engine<T>::evaluate)

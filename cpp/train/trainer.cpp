@@ -249,6 +249,21 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   return total / double(count);
 }
 
+template <class T>
+void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies, Interrupt* interrupt) {
+  Progress progress(interrupt);
+  const Reading reading(network.state(), progress);
+  for (size_t l = 0; l < copies.size(); ++l) {
+    const Layer<T>& layer = network.state().layers[l];
+    const auto& [W, b] = copies[l];
+    for (index_t i = 0; i < layer.units; ++i) {
+      std::copy_n(layer.W + i * layer.W_row, layer.inputs, W.data + i * W.row);
+      b.data[i * b.row] = layer.b[i];
+      progress.did(double(layer.inputs));
+    }
+  }
+}
+
 template class TrainingHold<float>;
 template void fit(TrainingHold<float>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
@@ -263,5 +278,7 @@ template double loss_and_gradients(const Network<float>&, const Data&, const Pla
                                    std::span<const ParameterGradient<float>>, int, Interrupt*);
 template double loss_and_gradients(const Network<double>&, const Data&, const Plan&,
                                    std::span<const ParameterGradient<double>>, int, Interrupt*);
+template void copy_parameters(const Network<float>&, std::span<const ParameterGradient<float>>, Interrupt*);
+template void copy_parameters(const Network<double>&, std::span<const ParameterGradient<double>>, Interrupt*);
 
 }  // namespace deepnet

@@ -1,7 +1,7 @@
 """The C++ extension, as :mod:`deepnet.backends` sees it.
 
-All parameters are positional. Arguments that cannot be used exactly as they are give None and change
-nothing; the only exceptions are KeyboardInterrupt and MemoryError.
+All parameters are positional. For arguments that cannot be used as given the result is None, and nothing has
+changed. The exceptions are KeyboardInterrupt and MemoryError, and of training Busy and NonFinite.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,8 @@ from typing import Any
 
 from .activations import Array
 from .caches import LayerCache, Parameters
+from .engine_errors import Busy as Busy
+from .engine_errors import NonFinite as NonFinite
 
 def activation_forward(Z: Array, name: str, /) -> Array | None: ...
 def activation_backward(dA: Array, Z: Array, name: str, /) -> Array | None: ...
@@ -49,9 +51,14 @@ def measure_peak(dtype: str, threads: int, /) -> float: ...
 class Plan:
     def __init__(self, settings: dict[str, Any], /) -> None: ...
 
+class TrainingHold:
+    def __enter__(self) -> TrainingHold: ...
+    def __exit__(self, *exception: object) -> None: ...
+
 class _Engine:
     def __init__(self, units: Sequence[int], activations: Sequence[str], /) -> None: ...
     def parameters(self) -> list[Array]: ...
+    def copy_parameters(self) -> list[Array]: ...
     def predict(self, X: Array, out: Array | None, scale: float, threads: int, /) -> Array | None: ...
     def evaluate(
         self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int, /
@@ -71,8 +78,10 @@ class _Engine:
         threads: int,
         /,
     ) -> float | None: ...
+    def begin_training(self) -> TrainingHold: ...
     def fit(
         self,
+        hold: TrainingHold,
         X: Array,
         Y: Array,
         weights: Array | None,
@@ -80,7 +89,7 @@ class _Engine:
         options: dict[str, Any],
         report: Callable[[int], object] | None,
         /,
-    ) -> tuple[Array, Array, tuple[int, int, float, bool] | None] | None: ...
+    ) -> tuple[Array, Array] | None: ...
 
 class EngineFloat32(_Engine): ...
 class EngineFloat64(_Engine): ...

@@ -1,11 +1,11 @@
-"""Who computes: the C++ extension, which nobody else imports, or the NumPy reference.
+"""The choice of a backend: the C++ extension, which no other module imports, or the NumPy reference.
 
-The extension is taken where it can be imported. ``DEEPNET_BACKEND=numpy`` (or ``native``, which then fails
-loudly where it is missing) chooses for a whole process, :func:`use_backend` at any moment.
+The extension is the default if it can be imported. The environment variable ``DEEPNET_BACKEND`` ("numpy", or
+"native" to fail if the extension is missing) chooses for a process, :func:`use_backend` at any moment.
 
-The extension's functions check, in C++, that their arguments can be used exactly as they are, and return
-None when not. So the common case pays for one check, and every word that is said about the others, and
-every copy that is made for them, is in Python, in :mod:`deepnet._validation`.
+The extension's functions check in C++ that they can use their arguments as given, and return None if not. So
+the common case pays for one check; :mod:`deepnet._validation` handles the rest in Python: it makes the copies
+that harmless arguments need, and raises the errors for the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _why_not_native: ImportError | None = None
 try:
     import deepnet._core as native
 except ImportError as error:
-    # Not built is one thing; built but broken must not pass for merely slow.
+    # A missing extension is only slow; a broken one is an error.
     if not isinstance(error, ModuleNotFoundError) and os.environ.get("DEEPNET_BACKEND") != "numpy":
         raise
     native = None
@@ -82,7 +82,7 @@ def compute(name: str, arguments: dict[str, Any]) -> Any:
 
 
 class _LinearInCore(reference.Engine):
-    """NumPy's engine but for the products, which are the extension's."""
+    """The NumPy engine, with the extension's matrix products."""
 
     def linear_forward(self, A_prev: Any, W: Any, b: Any) -> Any:
         assert native is not None
@@ -95,7 +95,7 @@ class _LinearInCore(reference.Engine):
         return super().linear_backward(dZ, A_prev, W, b, wants_dA_prev) if gradients is None else gradients
 
 
-def engine_for_own(
+def engine_for_custom(
     units: Sequence[int], activations: Sequence[Activation], dtype: Any, over: Any = None
 ) -> reference.Engine:
     """Return an engine that takes custom parts; over the parameters of `over`, one of the extension's."""
@@ -105,31 +105,31 @@ def engine_for_own(
 
 
 def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: Any) -> reference.Engine:
-    """An engine of the chosen backend, which takes a user's own activations, too; its parameters are zero.
+    """Return an engine of the chosen backend, with parameters of zero; custom activations are allowed.
 
-    The extension has a class per dtype with the methods of the reference's, which return None, as its
-    functions do, where an argument is not plain.
+    The extension has a class per dtype with the methods of the reference's Engine, which return None for
+    arguments that they cannot use as given.
     """
     if _chosen is None or not all(is_built_in(activation) for activation in activations):
-        return engine_for_own(units, activations, dtype)
+        return engine_for_custom(units, activations, dtype)
     engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
     engine: reference.Engine = engine_of(units, [activation.name for activation in activations])
     return engine
 
 
 def is_built_in(activation: Activation) -> bool:
-    """Whether the extension has this activation."""
+    """Return whether the extension has this activation."""
     known = [] if native is None else native.activation_names()
     return activation.name in known and ACTIVATIONS.get(activation.name) is activation
 
 
 def knows(engine: Any, plan: Plan) -> bool:
-    """Whether this engine can follow the plan: the extension's has no loss or optimizer of a user's own."""
+    """Return whether this engine can run the plan: the extension has no custom losses and optimizers."""
     return isinstance(engine, reference.Engine) or plan.is_known_to(*_native_names())
 
 
 def prepared(engine: Any, plan: Plan) -> Any:
-    """The plan as the engine takes it."""
+    """Return the plan in the form that the engine takes."""
     if isinstance(engine, reference.Engine):
         return plan
     assert native is not None
@@ -137,17 +137,24 @@ def prepared(engine: Any, plan: Plan) -> Any:
 
 
 def _native_names() -> tuple[list[str], list[str]]:
-    """The losses and the optimizers that the extension has."""
+    """Return the losses and the optimizers of the extension."""
     return ([], []) if native is None else (native.loss_names(), native.optimizer_names())
 
 
+def answered(result: Any) -> Any:
+    """Return the result of an engine's method, which must not decline checked arguments."""
+    if result is None:
+        raise RuntimeError("deepnet bug: the engine declined arguments that the checks accept; please report")
+    return result
+
+
 def unchecked(engine: reference.Engine, name: str) -> Callable[..., Any]:
-    """The engine's method for arguments as the user gave them; the reference, which checks none, declines."""
+    """Return the engine's method for unchecked arguments; that of the reference declines all."""
     return _decline if isinstance(engine, reference.Engine) else getattr(engine, name)
 
 
 def _numpy_function(name: str) -> Callable[..., Any]:
-    """Return the reference function with the signature that its twin in the extension has."""
+    """Return the reference function, with the signature of the extension's."""
     if name == "linear_forward":
         return lambda A, W, b: reference.linear_forward(A, W, b)[0]
     if name == "linear_backward":
@@ -157,7 +164,7 @@ def _numpy_function(name: str) -> Callable[..., Any]:
 
 
 class _Choice:
-    """What :func:`use_backend` returns: leaving its `with` block undoes the choice."""
+    """The result of :func:`use_backend`: leaving its `with` block undoes the choice."""
 
     def __init__(self, before: ModuleType | None) -> None:
         self._before = before
@@ -173,7 +180,7 @@ class _Choice:
 
 
 def use_backend(name: str) -> _Choice:
-    """Choose who computes, for the whole process; in a ``with`` statement, until its end.
+    """Choose the backend for the whole process; in a ``with`` statement, until its end.
 
     Parameters
     ----------
@@ -183,9 +190,9 @@ def use_backend(name: str) -> _Choice:
     Raises
     ------
     ValueError
-        If the name is neither, for example ``unknown backend 'cuda': "native" or "numpy"``.
+        If the name is another, for example ``unknown backend 'cuda': "native" or "numpy"``.
     ImportError
-        If the extension was asked for and cannot be imported.
+        If the extension is chosen and cannot be imported.
 
     Examples
     --------
@@ -197,7 +204,7 @@ def use_backend(name: str) -> _Choice:
         raise ValueError(f'unknown backend {name!r}: "native" or "numpy"')
     if name == "native" and native is None:
         raise ImportError(
-            "the native backend was asked for, but deepnet._core cannot be imported: "
+            "the native backend was chosen, but deepnet._core cannot be imported: "
             f'{_why_not_native}. Reinstall deepnet, or use_backend("numpy")'
         )
     before = _chosen
@@ -206,7 +213,7 @@ def use_backend(name: str) -> _Choice:
 
 
 def backend_name() -> str:
-    """Return who computes at the moment: "native" or "numpy". A network stays with whoever it was made by."""
+    """Return the current backend, "native" or "numpy". A network keeps the one it was created with."""
     return "numpy" if _chosen is None else "native"
 
 
@@ -216,7 +223,7 @@ def show_config() -> None:
     Returns
     -------
     None
-        What is printed is for people, and for reports of bugs; it may change.
+        The output is for people and bug reports; its form may change.
 
     Raises
     ------

@@ -3,25 +3,86 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ._numbers import flag, real, whole
+from ._numbers import flag, is_number, real, whole
 from .activations import Array
 from .network import History, Network
 
+Monitor = str | Callable[[Network, History], float] | None
 
-class EarlyStopping:
-    """Stop when the validation loss, or without validation data the loss, has not improved for a while.
+
+class _Plateau:
+    """The best value of a monitored quantity in a run, and how long ago it was."""
+
+    def __init__(self, monitor: Monitor, patience: int, min_delta: float) -> None:
+        if not (monitor is None or callable(monitor) or monitor in ("loss", "validation_loss")):
+            raise ValueError(
+                f"monitor is {monitor!r}, but must be 'loss', 'validation_loss' or a function of "
+                "(net, history)"
+            )
+        self.monitor = monitor
+        self.patience = whole("patience", patience, 1)
+        self.min_delta = real("min_delta", min_delta, low=0)
+        self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
+
+    def _improves(self, net: Network, history: History) -> bool:
+        """Note the last epoch's value, and return whether it is the best so far; nan and inf never are."""
+        if history.epochs == 1:  # a new run
+            self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
+        value = self._value(net, history)
+        if not (math.isfinite(value) and value < self._best - self.min_delta):
+            return False
+        self._best, self._best_epoch = value, history.epochs
+        self._waiting_since = history.epochs
+        return True
+
+    def _is_out_of_patience(self, history: History) -> bool:
+        if history.epochs - self._waiting_since < self.patience:
+            return False
+        if self._best_epoch == 0:
+            raise FloatingPointError(
+                f"{self._name(history)} was nan or infinite after each of {history.epochs} epochs, so none "
+                "is the best: see history, or monitor something else"
+            )
+        return True
+
+    def _name(self, history: History) -> str:
+        if self.monitor is None:
+            return "validation_loss" if history.validation_loss else "loss"
+        return str(getattr(self.monitor, "__name__", self.monitor))
+
+    def _value(self, net: Network, history: History) -> float:
+        if callable(self.monitor):
+            value: Any = self.monitor(net, history)
+            if not is_number(value):
+                raise TypeError(f"monitor returned {value!r}, but must return a number")
+            return float(value)
+        name = self._name(history)
+        curve: list[float] = getattr(history, name)
+        if not curve:
+            raise ValueError("monitor is 'validation_loss', but fit has no validation_data")
+        return curve[-1]
+
+
+class EarlyStopping(_Plateau):
+    """Stop when the monitored quantity has not improved for some epochs, and restore the best parameters.
 
     Parameters
     ----------
     patience : int
-        How many epochs in a row may pass without improvement.
+        The number of epochs in a row without improvement that ends the run.
     min_delta : float
-        What counts as improvement: more than this below the best so far.
+        An improvement is more than this below the best value so far.
     restore_best : bool
-        Leave the network, however the run ends, with the parameters of its best epoch.
+        Leave the network with the parameters of its best epoch, however the run ends: the default. False:
+        with those of the last epoch.
+    monitor : {"loss", "validation_loss"} or callable, optional
+        The quantity, of which less is better; a function gets (net, history) and returns a number. By
+        default the validation loss, or the loss without validation. Values of nan and inf are never best.
 
     Raises
     ------
@@ -29,6 +90,8 @@ class EarlyStopping:
         For example ``patience is -1, but must be 1 or more``.
     TypeError
         For example ``restore_best is 'no', but must be True or False``.
+    FloatingPointError
+        From fit, if every value was nan or infinite until patience ran out.
 
     Examples
     --------
@@ -39,26 +102,83 @@ class EarlyStopping:
     True
     """
 
-    def __init__(self, patience: int = 5, min_delta: float = 0.0, restore_best: bool = True) -> None:
-        self.patience = whole("patience", patience, 1)
-        self.min_delta = real("min_delta", min_delta, low=0)
+    def __init__(
+        self,
+        patience: int = 5,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+        *,
+        monitor: Monitor = None,
+    ) -> None:
+        super().__init__(monitor, patience, min_delta)
         self.restore_best = flag("restore_best", restore_best)
-        self._best, self._best_epoch, self._kept = math.inf, 0, list[Array]()
+        self._kept = list[Array]()
 
     def __call__(self, net: Network, history: History) -> bool:
         """Look at the last epoch; True stops the run."""
-        if history.epochs == 1:  # a new run
-            self._best, self._best_epoch = math.inf, 1
-        loss = (history.validation_loss or history.loss)[-1]
-        if history.epochs == 1 or loss < self._best - self.min_delta:
-            self._best, self._best_epoch = loss, history.epochs
-            if self.restore_best:
-                self._kept = [p.copy() for p in net.parameters.values()]
-        return history.epochs - self._best_epoch >= self.patience
+        if history.epochs == 1:
+            self._kept = []
+        if self._improves(net, history) and self.restore_best:
+            self._kept = [p.copy() for p in net.parameters.values()]
+        return self._is_out_of_patience(history)
 
     def finish(self, net: Network) -> None:
-        """Put the best parameters back."""
+        """Restore the best parameters."""
         if self._kept:
             for p, best in zip(net.parameters.values(), self._kept, strict=True):
                 np.copyto(p, best)
         self._kept = []
+
+
+class ReduceLROnPlateau(_Plateau):
+    """Reduce the learning rate whenever the monitored quantity has not improved for some epochs.
+
+    Parameters
+    ----------
+    monitor, patience, min_delta
+        As in :class:`EarlyStopping`; after each reduction patience starts anew.
+    factor : float
+        The rate is multiplied by it; more than 0, and less than 1.
+    min_rate : float
+        The rate is not reduced below it.
+
+    Raises
+    ------
+    ValueError
+        For example ``factor is 2, but must be more than 0, up to less than 1``. From fit, if the optimizer's
+        learning rate is a schedule, which would go on from step to step.
+    TypeError
+        For example ``patience is 1.5, but must be a whole number``.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(2, 100))
+    >>> net = deepnet.Network([2, 4, 1], seed=0)
+    >>> reduce = deepnet.callbacks.ReduceLROnPlateau(patience=2, factor=0.5, min_delta=0.01)
+    >>> run = {"epochs": 200, "batch_size": 10, "optimizer": deepnet.SGD(0.1), "callbacks": [reduce]}
+    >>> history = net.fit(X, X[0] > 0, **run)
+    >>> history.learning_rate < 0.1
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor = None,
+        factor: float = 0.1,
+        patience: int = 5,
+        *,
+        min_delta: float = 0.0,
+        min_rate: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, patience, min_delta)
+        self.factor = real("factor", factor, above=0, below=1)
+        self.min_rate = real("min_rate", min_rate, low=0)
+
+    def __call__(self, net: Network, history: History) -> None:
+        """Look at the last epoch, and reduce the rate if patience has run out."""
+        if callable(net.optimizer.learning_rate):
+            raise ValueError("learning_rate is a schedule, but ReduceLROnPlateau needs a number to reduce")
+        if not self._improves(net, history) and self._is_out_of_patience(history):
+            assert history.learning_rate is not None
+            history.learning_rate = max(history.learning_rate * self.factor, self.min_rate)
+            self._waiting_since = history.epochs

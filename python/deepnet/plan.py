@@ -1,4 +1,4 @@
-"""How a network learns, whatever the data: what the engines are given beside them."""
+"""How a network learns: what the engines take besides the data."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from .optimizers import OPTIMIZERS, SGD, Optimizer
 
 
 class LayerPlan(NamedTuple):
-    """What is done to one layer while it learns; see :class:`deepnet.Dense`."""
+    """The training options of one layer; see :class:`deepnet.Dense`."""
 
     dropout: float = 0.0
     l2: float = 0.0
     l1: float = 0.0
 
 
-_PLAIN = SGD()
+_DEFAULT = SGD()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A loss, an optimizer and what is done to the layers."""
+    """A loss, an optimizer and the options of the layers."""
 
     loss: Loss
-    optimizer: Optimizer = _PLAIN
+    optimizer: Optimizer = _DEFAULT
     layers: tuple[LayerPlan, ...] = ()  # one per layer, or none
     input_dropout: float = 0.0
 
     def is_known_to(self, losses: Sequence[str], optimizers: Sequence[str]) -> bool:
-        """Whether loss and optimizer are among those that the extension has, rather than a user's own."""
+        """Return whether the extension has this loss and optimizer; custom ones it has not."""
         loss, kind = self.loss, type(self.optimizer)
         known = LOSSES.get(loss.name)
         if known is None or loss.name not in losses:
@@ -45,7 +45,7 @@ class Plan:
         )
 
     def settings(self, losses: Sequence[str], optimizers: Sequence[str]) -> dict[str, Any]:
-        """What the extension is told, in numbers."""
+        """Return the plan in numbers, for the extension."""
         optimizer = self.optimizer
         return {
             "loss": losses.index(self.loss.name),

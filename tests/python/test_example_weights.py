@@ -119,19 +119,105 @@ def test_classes_of_columns_and_of_numbers():
     )
 
 
-def test_the_validation_data_are_not_weighted():
+RUN = {"epochs": 2, "batch_size": 10}
+
+
+def test_the_validation_loss_has_weights_of_its_own_and_those_of_the_classes():
+    """By hand: sum(w_j class_weight[y_j] loss_j) / m, with the loss of each example alone."""
     X, Y = problem(6, 30)
+    x, y, w = X[:, :9], Y[:, :9], np.linspace(0, 2, 9)
     net = network(1)
-    history = net.fit(
-        X,
-        Y,
-        epochs=2,
-        batch_size=10,
-        sample_weight=np.linspace(0, 1, 30),
-        class_weight="balanced",
-        validation_data=(X[:, :9], Y[:, :9]),
+    classes = {0: 3.0, 1: 0.5}
+
+    def weighted(weights):
+        each = [net.evaluate(x[:, j : j + 1], y[:, j : j + 1]) for j in range(9)]
+        return pytest.approx(np.mean(weights * each), rel=1e-6)
+
+    of_class = np.where(y[0], 0.5, 3.0)
+    history = net.fit(X, Y, **RUN, sample_weight=np.linspace(0, 1, 30), validation_data=(x, y))
+    assert history.validation_loss[-1] == net.evaluate(x, y)
+    history = net.fit(X, Y, **RUN, validation_data=(x, y, w))
+    assert history.validation_loss[-1] == weighted(w)
+    history = net.fit(X, Y, **RUN, class_weight=classes, validation_data=(x, y))
+    assert history.validation_loss[-1] == weighted(of_class)
+    history = net.fit(X, Y, **RUN, class_weight=classes, validation_data=(x, y, w))
+    assert history.validation_loss[-1] == weighted(w * of_class)
+    ones = int(Y.sum())  # "balanced" counts the labels to train on
+    of_class = np.where(y[0], 30 / (2 * ones), 30 / (2 * (30 - ones)))
+    history = net.fit(X, Y, **RUN, class_weight="balanced", validation_data=(x, y))
+    assert history.validation_loss[-1] == weighted(of_class)
+
+
+def test_balanced_weights_of_validation_examples():
+    """Of one class only, of a class that is not trained, and of labels that exclude none."""
+    X = problem(6, 40)[0]
+    classes = np.where(np.arange(40) < 10, 0, 2)
+    net = deepnet.Network([6, 3], output="softmax", seed=0, dtype="float64")
+    history = net.fit(X, classes, **RUN, class_weight="balanced", validation_data=(X[:, :6], np.full(6, 2)))
+    expected = net.evaluate(X[:, :6], np.full(6, 2)) * 40 / (2 * 30)
+    assert history.validation_loss[-1] == pytest.approx(expected, rel=RTOL)
+    history = net.fit(X, classes, **RUN, class_weight={2: 5.0}, validation_data=(X[:, :6], np.ones(6, int)))
+    assert history.validation_loss[-1] == pytest.approx(net.evaluate(X[:, :6], np.ones(6, int)), rel=RTOL)
+    net = deepnet.Network([6, 2], seed=0, dtype="float64")
+    Y = np.zeros((2, 40))
+    Y[0, :10] = Y[1, :20] = 1
+    y = np.array([[1.0, 0.0], [0.0, 1.0]])
+    history = net.fit(X, Y, **RUN, class_weight="balanced", validation_data=(X[:, :2], y))
+    weights = np.array([40 / 20 * 1, 40 / 60 * 1])  # row 0 has 10 ones, row 1 has 20
+    expected = net.evaluate(X[:, :2], y, sample_weight=weights)
+    assert history.validation_loss[-1] == pytest.approx(expected, rel=RTOL)
+
+
+def test_a_split_takes_the_last_examples_with_their_weights():
+    X, Y = problem(6, 30)
+    w = np.linspace(0.5, 2, 30)
+    net, other = network(1), network(1)
+    history = net.fit(X, Y, **RUN, seed=3, sample_weight=w, validation_split=0.2)
+    expected = other.fit(
+        X[:, :24],
+        Y[:, :24],
+        **RUN,
+        seed=3,
+        sample_weight=w[:24],
+        validation_data=(X[:, 24:], Y[:, 24:], w[24:]),
     )
-    assert history.validation_loss[-1] == net.evaluate(X[:, :9], Y[:, :9])
+    assert (history.loss, history.validation_loss) == (expected.loss, expected.validation_loss)
+    for fraction, count in ((1e-9, 1), (0.5, 15), (1 - 1e-9, 29)):
+        history = net.fit(X, Y, **RUN, validation_split=fraction)
+        assert history.validation_loss[-1] == net.evaluate(X[:, -count:], Y[:, -count:])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"validation_split": 0}, ValueError, "validation_split is 0"),
+        ({"validation_split": 1}, ValueError, "validation_split is 1"),
+        ({"validation_split": "half"}, TypeError, "validation_split is 'half'"),
+        (
+            {"validation_split": 0.5, "validation_data": (1, 2)},
+            ValueError,
+            "validation_data and validation_split",
+        ),
+        ({"validation_data": (1,)}, TypeError, "validation_data.*1 entry"),
+        ({"validation_data": (1, 2, 3, 4)}, TypeError, "validation_data.*4 entries"),
+        (
+            {"validation_data": (np.ones((6, 3)), np.ones(3), np.ones(2))},
+            ValueError,
+            r"validation_data: sample_weight has shape \(2,\), but must be \(3,\)",
+        ),
+        (
+            {"validation_data": (np.ones((6, 3)), np.ones(3), np.array([1, np.nan, 1]))},
+            ValueError,
+            r"validation_data: sample_weight\[1\] is nan",
+        ),
+    ],
+)
+def test_validation_that_cannot_be(options, error, words):
+    X, Y = problem(6, 30)
+    with pytest.raises(error, match=words):
+        network(1).fit(X, Y, **RUN, **options)
+    with pytest.raises(ValueError, match=r"validation_split is 0\.5, but X has 1 example"):
+        network(1).fit(X[:, :1], Y[:, :1], **RUN, validation_split=0.5)
 
 
 def test_the_loss_of_an_epoch_is_weighted_too():
@@ -186,7 +272,7 @@ def check_classes(net, X, Y, kind):
     )  # three of three classes
     weighted = net.evaluate(X, Y, class_weight={0: 2.0, 2: 0.5})
     assert weighted == pytest.approx(net.evaluate(X, columns, class_weight={0: 2.0, 2: 0.5}), rel=RTOL)
-    history = net.fit(X, Y, epochs=2, batch_size=9, validation_data=(X, Y), class_weight="balanced")
+    history = net.fit(X, Y, epochs=2, batch_size=9, validation_data=(X, Y), sample_weight=np.arange(len(Y)))
     assert history.validation_loss[-1] == net.evaluate(X, Y)
     assert net.train_on_batch(X, Y) == pytest.approx(history.validation_loss[-1], rel=RTOL)
 

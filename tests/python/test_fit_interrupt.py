@@ -1,6 +1,8 @@
 """Ctrl-C during training, which ends within 0.2 s of work, after a complete update, in a usable network."""
 
 import copy
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -75,3 +77,65 @@ def test_a_hundred_interrupts_at_random_moments():
         late += work_after_ctrl_c(lambda: net.fit(X, Y, **run), random.uniform(0.001, 0.1)) > 0.2  # noqa: B023
         assert net.fit(X, Y, epochs=1, batch_size=batch_size).epochs == 1
     assert late <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["native", "numpy", "custom loss"])
+def test_interrupts_at_random_moments_leave_no_network_locked(kind):
+    """20,000 in all, of a handler that raises, amid short calls; then every thread can train each network."""
+    X, Y = problem(3, 12)
+    with deepnet.use_backend("numpy" if kind == "numpy" else "native"):
+        nets = [deepnet.Network([3, 4, 1], seed=i) for i in range(20)]
+    own = deepnet.losses.Loss(
+        "fourth", "(A - Y)^4", lambda A, Y, _: (A - Y) ** 4, lambda A, Y, _: 4 * (A - Y) ** 3
+    )
+    loss = own if kind == "custom loss" else None
+    calls = [
+        lambda net: net.fit(X, Y, epochs=2, batch_size=5, loss=loss),
+        lambda net: net.train_on_batch(X, Y, loss=loss),
+        lambda net: setattr(net, "optimizer", deepnet.SGD(0.01)),
+        lambda net: copy.deepcopy(net),
+    ]
+
+    class Alarm(Exception):
+        """Raised by the handler."""
+
+    def ring(*_):
+        raise Alarm
+
+    def trained_by_another_thread(net):
+        errors = []
+
+        def work():
+            try:
+                net.fit(X, Y, epochs=1, batch_size=12, loss=loss)
+                net.train_on_batch(X, Y, loss=loss)
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return not errors
+
+    wanted = 20_000 if kind == "native" else 2_000
+    interrupts, rng = 0, np.random.default_rng(0)
+    delays = iter(rng.uniform(2e-6, 3e-4, 10 * wanted))
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        while interrupts < wanted:
+            for net in nets:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, next(delays))
+                    while True:
+                        for call in calls:
+                            call(net)
+                except Alarm:
+                    interrupts += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert trained_by_another_thread(nets[interrupts // 20 % 20])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert all(trained_by_another_thread(net) for net in nets)
+    assert all(np.isfinite(p).all() for net in nets for p in net.parameters.values())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import deepnet
+from deepnet import initializers
 from deepnet.initializers import INITIALIZERS, normal, orthogonal
 
 EPS = np.finfo(np.float64).eps
@@ -103,3 +104,10 @@ def test_scales_that_are_none_are_refused(make, name, value):
 def test_scales_that_are_no_numbers_are_refused(make, name, value):
     with pytest.raises(TypeError, match=f"^{re.escape(f'{name} is {value!r}, but must be a number')}$"):
         make(value)
+
+
+@pytest.mark.parametrize("name", ["he_normal", "he_uniform", "normal", "glorot_uniform"])
+def test_draws_in_parts_are_those_of_one_draw(name, monkeypatch):
+    whole = INITIALIZERS[name](np.random.default_rng(0), 50, 70)
+    monkeypatch.setattr(initializers, "DRAWN_AT_ONCE", 33)
+    np.testing.assert_array_equal(INITIALIZERS[name](np.random.default_rng(0), 50, 70), whole)

@@ -3,6 +3,7 @@
 Inputs are unchanged then; of the arrays in `out`, a backward pass may have written a part.
 """
 
+import copy
 import os
 import signal
 import threading
@@ -86,3 +87,30 @@ def test_an_update_in_place_is_never_left_half_done():
             update_amid(timer)
         timer.join()
         assert all(len(np.unique(p)) == 1 for p in parameters.values())
+
+
+LARGE = [4, 10_000_000, 1]  # half a second of drawing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("initializer", ["he_normal", "glorot_uniform", "normal"])
+def test_ctrl_c_stops_the_creation_of_a_network(initializer):
+    assert (
+        min(
+            work_after_ctrl_c(lambda: deepnet.Network(LARGE, initializer=initializer), 0.2, threads=1)
+            for _ in range(3)
+        )
+        < 0.2
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["deepcopy", "astype"])
+def test_ctrl_c_stops_a_copy(way):
+    net = deepnet.Network(LARGE, initializer="zeros")
+
+    def call():
+        while True:
+            copy.deepcopy(net) if way == "deepcopy" else net.astype("float64")
+
+    assert min(work_after_ctrl_c(call, 0.05, threads=1) for _ in range(3)) < 0.2

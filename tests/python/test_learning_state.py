@@ -157,7 +157,7 @@ def test_a_network_stays_with_the_backend_that_made_it():
     with backends.use_backend("numpy"):
         net.fit(X, Y, epochs=1, batch_size=20, optimizer="adam")
         assert type(net._engine) is engine
-        assert net._stand_in is None
+        assert net._fallback is None
 
 
 def test_a_schedule_begins_with_its_optimizer():

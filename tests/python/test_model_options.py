@@ -19,7 +19,7 @@ def test_options_of_layers_are_kept(tmp_path):
 
 def test_an_activation_of_ones_own_is_not_saved(tmp_path):
     own = deepnet.Activation("own", np.sin, lambda dA, Z: dA * np.cos(Z))
-    with pytest.raises(ValueError, match="layer 1 has an activation of your own, 'own'"):
+    with pytest.raises(ValueError, match="layer 1 has the custom activation 'own'"):
         deepnet.Network([2, 3, 1], own).save(tmp_path / "net.safetensors")
     assert list(tmp_path.iterdir()) == []
 
@@ -34,8 +34,8 @@ def test_options_that_no_layer_can_have_are_refused(tmp_path):
             {"layers": [{"dropout": 2}, {}]},
             r"layer_dims\[1\].dropout is 2, but must be from 0 to less than 1",
         ),
-        ({"layers": [{}]}, "its settings are no network's"),
-        ({"layers": [{"units": 3}, {}]}, "its settings are no network's"),
+        ({"layers": [{}]}, "do not describe a valid network"),
+        ({"layers": [{"units": 3}, {}]}, "do not describe a valid network"),
         ({"input_dropout": -1}, "input_dropout is -1, but must be 0 or more"),
     ):
         write_model(path, ModelFile(net.layer_dims, net.activations, "float32", net.parameters, extra))

@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -196,6 +197,144 @@ def test_a_copy_is_an_independent_equal_network(kind):
     other.train_on_batch(X, Y)
     assert_same_bits(net, before)
     assert not np.array_equal(other.parameters["W1"], before["W1"])
+
+
+def test_a_copy_is_never_torn_by_an_update(tmp_path):
+    """With X = 0 and b = 0 each update multiplies every weight by the same number, so all stay equal."""
+    with deepnet.use_backend("native"):
+        net = deepnet.Network([500, 300, 1], "identity", "identity", initializer="zeros")
+    net.parameters.update(W1=np.ones((300, 500)), W2=np.ones((1, 300)))
+    X, Y, done = np.zeros((500, 1), np.float32), np.zeros((1, 1)), threading.Event()
+    net.optimizer = deepnet.SGD(0.1, weight_decay=1e-4)
+
+    def train():
+        while not done.is_set():
+            net.train_on_batch(X, Y)
+
+    def saved(net):
+        net.save(tmp_path / "net")
+        return deepnet.load(tmp_path / "net")
+
+    thread, seen = threading.Thread(target=train), set()
+    thread.start()
+    try:
+        for way in (*COPIES.values(), lambda net: net.astype("float64"), saved):
+            for _ in range(40):
+                other = way(net)
+                values = np.unique(np.concatenate([other.parameters[key].ravel() for key in ("W1", "W2")]))
+                assert len(values) == 1
+                seen.add(float(values[0]))
+    finally:
+        done.set()
+        thread.join()
+    assert len(seen) > 20
+
+
+# --- options ------------------------------------------------------------------------------------------------
+
+
+def test_a_scale_belongs_to_the_network(tmp_path):
+    X, Y = problem()
+    pixels = (np.abs(X) * 60).astype(np.uint8)
+    net = deepnet.Network([6, 5, 1], seed=0)
+    assert net.input_scale == 1
+    net.fit(pixels, Y, epochs=2, batch_size=10, input_scale=1 / 255)
+    assert net.input_scale == 1 / 255
+    expected = net.predict(pixels, input_scale=1 / 255)
+    assert not np.array_equal(net.predict(pixels, input_scale=1.0), expected)
+    assert net.input_scale == 1 / 255
+    net.save(tmp_path / "net")
+    for same in (
+        deepnet.load(tmp_path / "net"),
+        *(way(net) for way in COPIES.values()),
+        net.astype("float32"),
+    ):
+        assert same.input_scale == 1 / 255
+        np.testing.assert_array_equal(same.predict(pixels), expected)
+        assert same.evaluate(pixels, Y) == net.evaluate(pixels, Y, input_scale=1 / 255)
+        assert same.loss_and_grads(pixels, Y)[0] == net.evaluate(pixels, Y)
+    assert deepnet.gradient_check(net, pixels, Y).passed
+    other = deepnet.Network.from_parameters(net.parameters, input_scale=1 / 255)
+    np.testing.assert_array_equal(other.predict(pixels), expected)
+    assert other.train_on_batch(pixels, Y) == net.train_on_batch(pixels, Y)
+    other.input_scale = 0.5
+    net.fit(pixels, Y, epochs=0, batch_size=10, input_scale=0.5)
+    assert net.input_scale == 0.5
+    for wrong in (0, np.nan):
+        with pytest.raises(ValueError, match="input_scale is"):
+            net.input_scale = wrong
+        with pytest.raises(ValueError, match="input_scale is"):
+            deepnet.Network([6, 1], input_scale=wrong)
+        with pytest.raises(ValueError, match="input_scale is"):
+            net.fit(pixels, Y, epochs=1, batch_size=10, input_scale=wrong)
+    assert net.input_scale == 0.5
+
+
+def test_a_loaded_network_drops_by_its_seed(tmp_path):
+    X, Y = problem()
+    deepnet.Network([6, 20, 1], dropout=0.5, seed=0).save(tmp_path / "net")
+
+    def losses(seed):
+        net = deepnet.load(tmp_path / "net", seed=seed)
+        return [net.train_on_batch(X, Y) for _ in range(4)]
+
+    assert losses(3) == losses(3)
+    assert len({tuple(losses(seed)) for seed in (3, 4, None, None)}) == 4
+    with pytest.raises(ValueError, match="seed is -1"):
+        deepnet.load(tmp_path / "net", seed=-1)
+
+
+def test_a_network_from_parameters_takes_options():
+    X, Y = problem(5, 30)
+    parameters = deepnet.initialize_parameters_deep([5, 8, 1])
+    options = {"dropout": 0.5, "l2": 0.1, "l1": 0.01, "input_dropout": 0.2, "input_scale": 0.5}
+
+    def made(seed=3):
+        return deepnet.Network.from_parameters(parameters, "tanh", **options, seed=seed)
+
+    net = made()
+    assert net.layers == (
+        deepnet.Dense(8, "tanh", dropout=0.5, l2=0.1, l1=0.01),
+        deepnet.Dense(1, "sigmoid", l2=0.1, l1=0.01),
+    )
+    assert (net.input_dropout, net.input_scale) == (0.2, 0.5)
+    new = deepnet.Network([5, 8, 1], "tanh", **options, dtype="float64")
+    new.parameters = parameters
+    assert net.evaluate(X, Y) == new.evaluate(X, Y)
+
+    def losses(net):
+        return [net.train_on_batch(X, Y) for _ in range(3)]
+
+    assert losses(net) == losses(made())
+    assert losses(made(4)) != losses(made())
+    for name, value in (("dropout", 1), ("l2", -1), ("input_dropout", 2), ("seed", -1)):
+        with pytest.raises(ValueError, match=f"{name} is {value}"):
+            deepnet.Network.from_parameters(parameters, **{name: value})
+
+
+def test_a_misspelt_argument_is_named_with_the_right_one():
+    for wrong, right in (("drpout", "dropout"), ("activations", "activation"), ("init", "initializer")):
+        with pytest.raises(TypeError, match=f"argument of Network '{wrong}': did you mean '{right}'"):
+            deepnet.Network([2, 1], **{wrong: 0.5})
+    with pytest.raises(TypeError, match="unknown argument of Network 'xyz'"):
+        deepnet.Network([2, 1], xyz=1)
+
+
+def test_a_star_import_has_networks():
+    names = {}
+    exec("from deepnet import *", names)
+    for name in (
+        "Network",
+        "History",
+        "load",
+        "Dense",
+        "Adam",
+        "callbacks",
+        "L_model_forward",
+        "gradient_check",
+    ):
+        assert names[name] is getattr(deepnet, name)
+    assert set(deepnet.__all__) <= set(names)
 
 
 # --- prediction ---------------------------------------------------------------------------------------------

@@ -163,7 +163,7 @@ def test_a_subclass_that_only_sets_defaults_runs_where_the_built_in_one_does():
     net.fit(X, Y, epochs=2, batch_size=9, optimizer=Slow(), seed=0)
     other.fit(X, Y, epochs=2, batch_size=9, optimizer=deepnet.Adam(1e-5), seed=0)
     assert_same_bits(net, other.parameters)
-    assert net._stand_in is None
+    assert net._fallback is None
 
 
 def bump_slope(Z):

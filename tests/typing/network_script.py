@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deepnet
-from deepnet.callbacks import EarlyStopping
+from deepnet.callbacks import EarlyStopping, ReduceLROnPlateau
 
 X: NDArray[np.uint8] = np.ones((3, 40), dtype=np.uint8)
 Y: NDArray[np.bool_] = np.ones(40, dtype=bool)
@@ -17,8 +17,12 @@ net = deepnet.Network([3, deepnet.Dense(5, "tanh", dropout=0.5), deepnet.Dense(1
 net = deepnet.Network((3, 1), initializer=lambda rng, n, n_prev: rng.normal(size=(n, n_prev)))
 net = deepnet.Network([3, 1], initializer=deepnet.initializers.orthogonal(gain=2))
 net = deepnet.Network.from_parameters(deepnet.initialize_parameters_deep([3, 5, 1]), dtype="float32")
+net = deepnet.Network.from_parameters(net.parameters, "relu", dropout=0.5, l2=1e-4, input_scale=0.5, seed=1)
+net.input_scale = 1 / 255
 net.parameters["W1"][...] = 0
+net.parameters["W1"] = np.zeros((5, 3))
 net.parameters = copy.deepcopy(net).parameters
+net.parameters = copy.deepcopy(net.parameters)
 net.optimizer = deepnet.SGD(0.1)
 net = deepnet.Network([3, deepnet.Dense(5, "relu", dropout=0.1, l2=1e-4), deepnet.Dense(1, "sigmoid")])
 net = deepnet.Network([3, 5, 1], dropout=0.5, input_dropout=0.1, l2=1e-4, l1=1e-5)
@@ -41,6 +45,31 @@ history: deepnet.History = net.fit(
     input_scale=1 / 255,
 )
 losses: list[float] = history.loss
+
+
+def mean_error(AL: NDArray[np.float32], Y: NDArray[np.float32]) -> float:
+    return float(np.mean(np.abs(AL - Y)))
+
+
+def halve(net: deepnet.Network, history: deepnet.History) -> None:
+    history.learning_rate = (history.learning_rate or 1.0) / 2
+
+
+history = net.fit(
+    X,
+    Y,
+    epochs=3,
+    batch_size=8,
+    validation_data=(X, Y, np.ones(40)),
+    metrics=["accuracy", mean_error],
+    callbacks=[
+        halve,
+        ReduceLROnPlateau("validation_loss", 0.5),
+        EarlyStopping(monitor=lambda net, h: h.loss[-1]),
+    ],
+)
+history = net.fit(X, Y, epochs=3, batch_size=8, validation_split=0.25, callbacks=[ReduceLROnPlateau()])
+losses = history.metrics["accuracy"] + history.validation_metrics["accuracy"]
 net.fit(X, Y, epochs=1, batch_size=8, optimizer="adam", sample_weight=np.ones(40), class_weight="balanced")
 net.evaluate(X, Y, loss=deepnet.losses.binary_cross_entropy(label_smoothing=0.1), class_weight={0: 2.0})
 own_loss = deepnet.losses.Loss(
@@ -52,7 +81,7 @@ value, grads = net.loss_and_grads(X, Y, threads=2)
 AL: NDArray[np.float32] = net.predict(X, out=np.empty((1, 40), np.float32))
 print(losses, loss, value, grads["dW1"], AL)
 net.save("net.safetensors")
-loaded: deepnet.Network = deepnet.load("net.safetensors")
+loaded: deepnet.Network = deepnet.load("net.safetensors", seed=1)
 deepnet.set_num_threads(2)
 print(deepnet.get_num_threads())
 

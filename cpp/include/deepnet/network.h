@@ -208,6 +208,11 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
                           std::span<const ParameterGradient<T>> gradients, int threads = 0,
                           Interrupt* interrupt = nullptr);
 
+/// Copies W into dW and b into db of each layer, all as they are between two updates.
+template <class T>
+void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies,
+                     Interrupt* interrupt = nullptr);
+
 /// Multiply-adds on registers alone, the limit of every product: floating-point operations per second, on so many
 /// threads at once, measured over about a millisecond.
 template <class T>

@@ -47,12 +47,12 @@ def _way_out(name: str, array: Array) -> str:
     return f"{name}.astype(np.float32)"
 
 
-def validation_pair(value: Any) -> tuple[Any, Any]:
-    """Accept (X, Y)."""
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
+def validation_data(value: Any) -> tuple[Any, Any, Any]:
+    """Accept (X, Y) and (X, Y, sample_weight)."""
+    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         kind = f"has {counted(len(value), 'entry')}" if isinstance(value, (tuple, list)) else f"is {a(value)}"
-        raise TypeError(f"validation_data {kind}, but must be (X, Y)")
-    return value[0], value[1]
+        raise TypeError(f"validation_data {kind}, but must be (X, Y) or (X, Y, sample_weight)")
+    return value[0], value[1], value[2] if len(value) == 3 else None
 
 
 def prediction(

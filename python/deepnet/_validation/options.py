@@ -45,6 +45,14 @@ def input_scale(value: Any) -> float:
     return scale
 
 
+def validation_start(fraction: Any, m: int) -> int:
+    """Return the first of the examples to validate with: this fraction, at least 1, at the end."""
+    share = real("validation_split", fraction, above=0, below=1)
+    if m < 2:
+        raise ValueError(f"validation_split is {fraction}, but X has 1 example: validation needs another")
+    return m - min(max(1, round(share * m)), m - 1)
+
+
 def seed(value: Any) -> int | None:
     """Accept None and whole numbers of 64 bits."""
     return None if value is None else whole("seed", value, 0, LARGEST_SEED)

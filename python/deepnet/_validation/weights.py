@@ -19,17 +19,23 @@ KINDS = "whole numbers, or one-hot columns"
 
 
 def example_weights(
-    sample_weight: Any, class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | None = None
+    sample_weight: Any,
+    class_weight: Any,
+    Y: Array,
+    dtype: np.dtype[Any],
+    classes: int | None = None,
+    trained: Array | None = None,
 ) -> Array | None:
     """Return the weight of each example, (m,), or None: `sample_weight` times `class_weight` of its label.
 
-    Y holds checked labels. A class below `classes` may be missing from Y; None: any class may.
+    Y holds checked labels. A class below `classes` may be missing from Y; None: any class may. For examples
+    to validate with, `trained` holds the labels to train on: "balanced" counts these.
     """
     m = Y.shape[1]
     weights = None if sample_weight is None else _by_example(sample_weight, m, dtype)
     if class_weight is None:
         return weights
-    by_class = _by_class(class_weight, Y, dtype, classes)
+    by_class = _by_class(class_weight, Y, dtype, classes, Y if trained is None else trained)
     if weights is None:
         return by_class
     for first in range(0, m, PART):
@@ -64,7 +70,9 @@ def _by_example(sample_weight: Any, m: int, dtype: np.dtype[Any]) -> Array:
     return weights
 
 
-def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | None) -> Array:
+def _by_class(
+    class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | None, trained: Array
+) -> Array:
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise ValueError(f"class_weight is {class_weight!r}, but must be 'balanced' or a dict")
@@ -72,18 +80,20 @@ def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | 
         raise TypeError(f"class_weight is {a(class_weight)}, but must be a dict or 'balanced'")
     one_hot = len(Y) > 1
     if one_hot:
-        if not all(_binary(part) for _, part in parts(Y)):
+        if not all(_binary(part) for labels in (Y, trained) for _, part in parts(labels)):
             raise ValueError(f"class_weight needs classes, but Y holds other numbers than {KINDS}")
-        if not all((np.count_nonzero(part, axis=0) == 1).all() for _, part in parts(Y)):
+        if not (_single(Y) and _single(trained)):
             if isinstance(class_weight, str):
-                return _balanced_by_output(Y, dtype)
+                return _balanced_by_output(Y, dtype, trained)
             raise ValueError(
                 "class_weight is a dict, but Y has columns without a single 1: use class_weight='balanced' "
                 "or sample_weight"
             )
-    present, counts = _counted(Y, one_hot)
+    known, counts = _counted(trained, one_hot)
+    present = known if trained is Y else np.union1d(known, _counted(Y, one_hot)[0])
     if isinstance(class_weight, str):
-        table = Y.shape[1] / (len(present) * counts)
+        table = np.ones(len(present))  # a class that is only validated with counts 1
+        table[np.searchsorted(present, known)] = trained.shape[1] / (len(known) * counts)
     else:
         table = _table(class_weight, present, dtype, classes)
     weights = np.empty(Y.shape[1], dtype)
@@ -91,6 +101,11 @@ def _by_class(class_weight: Any, Y: Array, dtype: np.dtype[Any], classes: int | 
         labels = part.argmax(axis=0) if one_hot else part[0]
         weights[first : first + part.shape[1]] = table[np.searchsorted(present, labels)]
     return weights
+
+
+def _single(Y: Array) -> bool:
+    """Return whether each column of 0 and 1 has a single 1."""
+    return all((np.count_nonzero(part, axis=0) == 1).all() for _, part in parts(Y))
 
 
 def _binary(part: Array) -> bool:
@@ -149,15 +164,15 @@ def _numbered(class_weight: dict[Any, Any], present: Array) -> str:
     return f", such as class_weight={{{int(present[-1])}: {class_weight[names[0]]!r}}}"
 
 
-def _balanced_by_output(Y: Array, dtype: np.dtype[Any]) -> Array:
+def _balanced_by_output(Y: Array, dtype: np.dtype[Any], trained: Array) -> Array:
     """Balance each row of Y by itself and multiply, as scikit-learn's compute_sample_weight does."""
-    m = Y.shape[1]
-    ones = sum(np.count_nonzero(part, axis=1) for _, part in parts(Y))
+    m = trained.shape[1]
+    ones = sum(np.count_nonzero(part, axis=1) for _, part in parts(trained))
     with np.errstate(divide="ignore"):
         of_one, of_zero = m / (2 * ones), m / (2 * (m - ones))
     constant = (ones == 0) | (ones == m)  # a row with one class only
     of_one[constant] = of_zero[constant] = 1
-    weights = np.empty(m, dtype)
+    weights = np.empty(Y.shape[1], dtype)
     for first, part in parts(Y):
         with np.errstate(over="ignore"):
             product = np.where(part == 1, of_one[:, np.newaxis], of_zero[:, np.newaxis]).prod(axis=0)

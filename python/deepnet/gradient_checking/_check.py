@@ -33,7 +33,7 @@ def gradient_check(
     sample: Whole | None = None,
     seed: Whole = 0,
     loss: str | Loss | None = None,
-    input_scale: float = 1.0,
+    input_scale: float | None = None,
 ) -> GradientCheck:
     """Compare gradients with the slopes of their cost, which are measured by moving one parameter at a time.
 
@@ -135,7 +135,7 @@ def _subject(model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale
         return network_subject(model, X, Y, loss, input_scale)
     if not isinstance(model, (tuple, list)) or len(model) not in (2, 3):
         raise TypeError(f"model is {model!r}, but must be a network, {PAIR} or {TRIO}")
-    if loss is not None or input_scale != 1:
+    if loss is not None or input_scale is not None:
         raise TypeError("loss and input_scale are for networks: functions have their own")
     return functions_subject(tuple(model), X, Y, parameters)
 

@@ -28,7 +28,9 @@ class Subject:
     notes: list[str] = field(default_factory=list)
 
 
-def network_subject(net: Network, X: Any, Y: Any, loss: str | Loss | None, input_scale: float) -> Subject:
+def network_subject(
+    net: Network, X: Any, Y: Any, loss: str | Loss | None, input_scale: float | None
+) -> Subject:
     """Take a copy of the network, in float64."""
     notes = []
     if net.dtype == np.float64:

@@ -1,12 +1,12 @@
-"""Whole networks that own their parameters: made, trained and used, each in one native call.
+"""Whole networks: :class:`Network` creates, trains and applies them.
 
-`_owner` is what a network is, `_predictor` what it tells and `_network` how it learns; `_fit` drives a
-training run, epoch by epoch where somebody looks on; `_failures` has the words for one that went wrong.
-`_files` saves networks and loads them.
+`network` holds the class, `training` runs epochs on an engine, `parameters` is the mapping
+``net.parameters``, `history` and `progress` record and show a run, `metrics` scores it, and `files` writes
+and reads networks.
 """
 
-from ._files import load as load
-from ._history import History as History
-from ._network import Network as Network
+from .history import History as History
+from .network import Network as Network
+from .network import load as load
 
 __all__ = ["History", "Network", "load"]

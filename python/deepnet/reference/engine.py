@@ -1,11 +1,11 @@
-"""A network that trains itself, in NumPy: what the engine in C++ is measured against, and stands in for it.
+"""The engine in NumPy: the oracle of the C++ engine, and its fallback.
 
-    A_0 = X;  Z_l = W_l A_{l-1} + b_l;  A_l = g_l(Z_l), of which dropout keeps some, scaled up
+    A_0 = X;  Z_l = W_l A_{l-1} + b_l;  A_l = g_l(Z_l), times the mask of dropout
     dZ_L from the loss;  dZ_{l-1} = W_l^T dZ_l * g'(Z_{l-1})
     dW_l = dZ_l A_{l-1}^T / m + l2 W_l + l1 sign(W_l);  db_l = (row sums of dZ_l) / m
-    the optimizer's update of W_l and b_l
+    W_l and b_l: the optimizer's update
 
-It trusts its input, as everything in this folder does; the checks are in :mod:`deepnet.network`.
+Like everything in this folder it does not check its input; :mod:`deepnet.network` does.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .random import dropout_mask, permutation
 from .training_hold import TrainingFlag
 
 SECONDS_BETWEEN_REPORTS = 0.05
-_silent = np.errstate(all="ignore")  # inf and nan speak for themselves
+_silent = np.errstate(all="ignore")  # inf and nan are results
 
 
 class Engine:
-    """W_l (n_l, n_{l-1}) and b_l (n_l, 1) of every layer, zeros at first, and what is done with them.
+    """The parameters W_l (n_l, n_{l-1}) and b_l (n_l, 1) of all layers, zeros at first, and their training.
 
     X counts `scale` times, and each example `weights` (m,) times. `threads` is the extension's: here NumPy
     decides. `arrays` and `begin_training` are those of another engine, which this one shares memory and the
@@ -62,7 +62,7 @@ class Engine:
     def linear_backward(
         self, dZ: Array, A_prev: Array, W: Array, b: Array, wants_dA_prev: bool
     ) -> tuple[Array, Array, Array]:
-        """dA_prev, which X has no use for, dW and db."""
+        """dA_prev (not computed for X), dW and db."""
         m = dZ.shape[1]
         dA_prev = W.T @ dZ if wants_dA_prev else dZ
         return dA_prev, dZ @ A_prev.T / m, dZ.sum(axis=1, keepdims=True) / m
@@ -70,6 +70,10 @@ class Engine:
     def parameters(self) -> list[Array]:
         """W1, b1, ..., WL, bL: the arrays themselves."""
         return self.arrays
+
+    def copy_parameters(self) -> list[Array]:
+        """Copies of W1, b1, ..., WL, bL."""
+        return [p.copy() for p in self.arrays]
 
     @_silent
     def predict(self, X: Array, out: Array | None, scale: float, threads: int) -> Array:
@@ -164,7 +168,7 @@ class Engine:
                     report(steps)
                     reported = time.perf_counter()
             seconds[i] = time.perf_counter() - begin
-        if steps and not self._is_finite():  # the last update's doing; no loss tells
+        if steps and not self._is_finite():  # the last update's doing: no loss follows it
             raise NonFinite(value, epoch, batch, False, self._restore(last_finite, updates), losses[:i])
         return losses, seconds
 
@@ -172,11 +176,11 @@ class Engine:
         return all(np.isfinite(p).all() for p in self.arrays)
 
     def _memory(self) -> list[Array]:
-        """What an update changes: the parameters, then what the optimizer remembers of each."""
+        """What an update changes: the parameters, then the optimizer's memory of each."""
         return [*self.arrays, *(slot for slots in self._slots for slot in slots)]
 
     def _restore(self, last_finite: list[Array], updates: int) -> bool:
-        """Go back to the last finite parameters, unless these are; False: there were none."""
+        """Return to the last finite parameters, unless these are finite; False if there were none."""
         if self._is_finite():
             return True
         if last_finite:
@@ -193,7 +197,7 @@ class Engine:
         return plan.layers or [LayerPlan()] * len(self.activations)
 
     def _masks(self, plan: Plan, m: int, seed: int, step: int) -> list[Array | None]:
-        """What A_0, ..., A_L are multiplied by: 1 / keep or 0; None where nothing is dropped."""
+        """Return the factors of A_0, ..., A_L, 1 / keep or 0; None for layers without dropout."""
         masks: list[Array | None] = []
         units = [self.arrays[0].shape[1], *(len(W) for W in self.arrays[::2])]
         shares = [plan.input_dropout, *(layer.dropout for layer in self._plans(plan))]
@@ -219,7 +223,7 @@ class Engine:
         A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()
         for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
             Z.append(self.linear_forward(A[-1], W, b))
-            Z[-1].flags.writeable = False  # backward needs it as it is
+            Z[-1].flags.writeable = False  # backward needs it unchanged
             A.append(_dropped(activation.forward(Z[-1]), mask))
         labels = loss.labels(Y, len(Z[-1]), self.dtype)
         result = A[-1] if loss.activation is None else Z[-1]
@@ -227,8 +231,10 @@ class Engine:
         terms = loss.value(result, labels, loss.parameter) * w
         value = float(np.sum(terms, dtype=np.float64)) / m
         for (W, _, _), layer_plan in zip(layers, self._plans(plan), strict=True):
-            value += layer_plan.l2 / 2 * float(np.sum(np.square(W), dtype=np.float64))
-            value += layer_plan.l1 * float(np.sum(np.abs(W), dtype=np.float64))
+            if layer_plan.l2:  # 0 times an infinite sum would be nan
+                value += layer_plan.l2 / 2 * float(np.sum(np.square(W), dtype=np.float64))
+            if layer_plan.l1:
+                value += layer_plan.l1 * float(np.sum(np.abs(W), dtype=np.float64))
         if loss_only:
             return value, []
         d = loss.derivative(result, labels, loss.parameter) * w
@@ -244,7 +250,7 @@ class Engine:
         return value, grads
 
     def _start(self, plan: Plan, *, keep: bool) -> None:
-        """Forget what the optimizer remembered, unless it is to be kept and is the same optimizer's."""
+        """Clear the optimizer's memory, unless `keep` is set and it belongs to this optimizer."""
         kind, slots = type(plan.optimizer), plan.optimizer.slots
         whose = getattr(kind, "native", kind), slots
         if not keep or self._optimizer != whose:
@@ -252,7 +258,7 @@ class Engine:
             self._updates, self._optimizer = 0, whose
 
     def _update(self, grads: list[Array], plan: Plan, rate: float) -> bool:
-        """Make an update; not, if the gradients are to be clipped to a norm that is not finite."""
+        """Update, unless the norm of gradients to be clipped is not finite; return whether it did."""
         optimizer = plan.optimizer
         if optimizer.clip_value is not None:
             grads = [np.clip(g, -optimizer.clip_value, optimizer.clip_value) for g in grads]
@@ -263,7 +269,7 @@ class Engine:
             factor = self.dtype.type(min(1.0, optimizer.clip_norm / (norm + 1e-6)))
             grads = [g * factor for g in grads]
         self._updates += 1
-        update: Callable[..., object] = optimizer.update  # a user's own may return something
+        update: Callable[..., object] = optimizer.update  # a custom one may return something
         for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
             if i % 2 == 0:
                 p -= self.dtype.type(rate * optimizer.weight_decay) * p

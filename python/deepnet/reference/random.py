@@ -1,4 +1,4 @@
-"""Random numbers by counter: number i of a stream depends on the stream and on i alone."""
+"""Counter-based random numbers: number i of a stream depends only on the stream and i."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def random_bits(stream: int, counter: int) -> int:
 def permutation(m: int, seed: int, epoch: int) -> np.ndarray[Any, np.dtype[np.intp]]:
     """The order of m examples in one epoch: Fisher and Yates' shuffle of 0, 1, ...
 
-    Example i changes places with number j <= i, where j = floor(u (i + 1)) and u is 64 random bits behind the
-    point.
+    Example i is swapped with example j <= i, where j = floor(u (i + 1)) and u in [0, 1) has 64 random bits.
 
     >>> permutation(5, seed=1, epoch=0).tolist()
     [2, 4, 1, 3, 0]
@@ -39,16 +38,16 @@ def permutation(m: int, seed: int, epoch: int) -> np.ndarray[Any, np.dtype[np.in
     return np.array(order, dtype=np.intp)
 
 
-DROPOUT_STREAM = 0xD5090075  # apart from that of the examples' order
+DROPOUT_STREAM = 0xD5090075  # differs from the stream of the examples' order
 
 
 def dropout_mask(
     units: int, m: int, keep: float, seed: int, step: int, layer: int
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which of a layer's units (layer 0: inputs) are kept for which examples of a batch, in one step.
+    """Return which units of a layer (0: the inputs) dropout keeps for each example of a batch in one step.
 
-    Unit i of example e is kept if number e * units + i of a stream of 32-bit numbers is below keep * 2^32;
-    numbers are those of MurmurHash3's finaliser (A. Appleby).
+    Unit i of example e is kept if number e * units + i of a stream of 32-bit numbers is below keep * 2^32.
+    The numbers come from the finaliser of MurmurHash3 (A. Appleby).
 
     >>> int(dropout_mask(2, 5, 0.5, seed=1, step=0, layer=1).sum())
     5

@@ -1,4 +1,4 @@
-"""The progress of a fit: a bar on the terminal, or a function of the user's."""
+"""The progress of a training run: a bar on the terminal, or calls of the user's function."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from deepnet._extras import needs
 
-from ._history import History
+from .history import History
 
-Show = Callable[[int], object]  # with the number of steps that are done
+Show = Callable[[int], object]  # takes the number of steps completed
 
 
 @contextmanager
 def shown(progress: Any, history: History, steps: int) -> Iterator[Show | None]:
-    """Yield what is to be called with the number of steps done, of `steps`; None if nobody wants to know."""
+    """Yield the function to call with the number of completed steps, of `steps`; None for no progress."""
     if progress is None or progress is False:
         yield None
     elif callable(progress):
@@ -29,10 +29,11 @@ def shown(progress: Any, history: History, steps: int) -> Iterator[Show | None]:
 def _bar(history: History, steps: int) -> Iterator[Show]:
     with needs("cli", "fit(progress=True)"):
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.table import Column
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=False)),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -40,8 +41,7 @@ def _bar(history: History, steps: int) -> Iterator[Show]:
         task = bar.add_task("", total=steps, epoch="", note="")
 
         def show(done: int) -> None:
-            named = [("loss", history.loss), ("validation", history.validation_loss)]
-            note = "  ".join(f"{name} {curve[-1]:.4g}" for name, curve in named if curve)
+            note = "  ".join(f"{name} {curve[-1]:.4g}" for name, curve in history.curves().items())
             epoch = min(history.epochs + 1, history.planned_epochs)
             bar.update(task, completed=done, epoch=f"{epoch}/{history.planned_epochs}", note=note)
 

@@ -1,0 +1,891 @@
+"""The class Network: the layers, parameters and optimizer of a network, and what can be done with them."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Never, Self
+
+import numpy as np
+
+from deepnet import reference
+from deepnet._names import find
+from deepnet._validation import costs, labels, learning
+from deepnet._validation import examples as check
+from deepnet._validation import options as option
+from deepnet._validation.own import checked, checked_loss
+from deepnet._validation.structures import network_parameters
+from deepnet._validation.weights import example_weights
+from deepnet.activations import ACTIVATIONS, Activation, Array
+from deepnet.backends import answered, engine_for_custom, knows, new_engine, prepared, unchecked
+from deepnet.caches import Parameters, Whole
+from deepnet.engine_errors import Busy, NonFinite
+from deepnet.initializers import Draw
+from deepnet.layers import Dense
+from deepnet.losses import Loss, loss_for
+from deepnet.optimizers import SGD, Optimizer
+from deepnet.plan import LayerPlan, Plan
+from deepnet.schedules import rates
+
+from . import files
+from .history import History
+from .metrics import Metric, checked_metrics
+from .parameters import NetworkParameters, copy_into, parameter_keys
+from .training import MOST_SHUFFLED, Examples, Run, explained, train
+
+Layers = Sequence[int | np.integer[Any] | Dense] | Array
+Names = str | Activation | Sequence[str | Activation]
+ClassWeight = dict[int, float] | str
+ValidationData = tuple[Array, Array] | tuple[Array, Array, Array | None]
+
+
+class Network:
+    """A dense network of any depth; each of its methods is one native call.
+
+    Parameters
+    ----------
+    layer_dims : sequence of int or Dense
+        Units of each layer, from the input: ``[784, 128, 10]`` has two layers of weights. Or the number of
+        inputs and a :class:`deepnet.Dense` for each layer, which carries the options of that layer.
+    activation : str, Activation or sequence of them
+        One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, or one for each of the L layers.
+    output : str, optional
+        The last layer's activation, "sigmoid" by default; not together with a sequence of names.
+    dropout, l2, l1 : float
+        As in :class:`deepnet.Dense`: dropout of all hidden layers, penalties on the weights of all layers.
+    input_dropout : float
+        The fraction of the inputs dropped at each training step.
+    input_scale : float
+        X is multiplied by it wherever the network reads one: ``1 / 255`` for pixels.
+    initializer : str or callable
+        A name from :data:`deepnet.initializers.INITIALIZERS`; "auto" chooses by the activation; or a function
+        ``(rng, n, n_prev)`` that returns W. Biases start at 0.
+    dtype : {"float32", "float64"}
+        The dtype of parameters and arithmetic.
+    seed : int or None
+        For the first weights, and for dropout in :meth:`train_on_batch`; None: different on each run.
+
+    Attributes
+    ----------
+    parameters : dict of ndarray
+        The course's dict: views of the network's memory, which may be written to.
+    layer_dims, layers, activations, dtype, input_dropout
+        As given, with one activation per layer.
+    input_scale : float
+        May be set; :meth:`fit` sets it, too.
+    optimizer : Optimizer
+        The optimizer of training calls that name no other.
+
+    Raises
+    ------
+    ValueError
+        For example ``layer_dims[1] is 0: zero units``, or if a name is unknown.
+    TypeError
+        For example ``dtype is 'int64', but must be float32 or float64``.
+
+    Notes
+    -----
+    Examples are columns, (n_0, m), as in the course; ``table.T`` of a row-wise table costs nothing. Data are
+    read in place, as float32, float64, float16 or uint8 with any strides, a ``numpy.memmap`` too, and never
+    copied as a whole. Results have the same bits for any number of threads, and a prediction whether its
+    example comes alone or among others. Copies, deep or shallow, and pickles are independent networks, whose
+    optimizer starts with empty memory. Many threads may predict with one network at once; one at a time may
+    train it. With a custom activation, loss or optimizer, NumPy computes all but the matrix products.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(2, 400))
+    >>> Y = X[0] * X[1] > 0
+    >>> net = deepnet.Network([2, 16, 8, 1], seed=1)
+    >>> history = net.fit(X, Y, epochs=200, batch_size=32, optimizer=deepnet.SGD(0.1), seed=1)
+    >>> history.loss[-1] < 0.1 < history.loss[0]
+    True
+    >>> bool(np.mean((net.predict(X)[0] > 0.5) == Y) > 0.95)
+    True
+    >>> net
+    <Network 2-16-8-1 (relu, relu, sigmoid): float32, 193 parameters>
+    """
+
+    # --- creation -------------------------------------------------------------------------------------------
+
+    def __init__(
+        self,
+        layer_dims: Layers,
+        activation: Names = "relu",
+        output: str | Activation | None = None,
+        *,
+        dropout: float = 0.0,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        input_dropout: float = 0.0,
+        input_scale: float = 1.0,
+        initializer: str | Draw = "auto",
+        dtype: Any = "float32",
+        seed: Whole | None = None,
+        **unknown: Never,
+    ) -> None:
+        for name in unknown:
+            try:
+                find("argument of Network", name, dict.fromkeys(_ARGUMENTS))
+            except ValueError as error:
+                raise TypeError(str(error)) from None
+        stack = learning.stack(
+            layer_dims,
+            activation,
+            output,
+            dropout=dropout,
+            l2=l2,
+            l1=l1,
+            input_dropout=input_dropout,
+            initializer=initializer,
+        )
+        self._build(stack, option.float_dtype(dtype), input_scale)
+        rng = np.random.default_rng(option.seed(seed))
+        sizes = zip(pairwise(stack.dims), stack.activations, stack.initializers, strict=True)
+        for layer, ((n_prev, n), g, draw) in enumerate(sizes, start=1):
+            copy_into(self._parameters[f"W{layer}"], option.first_weights(draw, rng, layer, n, n_prev, g))
+        self._dropout_seed = _drawn_seed(rng)
+
+    @classmethod
+    def from_parameters(
+        cls,
+        parameters: Parameters,
+        activations: Names = "relu",
+        output: str | Activation | None = None,
+        *,
+        dropout: float = 0.0,
+        l2: float = 0.0,
+        l1: float = 0.0,
+        input_dropout: float = 0.0,
+        input_scale: float = 1.0,
+        dtype: Any = None,
+        seed: Whole | None = None,
+    ) -> Self:
+        """Create a network with the values of the course's dict, which are copied.
+
+        Parameters
+        ----------
+        parameters : dict of ndarray
+            ``W1..WL`` with shapes (n_l, n_{l-1}) and ``b1..bL`` with shapes (n_l, 1), float32 or float64.
+        activations, output
+            As in :func:`deepnet.L_model_forward`; relu and sigmoid by default.
+        dropout, l2, l1, input_dropout, input_scale
+            As in :class:`Network`.
+        dtype : dtype, optional
+            float32 or float64; that of the arrays by default.
+        seed : int or None
+            For dropout in :meth:`train_on_batch`; None: different on each run.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not chain, for example ``W2 has 4 columns, but layer 1 has 5 units``.
+        TypeError
+            If arrays mix float32 and float64, or have another dtype.
+
+        Examples
+        --------
+        >>> parameters = deepnet.initialize_parameters_deep([3, 4, 1])
+        >>> deepnet.Network.from_parameters(parameters, "tanh", dropout=0.2)
+        <Network 3-4-1 (tanh, sigmoid): float64, 21 parameters>
+        """
+        arrays = network_parameters(parameters)
+        kind = arrays["W1"].dtype if dtype is None else option.float_dtype(dtype)
+        g = learning.activations(activations, output, len(arrays) // 2, "activations")
+        options = {"dropout": dropout, "l2": l2, "l1": l1, "input_dropout": input_dropout}
+        stack = learning.stack(list(_dims_of(arrays)), g, None, **options, initializer="zeros")
+        net = cls.__new__(cls)
+        net._build(stack, kind, input_scale)
+        net._dropout_seed = _drawn_seed(np.random.default_rng(option.seed(seed)))
+        net.parameters = arrays
+        return net
+
+    def _build(self, stack: learning.Stack, dtype: np.dtype[Any], input_scale: Any) -> None:
+        """Set all attributes but the values of the parameters, and create the engine."""
+        option.room_for(stack.dims, dtype)
+        self._layer_dims, self._g, self._layer_plans = stack.dims, stack.activations, stack.plans
+        self._activations = tuple(g.name for g in stack.activations)
+        self._input_dropout, self._input_scale = stack.input_dropout, option.input_scale(input_scale)
+        self._dtype = dtype
+        self._dropout_seed = 0
+        self._create_engine()
+        self._use_optimizer(SGD())
+
+    def _create_engine(self) -> None:
+        self._engine = new_engine(self._layer_dims, [checked(g) for g in self._g], self._dtype)
+        self._fallback: reference.Engine | None = None  # for custom losses and optimizers
+        self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
+        self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
+        self._parameters = NetworkParameters(self._engine.parameters(), self._engine.copy_parameters)
+        self._updates = self._batches = 0  # positions in the schedule and in the stream of dropout
+
+    # --- attributes -----------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Parameters:
+        """The course's dict, ``W1``, ``b1``, ..., ``WL``, ``bL``: views of the network's own memory.
+
+        Writing to an array, assigning an item, ``net.parameters["W1"] = W1``, and assigning a whole dict,
+        ``net.parameters = update_parameters(net.parameters, grads, 0.1)``, all copy values into the network.
+        Unknown keys and the removal of entries are refused. The views stay valid when the network is gone; a
+        deep copy is a plain dict of copies.
+        """
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: Parameters) -> None:
+        given = network_parameters(values)
+        if [p.shape for p in given.values()] != [p.shape for p in self._parameters.values()]:
+            theirs, own = _joined(_dims_of(given)), _joined(self.layer_dims)
+            raise ValueError(f"parameters are those of a network {theirs}, but this one is {own}")
+        self._parameters.update(given)
+
+    @property
+    def layer_dims(self) -> tuple[int, ...]:
+        """Units of each layer, from the input."""
+        return self._layer_dims
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation of each layer, from the first hidden one."""
+        return self._activations
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of parameters and arithmetic: float32 or float64."""
+        return self._dtype
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """Each layer with its options, from the first hidden one."""
+        plans = self._layer_plans or (LayerPlan(),) * len(self._g)
+        layers = zip(self._layer_dims[1:], self._g, plans, strict=True)
+        return tuple(Dense(n, _nameable(g), *plan) for n, g, plan in layers)
+
+    @property
+    def input_dropout(self) -> float:
+        """The fraction of the inputs dropped at each training step."""
+        return self._input_dropout
+
+    @property
+    def input_scale(self) -> float:
+        """The factor of every X."""
+        return self._input_scale
+
+    @input_scale.setter
+    def input_scale(self, value: float) -> None:
+        self._input_scale = option.input_scale(value)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer of fit and train_on_batch if they are given none; ``SGD(0.01)`` at first.
+
+        Optimizers are immutable: to change a setting, assign another one, for example
+        ``dataclasses.replace(net.optimizer, learning_rate=0.1)``. During a run this is refused; a callback
+        changes the rate by ``history.learning_rate``.
+        """
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: Optimizer | str) -> None:
+        chosen = learning.optimizer(value, self._dtype)
+        try:
+            with self._engine.begin_training():
+                self._use_optimizer(chosen)
+        except Busy:
+            raise Busy(
+                "net.optimizer cannot be set while the network is being trained; a callback changes the rate "
+                "of the epochs that follow by history.learning_rate = 0.001"
+            ) from None
+
+    def _use_optimizer(self, optimizer: Optimizer) -> None:
+        if vars(self).get("_optimizer") != optimizer:
+            self._updates = 0  # its schedule begins
+        self._optimizer = optimizer
+        rate = optimizer.learning_rate
+        engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
+        # What train_on_batch passes on without looking at anything.
+        self._default = (plan, rate) if engine is self._engine and not callable(rate) else None
+
+    # --- training -------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        epochs: Whole,
+        batch_size: Whole,
+        optimizer: Optimizer | str | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: ClassWeight | None = None,
+        shuffle: bool = True,
+        seed: Whole | None = None,
+        validation_data: ValidationData | None = None,
+        validation_split: float | None = None,
+        metrics: Sequence[str | Metric] = (),
+        callbacks: Sequence[Callable[[Network, History], object]] = (),
+        progress: bool | Callable[[int, int], object] | None = None,
+        threads: Whole | None = None,
+        input_scale: float | None = None,
+    ) -> History:
+        """Train by mini-batches: an update after each batch, every example once per epoch.
+
+        Parameters
+        ----------
+        X : ndarray of float32, float64, float16 or uint8, shape (n_0, m)
+            One column per example.
+        Y : ndarray of bool, integers or floats, shape (n_L, m)
+            Targets; for one output unit also (m,) or (m, 1).
+        epochs, batch_size : int
+            The last batch of an epoch may be smaller; a batch size above m means all examples.
+        optimizer : Optimizer or str, optional
+            Becomes ``net.optimizer``, which is the default; starts the run with empty memory.
+        loss : str or Loss, optional
+            A name from :data:`deepnet.LOSSES`, or a result of :mod:`deepnet.losses`. By default the
+            cross-entropy of a sigmoid or softmax output (for the latter by Y: one-hot columns, or class
+            numbers of shape (m,)), else "mean_squared_error".
+        sample_weight : ndarray, shape (m,), optional
+            The factor of each example's loss; the mean is still over m.
+        class_weight : dict or "balanced", optional
+            The factor of the examples of each class, 1 for classes not in the dict; "balanced" gives every
+            class the same total. A class is a label, or the row of the 1 in a one-hot column. It holds for
+            the validation loss, too.
+        shuffle : bool
+            Draw a new order of the examples for each epoch.
+        seed : int or None
+            Determines these orders and dropout; None: different on each run.
+        validation_data : (X, Y) or (X, Y, sample_weight), optional
+            Examples whose loss is recorded after each epoch.
+        validation_split : float, optional
+            The fraction of the examples to validate with instead, taken from the end and not trained on. If
+            the examples are sorted, shuffle them first.
+        metrics : list of str or callable
+            "accuracy", and functions ``(AL, Y)`` that return a number, computed after each epoch for all
+            training examples, without dropout, and for the validation examples. Weights do not count.
+        callbacks : list of callable
+            Each is called after each epoch as ``callback(net, history)``; one that returns True ends the run.
+            A method ``finish(net)`` of it is called at the end of the run, whatever ends it.
+        progress : bool or callable
+            True: a bar, which needs `rich`; or a function of (completed steps, total steps).
+        threads : int, optional
+            :func:`deepnet.get_num_threads` by default.
+        input_scale : float, optional
+            Becomes ``net.input_scale``, which is the default: every X is multiplied by it.
+
+        Returns
+        -------
+        history : History
+            Losses, metrics and seconds of each epoch.
+
+        Raises
+        ------
+        FloatingPointError
+            If a loss, or the norm of gradients to be clipped, is nan or infinite: ``the loss is nan in epoch
+            3 of 10, batch 2 of 8. ...``. The parameters are those before the update that went wrong. Also if
+            nan or inf in the validation examples makes their loss so.
+        RuntimeError
+            If the network is being trained already.
+        ValueError, TypeError
+            If an argument does not fit, before anything is changed: ``X has 3 rows, but the network has 2
+            inputs``.
+
+        Notes
+        -----
+        Networks learn best from inputs of about unit size: standardise X by its training part, and the
+        targets of a regression likewise. After Ctrl-C the parameters are those of the last finished update.
+        Each call is an independent run, which starts at epoch 0.
+
+        Examples
+        --------
+        >>> X, Y = np.array([[0, 64, 128, 255]], dtype=np.uint8), np.array([0, 0, 1, 1])
+        >>> net = deepnet.Network([1, 8, 1], "tanh", seed=0, input_scale=1 / 255)
+        >>> net.fit(X, Y, epochs=500, batch_size=2, optimizer=deepnet.SGD(0.5), seed=0, metrics=["accuracy"])
+        <History of 500 epochs in ... s: loss ... to 0.00..., accuracy ... to 1>
+        """
+        chosen = self._optimizer if optimizer is None else learning.optimizer(optimizer, self._dtype)
+        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+        examples, validation = self._split(
+            examples, chosen_loss, class_weight, validation_data, validation_split
+        )
+        m = examples.X.shape[1]
+        run = Run(
+            examples=examples,
+            validation=validation,
+            learning_rate=chosen.learning_rate,
+            epochs=option.whole("epochs", epochs, 0, 2**62),
+            batch_size=min(option.whole("batch_size", batch_size, 1), m),
+            shuffle=option.flag("shuffle", shuffle),
+            seed=_seed_or_fresh(seed),
+            threads=_threads(threads),
+            input_scale=self._scale(input_scale),
+            metrics=checked_metrics(metrics, chosen_loss, self._activations[-1]),
+            callbacks=option.callbacks(callbacks),
+            progress=option.progress(progress),
+        )
+        if run.shuffle and m > MOST_SHUFFLED:
+            raise ValueError(f"X has {m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False")
+        run.check_rates(self._dtype)
+        engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
+        history = History(planned_epochs=run.epochs)
+        with self._engine.begin_training() as hold:
+            self._use_optimizer(chosen)
+            self._input_scale, self._updates = run.input_scale, 0
+            try:
+                train(self, engine, hold, plan, run, history)
+            finally:
+                self._updates = history.epochs * run.batches
+        return history
+
+    def train_on_batch(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        optimizer: Optimizer | str | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: ClassWeight | None = None,
+        input_scale: float | None = None,
+        threads: Whole | None = None,
+    ) -> float:
+        """Update once with all these examples, for a custom training loop.
+
+        Parameters
+        ----------
+        X, Y, loss, sample_weight, class_weight, threads
+            As in :meth:`fit`.
+        optimizer : Optimizer or str, optional
+            For this update; ``net.optimizer`` by default. Its memory persists from call to call, and its
+            schedule counts the updates since ``net.optimizer`` was set, those of fit included.
+        input_scale : float, optional
+            For this call; ``net.input_scale`` by default.
+
+        Returns
+        -------
+        loss : float
+            The mean loss before the update.
+
+        Raises
+        ------
+        FloatingPointError
+            If that, or the norm of gradients to be clipped, is nan or infinite; no update was made, or the
+            message says so.
+        RuntimeError
+            If the network is being trained already, by a run whose callback makes this call, too.
+        ValueError, TypeError
+            As in :meth:`fit`.
+
+        Examples
+        --------
+        >>> net = deepnet.Network([3, 1], initializer="zeros")
+        >>> net.train_on_batch(np.ones((3, 5)), np.ones(5))
+        0.693147...
+        """
+        scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
+        count, rate = 0 if threads is None else option.thread_count(threads), 0.0
+        seed = self._dropout_seed + self._batches & option.LARGEST_SEED
+        value = None
+        try:
+            if (
+                self._default is not None
+                and optimizer is None
+                and loss is None
+                and sample_weight is None
+                and class_weight is None
+            ):
+                plan, rate = self._default
+                value = self._train(X, Y, None, plan, rate, seed, scale, count)
+            if value is None:
+                chosen = None if optimizer is None else learning.optimizer(optimizer, self._dtype)
+                rate = self._rate_of(chosen)
+                examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+                engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
+                value = answered(engine.train_on_batch(*examples, plan, rate, seed, scale, count))
+        except NonFinite as bad:
+            examples, _ = self._examples(X, Y, loss)
+            where = "before this update, which was not made"
+            raise explained(bad, where, rate, self._parameters.values(), examples, scale) from None
+        self._updates += 1
+        self._batches += 1
+        return value  # type: ignore[no-any-return]
+
+    def _rate_of(self, optimizer: Optimizer | None) -> float:
+        """The learning rate of the next call of train_on_batch."""
+        rate = (self._optimizer if optimizer is None else optimizer).learning_rate
+        if not callable(rate):
+            return float(rate)
+        if getattr(rate, "per", "step") == "epoch":
+            raise ValueError("learning_rate counts epochs, but train_on_batch has no epochs: per='step'")
+        return float(rates(rate, self._updates, 1, 1, self._dtype)[0])
+
+    # --- use ------------------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        X: Array,
+        out: Array | None = None,
+        *,
+        input_scale: float | None = None,
+        threads: Whole | None = None,
+    ) -> Array:
+        """Compute the outputs A_L.
+
+        Parameters
+        ----------
+        X, threads
+            As in :meth:`fit`.
+        out : ndarray, optional
+            Where to write: the network's dtype, shape (n_L, m), any strides, no memory shared with X.
+        input_scale : float, optional
+            For this call; ``net.input_scale`` by default.
+
+        Returns
+        -------
+        AL : ndarray, shape (n_L, m)
+            `out`, or else a new array.
+
+        Raises
+        ------
+        ValueError
+            For example ``X has 3 rows, but the network has 2 inputs``.
+        TypeError
+            For example ``X is int64, but must be float32, float64, float16 or uint8: X.astype(np.float32)``.
+
+        Examples
+        --------
+        >>> net = deepnet.Network([2, 1], initializer="zeros")
+        >>> net.predict(np.ones((2, 3)))
+        array([[0.5, 0.5, 0.5]], dtype=float32)
+        """
+        scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
+        count = 0 if threads is None else option.thread_count(threads)
+        result = self._predict(X, out, scale, count)
+        if result is None:
+            X, shape = check.inputs(X, self.layer_dims[0]), (self.layer_dims[-1], X.shape[1])
+            array = check.prediction(out, shape, self._dtype, X, list(self._parameters.values()))
+            result = answered(self._engine.predict(X, array, scale, count))
+            result = result if out is None else out
+        return result  # type: ignore[no-any-return]
+
+    def evaluate(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: ClassWeight | None = None,
+        input_scale: float | None = None,
+        threads: Whole | None = None,
+    ) -> float:
+        """Compute the mean loss over these examples, with penalties and without dropout.
+
+        Parameters
+        ----------
+        X, Y, loss, sample_weight, class_weight, input_scale, threads
+            As in :meth:`train_on_batch`; the loss of an earlier fit is not remembered.
+
+        Returns
+        -------
+        loss : float
+            nan or inf if the examples or the parameters make it so.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in :meth:`predict`, and if Y does not fit.
+
+        Examples
+        --------
+        >>> deepnet.Network([2, 1], initializer="zeros").evaluate(np.ones((2, 3)), np.ones(3))
+        0.693147...
+        """
+        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+        engine, plan = self._engine_for(self._plan(chosen_loss))
+        value = engine.evaluate(*examples, plan, self._scale(input_scale), _threads(threads))
+        return answered(value)  # type: ignore[no-any-return]
+
+    def loss_and_grads(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: ClassWeight | None = None,
+        input_scale: float | None = None,
+        threads: Whole | None = None,
+    ) -> tuple[float, Parameters]:
+        """Compute the mean loss over these examples as :meth:`evaluate` does, and its gradients.
+
+        Parameters
+        ----------
+        X, Y, loss, sample_weight, class_weight, input_scale, threads
+            As in :meth:`evaluate`.
+
+        Returns
+        -------
+        loss : float
+        grads : dict of ndarray
+            ``dW1``, ``db1``, ..., ``dWL``, ``dbL``. No ``dA``: the engine takes a few examples at a time
+            through all layers, so that no dA is ever whole; :func:`deepnet.L_model_backward` returns them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in :meth:`evaluate`.
+
+        Examples
+        --------
+        >>> net = deepnet.Network([2, 1], initializer="zeros")
+        >>> loss, grads = net.loss_and_grads(np.ones((2, 4)), np.ones(4))
+        >>> grads
+        {'dW1': array([[-0.5, -0.5]], dtype=float32), 'db1': array([[-0.5]], dtype=float32)}
+        """
+        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+        engine, plan = self._engine_for(self._plan(chosen_loss))
+        result = engine.loss_and_grads(*examples, plan, self._scale(input_scale), _threads(threads))
+        value, arrays = answered(result)
+        keys = (f"d{key}" for key in parameter_keys(len(self._activations)))
+        return value, dict(zip(keys, arrays, strict=True))
+
+    # --- copies and files -----------------------------------------------------------------------------------
+
+    def astype(self, dtype: Any) -> Self:
+        """Create a network with the same layers, values and optimizer that computes in another dtype.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+
+        Returns
+        -------
+        net : Network
+            Independent of this one; values are rounded from float64 to float32.
+
+        Raises
+        ------
+        TypeError
+            For example ``dtype is 'int64', but must be float32 or float64``.
+        ValueError
+            If a setting of the optimizer is beyond float32: ``learning_rate is 1e+39, beyond the range of
+            float32, which ends at 3.4e+38``.
+
+        Examples
+        --------
+        >>> deepnet.Network([2, 1], seed=1).astype("float64")
+        <Network 2-1 (sigmoid): float64, 3 parameters>
+        """
+        net = type(self).__new__(type(self))
+        stack = learning.Stack(self._layer_dims, self._g, self._layer_plans, (), self._input_dropout)
+        net._build(stack, option.float_dtype(dtype), self._input_scale)
+        net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
+        net._assign(self._engine.copy_parameters())
+        return net
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write layers, settings and parameters to a file that :func:`deepnet.load` reads.
+
+        An existing file is replaced as a whole: if anything goes wrong, the old one is still there. The
+        format is safetensors; the optimizer is not saved.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Raises
+        ------
+        ValueError
+            If an activation is custom: ``layer 1 has the custom activation 'cube', and a file holds only
+            names: ...``.
+        TypeError
+            For example ``path is None, but must be the name of a file, or a pathlib.Path``.
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
+        """
+        files.save(self, path)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        attributes, values = self.__getstate__()
+        net = memo[id(self)] = type(self).__new__(type(self))
+        net.__setstate__((copy.deepcopy(attributes, memo), values))
+        return net
+
+    def __getstate__(self) -> tuple[dict[str, Any], Sequence[Array]]:
+        attributes = {key: value for key, value in vars(self).items() if key not in _RECREATED}
+        # A built-in activation is stored by name: its functions cannot be pickled.
+        attributes["_g"] = tuple(map(_nameable, self._g))
+        return attributes, self._engine.copy_parameters()
+
+    def __setstate__(self, state: tuple[dict[str, Any], Sequence[Array]]) -> None:
+        attributes, values = state
+        vars(self).update(attributes)
+        self._g = tuple(ACTIVATIONS[g] if isinstance(g, str) else g for g in attributes["_g"])
+        self._create_engine()
+        self._use_optimizer(self._optimizer)
+        self._assign(values)
+
+    def _assign(self, values: Sequence[Array]) -> None:
+        for p, value in zip(self._parameters.values(), values, strict=True):
+            copy_into(p, value)
+
+    def __repr__(self) -> str:
+        count, names = sum(p.size for p in self._parameters.values()), ", ".join(self.activations)
+        kind = type(self).__name__
+        return f"<{kind} {_joined(self.layer_dims)} ({names}): {self.dtype}, {count} parameters>"
+
+    # --- checks and plans -----------------------------------------------------------------------------------
+
+    def _examples(
+        self,
+        X: Any,
+        Y: Any,
+        loss: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        *,
+        trained: Array | None = None,
+    ) -> tuple[Examples, Loss]:
+        """Check examples; `trained` are the labels to train on if these are to validate with."""
+        X, outputs = check.inputs(X, self.layer_dims[0]), self.layer_dims[-1]
+        m = X.shape[1]
+        chosen = costs.loss(loss, self._activations[-1], Y, outputs, m)
+        Y = labels.check("Y", Y, (outputs, m), chosen)
+        weights = None
+        if sample_weight is not None or class_weight is not None:
+            classes = max(outputs, 2)
+            weights = example_weights(sample_weight, class_weight, Y, self._dtype, classes, trained)
+        return Examples(X, Y, weights), chosen
+
+    def _split(
+        self, examples: Examples, loss: Loss, class_weight: Any, data: Any, fraction: Any
+    ) -> tuple[Examples, Examples | None]:
+        """Return the examples to train on and those to validate with."""
+        if fraction is not None:
+            if data is not None:
+                raise ValueError("validation_data and validation_split are both given: leave one out")
+            first = option.validation_start(fraction, examples.X.shape[1])
+            X, Y, weights = examples
+            parts = (slice(None, first), slice(first, None))
+            training, validation = (
+                Examples(X[:, part], Y[:, part], None if weights is None else weights[part]) for part in parts
+            )
+            return training, validation
+        if data is None:
+            return examples, None
+        try:
+            X, Y, sample_weight = check.validation_data(data)
+            return examples, self._examples(X, Y, loss, sample_weight, class_weight, trained=examples.Y)[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_data: {error}") from None
+
+    def _scale(self, given: Any) -> float:
+        return self._input_scale if given is None else option.input_scale(given)
+
+    def _plan(self, loss: Loss, optimizer: Optimizer | None = None) -> Plan:
+        chosen = self._optimizer if optimizer is None else optimizer
+        return Plan(loss, chosen, self._layer_plans, self._input_dropout)
+
+    def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
+        """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it."""
+        engine = self._engine
+        if not knows(engine, plan):
+            if self._fallback is None:
+                self._fallback = engine_for_custom(self.layer_dims, self._g, self._dtype, engine)
+            engine = self._fallback
+        if isinstance(engine, reference.Engine):
+            plan = replace(plan, loss=checked_loss(plan.loss))
+        return engine, prepared(engine, plan)
+
+
+def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
+    """Read a network that :meth:`deepnet.Network.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    seed : int or None
+        For dropout in :meth:`deepnet.Network.train_on_batch`; None: different on each run.
+
+    Returns
+    -------
+    net : Network
+        With the same predictions to the last bit, and the optimizer of a new network.
+
+    Raises
+    ------
+    ValueError
+        If the file is cut off, damaged, altered, from a newer deepnet or from another program:
+        ``cats.safetensors: W2 has shape (4, 3), but layer_dims make it (3, 4)``.
+    OSError
+        If there is no such file, or it cannot be read.
+
+    Notes
+    -----
+    Nothing in a file is executed, whoever wrote it. A checksum of all parameters and settings is compared.
+    The format is that of https://github.com/huggingface/safetensors, so other programs read the arrays, too.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> net = deepnet.Network([2, 3, 1], seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     net.save(os.path.join(folder, "net.safetensors"))
+    ...     same = deepnet.load(os.path.join(folder, "net.safetensors"))
+    >>> same
+    <Network 2-3-1 (relu, sigmoid): float32, 13 parameters>
+    """
+    number, saved = option.seed(seed), files.read(path)
+    try:
+        net = Network(saved.layers, initializer="zeros", seed=number, **saved.settings)
+    except (TypeError, ValueError) as error:
+        raise files.invalid(path, error) from None
+    net.parameters = saved.parameters
+    return net
+
+
+_ARGUMENTS = tuple(inspect.signature(Network).parameters)[:-1]
+
+# What copies and pickles create again.
+_RECREATED = {
+    *("_engine", "_fallback", "_predict", "_train", "_parameters", "_default", "_updates", "_batches"),
+}
+
+
+def _drawn_seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**64, dtype=np.uint64))
+
+
+def _seed_or_fresh(value: Any) -> int:
+    given = option.seed(value)
+    return _drawn_seed(np.random.default_rng()) if given is None else given
+
+
+def _threads(value: Any) -> int:
+    return 0 if value is None else option.thread_count(value)
+
+
+def _nameable(activation: Activation) -> str | Activation:
+    """Return the name of a built-in activation, and a custom one as it is."""
+    return activation.name if ACTIVATIONS.get(activation.name) is activation else activation
+
+
+def _dims_of(parameters: Parameters) -> tuple[int, ...]:
+    arrays = list(parameters.values())
+    return (arrays[0].shape[1], *(b.shape[0] for b in arrays[1::2]))
+
+
+def _joined(dims: Sequence[int]) -> str:
+    return "-".join(map(str, dims))

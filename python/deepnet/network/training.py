@@ -1,0 +1,217 @@
+"""Training runs: epochs on an engine; after each its validation, metrics, callbacks and progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deepnet._numbers import real
+from deepnet._validation.examples import first_not_finite
+from deepnet.activations import Array
+from deepnet.backends import answered
+from deepnet.engine_errors import NonFinite
+from deepnet.optimizers import Rate
+from deepnet.schedules import Schedule, rates
+
+from .history import History
+from .metrics import Metric
+from .progress import Show, shown
+
+EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
+RATES_PER_CALL, MOST_RATES = 2**16, 2**22  # given to a call, and checked before a run
+SECONDS_PER_CALL = 0.2  # a progress bar shows losses that are at most this old
+MOST_SHUFFLED = 2**32 - 1
+
+
+class Examples(NamedTuple):
+    """X (n_0, m), Y as the loss takes it, and the weight of each example or None."""
+
+    X: Array
+    Y: Array
+    weights: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The checked arguments of one call of fit."""
+
+    examples: Examples
+    validation: Examples | None
+    learning_rate: Rate
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    seed: int
+    threads: int
+    input_scale: float
+    metrics: dict[str, Metric]
+    callbacks: Sequence[Callable[[Any, History], object]]
+    progress: Any
+
+    @property
+    def batches(self) -> int:
+        """Batches per epoch."""
+        return -(-int(self.examples.X.shape[1]) // self.batch_size)
+
+    @property
+    def rate(self) -> Rate:
+        """A number, or a schedule that knows the length of this run."""
+        rate = self.learning_rate
+        return rate.over(self.epochs * self.batches, self.epochs) if isinstance(rate, Schedule) else rate
+
+    def epochs_per_call(self) -> int:
+        """Return how many epochs a native call may take: with a schedule, it is given a rate per step."""
+        return max(1, RATES_PER_CALL // self.batches) if callable(self.rate) else EPOCHS_PER_CALL
+
+    def rates(self, rate: Rate, first_epoch: int, epochs: int, dtype: np.dtype[Any]) -> Array:
+        """Return the learning rate of each step of these epochs, or the single rate of all."""
+        if not callable(rate):
+            return np.array([rate])
+        return rates(rate, first_epoch * self.batches, epochs * self.batches, self.batches, dtype)
+
+    def check_rates(self, dtype: np.dtype[Any]) -> None:
+        """Ask a schedule for its first rates, up to MOST_RATES: a late failure would waste the run."""
+        rate, step = self.rate, self.epochs_per_call()
+        end = min(self.epochs, MOST_RATES // self.batches + 1) if callable(rate) else 0
+        for first in range(0, end, step):
+            self.rates(rate, first, min(step, self.epochs - first), dtype)
+
+
+def train(net: Any, engine: Any, hold: Any, plan: Any, run: Run, history: History) -> None:
+    """Run the epochs on `engine`, which `hold` reserves; `net` is for the callbacks alone.
+
+    At the end, whatever it is, every callback's ``finish(net)`` is called; their exceptions are chained.
+    """
+    try:
+        with shown(run.progress, history, run.epochs * run.batches) as show:
+            _run(net, engine, hold, plan, run, history, show)
+    finally:
+        _finish(run.callbacks, net)
+
+
+def _run(net: Any, engine: Any, hold: Any, plan: Any, run: Run, history: History, show: Show | None) -> None:
+    dtype, rate, most = net.dtype, run.rate, run.epochs_per_call()
+    watched = bool(run.callbacks or run.metrics or run.validation)
+    at_once, stop = (1 if watched or show else most), False
+    while history.epochs < run.epochs and not stop:
+        begin = time.perf_counter()
+        count = min(at_once, run.epochs - history.epochs)
+        step_rates = run.rates(rate, history.epochs, count, dtype)
+        _epochs(engine, hold, plan, run, history, count, step_rates, show)
+        if not watched and time.perf_counter() - begin < SECONDS_PER_CALL:
+            at_once = min(2 * at_once, most)
+        _measure(engine, plan, run, history)
+        if show is not None:
+            show(history.epochs * run.batches)
+        last = history.learning_rate = float(step_rates[-1])
+        for callback in run.callbacks:
+            answer = callback(net, history)
+            stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
+        if history.learning_rate != last:
+            rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
+
+
+def _finish(callbacks: Sequence[Any], net: Any) -> None:
+    """Call every ``finish(net)``, also after one that raises; Python chains their exceptions."""
+    if callbacks:
+        try:
+            finish = getattr(callbacks[0], "finish", None)
+            if callable(finish):
+                finish(net)
+        finally:
+            _finish(callbacks[1:], net)
+
+
+def _epochs(
+    engine: Any,
+    hold: Any,
+    plan: Any,
+    run: Run,
+    history: History,
+    count: int,
+    step_rates: Array,
+    show: Show | None,
+) -> None:
+    """Run the next `count` epochs in one call of the engine."""
+    done = history.epochs * run.batches
+    options = {
+        "epochs": count,
+        "first_epoch": history.epochs,
+        "batch_size": run.batch_size,
+        "learning_rates": step_rates,
+        "shuffle": run.shuffle,
+        "seed": run.seed,
+        "threads": run.threads,
+        "input_scale": run.input_scale,
+    }
+    report = None if show is None else lambda steps: show(done + steps)
+    try:
+        losses, seconds = answered(engine.fit(hold, *run.examples, plan, options, report))
+    except NonFinite as bad:
+        step = (bad.epoch - history.epochs) * run.batches + bad.batch
+        where = f"in epoch {bad.epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
+        rate = float(step_rates[min(step, len(step_rates) - 1)])
+        raise explained(bad, where, rate, engine.parameters(), run.examples, run.input_scale) from None
+    history.loss += losses.tolist()
+    history.seconds += seconds.tolist()
+
+
+def _measure(engine: Any, plan: Any, run: Run, history: History) -> None:
+    """Append the validation loss and the metrics of this epoch."""
+    settings = run.input_scale, run.threads
+    if run.validation is not None:
+        loss = answered(engine.evaluate(*run.validation, plan, *settings))
+        history.validation_loss.append(loss)
+        if not np.isfinite(loss):  # one that overflowed may pass; bad examples stay
+            entry = bad_entry(run.validation, engine.parameters()[0].dtype, run.input_scale)
+            if entry is not None:
+                where = f"after epoch {history.epochs} of {run.epochs}"
+                raise FloatingPointError(f"the validation loss is {loss} {where}: validation's {entry}")
+    parts = [(run.examples, history.metrics)]
+    parts += [(run.validation, history.validation_metrics)] if run.validation is not None else []
+    for examples, curves in parts if run.metrics else ():
+        AL = answered(engine.predict(examples.X, None, *settings))
+        for name, metric in run.metrics.items():
+            curves.setdefault(name, []).append(metric(AL, examples.Y))
+
+
+def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | None:
+    """Name the first entry of X or Y that is nan or inf in this dtype."""
+    return first_not_finite("X", examples.X, dtype, scale) or first_not_finite("Y", examples.Y, dtype, 1.0)
+
+
+def explained(
+    bad: NonFinite,
+    where: str,
+    rate: float,
+    parameters: Iterable[Array],
+    examples: Examples,
+    scale: float,
+) -> FloatingPointError:
+    """Return the error that says what was not finite, where, and the likeliest reason.
+
+    The examples are searched only now. If the loss is finite, the update would not have been.
+    """
+    if bad.updated:
+        return FloatingPointError(
+            f"the loss is {bad.loss} before this update, which was made: the l2 or l1 penalty of such large "
+            "weights overflows; start from smaller ones"
+        )
+    arrays = list(parameters)
+    what = f"the loss is {bad.loss} {where}"
+    if np.isfinite(bad.loss):
+        what = f"the update is not finite, though the loss is {bad.loss:g}, {where}"
+    if not all(np.isfinite(p).all() for p in arrays):
+        return FloatingPointError(
+            f"{what}: the parameters hold nan or inf already (net.parameters): start from new ones"
+        )
+    kept = "The parameters are those before the update that went wrong"
+    entry = bad_entry(examples, arrays[0].dtype, scale)
+    if entry is not None:
+        return FloatingPointError(f"{what}: {entry}. {kept}")
+    remedy = f"try a smaller learning rate than {rate:g}" if rate else "start from smaller ones"
+    return FloatingPointError(f"{what}. {kept}: {remedy}, or scale X first")
