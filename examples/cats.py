@@ -38,9 +38,9 @@ DATA = Path(os.environ.get("DEEPNET_DATA") or Path(__file__).resolve().parents[2
 
 def notebook_network(images: Array, y: Array, seed: int, steps: int) -> deepnet.Network:
     """Train the notebook's network as the notebook does: full batches, learning rate 0.0075."""
-    net = deepnet.Network([12288, 20, 7, 5, 1], initializer="lecun_normal", seed=seed)
+    net = deepnet.Network([12288, 20, 7, 5, 1], initializer="lecun_normal", input_scale=1 / 255, seed=seed)
     X, sgd = images.reshape(len(images), -1).T, deepnet.SGD(0.0075)
-    net.fit(X, y, epochs=steps, batch_size=len(y), optimizer=sgd, seed=seed, input_scale=1 / 255)
+    net.fit(X, y, epochs=steps, batch_size=len(y), optimizer=sgd, seed=seed)
     return net
 
 
@@ -75,8 +75,8 @@ def regularized_network(images: Array, y: Array, seed: int, epochs: int = 8) -> 
     return net
 
 
-def accuracy(net: deepnet.Network, rows: Array, y: Array, scale: float = 1.0) -> float:
-    return float(np.mean((net.predict(rows.T, input_scale=scale)[0] > 0.5) == y))
+def accuracy(net: deepnet.Network, rows: Array, y: Array) -> float:
+    return float(np.mean((net.predict(rows.T)[0] > 0.5) == y))
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     notebook_scores, scores = [], []
     for seed in range(given.seed, given.seed + seeds):
         net = notebook_network(data.train_x, data.train_y, seed, steps)
-        notebook_scores.append(accuracy(net, data.test_x.reshape(-1, 12288), data.test_y, 1 / 255))
+        notebook_scores.append(accuracy(net, data.test_x.reshape(-1, 12288), data.test_y))
         net = regularized_network(data.train_x, data.train_y, seed)
         scores.append(accuracy(net, shrunk(data.test_x), data.test_y))
         print(f"seed {seed}: test accuracy {scores[-1]:.2f}, notebook {notebook_scores[-1]:.2f}", flush=True)

@@ -32,7 +32,9 @@ def main() -> None:
     scores = []
     for fold, train, test in folds(y, given.seed, most=most):
         hidden = deepnet.Dense(256, "relu", dropout=0.3)
-        net = deepnet.Network([784, hidden, hidden, deepnet.Dense(10, "softmax")], seed=given.seed + fold)
+        net = deepnet.Network(
+            [784, hidden, hidden, deepnet.Dense(10, "softmax")], input_scale=1 / 255, seed=given.seed + fold
+        )
         history = net.fit(
             table[train].T,
             y[train],
@@ -40,9 +42,8 @@ def main() -> None:
             batch_size=BATCH,
             optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(0.003)),
             seed=given.seed + fold,
-            input_scale=1 / 255,
         )
-        guess = net.predict(table[test].T, input_scale=1 / 255).argmax(axis=0)
+        guess = net.predict(table[test].T).argmax(axis=0)
         scores.append(float(np.mean(guess == y[test])))
         print(f"fold {fold}: {history}, test accuracy {scores[-1]:.4f}")
     print(f"{net}, {len(scores)} folds\ntest accuracy: {summary(scores)}")
