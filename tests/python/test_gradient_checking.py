@@ -1,27 +1,28 @@
-"""Gradient checking: right gradients pass, kinks do not count, and what cannot be checked is said."""
+"""gradient_check: right gradients pass, kinks and rounding do not count, unusable arguments are named."""
 
+import copy
 import re
 
 import numpy as np
 import pytest
 
 import deepnet
-from deepnet import gradient_check, reference
+from deepnet import LOSSES, gradient_check, reference
 from deepnet.gradient_checking._differences import EPSILON, LIMIT
 from networks import Unchanged, network
+from problems import ELEMENTWISE, USABLE_LOSSES, targets_for
 
 M = 7
 X, Y, PARAMETERS = network([5, 4, 4, 4, 1], M, seed=3)
 KEYS = [f"d{key}" for key in PARAMETERS]
 RIGHT = (reference.L_model_forward, reference.compute_cost, reference.L_model_backward)
+COURSE = (deepnet.L_model_forward, deepnet.compute_cost, deepnet.L_model_backward)
 
 
 # --- right gradients ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "functions", [RIGHT, (deepnet.L_model_forward, deepnet.compute_cost, deepnet.L_model_backward)]
-)
+@pytest.mark.parametrize("functions", [RIGHT, COURSE])
 def test_the_course_s_functions_pass(functions):
     with Unchanged([X, Y], PARAMETERS):
         result = gradient_check(functions, X, Y, parameters=PARAMETERS)
@@ -49,7 +50,7 @@ def test_networks_pass_and_stay_as_they_are(hidden, output, dtype, backend):
 
 
 def test_fresh_networks_of_any_shape_pass():
-    """Biases of 0 and narrow layers: many exact zeros and dead units, where relu has its kink."""
+    """Biases of 0 and narrow layers give many exact zeros and dead units, where relu has its kink."""
     rng = np.random.default_rng(0)
     for seed in range(40):
         dims = rng.integers(1, 7, size=rng.integers(2, 5))
@@ -102,7 +103,7 @@ def test_any_names_shapes_and_float_types_of_parameters():
     assert result.notes == ["checked in float64: the parameters are float32"]
 
 
-def test_functions_may_spoil_what_they_get():
+def test_functions_may_change_their_arguments():
     def cost(p):
         value = float(np.sum(p["W1"] ** 3))
         p["W1"][...] = np.nan
@@ -146,12 +147,92 @@ def test_saturated_networks_pass():
     assert "no slope beyond rounding" in repr(result)
 
 
+def random_case(seed):
+    """Return a network of any kind, fresh, trained or nearly perfect, with examples that may be all 0."""
+    random = np.random.default_rng(seed)
+    loss = LOSSES[str(random.choice(USABLE_LOSSES))]
+    units = random.integers(1, 5, size=random.integers(1, 4))
+    if loss.activation == "softmax":
+        units[-1] += 1
+    activations = random.choice(ELEMENTWISE, size=units.size).tolist()
+    activations[-1] = loss.activation or activations[-1]
+    layers = [
+        deepnet.Dense(int(n), g, l2=random.choice([0.0, 0.1]), l1=random.choice([0.0, 0.05]))
+        for n, g in zip(units, activations, strict=True)
+    ]
+    inputs, m = int(random.integers(1, 4)), int(random.integers(1, 9))
+    net = deepnet.Network([inputs, *layers], dtype=str(random.choice(["float32", "float64"])), seed=seed)
+    x = random.standard_normal((inputs, m)) * (random.random(m) < random.choice([0, 0.5, 1]))
+    y = targets_for(loss, int(units[-1]), m, random)
+    if random.random() < 0.3:
+        net.fit(x, y, epochs=100, batch_size=m, loss=loss, optimizer=deepnet.Adam(0.03), seed=0)
+    elif loss.activation is None and random.random() < 0.5:  # a loss of about 1e-4 to 1e-20
+        y = net.predict(x).astype(float)
+        for p in net.parameters.values():
+            p += 10.0 ** -random.uniform(2, 10) * random.standard_normal(p.shape)
+    return net, x, y, loss
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_random_networks_pass(part):
+    for seed in range(100 * part, 100 * part + 100):
+        net, x, y, loss = random_case(seed)
+        result = gradient_check(net, x, y, loss=loss)
+        assert result.passed, (seed, result)
+
+
+def test_a_wrong_gradient_of_a_nearly_perfect_network_is_found():
+    """The loss is 1e-10, its gradients 1e-6: rounding hides much, but not a factor of 1.01."""
+    net = deepnet.Network([5, 4, 2], "tanh", "identity", dtype="float64", seed=1)
+    y = net.predict(X) + 1e-5 * np.random.default_rng(0).standard_normal((2, M))
+    parameters = dict(net.parameters)
+
+    def moved(p):
+        other = copy.deepcopy(net)
+        for key, value in other.parameters.items():
+            value[...] = p[key]
+        return other
+
+    def cost(p):
+        return moved(p).evaluate(X, y)
+
+    def grads(p, factor=1.0):
+        return {key: factor * grad for key, grad in moved(p).loss_and_grads(X, y)[1].items()}
+
+    assert cost(parameters) < 1e-9
+    assert gradient_check((cost, grads), parameters=parameters).passed
+    wrong = gradient_check((cost, lambda p: grads(p, 1.01)), parameters=parameters)
+    assert wrong.wrong == ["dW1", "db1", "dW2", "db2"]
+
+
+@pytest.mark.parametrize("bias", [5.0, 15.0, 22.0, 30.0, 36.0])
+@pytest.mark.parametrize("functions", [RIGHT, COURSE])
+def test_saturated_outputs_pass(functions, bias):
+    """The lecture's cost has steps of 1e-16 there, its gradients are down to 1e-16."""
+    parameters = {key: p.copy() for key, p in PARAMETERS.items()}
+    parameters["b4"][...] = bias
+    result = gradient_check(functions, X, np.ones((1, M)), parameters=parameters)
+    assert result.passed, result
+
+
+def test_a_softmax_whose_gradients_vanish_passes():
+    """Gradients of 1e-90, where the differences are 0: the cost is 0 however small the step is."""
+    net = deepnet.Network([2, 3], "identity", "softmax", dtype="float64", seed=0)
+    net.parameters["b1"][...] = [[0], [-200], [-210]]
+    x = np.random.default_rng(0).normal(size=(2, 4))
+    grads = net.loss_and_grads(x, np.zeros(4, int))[1]
+    assert 0 < np.abs(grads["db1"]).max() < 1e-80
+    result = gradient_check(net, x, np.zeros(4, int))
+    assert result.passed, result
+    assert all(array.left_out for array in result.arrays.values())
+
+
 # --- kinks --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("distance", [0, 0.1, 0.25, 1 / 3, 0.5, 0.9, -0.1, -0.25, -1 / 3, -0.5, -0.9])
 def test_a_kink_within_a_step_is_left_out_wherever_it_lies(distance):
-    """cost |w0 - kink| + w1^2 + w2^2: a wrong difference, a right gradient, also at the kink itself."""
+    """cost |w0 - kink| + w1^2 + w2^2: a wrong difference and a right gradient, also at the kink."""
     w = np.array([0.7, 0.3, -0.2])
     kink = w[0] + distance * EPSILON
 
@@ -174,6 +255,39 @@ def test_a_kink_outside_the_step_hides_nothing():
 
     assert gradient_check((cost, lambda p: {"dw": np.array([-1.0])}), parameters={"w": w}).passed
     assert gradient_check((cost, lambda p: {"dw": np.array([0.0])}), parameters={"w": w}).wrong == ["dw"]
+
+
+@pytest.mark.parametrize("hidden", ["relu", "leaky_relu", "selu"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_examples_that_are_all_0_in_a_fresh_network_pass(hidden, depth):
+    """Each Z is at the kink, in every layer, for every example."""
+    for seed in range(10):
+        net = deepnet.Network([3, *[4] * depth, 2], hidden, "identity", dtype="float64", seed=seed)
+        result = gradient_check(net, np.zeros((3, 5)), np.ones((2, 5)))
+        assert result.passed, (seed, result)
+        assert any(array.moved for array in result.arrays.values())
+
+
+def test_kinks_of_two_layers_that_cancel_hide_no_mistake():
+    """leaky_relu at 0, a negative weight, leaky_relu: slope 0.01 on both sides, 0.0001 by the chain rule."""
+
+    def leaky(z):
+        return np.where(z > 0, z, 0.01 * z)
+
+    def slope(z):
+        return np.where(z > 0, 1, 0.01)
+
+    def cost(p):
+        return float(np.sum(leaky(-leaky(p["w"]))))
+
+    def grads(factor):
+        return lambda p: {"dw": -factor * slope(-leaky(p["w"])) * slope(p["w"])}
+
+    parameters = {"w": np.zeros(3)}
+    result = gradient_check((cost, grads(1)), parameters=parameters)
+    assert result.passed, result
+    assert result.arrays["dw"].moved
+    assert gradient_check((cost, grads(1.001)), parameters=parameters).wrong == ["dw"]
 
 
 def dead_network():
@@ -211,7 +325,7 @@ def test_a_cost_that_ends_nearby_is_compared_where_it_is():
 
 
 def test_kinks_everywhere_are_not_called_right():
-    """A cost of steps is nowhere smooth: nothing is compared, and that is no success."""
+    """A cost of steps is nowhere smooth: nothing is compared, which does not count as success."""
 
     def cost(p):
         return float(np.sum(np.abs(np.sin(1000 * p["w"] / EPSILON))))
@@ -226,7 +340,7 @@ def test_kinks_everywhere_are_not_called_right():
     assert "fewer examples, or another epsilon" in repr(result)
 
 
-# --- what cannot be checked ---------------------------------------------------------------------------------
+# --- unusable arguments -------------------------------------------------------------------------------------
 
 
 def square(p):
@@ -253,7 +367,7 @@ NET = deepnet.Network([5, 1], dtype="float64", seed=0)
         (
             lambda: gradient_check((square, 3), parameters=ONE),
             TypeError,
-            "3 is no function: gradient_check takes",
+            "3 is not a function: gradient_check takes",
         ),
         (
             lambda: gradient_check((square, double)),
@@ -275,7 +389,7 @@ NET = deepnet.Network([5, 1], dtype="float64", seed=0)
             TypeError,
             "W1 is a list, but must be a NumPy array",
         ),
-        (lambda: gradient_check((square, double), X, parameters=ONE), TypeError, "X and Y belong to three"),
+        (lambda: gradient_check((square, double), X, parameters=ONE), TypeError, "X and Y are for three"),
         (
             lambda: gradient_check(RIGHT, X, parameters=PARAMETERS),
             TypeError,
@@ -286,7 +400,7 @@ NET = deepnet.Network([5, 1], dtype="float64", seed=0)
             TypeError,
             "loss and input_scale are for networks",
         ),
-        (lambda: gradient_check(NET, X, Y, parameters=ONE), TypeError, "parameters are for functions"),
+        (lambda: gradient_check(NET, X, Y, parameters=ONE), TypeError, "parameters is for functions"),
         (lambda: gradient_check(NET, X[:3], Y), ValueError, "X has 3 rows, but the network has 5 inputs"),
         (lambda: gradient_check(NET), TypeError, "X is None, but must be a NumPy array"),
         (lambda: gradient_check(NET, X, Y, sample=0), ValueError, "sample is 0, but must be 1 or more"),
@@ -324,7 +438,7 @@ NET = deepnet.Network([5, 1], dtype="float64", seed=0)
         ),
     ],
 )
-def test_what_cannot_be_checked_is_said(call, kind, words):
+def test_unusable_arguments_are_named(call, kind, words):
     with pytest.raises(kind, match=re.escape(words)):
         call()
 
@@ -350,7 +464,7 @@ def test_a_cost_in_float32_is_noticed():
 
 
 class Stop(deepnet.Network):
-    """Its loss can be asked for a few times, then somebody presses Ctrl-C."""
+    """Its loss can be computed 20 times, then somebody presses Ctrl-C."""
 
     left = 20
 

@@ -1,4 +1,4 @@
-"""Gradient checking: each mistake that learners make is found, and the arrays that it spoils are named."""
+"""gradient_check finds each mistake that learners make, and names the arrays that it affects."""
 
 import re
 
@@ -19,7 +19,7 @@ def layers_of(*layers):
 
 
 def backward(AL, Y, caches, *, mistake):
-    """The lecture's backward pass, as a learner may have written it."""
+    """The lecture's backward pass, with a mistake that a learner may make."""
     m, layers, grads = AL.shape[1], len(caches), {}
     dA = -(Y / AL - (1 - Y) / (1 - AL))
     if mistake == "sign of dAL":

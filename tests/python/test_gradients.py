@@ -9,7 +9,7 @@ from networks import network
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-# Some have kinks, at 0 or -3 and 3; the seeds below keep every Z further from them than a step can move it.
+# Some have kinks, at 0 or at -3 and 3; with the seeds below, no step moves a Z across one.
 HIDDEN = [name for name, entry in ACTIVATIONS.items() if not entry.whole_columns]
 
 

@@ -1,7 +1,7 @@
-"""Whether gradients are the slopes of their cost, measured by differences of the cost itself.
+"""Comparison of gradients with finite differences of their cost.
 
-`_check` is the function that users call, `_subject` what it checks, a network or functions, `_differences`
-how slopes are measured and compared, and `_result` what comes out.
+`_check` has the public function, `_subject` adapts networks and functions to it, `_differences` measures
+slopes and compares, `_result` holds the report.
 """
 
 from ._check import gradient_check as gradient_check

@@ -1,4 +1,4 @@
-"""The function that users call."""
+"""gradient_check, the function that users call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from . import _differences as by
 from ._result import ArrayCheck, Entry, GradientCheck
 from ._subject import PAIR, TRIO, Subject, functions_subject, network_subject
 
-WORST = 5
+WORST = 5  # entries that a report lists
+MOVES = (256, 256, 64, 16)  # steps to nearby parameters: kinks should be many steps away, but the cost finite
 Found = tuple[by.Compared, bool]  # and whether the parameters were moved
 
 
@@ -35,37 +36,37 @@ def gradient_check(
     loss: str | Loss | None = None,
     input_scale: float | None = None,
 ) -> GradientCheck:
-    """Compare gradients with the slopes of their cost, which are measured by moving one parameter at a time.
+    """Compare gradients with finite differences of the cost, one parameter at a time.
 
     Parameters
     ----------
     model : Network, or tuple of two or three functions
-        A network, on X and Y. Or ``(cost, grads)``, functions of a dict of parameters: one returns a number,
-        the other a dict with ``dW1`` for ``W1`` and so on. Or the three of the course, ``(L_model_forward,
-        compute_cost, L_model_backward)`` or one's own, called as
+        A network, checked on X and Y. Or ``(cost, grads)``, functions of a dict of parameters: the first
+        returns a number, the second a dict with ``dW1`` for ``W1`` and so on. Or the three functions of the
+        course, ``(L_model_forward, compute_cost, L_model_backward)``, or custom ones, called as
         ``AL, caches = forward(X, parameters)``, ``cost(AL, Y)`` and ``backward(AL, Y, caches)``.
     X, Y : ndarray
-        Examples, for a network or three functions. A few dozen are enough; with thousands, every parameter
-        has a kink of relu nearby.
+        Examples, for a network or three functions. A few dozen are enough; with thousands, almost every
+        parameter has a kink of relu within its step.
     parameters : dict of ndarray
-        Where functions are checked: arrays of floats, of any names and shapes. They are not changed; the
-        functions get copies.
+        For functions: arrays of floats, of any names and shapes. They are not changed; the functions get
+        copies.
     epsilon : float, optional
         Each parameter theta is moved by ``epsilon * max(1, |theta|)``; the cube root of the rounding unit,
         6e-6, if not given.
     sample : int, optional
         Check this many entries of each array, chosen at random; all if not given. An entry takes two
-        costs, one that disagrees eight.
+        evaluations of the cost, one that disagrees eight.
     seed : int
-        Chooses them.
+        Seed of that choice.
     loss, input_scale
         For a network, as in :meth:`deepnet.Network.fit`.
 
     Returns
     -------
     result : GradientCheck
-        True if all arrays agree; ``passed``, ``error``, ``wrong``, ``worst`` and, for each array, ``arrays``
-        say more, and its ``repr`` is a table.
+        True if all arrays agree. ``passed``, ``error``, ``wrong``, ``worst`` and ``arrays`` give the details;
+        ``repr`` shows them as a table.
 
     Raises
     ------
@@ -74,22 +75,26 @@ def gradient_check(
         (3,), but b1 has (3, 1)``. If the cost is not finite, or not the same when asked twice, as with
         dropout.
     TypeError
-        If something is of another kind: ``the cost is an array of shape (1, 7), but must be one number``.
+        If an argument or a result has the wrong type: ``the cost is an array of shape (1, 7), but must be one
+        number``.
 
     Notes
     -----
     An array is wrong if ||g - n|| / (||g|| + ||n||) > 1e-7 over its entries, where n = (J(theta + h) -
-    J(theta - h)) / 2h. All is computed in float64, on copies; float32 networks and parameters are converted.
+    J(theta - h)) / 2h. Everything is computed in float64, on copies; float32 networks and parameters are
+    converted.
 
-    n is no slope where relu or another kink lies within a step, and is inexact where the slope is small
-    beside the cost. An entry that disagrees is therefore looked at with smaller steps, which show how rough
-    the cost is there. What that explains does not count, and an entry of which it leaves nothing is left out.
-    Where that is half of an array or more (an exact 0 at a relu, as units have whose inputs are all dead),
-    the array is compared at parameters nearby.
+    n is not the slope where relu or another activation has a kink within the step, and it is inexact where
+    the slope is small beside the cost. An entry that disagrees is therefore measured again with smaller
+    steps, which show how rough the cost is there. Only what exceeds this uncertainty counts as an error. An
+    entry is left out if the uncertainty is as large as the slope, or if the rounding errors of the cost hide
+    any slope as small as both g and n. If kinks leave out half of an array or more, or if an array is wrong,
+    it is compared at nearby parameters as well, and is right if it is right there: exactly at a kink, for
+    example for examples that are all 0 in a network without biases, the slope of either side is right.
 
-    Agreement does not prove that a function is right: one that is right for this number of examples, or these
-    widths, may be wrong for others. And no staircase can be checked, which the lecture's cost is where
-    an output very near 1 is wrong: 1 - AL has few digits left.
+    Agreement does not prove that a function is right: it may be wrong for another number of examples or
+    other widths. A cost that changes in visible steps cannot be checked. The lecture's cost does where an
+    output very near 1 is wrong, because 1 - AL has few digits left.
 
     Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
 
@@ -115,12 +120,28 @@ def gradient_check(
     subject = _subject(model, X, Y, parameters, loss, input_scale)
     chosen = {key: _chosen(p, most, rng) for key, p in subject.parameters.items()}
     found = {key: (c, False) for key, c in _compared(subject, chosen, step).items()}
-    hidden = {key: chosen[key] for key, (c, _) in found.items() if c.is_mostly_hidden()}
-    if hidden:  # go far enough for kinks to be many steps away
-        for p in subject.parameters.values():
-            p += 256 * step * np.maximum(1, np.abs(p)) * rng.standard_normal(p.shape)
-        nearby = _compared(subject, hidden, step) if math.isfinite(subject.cost()) else {}
-        found |= {key: (c, True) for key, c in nearby.items() if c.left_out < found[key][0].left_out}
+    doubtful = {key for key, (c, _) in found.items() if c.is_mostly_hidden() or c.may_be_at_kinks()}
+    start = {key: p.copy() for key, p in subject.parameters.items()}
+    for steps in MOVES:
+        if not doubtful:
+            break
+        for key, p in subject.parameters.items():
+            p[...] = start[key]
+            p += steps * step * np.maximum(1, np.abs(p)) * rng.standard_normal(p.shape)
+        if not math.isfinite(subject.cost()):
+            continue
+        for key, c in _compared(
+            subject, {key: chosen[key] for key in chosen if key in doubtful}, step
+        ).items():
+            before, _ = found[key]
+            if before.is_mostly_hidden():
+                is_better = c.left_out < before.left_out or not c.is_mostly_hidden()
+            else:
+                is_better = c.is_right() and bool(c.indices)
+            if is_better:
+                found[key] = c, True
+            if not (c.is_mostly_hidden() or c.is_wrong_only_at_kinks()):
+                doubtful.remove(key)
     return _result(subject, found, step)
 
 
@@ -131,7 +152,7 @@ def _step(epsilon: Any) -> float:
 def _subject(model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale: Any) -> Subject:
     if isinstance(model, Network):
         if parameters is not None:
-            raise TypeError("parameters are for functions: a network is checked at its own")
+            raise TypeError("parameters is for functions: a network is checked at its own")
         return network_subject(model, X, Y, loss, input_scale)
     if not isinstance(model, (tuple, list)) or len(model) not in (2, 3):
         raise TypeError(f"model is {model!r}, but must be a network, {PAIR} or {TRIO}")
@@ -148,15 +169,16 @@ def _chosen(p: Array, sample: int | None, rng: np.random.Generator) -> list[by.I
 
 
 def _compared(subject: Subject, chosen: dict[str, list[by.Index]], step: float) -> dict[str, by.Compared]:
-    """Compare these entries at the parameters as they are now."""
+    """Compare these entries at the current parameters."""
     cost, again = subject.cost(), subject.cost()
     if not math.isfinite(cost):
         raise ValueError(f"the cost is {cost}: there is nothing to compare at these parameters")
     if not abs(cost - again) <= by.MOST_ROUNDING * abs(cost):
         raise ValueError(f"the cost is {cost:g}, and {again:g} when asked again: leave out what is random")
     grads = subject.grads()
+    usual = by.usual_cost(subject, cost)
     return {
-        key: by.compared(subject, key, grads[f"d{key}"], indices, step, cost)
+        key: by.compared(subject, key, grads[f"d{key}"], indices, step, cost, usual)
         for key, indices in chosen.items()
     }
 
@@ -171,7 +193,7 @@ def _result(subject: Subject, found: dict[str, Found], step: float) -> GradientC
             len(c.indices),
             c.left_out,
             subject.parameters[key].size,
-            None if passed else by.one_ratio(c),
+            None if passed else by.shared_ratio(c),
             passed,
             moved,
         )

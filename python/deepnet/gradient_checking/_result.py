@@ -1,4 +1,4 @@
-"""What a gradient check found."""
+"""The report of a gradient check."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ class ArrayCheck:
     error : float
         ``||g - n|| / (||g|| + ||n||)`` over the entries that were compared; nan if there are none.
     compared, left_out, size : int
-        Entries that were compared, that were left out because a kink or rounding leaves nothing to compare,
-        and that there are.
+        Numbers of entries: compared, left out because kinks or rounding leave nothing to compare, and all.
     ratio : float or None
-        What the differences must be multiplied by to give the gradients, where it is one number for all
-        entries of an array that is wrong.
+        Gradient divided by difference, if the array is wrong and all its entries have the same ratio.
     passed : bool
-        Whether the array agrees: within the limit, or as far as kinks and rounding let it be seen.
+        True if the array agrees: within the limit, or as far as kinks and rounding let it be seen.
     moved : bool
-        Whether it was compared at parameters nearby, because kinks left less than half at the given ones.
+        True if it was compared at nearby parameters, because of kinks at the given ones.
     """
 
     error: float
@@ -50,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GradientCheck:
-    """The answer of :func:`deepnet.gradient_check`; true if all gradients are right.
+    """The result of :func:`deepnet.gradient_check`; true if all gradients are right.
 
     Attributes
     ----------
@@ -63,7 +61,7 @@ class GradientCheck:
     epsilon, limit : float
         The step, and the error above which an array is wrong.
     notes : list of str
-        What was done on the way, and what may lie behind a failure.
+        Conversions that were made, and possible causes of a failure.
     """
 
     arrays: dict[str, ArrayCheck]
@@ -75,17 +73,17 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether every array was compared, and agrees."""
+        """True if every array was compared and agrees."""
         return all(array.passed for array in self.arrays.values())
 
     @property
     def wrong(self) -> list[str]:
-        """The arrays that do not agree."""
+        """Arrays that do not agree."""
         return [key for key, array in self.arrays.items() if array.compared and not array.passed]
 
     @property
     def unchecked(self) -> list[str]:
-        """The arrays of which nothing could be compared, and not because their slopes are too small."""
+        """Arrays with nothing to compare, although their slopes are not too small."""
         return [key for key, array in self.arrays.items() if not (array.compared or array.passed)]
 
     def __bool__(self) -> bool:

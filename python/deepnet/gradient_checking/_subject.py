@@ -1,4 +1,4 @@
-"""What is checked, whatever it is: parameters that may be moved, their cost and their gradients."""
+"""A network or functions, seen as parameters that may be moved, with their cost and its gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIO = "(forward, cost, backward), X, Y, parameters=..."
 
 @dataclass(slots=True)
 class Subject:
-    """A cost and its gradients at `parameters`, which are float64 arrays of our own, to be written to."""
+    """A cost and its gradients at `parameters`, which are float64 copies that may be changed in place."""
 
     parameters: Parameters
     cost: Callable[[], float]
@@ -31,48 +31,48 @@ class Subject:
 def network_subject(
     net: Network, X: Any, Y: Any, loss: str | Loss | None, input_scale: float | None
 ) -> Subject:
-    """Take a copy of the network, in float64."""
+    """Return the subject of a float64 copy of the network."""
     notes = []
     if net.dtype == np.float64:
-        own = copy.deepcopy(net)
+        copied = copy.deepcopy(net)
     else:
-        own = net.astype(np.float64)
+        copied = net.astype(np.float64)
         notes = [f"checked in float64, on a copy of the {net.dtype} network"]
     return Subject(
-        own.parameters,
-        lambda: own.evaluate(X, Y, loss=loss, input_scale=input_scale),
-        lambda: own.loss_and_grads(X, Y, loss=loss, input_scale=input_scale)[1],
+        copied.parameters,
+        lambda: copied.evaluate(X, Y, loss=loss, input_scale=input_scale),
+        lambda: copied.loss_and_grads(X, Y, loss=loss, input_scale=input_scale)[1],
         notes,
     )
 
 
 def functions_subject(functions: tuple[Any, ...], X: Any, Y: Any, parameters: Any) -> Subject:
-    """Take copies of the parameters; the functions get copies of these, which they may spoil."""
+    """Return the subject of copied parameters; a function gets new copies, which it may change."""
     for function in functions:
         if not callable(function):
-            raise TypeError(f"{function!r} is no function: gradient_check takes {PAIR} or {TRIO}")
+            raise TypeError(f"{function!r} is not a function: gradient_check takes {PAIR} or {TRIO}")
     if not isinstance(parameters, dict) or not parameters:
         given = "empty" if isinstance(parameters, dict) else a(parameters)
         raise TypeError(f"parameters is {given}, but must be a dict of arrays: {PAIR} or {TRIO}")
-    own: Parameters = {}
+    copied: Parameters = {}
     notes: list[str] = []
     for key, value in parameters.items():
         array = anything(str(key), value)
         if array.dtype.kind != "f":
             raise TypeError(f"{key} is {array.dtype}, but must be of floats: {key}.astype(np.float64)")
-        own[key] = array.astype(np.float64)
+        copied[key] = array.astype(np.float64)
         if array.dtype != np.float64 and not notes:
             notes = [f"checked in float64: the parameters are {array.dtype}"]
 
     def copies() -> Parameters:
-        return {key: p.copy() for key, p in own.items()}
+        return {key: p.copy() for key, p in copied.items()}
 
     if len(functions) == 2:
         if X is not None or Y is not None:
-            raise TypeError(f"X and Y belong to three functions, {TRIO}; the two of {PAIR} know their data")
+            raise TypeError(f"X and Y are for three functions, {TRIO}; the two of {PAIR} have their data")
         cost, grads = functions
         return Subject(
-            own, lambda: _number(cost(copies()), notes), lambda: _checked(grads(copies()), own), notes
+            copied, lambda: _number(cost(copies()), notes), lambda: _checked(grads(copies()), copied), notes
         )
     forward, compute_cost, backward = functions
     if X is None or Y is None:
@@ -86,13 +86,13 @@ def functions_subject(functions: tuple[Any, ...], X: Any, Y: Any, parameters: An
 
     def slopes() -> Parameters:
         AL, caches = run()
-        return _checked(backward(AL, copy.copy(Y), caches), own)
+        return _checked(backward(AL, copy.copy(Y), caches), copied)
 
-    return Subject(own, lambda: _number(compute_cost(run()[0], copy.copy(Y)), notes), slopes, notes)
+    return Subject(copied, lambda: _number(compute_cost(run()[0], copy.copy(Y)), notes), slopes, notes)
 
 
 def _number(value: Any, notes: list[str]) -> float:
-    """The cost: one real number, perhaps in an array."""
+    """Return the cost as a float; it may be in an array of one element."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiu" or array.size != 1:
         given = f"an array of shape {array.shape}" if isinstance(value, np.ndarray) else a(value)
@@ -104,7 +104,7 @@ def _number(value: Any, notes: list[str]) -> float:
 
 
 def _checked(grads: Any, parameters: Parameters) -> Parameters:
-    """The gradients that belong to the parameters; others are left alone."""
+    """Return the gradients of the parameters in float64; other entries are ignored."""
     if not isinstance(grads, dict):
         raise TypeError(
             f"the gradients are {a(grads)}, but must be a dict with d{next(iter(parameters))}, ..."
@@ -115,7 +115,7 @@ def _checked(grads: Any, parameters: Parameters) -> Parameters:
         if f"d{key}" not in grads:
             faults.append(f"d{key} is missing")
         elif value.dtype.kind not in "fiu":
-            faults.append(f"d{key} is no array of floats")
+            faults.append(f"d{key} is not an array of floats")
         elif value.shape != p.shape:
             faults.append(f"d{key} has shape {value.shape}, but {key} has {p.shape}")
         else:
