@@ -290,6 +290,17 @@ def test_kinks_of_two_layers_that_cancel_hide_no_mistake():
     assert gradient_check((cost, grads(1.001)), parameters=parameters).wrong == ["dw"]
 
 
+def test_a_mistake_is_not_excused_by_units_that_are_dead_nearby():
+    """The unit dies a few hundred steps from here, where any gradient of 0 is right."""
+    w = np.array([10 * EPSILON])
+
+    def cost(p):
+        return float(np.sum(np.maximum(p["w"], 0)))
+
+    result = gradient_check((cost, lambda p: {"dw": 1.01 * (p["w"] > 0)}), parameters={"w": w})
+    assert result.wrong == ["dw"]
+
+
 def dead_network():
     """Layer 1 is dead for one example, so Z2 = b2 = 0 there: each entry of b2 lies exactly at a kink."""
     _, _, parameters = network([5, 4, 4, 1], M, seed=3)

@@ -130,17 +130,17 @@ def gradient_check(
             p += steps * step * np.maximum(1, np.abs(p)) * rng.standard_normal(p.shape)
         if not math.isfinite(subject.cost()):
             continue
-        for key, c in _compared(
-            subject, {key: chosen[key] for key in chosen if key in doubtful}, step
-        ).items():
+        again = {key: indices for key, indices in chosen.items() if key in doubtful}
+        for key, c in _compared(subject, again, step).items():
             before, _ = found[key]
             if before.is_mostly_hidden():
                 is_better = c.left_out < before.left_out or not c.is_mostly_hidden()
             else:
-                is_better = c.is_right() and bool(c.indices)
+                is_better = c.is_right() and bool(c.numeric.any())  # a dead unit nearby proves nothing
             if is_better:
                 found[key] = c, True
-            if not (c.is_mostly_hidden() or c.is_wrong_only_at_kinks()):
+            is_clear = not (c.is_mostly_hidden() or c.is_wrong_only_at_kinks())
+            if is_clear and (is_better or not c.is_right()):
                 doubtful.remove(key)
     return _result(subject, found, step)
 
