@@ -20,6 +20,7 @@ import numpy as np
 from . import reference
 from .activations import ACTIVATIONS, Activation
 from .plan import Plan
+from .reference.training_hold import updating
 
 native: ModuleType | None
 _why_not_native: ImportError | None = None
@@ -139,6 +140,13 @@ def prepared(engine: Any, plan: Plan) -> Any:
 def _native_names() -> tuple[list[str], list[str]]:
     """Return the losses and the optimizers of the extension."""
     return ([], []) if native is None else (native.loss_names(), native.optimizer_names())
+
+
+def snapshot(engine: Any) -> list[Any]:
+    """Return copies of the parameters, taken between two updates of this engine or of one over it."""
+    with updating:
+        copies: list[Any] = engine.copy_parameters()
+    return copies
 
 
 def answered(result: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Dropout and penalties: how much is dropped, where it is not, and what the penalties add."""
+"""Dropout and penalties: the fraction that is dropped, where nothing is, and what penalties add to a loss."""
 
 import numpy as np
 import pytest
@@ -194,8 +194,8 @@ def test_l2_is_the_courses_lambd_over_m():
         expected = grad + lambd / m * W[key[1:]] if key[1] == "W" else grad
         np.testing.assert_allclose(with_penalty[key], expected, rtol=1e-12, atol=1e-16)
     before = parameters_of(held)
-    told = held.train_on_batch(X, Y, optimizer=deepnet.SGD(0.3))
-    assert told == pytest.approx(loss, rel=1e-14)
+    returned = held.train_on_batch(X, Y, optimizer=deepnet.SGD(0.3))
+    assert returned == pytest.approx(loss, rel=1e-14)
     for key, p in held.parameters.items():
         np.testing.assert_allclose(p, before[key] - 0.3 * with_penalty[f"d{key}"], rtol=1e-12, atol=1e-15)
 

@@ -1,4 +1,4 @@
-"""What each example counts, by itself or by its class; labels that are smoothed; targets that are classes."""
+"""Weights of examples and classes, in training and validation; label smoothing; class numbers as targets."""
 
 import functools
 import re
@@ -277,7 +277,7 @@ def check_classes(net, X, Y, kind):
     assert net.train_on_batch(X, Y) == pytest.approx(history.validation_loss[-1], rel=RTOL)
 
 
-def test_losses_that_can_be_told_something():
+def test_losses_with_a_setting():
     """Against the formulas, written out: the mean over two outputs and m examples."""
     net, X, Y = prepared(LOSSES["mean_squared_error"], outputs=2)
     error = net.predict(X) - Y

@@ -1,4 +1,4 @@
-"""Training: against the twin in NumPy, and what comes with it: validation, callbacks, history, progress."""
+"""Training against the NumPy engine, with validation, callbacks, history and progress."""
 
 import time
 
@@ -257,15 +257,15 @@ def test_early_stopping_keeps_the_best_whatever_ends_the_run(backend):
 # --- progress -----------------------------------------------------------------------------------------------
 
 
-def test_progress_is_told_within_an_epoch(backend):
+def test_progress_is_reported_within_an_epoch(backend):
     X, Y = problem(50, 4000)
     net = deepnet.Network([50, 60, 60, 1], seed=0)
-    told = []
+    reports = []
     begin = time.perf_counter()
-    net.fit(X, Y, epochs=2, batch_size=1, progress=lambda done, total: told.append((done, total)))
+    net.fit(X, Y, epochs=2, batch_size=1, progress=lambda done, total: reports.append((done, total)))
     seconds = time.perf_counter() - begin
-    steps = [done for done, _ in told]
-    assert {total for _, total in told} == {8000}
+    steps = [done for done, _ in reports]
+    assert {total for _, total in reports} == {8000}
     assert steps == sorted(steps)
     assert steps[-1] == 8000
     assert 4000 in steps

@@ -1,4 +1,4 @@
-"""What training and prediction refuse, in which words, and what is left as it was."""
+"""Arguments that training and prediction refuse: the error, and that nothing has changed."""
 
 import contextlib
 import copy

@@ -1,4 +1,4 @@
-"""Memory: training leaves none behind, and takes little beside the data, however large they are."""
+"""Memory: training leaks none, and needs little besides the data, however large they are."""
 
 import sys
 import textwrap

@@ -58,7 +58,7 @@ def test_a_child_trains_and_predicts_as_its_parent_does():
     assert output.split() == ["[0,", "0,", "0,", "0]", "True"]
 
 
-def test_a_child_made_amid_training_finds_nothing_locked():
+def test_a_child_forked_during_training_finds_nothing_locked():
     output = run(
         """
         import threading
@@ -115,7 +115,7 @@ def test_many_nested_forks():
     nested(200)
 
 
-def test_a_fork_amid_another_threads_training():
+def test_a_fork_while_another_thread_trains():
     """The child cannot know how far the parent's thread was, but other networks work."""
     output = run(
         """

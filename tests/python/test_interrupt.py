@@ -74,7 +74,7 @@ def test_an_update_in_place_is_never_left_half_done():
     parameters = {"W1": np.ones((6000, 6000), np.float32), "b1": np.ones((6000, 1), np.float32)}
     grads = {"dW1": np.ones((6000, 6000), np.float32), "db1": np.ones((6000, 1), np.float32)}
 
-    def update_amid(timer):
+    def update_during(timer):
         timer.start()
         deepnet.update_parameters(parameters, grads, 1.0, out=parameters)
         time.sleep(1)
@@ -84,7 +84,7 @@ def test_an_update_in_place_is_never_left_half_done():
             p.fill(1)
         timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
-            update_amid(timer)
+            update_during(timer)
         timer.join()
         assert all(len(np.unique(p)) == 1 for p in parameters.values())
 

@@ -1,4 +1,4 @@
-"""Networks of which no copy is kept to go back to: an update that spoilt parameters is undone."""
+"""Networks too large to keep a copy: an update that makes parameters non-finite is undone."""
 
 import copy
 import sys

@@ -1,4 +1,4 @@
-"""What a network remembers while it learns, and what its copies have of it."""
+"""The state of training: the optimizer's memory, schedules and dropout, and what copies inherit of it."""
 
 import copy
 import pickle
@@ -48,7 +48,7 @@ def test_a_copy_learns_as_the_first(kind, way):
 
 
 @pytest.mark.parametrize("way", COPIES)
-def test_a_copy_remembers_no_steps(way):
+def test_a_copy_has_an_empty_memory(way):
     """It begins where a network with these parameters begins: moments at 0, schedules at step 0."""
     rule = deepnet.Momentum(lambda step: 0.1 / (1 + step)) if way != "pickle" else deepnet.Momentum(0.1)
     net = deepnet.Network([6, 5, 1], dtype="float64", seed=0)
@@ -70,7 +70,7 @@ def assert_close(net, parameters):
         np.testing.assert_allclose(p, parameters[key], rtol=1e-12, atol=1e-15, err_msg=key)
 
 
-def test_fit_begins_remembering_nothing_and_train_on_batch_goes_on():
+def test_fit_starts_with_empty_memory_and_train_on_batch_goes_on():
     """Memory: of fit's last epoch goes into the next single batch, of single batches nothing into fit."""
     rule = deepnet.Momentum(0.05, 0.9)
     net, other = (deepnet.Network([6, 5, 1], dtype="float64", seed=0) for _ in range(2))
@@ -90,7 +90,7 @@ def test_fit_begins_remembering_nothing_and_train_on_batch_goes_on():
 
 
 def test_memory_lives_through_the_epochs_of_a_run_however_they_are_called():
-    """A callback makes each epoch a call of its own; schedules and Adam's corrections count on."""
+    """A callback makes each epoch a separate call; schedules and Adam's corrections count on."""
     for rate in (0.01, schedules.OneCycle(0.05, length=12), schedules.StepDecay(0.05, 2, 0.5, per="epoch")):
         at_once, one_by_one = (deepnet.Network([6, 5, 1], dropout=0.2, seed=0) for _ in range(2))
         run = {"epochs": 4, "batch_size": 20, "optimizer": deepnet.Adam(rate), "seed": 3}
@@ -136,7 +136,7 @@ def test_an_optimizer_by_name_and_another_for_one_call():
     assert net.optimizer == deepnet.RMSprop()
 
 
-def test_settings_are_told_to_the_engine():
+def test_settings_reach_the_engine():
     """Adam and AdamW share a struct in C++, and a loss its number: what differs must arrive."""
     results = []
     for rule in (

@@ -1,4 +1,4 @@
-"""Metrics of a run: accuracy and functions of one's choice, for training and validation, in the history."""
+"""Metrics of a run: accuracy and functions, for training and validation, in the history."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ def test_options_of_layers_are_kept(tmp_path):
     assert same.evaluate(X, Y) == net.evaluate(X, Y)
 
 
-def test_an_activation_of_ones_own_is_not_saved(tmp_path):
+def test_a_custom_activation_is_not_saved(tmp_path):
     own = deepnet.Activation("own", np.sin, lambda dA, Z: dA * np.cos(Z))
     with pytest.raises(ValueError, match="layer 1 has the custom activation 'own'"):
         deepnet.Network([2, 3, 1], own).save(tmp_path / "net.safetensors")

@@ -1,4 +1,4 @@
-"""Networks that own their parameters: what they are made of, and what they tell, on both backends."""
+"""Networks on both backends: attributes, initial weights, parameters, copies, options and predictions."""
 
 import copy
 import gc
@@ -19,11 +19,11 @@ pytestmark = pytest.mark.usefixtures("backend")
 U = {np.dtype(np.float32): 2.0**-24, np.dtype(np.float64): 2.0**-53}
 
 
-# --- what it is made of -------------------------------------------------------------------------------------
+# --- attributes and initial weights -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_a_network_says_of_itself(dtype):
+def test_the_attributes_of_a_network(dtype):
     net = deepnet.Network(np.array([3, 5, 2]), "tanh", "identity", dtype=dtype, seed=1)
     assert net.layer_dims == (3, 5, 2)
     assert net.activations == ("tanh", "identity")
@@ -178,7 +178,7 @@ COPIES = {
 
 
 class Named(deepnet.Network):
-    """A user's subclass with an attribute of its own."""
+    """A subclass with another attribute."""
 
     name = ""
 
@@ -199,17 +199,19 @@ def test_a_copy_is_an_independent_equal_network(kind):
     assert not np.array_equal(other.parameters["W1"], before["W1"])
 
 
-def test_a_copy_is_never_torn_by_an_update(tmp_path):
+@pytest.mark.parametrize("loss", [None, "custom"])
+def test_a_copy_is_never_torn_by_an_update(loss, tmp_path):
     """With X = 0 and b = 0 each update multiplies every weight by the same number, so all stay equal."""
-    with deepnet.use_backend("native"):
-        net = deepnet.Network([500, 300, 1], "identity", "identity", initializer="zeros")
+    if loss == "custom":
+        loss = deepnet.losses.Loss("square", "A^2", lambda A, Y, _: A * A, lambda A, Y, _: 2 * A)
+    net = deepnet.Network([500, 300, 1], "identity", "identity", initializer="zeros")
     net.parameters.update(W1=np.ones((300, 500)), W2=np.ones((1, 300)))
     X, Y, done = np.zeros((500, 1), np.float32), np.zeros((1, 1)), threading.Event()
     net.optimizer = deepnet.SGD(0.1, weight_decay=1e-4)
 
     def train():
         while not done.is_set():
-            net.train_on_batch(X, Y)
+            net.train_on_batch(X, Y, loss=loss)
 
     def saved(net):
         net.save(tmp_path / "net")

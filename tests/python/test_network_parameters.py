@@ -1,4 +1,4 @@
-"""``net.parameters``: whatever is written to it is written to the network, whose arrays stay its own."""
+"""``net.parameters``: every way of writing to it changes the network; its arrays are never replaced."""
 
 import copy
 import pickle
@@ -179,7 +179,7 @@ def test_the_extension_takes_it_as_it_takes_a_dict():
     assert native.update_parameters(net.parameters, grads, 0.1, other.parameters) is other.parameters
 
     class Transposed(dict):
-        """A subclass that answers differently from what it holds is not read directly."""
+        """A subclass whose items differ from its storage, which must not be read directly."""
 
         def __getitem__(self, key):
             return 2 * super().__getitem__(key)

@@ -1,4 +1,4 @@
-"""Losses that are not finite: what is said of them, and which parameters are left."""
+"""Losses that are not finite: the error, and the parameters that remain."""
 
 import copy
 
@@ -135,7 +135,7 @@ def test_no_update_has_the_direction_of_an_infinite_gradient(dtype):
         assert_same_bits(net, before)
 
 
-def test_a_penalty_that_overflows_is_said_to():
+def test_a_penalty_that_overflows_is_named():
     net = deepnet.Network([6, 1], l2=1e-3, seed=0)
     net.parameters["W1"][...] = 1e25
     before = parameters_of(net)

@@ -1,4 +1,4 @@
-"""Results written into given arrays: only into arrays that nothing else is read from."""
+"""Results written to given arrays, which must not share memory with anything that is read."""
 
 import copy
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Calls in unusual places: in a signal handler amid another call, and in a thread while Python ends."""
+"""Calls in unusual places: in a signal handler during another call, and in a thread while Python ends."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""How many threads compute: set by functions, by the environment and by threadpoolctl."""
+"""The number of threads, set by functions, by the environment and by threadpoolctl."""
 
 import os
 import subprocess

@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, Never, Self
 
@@ -21,7 +22,7 @@ from deepnet._validation.own import checked, checked_loss
 from deepnet._validation.structures import network_parameters
 from deepnet._validation.weights import example_weights
 from deepnet.activations import ACTIVATIONS, Activation, Array
-from deepnet.backends import answered, engine_for_custom, knows, new_engine, prepared, unchecked
+from deepnet.backends import answered, engine_for_custom, knows, new_engine, prepared, snapshot, unchecked
 from deepnet.caches import Parameters, Whole
 from deepnet.engine_errors import Busy, NonFinite
 from deepnet.initializers import Draw
@@ -220,7 +221,7 @@ class Network:
         self._fallback: reference.Engine | None = None  # for custom losses and optimizers
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
-        self._parameters = NetworkParameters(self._engine.parameters(), self._engine.copy_parameters)
+        self._parameters = NetworkParameters(self._engine.parameters(), partial(snapshot, self._engine))
         self._updates = self._batches = 0  # positions in the schedule and in the stream of dropout
 
     # --- attributes -----------------------------------------------------------------------------------------
@@ -686,7 +687,7 @@ class Network:
         stack = learning.Stack(self._layer_dims, self._g, self._layer_plans, (), self._input_dropout)
         net._build(stack, option.float_dtype(dtype), self._input_scale)
         net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
-        net._assign(self._engine.copy_parameters())
+        net._assign(snapshot(self._engine))
         return net
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -727,7 +728,7 @@ class Network:
         attributes = {key: value for key, value in vars(self).items() if key not in _RECREATED}
         # A built-in activation is stored by name: its functions cannot be pickled.
         attributes["_g"] = tuple(map(_nameable, self._g))
-        return attributes, self._engine.copy_parameters()
+        return attributes, snapshot(self._engine)
 
     def __setstate__(self, state: tuple[dict[str, Any], Sequence[Array]]) -> None:
         attributes, values = state

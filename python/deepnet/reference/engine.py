@@ -22,7 +22,7 @@ from deepnet.engine_errors import NonFinite
 from deepnet.plan import LayerPlan, Plan
 
 from .random import dropout_mask, permutation
-from .training_hold import TrainingFlag
+from .training_hold import TrainingFlag, updating
 
 SECONDS_BETWEEN_REPORTS = 0.05
 _silent = np.errstate(all="ignore")  # inf and nan are results
@@ -72,8 +72,9 @@ class Engine:
         return self.arrays
 
     def copy_parameters(self) -> list[Array]:
-        """Copies of W1, b1, ..., WL, bL."""
-        return [p.copy() for p in self.arrays]
+        """Copies of W1, b1, ..., WL, bL, taken between two updates."""
+        with updating:
+            return [p.copy() for p in self.arrays]
 
     @_silent
     def predict(self, X: Array, out: Array | None, scale: float, threads: int) -> Array:
@@ -270,12 +271,13 @@ class Engine:
             grads = [g * factor for g in grads]
         self._updates += 1
         update: Callable[..., object] = optimizer.update  # a custom one may return something
-        for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
-            if i % 2 == 0:
-                p -= self.dtype.type(rate * optimizer.weight_decay) * p
-            if update(p, g, slots, rate, self._updates) is not None:
-                kind = type(optimizer).__name__
-                raise TypeError(f"update of {kind} returned something, but must change p in place")
+        with updating:
+            for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
+                if i % 2 == 0:
+                    p -= self.dtype.type(rate * optimizer.weight_decay) * p
+                if update(p, g, slots, rate, self._updates) is not None:
+                    kind = type(optimizer).__name__
+                    raise TypeError(f"update of {kind} returned something, but must change p in place")
         return True
 
 

@@ -1,4 +1,4 @@
-"""The lock of the NumPy engine: one call at a time trains a network."""
+"""The locks of the NumPy engine: one call at a time trains a network; updates and copies take turns."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import weakref
 from deepnet.engine_errors import Busy
 
 _switching = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child must not find the lock taken by a thread that it does not have
-    os.register_at_fork(
-        before=_switching.acquire, after_in_parent=_switching.release, after_in_child=_switching.release
-    )
+updating = threading.RLock()  # for one update or copy of any NumPy engine; a signal handler may copy, too
+if hasattr(os, "register_at_fork"):  # a child must not find a lock taken by a thread that it does not have
+    for _lock in (_switching, updating):
+        os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class TrainingHold:

@@ -1,4 +1,4 @@
-"""Losses, optimizers and activations of a user's own: NumPy computes them, on the network's own memory."""
+"""Custom losses, optimizers and activations: NumPy computes them, in the network's memory."""
 
 import copy
 import math
@@ -39,7 +39,7 @@ class SignDescent(Optimizer):
 
 @dataclass(frozen=True, slots=True)
 class HeavyBall(Optimizer):
-    """v = friction v + g; p -= rate v, as Momentum, but of a user's own."""
+    """v = friction v + g; p -= rate v, as Momentum, but custom."""
 
     friction: float = 0.9
     slots = 1
@@ -61,7 +61,7 @@ def network(**settings):
     return deepnet.Network([6, 5, 1], "tanh", "identity", seed=0, **{"dtype": "float64"} | settings)
 
 
-def test_a_loss_of_ones_own():
+def test_a_custom_loss():
     X, Y = problem(6, 40, dtype=np.float64)
     net = network()
     error = net.predict(X) - Y
@@ -117,7 +117,7 @@ def test_a_built_in_loss_with_other_functions_is_not_the_built_in_one():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_optimizer_of_ones_own(dtype):
+def test_a_custom_optimizer(dtype):
     X, Y = problem(6, 40, dtype=dtype)
     net = network(dtype=dtype)
     start, (_, grads) = parameters_of(net), net.loss_and_grads(X, Y)
@@ -180,7 +180,7 @@ BUMP = Activation(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_activation_of_ones_own(dtype):
+def test_a_custom_activation(dtype):
     X, Y = problem(6, 80, dtype=dtype)
     net = deepnet.Network(
         [6, deepnet.Dense(8, BUMP, l2=1e-4), deepnet.Dense(1, "sigmoid")], dtype=dtype, seed=0
@@ -215,7 +215,7 @@ def test_an_activation_of_ones_own(dtype):
         ({"derivative": lambda A, Y, _: A[:1]}, ValueError, r"must return that of A, \(2, 20\)"),
     ],
 )
-def test_what_a_loss_of_ones_own_returns_is_looked_at(own, error, words):
+def test_the_results_of_a_custom_loss_are_checked(own, error, words):
     X, Y = problem(6, 20, 2, dtype=np.float64)
     net = deepnet.Network([6, 4, 2], output="identity", dtype="float64", seed=0)
     loss = Loss("mine", "-", **({"value": fourth_power, "derivative": fourth_power_slope} | own))
@@ -226,7 +226,7 @@ def test_what_a_loss_of_ones_own_returns_is_looked_at(own, error, words):
     assert_same_bits(net, before)
 
 
-def test_an_optimizer_of_ones_own_changes_in_place():
+def test_a_custom_optimizer_must_change_in_place():
     class Elsewhere(Optimizer):
         def update(self, p, g, slots, rate, t):
             return p - rate * g
@@ -305,7 +305,7 @@ def test_its_gradient_is_the_slope():
         ({"backward": lambda dA, Z: dA.T}, ValueError, r"backward of 'mine' returned shape \(20, 4\)"),
     ],
 )
-def test_what_an_activation_of_ones_own_returns_is_looked_at(own, error, words):
+def test_the_results_of_a_custom_activation_are_checked(own, error, words):
     X, Y = problem(6, 20)
     functions = {"forward": np.tanh, "backward": lambda dA, Z: dA} | own
     net = deepnet.Network([6, 4, 1], Activation("mine", **functions))
@@ -346,9 +346,9 @@ def test_an_activation_may_not_pass_for_a_built_in_one():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_copy_and_pickle(name):
-    """Most of their functions have no name that a pickle could hold; those of a user's own must have."""
-    told = name in ("huber", "quantile") or "cross_entropy" in name
-    made = getattr(deepnet.losses, name)(0.25) if told else LOSSES[name]
+    """Most of their functions have no name for a pickle; those of a custom loss need one."""
+    has_setting = name in ("huber", "quantile") or "cross_entropy" in name
+    made = getattr(deepnet.losses, name)(0.25) if has_setting else LOSSES[name]
     for loss in (made, FOURTH):
         for other in (copy.copy(loss), copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
             assert other == loss
