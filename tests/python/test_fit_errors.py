@@ -229,7 +229,7 @@ def test_where_no_prediction_can_be_written(out, error, words):
     with Unchanged(x), pytest.raises(ValueError, match="out shares memory with X"):
         net.predict(x, x[:3])
     both = np.empty((6, 40), np.float32)
-    with pytest.raises(ValueError, match=r"out is interleaved .* X.*: np.empty\(\(3, 20\), np.float32"):
+    with pytest.raises(ValueError, match=r"out is interleaved .* X.*np.empty\(\(3, 20\), np.float32"):
         net.predict(both[:, ::2], both[:3, 1::2])
 
 

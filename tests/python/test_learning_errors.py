@@ -131,7 +131,7 @@ OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so,
         f"unknown loss 'hubber': did you mean 'huber'. Known are {ALL_LOSSES}",
         True,
     ),
-    ({"loss": 3}, TypeError, "loss is 3, but must be a name, or a Loss such as", True),
+    ({"loss": 3}, TypeError, "loss is 3, but must be a name or a Loss", True),
     (
         {"loss": "poisson"},
         ValueError,
@@ -266,7 +266,7 @@ def test_the_networks_own_optimizer_is_checked_when_it_is_set():
 def test_a_schedule_of_epochs_is_not_for_single_batches():
     net = deepnet.Network([6, 1])
     rule = deepnet.SGD(schedules.StepDecay(1.0, 3, per="epoch"))
-    with pytest.raises(ValueError, match="learning_rate counts epochs, of which train_on_batch knows none"):
+    with pytest.raises(ValueError, match="learning_rate counts epochs, but train_on_batch has no epochs"):
         net.train_on_batch(X, Y, optimizer=rule)
     assert net.fit(X, Y, epochs=2, batch_size=10, optimizer=rule).epochs == 2
 
