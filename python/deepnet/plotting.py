@@ -1,9 +1,9 @@
 """Pictures: the course's three plotting functions, and the pictures that the demo saves.
 
-Matplotlib is imported when a picture is drawn, never before:
-importing deepnet stays fast, and works without it.
+Matplotlib is imported when a picture is drawn, so importing deepnet is fast and works without it.
 """
 
+import io
 import math
 import os
 import warnings
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepnet._extras import needs
+from deepnet._files import replace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _RIGHT, _WRONG, _CURVE, _TEXT, _PAPER = "#2a7f4f", "#c8322b", "#1f5fa8", "#333333", "#fbfbfa"
+_SMALLEST = 6.0  # points, of a caption
 
 
 def plot_costs(costs: ArrayLike, learning_rate: float = 0.0075) -> None:
@@ -68,11 +70,12 @@ def print_mislabeled_images(
     ImportError
         If Matplotlib is not installed.
     ValueError
-        If a column of ``X`` is no square RGB image, or the numbers of examples differ.
+        If a column of ``X`` is not a square RGB image, or the numbers of examples differ: ``X has 3 examples,
+        y 2, p 2; they should agree``.
 
     Notes
     -----
-    Unlike the course's function it leaves Matplotlib's settings as they are.
+    Unlike the course's function, it does not change Matplotlib's settings.
     Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
     """
     with needs("plot", "print_mislabeled_images"):
@@ -100,7 +103,7 @@ def print_mislabeled_images(
 
 
 def plot_decision_boundary(model: Callable[[NDArray[Any]], Any], X: NDArray[Any], y: NDArray[Any]) -> None:
-    """Colour the plane by what a model predicts, with the examples on it, and show it.
+    """Colour the plane by a model's predictions, draw the examples on it, and show it.
 
     Parameters
     ----------
@@ -117,12 +120,13 @@ def plot_decision_boundary(model: Callable[[NDArray[Any]], Any], X: NDArray[Any]
     ImportError
         If Matplotlib is not installed.
     ValueError
-        If X has not two rows, or the predictions or labels are not as many as the points.
+        If X does not have two rows, or the number of labels or predictions differs from the number of points:
+        ``X has shape (3, 2), but a plane has two features: must be (2, m)``.
 
     Notes
     -----
     Draws into the current axes, whose limits may be set before. Points lie 0.01 apart, as in the course, or
-    further where a side would have more than 1000 of them.
+    further apart if a side would have more than 1000 of them.
     Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
     """
     with needs("plot", "plot_decision_boundary"):
@@ -155,7 +159,7 @@ def save_training_picture(
     title: str,
     x_label: str = "epoch",
 ) -> None:
-    """Save a picture of a training run: the cost curve, and examples with what the network said of them.
+    """Save a picture of a training run: the cost curve, and examples with their predictions.
 
     Parameters
     ----------
@@ -166,9 +170,9 @@ def save_training_picture(
     images : ndarray, shape (k, h, w) or (k, h, w, 3)
         Up to 24 examples.
     titles : sequence of str
-        The prediction of each, drawn above it.
+        The caption above each; a caption that is wider than its place is drawn smaller.
     right : sequence of bool
-        Whether it is right: green, else red.
+        Whether each prediction is right: green, else red.
     title, x_label : str
         Title of the picture and label of the curve's x axis.
 
@@ -219,7 +223,7 @@ def save_image_grid(
     images : ndarray, shape (k, h, w) or (k, h, w, 3)
         The images, at least one.
     titles : sequence of str
-        One per image.
+        The caption above each; a caption that is wider than its place is drawn smaller.
     title : str
         Title of the picture.
 
@@ -253,20 +257,42 @@ def save_image_grid(
 def _draw_grid(
     grid: NDArray[Any], images: NDArray[Any], titles: Sequence[str], right: Sequence[bool]
 ) -> None:
+    """Draw images with captions into axes."""
     places: list[Axes] = list(grid.flat)
     for axes in places:
         axes.axis("off")
     for axes, image, text, is_right in zip(places, images, titles, right, strict=False):
         axes.imshow(image, cmap="gray_r" if image.ndim == 2 else None, interpolation="nearest")
         colour = _RIGHT if is_right else _WRONG
-        axes.set_title(text, color=colour, fontsize=9, pad=3, parse_math=False)
+        axes.set_title(text, color=colour, fontsize=8.5, pad=3, linespacing=0.95, parse_math=False)
+
+
+def _fit_captions(figure: Any) -> None:
+    """Draw captions smaller that are wider than their column; those that would be illegible are shortened."""
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        caption, width = axes.title, axes.get_subplotspec().get_position(figure).width * figure.bbox.width
+        for _ in range(2):  # a shortened caption may still be too wide
+            taken = caption.get_window_extent().width
+            if not caption.get_text() or taken <= width:
+                break
+            size = caption.get_fontsize() * width / taken
+            if size < _SMALLEST:
+                lines = caption.get_text().split("\n")
+                keep = max(1, int(max(map(len, lines)) * size / _SMALLEST) - 1)
+                caption.set_text("\n".join(x if len(x) <= keep + 1 else f"{x[:keep]}…" for x in lines))
+            caption.set_fontsize(max(size, _SMALLEST))
 
 
 def _save(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write the picture whole or not at all."""
     figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)
+    picture = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a class named in a script the font lacks
-        figure.savefig(path, format="png", dpi=100)
+        _fit_captions(figure)
+        figure.savefig(picture, format="png", dpi=100)
+    replace(path, [picture.getvalue()])
 
 
 def _text(name: str | bytes) -> str:

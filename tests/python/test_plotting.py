@@ -125,6 +125,43 @@ def test_the_grid_of_images(tmp_path, k):
         assert len(np.unique(np.asarray(picture.convert("L")))) > 100
 
 
+@pytest.mark.parametrize("names", [("W" * 12, "W" * 12), ("猫" * 12, "a cat")])
+def test_captions_do_not_overlap(tmp_path, monkeypatch, names):
+    """Neither each other nor an image, in both pictures."""
+    figures = []
+    monkeypatch.setattr(plotting, "replace", lambda path, content: None)
+    save = plotting._save
+    monkeypatch.setattr(plotting, "_save", lambda figure, path: (figures.append(figure), save(figure, path)))
+    images = np.zeros((24, 16, 16, 3))
+    captions = [f"{names[0]}\nis {names[1]}"] * 24
+    plotting.save_training_picture("a.png", [1.0, 0.5], images, captions, [False] * 24, title="t" * 60)
+    plotting.save_image_grid("b.png", images, captions, title="t")
+    for figure, n_first in zip(figures, (1, 0), strict=True):
+        axes = figure.axes[n_first:]
+        boxes = [a.title.get_window_extent() for a in axes] + [a.get_window_extent() for a in axes]
+        for i, one in enumerate(boxes):
+            for other in boxes[i + 1 :]:
+                width = min(one.x1, other.x1) - max(one.x0, other.x0)
+                height = min(one.y1, other.y1) - max(one.y0, other.y0)
+                assert width <= 0.5 or height <= 0.5  # pixels
+        assert min(a.title.get_fontsize() for a in axes) >= 5.5
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "grid.png"
+    path.write_bytes(b"of an earlier run")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        plotting.save_image_grid(path, np.zeros((1, 8, 8)), ["a"], title="x")
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"of an earlier run"
+    assert [file.name for file in tmp_path.iterdir()] == ["grid.png"]
+
+
 def test_importing_deepnet_imports_no_matplotlib():
     code = (
         "import deepnet.io, sys; print(sorted({'matplotlib', 'PIL', 'sklearn', 'rich'} & set(sys.modules)))"

@@ -1,5 +1,6 @@
 """The `deepnet` command. Its packages (extra `cli`) are optional, so nothing is imported until it runs."""
 
+import os
 import sys
 
 from deepnet._extras import needs
@@ -10,9 +11,14 @@ def main() -> None:
     try:
         with needs("cli", "the deepnet command"):
             from deepnet.cli.app import app
-    except ImportError as error:
-        print(f"deepnet: {error}", file=sys.stderr)
-        sys.exit(1)
+        try:
+            app(prog_name="deepnet")
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
-    app(prog_name="deepnet")
+    except (ImportError, OSError) as error:  # OSError: standard output is closed or full
+        print(f"deepnet: {error}", file=sys.stderr)
+        if isinstance(error, OSError):  # or Python would try to write the rest at its end, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)

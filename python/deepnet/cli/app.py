@@ -1,24 +1,27 @@
-"""What can be typed: commands, options, and how each of them ends."""
+"""The commands, their options, and how they end: with 0, with 2 and one line, or with 130 after Ctrl-C."""
 
 import importlib
 import math
+import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 import deepnet
 from deepnet._extras import needs
+from deepnet.cli.terminal import displayable
 from deepnet.io import DataError
 
-MOST_UNITS = 10**6  # of a layer: with 64 features alone, half a gigabyte of weights
+MOST_UNITS = 10**6  # of a layer: with 64 features, half a gigabyte of weights
+MOST_EPOCHS = 10**6
 
 app = typer.Typer(
-    help="Dense neural networks on the CPU: a demo, and what this installation is made of.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,27 +30,29 @@ app = typer.Typer(
 
 @contextmanager
 def _clear_endings() -> Iterator[None]:
-    """One line and the right exit code for everything that is not a bug: 1, or 130 after Ctrl-C."""
+    """Print one line and set the exit code for everything that is not a bug of deepnet."""
     try:
         yield
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         raise typer.Exit(130) from None
+    except MemoryError as error:
+        _fail("not enough memory for this network or these images", error)
     except (DataError, ImportError, OSError) as error:
-        print(f"deepnet: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+        _fail(str(error), error)
     except RuntimeError as error:
         if not str(error).startswith("DEEPNET_ISA"):
             raise
-        print(f"deepnet: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    except MemoryError as error:
-        print("deepnet: not enough memory for this network or these images", file=sys.stderr)
-        raise typer.Exit(1) from error
+        _fail(str(error), error)
+
+
+def _fail(message: str, error: BaseException) -> NoReturn:
+    print(f"deepnet: {displayable(message)}", file=sys.stderr)
+    raise typer.Exit(2) from error
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    """The sizes of the hidden layers: "64,32" or "64 32"."""
+    """Return the sizes of the hidden layers: "64,32" or "64 32"."""
     try:
         sizes = tuple(int(word) for word in text.replace(",", " ").split())
     except ValueError:
@@ -65,22 +70,58 @@ def _rate(rate: float | None) -> float | None:
 
 
 def _output(path: Path) -> Path:
-    """Where the picture goes; wrong places are found before the training, not after it."""
-    file = path / "deepnet-demo.png" if path.is_dir() else path
+    """Return where the picture goes; an unusable place is found before the training, not after it."""
+    file = path / "deepnet-demo.png" if os.path.isdir(path) else path
     if file.suffix.lower() != ".png":
-        raise typer.BadParameter(f"{path} should be a folder or end in .png")
-    if not file.parent.is_dir():
-        raise typer.BadParameter(f"the folder {file.parent} does not exist")
+        raise typer.BadParameter(f"{displayable(path)} should be a folder or end in .png")
+    if not os.path.isdir(file.parent):
+        raise typer.BadParameter(f"the folder {displayable(file.parent)} does not exist")
+    if not os.access(file.parent, os.W_OK):
+        raise typer.BadParameter(f"the folder {displayable(file.parent)} is not writable")
+    for picture in (file, file.with_name(f"{file.stem}-mislabeled.png")):
+        try:
+            is_usable = stat.S_ISREG(os.stat(picture).st_mode)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise typer.BadParameter(
+                f"{displayable(picture)}: {getattr(error, 'strerror', error)}"
+            ) from error
+        if not is_usable:
+            raise typer.BadParameter(f"{displayable(picture)} is not a regular file")
     return file
 
 
 def _check_packages(data: Path | None) -> None:
-    """Find out which package is missing now, not after the training."""
+    """Find a missing package before the training, not after it."""
     wanted = ["plotille", "threadpoolctl", "matplotlib"]
-    wanted += ["sklearn"] if data is None else ["PIL"] if data.is_dir() else []
+    wanted += ["sklearn"] if data is None else ["PIL"] if os.path.isdir(data) else []
     for package in wanted:
         with needs("cli", "deepnet demo"):
-            importlib.import_module(package)
+            try:
+                importlib.import_module(package)
+            except ValueError as error:  # Matplotlib's answer to an unknown MPLBACKEND
+                reason = displayable(error)[:200]
+                backend = os.environ.get("MPLBACKEND")
+                raise DataError(
+                    f"{package} cannot be imported (MPLBACKEND is {backend!r}): {reason}"
+                ) from error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"deepnet {deepnet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Train dense neural networks on the CPU: a demo, and the configuration of this installation."""
 
 
 @app.command()
@@ -88,8 +129,8 @@ def demo(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="A folder with one sub-folder of images per class (or train and test folders of such), "
-            "or an .npz file with train_x, train_y. Without it: handwritten digits.",
+            help="A folder with one sub-folder of images per class (or with folders train and test of such "
+            "sub-folders), or an .npz file with train_x and train_y. Without it: handwritten digits.",
             show_default=False,
         ),
     ] = None,
@@ -100,7 +141,12 @@ def demo(
     epochs: Annotated[
         int | None,
         typer.Option(
-            "--epochs", "--iterations", min=1, help="Passes over the training rows.", show_default="by data"
+            "--epochs",
+            "--iterations",
+            min=1,
+            max=MOST_EPOCHS,
+            help="Passes over the training rows.",
+            show_default="by data",
         ),
     ] = None,
     learning_rate: Annotated[
@@ -116,6 +162,9 @@ def demo(
     size: Annotated[
         int, typer.Option(min=4, max=1024, help="Images of a folder are resized to SIZE x SIZE.")
     ] = 64,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links that lead out of the folder of images.")
+    ] = False,
     output: Annotated[
         Path, typer.Option(callback=_output, help="The picture to write: a folder or a .png file.")
     ] = Path("deepnet-demo.png"),
@@ -127,7 +176,17 @@ def demo(
         from deepnet.cli.demo import run
 
         console = Console(highlight=False)
-        run(console, data, hidden, epochs, learning_rate, seed=seed, size=size, output=output)
+        run(
+            console,
+            data,
+            hidden,
+            epochs,
+            learning_rate,
+            seed=seed,
+            size=size,
+            follow_links=follow_links,
+            output=output,
+        )
 
 
 @app.command()

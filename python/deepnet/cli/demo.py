@@ -1,5 +1,6 @@
-"""`deepnet demo`: load, train, look, compare; told line by line."""
+"""`deepnet demo`: load, train, look, compare; reported line by line."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,22 +10,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from deepnet import Network, backends, io, plotting
-from deepnet.caches import Parameters
-from deepnet.cli import speed
-from deepnet.cli.terminal import abridged, draw_costs, printable, progress_bar, say
-from deepnet.cli.training import (
-    Plan,
-    layer_sizes,
-    network,
-    plan_for,
-    predict,
-    some_batch,
-    train,
-)
+from deepnet.cli import speed, training
+from deepnet.cli.terminal import abridged, displayable, draw_costs, printable, progress_bar, say
 from deepnet.io import Dataset
 
 MOST_SKIPPED = 10  # files named one by one; the rest are counted
 MOST_MISLABELED = 40
+IN_PICTURE = 24
+TIMED_ROWS = 2048  # rows of the epoch that is timed: NumPy must finish in a moment
 
 
 def run(
@@ -36,29 +29,33 @@ def run(
     *,
     seed: int,
     size: int,
+    follow_links: bool,
     output: Path,
 ) -> None:
-    """The whole demo; a setting that is None is chosen to suit the data."""
-    data, name = _load(console, path, size, seed)
-    plan = plan_for(data)
-    plan = replace(
-        plan,
-        hidden=hidden or plan.hidden,
-        epochs=epochs or plan.epochs,
-        learning_rate=learning_rate or plan.learning_rate,
+    """Run the whole demo; a setting that is None is chosen to suit the data."""
+    data, name = _load(console, path, size, seed, follow_links)
+    recipe = training.recipe_for(data)
+    recipe = replace(
+        recipe,
+        hidden=hidden or recipe.hidden,
+        epochs=epochs or recipe.epochs,
+        learning_rate=learning_rate or recipe.learning_rate,
     )
-    sizes = "-".join(map(str, layer_sizes(data, plan)))
-    steps = f"batches of {plan.batch_size}" if plan.batch_size else "all rows at once"
+    features = training.Features(data.train_x)
+    X, Y = training.training_examples(data, recipe, features)
+    net = training.network(data, recipe, len(X), seed)
+    sizes = "-".join(map(str, net.layer_dims))
     say(
         console,
         "Network",
-        f"{sizes}: relu, then sigmoid; rate {plan.learning_rate:g}, {steps}, seed {seed}",
+        f"{sizes}: relu, dropout {recipe.dropout:g}, then {net.activations[-1]}; AdamW, rate "
+        f"{recipe.learning_rate:g}, batches of {training.BATCH}, seed {seed}"
+        + ("; images and their mirror images" if recipe.mirrored else ""),
     )
 
-    net = network(data, plan, seed)
-    costs = _train(console, data, plan, net, seed)
-    in_training = np.mean(predict(data.train_x, data, net) == data.train_y)
-    predicted = predict(data.test_x, data, net)
+    costs = _train(console, net, X, Y, recipe, seed)
+    in_training = np.mean(training.predict(net, X) == Y)
+    predicted = training.predict(net, features(data.test_x))
     right = predicted == data.test_y
     accuracy = f"{right.mean():.4f} on {len(right)} held-out rows"
     say(
@@ -66,15 +63,32 @@ def run(
         "Accuracy",
         f"[bold]{accuracy}[/bold] ({np.sum(~right)} wrong), {in_training:.4f} in training",
     )
-    unit = "epoch" if plan.batch_size else "iteration"
-    draw_costs(console, costs, unit)
+    _compare_with_guessing(console, data, float(right.mean()))
+    draw_costs(console, costs, "epoch")
 
-    _compare(console, data, plan, network(data, plan, seed).parameters)
+    _compare_speed(console, data, X, Y, recipe, seed)
     title = f"{name}, {sizes}: accuracy {accuracy}"
-    _save_pictures(console, data, costs, predicted, output, title=title, x_label=unit)
+    _save_pictures(console, data, costs, predicted, output, title=title)
 
 
-def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Dataset, str]:
+def _compare_with_guessing(console: Console, data: Dataset, accuracy: float) -> None:
+    """Report the best score of always naming one class, and whether the network is clearly better."""
+    shares = np.bincount(data.test_y, minlength=len(data.classes)) / len(data.test_y)
+    guess = float(shares.max())
+    error = math.sqrt(guess * (1 - guess) / len(data.test_y))
+    text = f"{guess:.4f} by always naming {printable(data.classes[int(shares.argmax())])}"
+    if error:
+        distance = (accuracy - guess) / error
+        side = "above" if distance >= 0 else "below"
+        text += f"; the network is {abs(distance):.1f} standard errors {side} that"
+        if distance < 3:
+            text += ": [yellow]not clearly better than guessing[/yellow]"
+    say(console, "Guessing", text)
+
+
+def _load(
+    console: Console, path: Path | None, size: int, seed: int, follow_links: bool
+) -> tuple[Dataset, str]:
     if path is None:
         data, name = io.load_digits(seed=seed), "Handwritten digits"
     else:
@@ -84,17 +98,14 @@ def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Da
             def on_image(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            data, name = (
-                io.load(path, size=size, seed=seed, on_image=on_image),
-                "/".join(path.resolve().parts[-2:]),
-            )
+            data = io.load(path, size=size, seed=seed, on_image=on_image, follow_links=follow_links)
+        name = "/".join(path.resolve().parts[-2:])
     rows = f"{len(data.train_y):,} rows to train on, {len(data.test_y):,} held out"
     say(console, "Data", f"{printable(path or name)}: {rows}; {data.n_features:,} features each")
     say(console, "Classes", abridged(data.classes))
     if data.skipped:
         n = len(data.skipped)
-        files = "1 file that is no usable image" if n == 1 else f"{n} files that are no usable images"
-        say(console, "Skipped", f"[yellow]{files}[/yellow]")
+        say(console, "Skipped", f"[yellow]{n} {'file or folder' if n == 1 else 'files and folders'}[/yellow]")
         for file in data.skipped[:MOST_SKIPPED]:
             say(console, "", f"{printable(file.path)}: {printable(file.reason)}")
         if len(data.skipped) > MOST_SKIPPED:
@@ -102,29 +113,61 @@ def _load(console: Console, path: Path | None, size: int, seed: int) -> tuple[Da
     return data, name
 
 
-def _train(console: Console, data: Dataset, plan: Plan, net: Network, seed: int) -> list[float]:
+def _train(
+    console: Console,
+    net: Network,
+    X: NDArray[np.float32],
+    Y: NDArray[np.intp],
+    recipe: training.Recipe,
+    seed: int,
+) -> list[float]:
     with progress_bar(console) as progress:
-        task = progress.add_task("Training", total=plan.epochs, note="")
+        task = progress.add_task("Training", total=recipe.epochs, note="")
 
         def on_steps(done: int, total: int) -> None:
-            progress.update(task, completed=done * plan.epochs // total)
+            progress.update(task, completed=done * recipe.epochs // total)
 
-        costs = train(data, plan, net, seed, on_steps)
+        costs = training.train(net, X, Y, recipe, seed, on_steps)
         progress.update(task, note=f"cost {costs[-1]:.4f}")
         return costs
 
 
-def _compare(console: Console, data: Dataset, plan: Plan, parameters: Parameters) -> None:
+def _compare_speed(
+    console: Console,
+    data: Dataset,
+    X: NDArray[np.float32],
+    Y: NDArray[np.intp],
+    recipe: training.Recipe,
+    seed: int,
+) -> None:
     if backends.backend_name() != "native":
         say(console, "Speed", "this run was on the NumPy backend: nothing to compare it with")
         return
-    X, Y = some_batch(data, plan)
-    with console.status("Timing one training step, in turns with NumPy"):
-        result = speed.measure(X, Y, parameters, plan.learning_rate)
-    ratio = f"[bold]{result.network:.1f}x[/bold] the NumPy reference, {X.shape[1]} rows per training step"
-    steps = f"step by step {result.median:.1f}x, 80 % of {result.rounds} rounds {result.low:.1f}x to"
-    agree = f"same answers to {result.difference:.0e}"
-    say(console, "Speed", f"{ratio} ({steps} {result.high:.1f}x; one thread; {agree})")
+    rows = np.random.default_rng(0).permutation(len(Y))[:TIMED_ROWS]
+    X, Y = np.ascontiguousarray(X[:, rows]), Y[rows]
+    once = replace(recipe, epochs=1)
+
+    def train() -> float:
+        return training.train(training.network(data, recipe, len(X), seed), X, Y, once, seed)[0]
+
+    with console.status("Timing an epoch, in turns with NumPy"):
+        result = speed.measure(train)
+    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
+    say(
+        console,
+        "Speed",
+        f"[bold]{result.median:.1f}x[/bold] the NumPy reference: an epoch of this training on {len(Y)} rows, "
+        f"{threads} each (80 % of {result.rounds} rounds {result.low:.1f}x to {result.high:.1f}x; "
+        f"same loss to {result.difference:.0e})",
+    )
+
+
+def _proportional(right: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Choose up to IN_PICTURE random examples, right and wrong in true proportion, right ones first."""
+    order = np.random.default_rng(0).permutation(len(right))  # or they may be all of the first class
+    count = min(IN_PICTURE, len(right))
+    n_wrong = round(count * float(np.mean(~right)))
+    return np.concatenate([order[right[order]][: count - n_wrong], order[~right[order]][:n_wrong]])
 
 
 def _save_pictures(
@@ -135,36 +178,36 @@ def _save_pictures(
     output: Path,
     *,
     title: str,
-    x_label: str,
 ) -> None:
-    """A picture of the run and, where rows are images, one of those that are mislabeled."""
+    """Save a picture of the run and, if rows are images, one of those that are predicted wrong."""
     rows, right = data.test_x, predicted == data.test_y
-    order = np.random.default_rng(0).permutation(len(rows))  # or they may be all of the first class
-    wrong = order[~right[order]]
-    is_image = rows.ndim == 3 or (rows.ndim == 4 and rows.shape[3] == 3)
-    few = wrong[:6] if is_image else wrong[:0]
-    shown = np.concatenate([order[right[order]][: 24 - len(few)], few]) if is_image else few
-    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in data.classes]
-    titles = [
-        names[p] if p == y else f"{names[p]}, is {names[y]}"
+    shown = _proportional(right) if training.is_image(rows) else np.empty(0, np.intp)
+    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in map(displayable, data.classes)]
+    captions = [
+        names[p] if p == y else f"{names[p]}\nis {names[y]}"
         for p, y in zip(predicted, data.test_y, strict=True)
     ]
     plotting.save_training_picture(
         output,
         costs,
         rows[shown],
-        [titles[i] for i in shown],
+        [captions[i] for i in shown],
         [bool(right[i]) for i in shown],
-        title=title,
-        x_label=x_label,
+        title=displayable(title),
     )
     say(console, "Wrote", printable(output))
-    file = output.with_name(f"{output.stem}-mislabeled.png")
-    if is_image and len(wrong):
-        some = wrong[:MOST_MISLABELED]
+    wrong = np.flatnonzero(~right)
+    file = mislabeled_path(output)
+    if training.is_image(rows) and len(wrong):
+        some = np.random.default_rng(0).permutation(wrong)[:MOST_MISLABELED]
         heading = f"{len(wrong)} of {len(right)} held-out images are predicted wrong"
         heading += f"; {len(some)} of them" if len(some) < len(wrong) else ""
-        plotting.save_image_grid(file, rows[some], [titles[i] for i in some], title=heading)
+        plotting.save_image_grid(file, rows[some], [captions[i] for i in some], title=heading)
         say(console, "", f"{printable(file)} (those it got wrong)")
     else:
-        file.unlink(missing_ok=True)  # an earlier run's would pass for this one's
+        file.unlink(missing_ok=True)  # one of an earlier run would seem to belong to this one
+
+
+def mislabeled_path(output: Path) -> Path:
+    """Where the picture of the wrong predictions goes."""
+    return output.with_name(f"{output.stem}-mislabeled.png")

@@ -1,4 +1,4 @@
-"""What the commands say on a terminal: lines with a topic, a progress bar, a curve in braille dots."""
+"""The output of the commands: lines with a topic, a progress bar, a curve in braille dots."""
 
 from collections.abc import Sequence
 
@@ -16,17 +16,22 @@ from rich.progress import (
 
 
 def say(console: Console, topic: str, text: str) -> None:
-    """One line (a terminal may wrap it), with the topic in the margin. The text may have Rich's markup."""
+    """Print one line, with the topic in the margin. The text may use Rich's markup."""
     console.print(f"[cyan]{topic:<9}[/cyan] {text}", soft_wrap=True)
 
 
 def printable(text: object) -> str:
-    """A name from a disk, safe to print: no control characters, nothing that Rich takes for markup."""
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+    """A name from a disk, safe to print by Rich: no control characters and no markup."""
+    return escape(displayable(text))
+
+
+def displayable(text: object) -> str:
+    """A text on one line, without control characters and lone surrogates."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def abridged(names: Sequence[str], most: int = 10) -> str:
-    """Up to `most` names; the rest are counted.
+    """List up to `most` names and count the rest.
 
     >>> abridged(["cat", "dog", "eel"], most=2)
     'cat, dog and 1 more'
@@ -49,7 +54,7 @@ def progress_bar(console: Console, *, transient: bool = False) -> Progress:
 
 
 def draw_costs(console: Console, costs: Sequence[float], unit: str) -> None:
-    """Draw the cost curve; on a terminal that has no braille, nothing."""
+    """Draw the cost curve, unless the terminal cannot show braille."""
     finite = [(i, cost) for i, cost in enumerate(costs, start=1) if np.isfinite(cost)]
     if not finite or not console.encoding.lower().startswith("utf"):
         return

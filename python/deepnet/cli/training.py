@@ -1,5 +1,6 @@
-"""What the demo trains: a network that suits the data, on rows that stay as they were stored."""
+"""What the demo trains: features made of the data, and a network that suits them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,80 +9,122 @@ import numpy as np
 from numpy.typing import NDArray
 
 import deepnet
-from deepnet.course import dnn_app_utils
-from deepnet.io import DataError, Dataset, as_columns, as_targets
+from deepnet.io import DataError, Dataset
+
+BATCH = 64
+# Images are averaged down to about this many pixels a side. On 2,000 photographs of cats and dogs, 16 pixels
+# gave an accuracy of 0.65; 32 pixels took six times as long and gave 0.64.
+SIDE = 16
+UPDATES = 1500  # some 1 to 5 s
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to train: sizes of the hidden layers, and the steps of gradient descent."""
+class Recipe:
+    """How to train: sizes of the hidden layers, and AdamW with one cycle of its rate."""
 
-    hidden: tuple[int, ...]
-    learning_rate: float
-    epochs: int
-    batch_size: int | None  # None: all rows at once, as the course does
-
-
-def plan_for(data: Dataset) -> Plan:
-    """Settings that suit the data; for a few images of two classes, those that the course published."""
-    if data.n_features < 1024:
-        return Plan((64, 32), learning_rate=0.3, epochs=60, batch_size=32)
-    if len(data.classes) > 2:
-        return Plan((64, 32), learning_rate=0.03, epochs=40, batch_size=64)
-    if len(data.train_y) > 512:
-        return Plan((20, 7, 5), learning_rate=0.0075, epochs=40, batch_size=64)
-    return Plan((20, 7, 5), learning_rate=0.0075, epochs=2500, batch_size=None)
+    hidden: tuple[int, ...] = (128,)
+    learning_rate: float = 0.001
+    epochs: int = 20
+    dropout: float = 0.5
+    mirrored: bool = False  # each training image twice, once mirrored
 
 
-def layer_sizes(data: Dataset, plan: Plan) -> list[int]:
-    """The units of each layer, from the features to one sigmoid unit per class, or one for two classes."""
-    return [data.n_features, *plan.hidden, len(data.classes) if len(data.classes) > 2 else 1]
+def recipe_for(data: Dataset) -> Recipe:
+    """Return settings that suit the data. Only photographs are mirrored: a mirrored digit is another sign."""
+    mirrored = is_photograph(data.train_x)
+    steps = math.ceil(len(data.train_y) * (1 + mirrored) / BATCH)
+    return Recipe(
+        epochs=min(max(round(UPDATES / steps), 5), 200), dropout=0.5 if mirrored else 0.2, mirrored=mirrored
+    )
 
 
-def network(data: Dataset, plan: Plan, seed: int) -> deepnet.Network:
-    """The network as training starts from it, with weights as the course's application draws them."""
-    return deepnet.Network.from_parameters(
-        dnn_app_utils.initialize_parameters_deep(layer_sizes(data, plan), seed=seed)
+class Features:
+    """Rows as the network takes them: float32 columns, images averaged down, each feature standardised.
+
+    Mean and deviation are those of the training rows. Standardising each photograph by itself as well gained
+    nothing, and takes away what tells bright from dark.
+    """
+
+    def __init__(self, rows: NDArray[Any]) -> None:
+        X = _reduced(rows)
+        self._mean = X.mean(axis=1, keepdims=True, dtype=np.float64)
+        deviation = X.std(axis=1, keepdims=True, dtype=np.float64)
+        self._deviation = np.where(deviation > 0, deviation, 1)
+
+    def __call__(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """Return X of shape (features, examples)."""
+        X = _reduced(rows)
+        X -= self._mean
+        X /= self._deviation
+        return np.asarray(X, np.float32)
+
+
+def _reduced(rows: NDArray[Any]) -> Any:
+    """Return one column per row, a new array; images are averaged over squares of pixels."""
+    m = len(rows)
+    factor = max(min(rows.shape[1:3]) // SIDE, 1) if is_image(rows) else 1
+    if factor > 1:
+        h, w = (n // factor for n in rows.shape[1:3])
+        parts = rows[:, : h * factor, : w * factor].reshape(m, h, factor, w, factor, -1)
+        return parts.mean(axis=(2, 4), dtype=np.float32).reshape(m, -1).T
+    # float64: numbers of a table may be beyond float32 before they are standardised
+    return rows.reshape(m, -1).T.astype(np.float32 if rows.dtype == np.uint8 else np.float64)
+
+
+def is_image(rows: NDArray[Any]) -> bool:
+    """True if each row is an image, in grey or in colour."""
+    return rows.ndim == 3 or is_photograph(rows)
+
+
+def is_photograph(rows: NDArray[Any]) -> bool:
+    """True if each row is an image in colour."""
+    return rows.ndim == 4 and rows.shape[3] == 3
+
+
+def training_examples(data: Dataset, recipe: Recipe, features: Features) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return X and Y to train on, with the mirrored images if the recipe wants them."""
+    X = features(data.train_x)
+    if not recipe.mirrored:
+        return X, data.train_y
+    return np.hstack([X, features(data.train_x[:, :, ::-1])]), np.tile(data.train_y, 2)
+
+
+def network(data: Dataset, recipe: Recipe, n_features: int, seed: int) -> deepnet.Network:
+    """Return an untrained network: relu with dropout, then softmax, or one sigmoid unit for two classes."""
+    outputs = len(data.classes) if len(data.classes) > 2 else 1
+    return deepnet.Network(
+        [n_features, *recipe.hidden, outputs],
+        output="sigmoid" if outputs == 1 else "softmax",
+        dropout=recipe.dropout,
+        seed=seed,
     )
 
 
 def train(
-    data: Dataset, plan: Plan, net: deepnet.Network, seed: int, progress: Callable[[int, int], object]
+    net: deepnet.Network,
+    X: NDArray[Any],
+    Y: NDArray[Any],
+    recipe: Recipe,
+    seed: int,
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[float]:
-    """Train the network; returns the mean cost of each epoch, taken before its updates."""
-    X, Y = _columns(data.train_x), as_targets(data.train_y, len(data.classes), np.uint8)
+    """Train the network and return the mean cost of each epoch, with dropout."""
     try:
         history = net.fit(
             X,
             Y,
-            epochs=plan.epochs,
-            batch_size=plan.batch_size or X.shape[1],
-            optimizer=deepnet.SGD(plan.learning_rate),
-            shuffle=plan.batch_size is not None,
+            epochs=recipe.epochs,
+            batch_size=BATCH,
+            optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(recipe.learning_rate)),
             seed=seed,
             progress=progress,
-            input_scale=1 / data.scale,
         )
     except FloatingPointError as error:
         raise DataError(f"{error}; try a smaller --learning-rate") from None
     return history.loss
 
 
-def predict(rows: NDArray[Any], data: Dataset, net: deepnet.Network) -> NDArray[np.intp]:
-    """The class of each row."""
-    AL = net.predict(_columns(rows), input_scale=1 / data.scale)
-    classes: NDArray[np.intp] = AL.argmax(axis=0) if len(AL) > 1 else (AL[0] > 0.5).astype(np.intp)
-    return classes
-
-
-def some_batch(data: Dataset, plan: Plan) -> tuple[NDArray[Any], NDArray[Any]]:
-    """X and Y of one batch, as the step-by-step functions take them."""
-    rows = slice(plan.batch_size)
-    return as_columns(data.train_x[rows], data.scale), as_targets(data.train_y[rows], len(data.classes))
-
-
-def _columns(rows: NDArray[Any]) -> NDArray[Any]:
-    """Rows (m, ...) as a network takes them: a view with one column per example, still to be scaled."""
-    if rows.dtype not in (np.float16, np.float32, np.float64, np.uint8):
-        rows = rows.astype(np.float64)  # long doubles, and numbers in another machine's byte order
-    return rows.reshape(len(rows), -1).T
+def predict(net: deepnet.Network, X: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the class of each example."""
+    AL = net.predict(X)
+    return np.asarray(AL.argmax(axis=0) if len(AL) > 1 else AL[0] > 0.5, np.intp)
