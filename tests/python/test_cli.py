@@ -77,7 +77,8 @@ def test_the_demo_learns_the_digits(run, tmp_path):
     assert is_png(tmp_path / "deepnet-demo-mislabeled.png")
 
 
-def test_the_options_of_the_demo(run, tmp_path):
+def test_the_options_of_the_demo(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("deepnet.plotting.save_image_grid", lambda *_, **__: None)  # tested above, and slow
     (tmp_path / "here").mkdir()
     options = ("--layers", "8,4", "--iterations", "3", "--learning-rate", "0.1", "--output", "here")
     first, again, other = (run("demo", *options, "--seed", seed) for seed in (5, 5, 6))

@@ -21,6 +21,7 @@ import deepnet
 from damage import mutated, peak_memory
 from deepnet import _files
 from deepnet.io import model_file
+from deepnet.network import files
 from networks import Unchanged
 from problems import assert_same_bits, parameters_of
 
@@ -119,15 +120,25 @@ def test_the_header_says_what_is_in_the_file(saved):
 
 
 def test_settings_go_there_and_back(tmp_path):
-    """Those that a later deepnet may add; this one's networks refuse what they would leave out."""
+    """Settings of a later deepnet are kept in the file; `load` refuses those it does not know."""
     net = network()
     extra = {"rate": 0.1, "name": "猫", "layers": [None, {"p": 0.5}]}
     file = model_file.ModelFile(net.layer_dims, net.activations, net.dtype.name, net.parameters, extra)
     path = tmp_path / "net"
     model_file.write_model(path, file)
     assert model_file.read_model(path).extra == extra
-    with pytest.raises(ValueError, match="holds settings that this deepnet does not know: rate, name"):
+    with pytest.raises(ValueError, match="know: 'rate', 'name'"):
         deepnet.load(path)
+
+
+def test_the_scale_of_inputs_is_saved_and_files_without_one_mean_1(tmp_path, saved):
+    net = deepnet.Network([3, 4, 2], input_scale=1 / 255, seed=1)
+    net.save(tmp_path / "scaled")
+    same = deepnet.load(tmp_path / "scaled")
+    assert same.input_scale == 1 / 255
+    assert same.predict(X).tobytes() == net.predict(X).tobytes()
+    assert "input_scale" not in texts_of(saved)["deepnet"]
+    assert deepnet.load(saved).input_scale == 1
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -233,7 +244,7 @@ def test_without_memory_the_old_file_stays(saved, monkeypatch):
     def no_memory(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(model_file.np, "array", no_memory)
+    monkeypatch.setattr(files.copy, "deepcopy", no_memory)
     with pytest.raises(MemoryError):
         network(seed=2).save(saved)
     assert saved.read_bytes() == before

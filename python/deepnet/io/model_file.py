@@ -78,10 +78,12 @@ class ModelFile:
 
 
 def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
-    """Write a file whole, or leave the one that was there; see :func:`deepnet._files.replace`."""
-    # Copies: the checksum must be that of the written bytes, whatever another thread does meanwhile.
+    """Write a file whole, or leave the one that was there; see :func:`deepnet._files.replace`.
+
+    The arrays must not change meanwhile, since their checksum is computed first.
+    """
     arrays = {
-        key: np.array(array, "<" + array.dtype.str[1:], order="C") for key, array in model.arrays.items()
+        key: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for key, array in model.arrays.items()
     }
     settings, end = model.settings(), 0
     header: dict[str, Any] = {"__metadata__": {SETTINGS: settings, CHECKSUM: _digest(settings, arrays)}}

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from deepnet._files import quoted
 from deepnet.activations import Array
 from deepnet.layers import Dense
 from deepnet.plan import LayerPlan
@@ -57,7 +58,7 @@ def read(path: str | os.PathLike[str]) -> Saved:
     unknown = [name for name in model.extra if name != "layers" and name not in SETTINGS]
     if unknown:  # ignoring them would compute something else
         raise ValueError(
-            f"{os.fspath(path)}: holds settings that this deepnet does not know: {', '.join(unknown)}"
+            f"{os.fspath(path)}: holds settings that this deepnet does not know: {quoted(unknown)[1:-1]}"
         )
     options = model.extra.get("layers", [{}] * len(model.activations))
     try:
@@ -74,7 +75,7 @@ def read(path: str | os.PathLike[str]) -> Saved:
 
 def invalid(path: str | os.PathLike[str], error: Exception) -> ValueError:
     """Return the error for a file whose settings `error` refuses."""
-    return ValueError(f"{os.fspath(path)}: the settings do not describe a valid network: {error}")
+    return ValueError(f"{os.fspath(path)}: the settings do not describe a valid network: {str(error)[:300]}")
 
 
 def _checked(path: str | os.PathLike[str]) -> str:
