@@ -357,3 +357,17 @@ def test_balanced_weights_need_four_bytes_an_example():
         tracemalloc.stop()
     assert weights.nbytes == 4 * m
     assert most < 4 * m + 24 * 2**20  # parts of 2^18 labels
+
+
+@pytest.mark.parametrize(
+    "weights", [{"class_weight": {0: 1e30, 1: 1e30}}, {"sample_weight": np.r_[np.ones(49), 1e30]}]
+)
+def test_weights_that_overflow_are_blamed(weights):
+    X, Y = problem(6, 50)
+    net = deepnet.Network([6, 5, 1], seed=0)
+    with pytest.raises(FloatingPointError, match=r"example \d+ has the weight 1e\+30"):
+        net.fit(X, Y, epochs=3, batch_size=10, shuffle=False, **weights)
+    net = deepnet.Network([6, 5, 1], seed=0)
+    net.train_on_batch(X, Y, **weights)
+    with pytest.raises(FloatingPointError, match=r"example \d+ has the weight 1e\+30"):
+        net.train_on_batch(X, Y, **weights)

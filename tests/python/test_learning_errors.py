@@ -5,7 +5,7 @@ import pytest
 
 import deepnet
 from deepnet import LOSSES, OPTIMIZERS, Dense, losses, schedules
-from deepnet._validation import costs
+from deepnet._validation import options
 from deepnet.losses import Loss
 from deepnet.optimizers import Optimizer
 from networks import Unchanged
@@ -332,9 +332,9 @@ def test_softmax_takes_its_own_losses_alone():
     assert_same_bits(net, before)
     for name, loss in LOSSES.items():
         if loss.activation == "softmax":
-            assert costs.loss(name, "softmax") is loss
+            assert options.loss(name, "softmax") is loss
             continue
         with pytest.raises(
             ValueError, match=f"loss is '{name}', .*loss='categorical_cross_entropy' or 'sparse"
         ):
-            costs.loss(name, "softmax")
+            options.loss(name, "softmax")

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._names import find
 from deepnet._numbers import flag as flag
-from deepnet._numbers import real
+from deepnet._numbers import is_number, real
 from deepnet._numbers import whole as whole
 from deepnet.activations import Activation, Array
 from deepnet.initializers import initializer_for
+from deepnet.losses import LOSSES, Loss, find_loss, loss_for
+from deepnet.optimizers import OPTIMIZERS, Optimizer
 
 from .arrays import a
 
@@ -128,3 +131,58 @@ def progress(value: Any) -> Any:
     if value is None or isinstance(value, (bool, np.bool_)) or callable(value):
         return value
     raise TypeError(f"progress is {value!r}, but must be True, False or a function of (done, total) steps")
+
+
+def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
+    """Accept an optimizer or its name; its learning rate must be finite in the dtype."""
+    if isinstance(value, str):
+        value = find("optimizer", value, OPTIMIZERS)()
+    if not isinstance(value, Optimizer) or type(value) is Optimizer:
+        if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer:
+            module = "deepnet." if value in OPTIMIZERS.values() else ""
+            hint = f": optimizer={module}{value.__name__}()"
+        else:
+            hint = f": optimizer=deepnet.SGD({value if is_number(value) else 0.01})"
+        raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
+    if not callable(value.learning_rate):
+        real("learning_rate", value.learning_rate, dtype=dtype)
+    epsilon = getattr(value, "epsilon", 1.0)
+    if dtype.type(epsilon) == 0:
+        raise ValueError(
+            f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be divided by 0"
+        )
+    return value
+
+
+def loss(value: Any, output: str, Y: Any = None, outputs: int = 0, m: int = 0) -> Loss:
+    """Accept a loss that fits the output, or its name; None means the default for the output and Y."""
+    if value is None:
+        chosen = loss_for(output)
+        are_classes = outputs > 1 and getattr(Y, "shape", None) in ((m,), (1, m), (m, 1))
+        if chosen.activation == "softmax" and are_classes:
+            chosen = LOSSES["sparse_categorical_cross_entropy"]
+        return chosen
+    chosen = any_loss(value)
+    of_softmax = output == "softmax" and chosen.activation != "softmax"
+    if chosen.activation not in (None, output) or of_softmax:
+        fitting = [
+            repr(name)
+            for name, entry in LOSSES.items()
+            if entry.activation == output or (entry.activation is None and output != "softmax")
+        ]
+        reason = f"which is defined for {_article(chosen.activation)} output, but the network's is {output!r}"
+        if chosen.activation is None:
+            reason = "which treats each output separately, but the outputs of softmax sum to 1"
+        raise ValueError(f"loss is {chosen.name!r}, {reason}: loss={' or '.join(fitting)}")
+    return chosen
+
+
+def any_loss(value: Any) -> Loss:
+    """Accept a loss or its name."""
+    if not isinstance(value, (str, Loss)):
+        raise TypeError(f"loss is {value!r}, but must be a name or a Loss: loss=deepnet.losses.huber(2.0)")
+    return value if isinstance(value, Loss) else find_loss(value)
+
+
+def _article(word: Any) -> str:
+    return f"{'an' if str(word)[:1] in 'aeiou' else 'a'} {word}"

@@ -21,7 +21,7 @@ import numpy as np
 
 from deepnet import _validation as check
 from deepnet import reference
-from deepnet._validation.own import activation_backward, activation_forward, checked
+from deepnet._validation.custom import activation_backward, activation_forward, checked
 from deepnet.activations import Activation, AnyActivation, Array, entry_of
 from deepnet.backends import compute, direct, is_built_in
 from deepnet.caches import (

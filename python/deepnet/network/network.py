@@ -15,10 +15,11 @@ import numpy as np
 
 from deepnet import reference
 from deepnet._names import find
-from deepnet._validation import costs, labels, learning
 from deepnet._validation import examples as check
+from deepnet._validation import labels
+from deepnet._validation import layers as stacking
 from deepnet._validation import options as option
-from deepnet._validation.own import checked, checked_loss
+from deepnet._validation.custom import checked, checked_loss
 from deepnet._validation.structures import network_parameters
 from deepnet._validation.weights import example_weights
 from deepnet.activations import ACTIVATIONS, Activation, Array
@@ -134,7 +135,7 @@ class Network:
                 find("argument of Network", name, dict.fromkeys(_ARGUMENTS))
             except ValueError as error:
                 raise TypeError(str(error)) from None
-        stack = learning.stack(
+        stack = stacking.stack(
             layer_dims,
             activation,
             output,
@@ -196,16 +197,16 @@ class Network:
         """
         arrays = network_parameters(parameters)
         kind = arrays["W1"].dtype if dtype is None else option.float_dtype(dtype)
-        g = learning.activations(activations, output, len(arrays) // 2, "activations")
+        g = stacking.activations(activations, output, len(arrays) // 2, "activations")
         options = {"dropout": dropout, "l2": l2, "l1": l1, "input_dropout": input_dropout}
-        stack = learning.stack(list(_dims_of(arrays)), g, None, **options, initializer="zeros")
+        stack = stacking.stack(list(_dims_of(arrays)), g, None, **options, initializer="zeros")
         net = cls.__new__(cls)
         net._build(stack, kind, input_scale)
         net._dropout_seed = _drawn_seed(np.random.default_rng(option.seed(seed)))
         net.parameters = arrays
         return net
 
-    def _build(self, stack: learning.Stack, dtype: np.dtype[Any], input_scale: Any) -> None:
+    def _build(self, stack: stacking.Stack, dtype: np.dtype[Any], input_scale: Any) -> None:
         """Set all attributes but the values of the parameters, and create the engine."""
         option.room_for(stack.dims, dtype)
         self._layer_dims, self._g, self._layer_plans = stack.dims, stack.activations, stack.plans
@@ -293,7 +294,7 @@ class Network:
 
     @optimizer.setter
     def optimizer(self, value: Optimizer | str) -> None:
-        chosen = learning.optimizer(value, self._dtype)
+        chosen = option.optimizer(value, self._dtype)
         try:
             with self._engine.begin_training():
                 self._use_optimizer(chosen)
@@ -409,7 +410,7 @@ class Network:
         >>> net.fit(X, Y, epochs=500, batch_size=2, optimizer=deepnet.SGD(0.5), seed=0, metrics=["accuracy"])
         <History of 500 epochs in ... s: loss ... to 0.00..., accuracy ... to 1>
         """
-        chosen = self._optimizer if optimizer is None else learning.optimizer(optimizer, self._dtype)
+        chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
         examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
         examples, validation = self._split(
             examples, chosen_loss, class_weight, validation_data, validation_split
@@ -503,13 +504,13 @@ class Network:
                 plan, rate = self._default
                 value = self._train(X, Y, None, plan, rate, seed, scale, count)
             if value is None:
-                chosen = None if optimizer is None else learning.optimizer(optimizer, self._dtype)
+                chosen = None if optimizer is None else option.optimizer(optimizer, self._dtype)
                 rate = self._rate_of(chosen)
                 examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
                 value = answered(engine.train_on_batch(*examples, plan, rate, seed, scale, count))
         except NonFinite as bad:
-            examples, _ = self._examples(X, Y, loss)
+            examples, _ = self._examples(X, Y, loss, sample_weight, class_weight)
             where = "before this update, which was not made"
             raise explained(bad, where, rate, self._parameters.values(), examples, scale) from None
         self._updates += 1
@@ -684,7 +685,7 @@ class Network:
         <Network 2-1 (sigmoid): float64, 3 parameters>
         """
         net = type(self).__new__(type(self))
-        stack = learning.Stack(self._layer_dims, self._g, self._layer_plans, (), self._input_dropout)
+        stack = stacking.Stack(self._layer_dims, self._g, self._layer_plans, (), self._input_dropout)
         net._build(stack, option.float_dtype(dtype), self._input_scale)
         net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
         net._assign(snapshot(self._engine))
@@ -762,7 +763,7 @@ class Network:
         """Check examples; `trained` are the labels to train on if these are to validate with."""
         X, outputs = check.inputs(X, self.layer_dims[0]), self.layer_dims[-1]
         m = X.shape[1]
-        chosen = costs.loss(loss, self._activations[-1], Y, outputs, m)
+        chosen = option.loss(loss, self._activations[-1], Y, outputs, m)
         Y = labels.check("Y", Y, (outputs, m), chosen)
         weights = None
         if sample_weight is not None or class_weight is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepnet._numbers import real
 from deepnet._validation.examples import first_not_finite
+from deepnet._validation.weights import heaviest
 from deepnet.activations import Array
 from deepnet.backends import answered
 from deepnet.engine_errors import NonFinite
@@ -213,5 +214,8 @@ def explained(
     entry = bad_entry(examples, arrays[0].dtype, scale)
     if entry is not None:
         return FloatingPointError(f"{what}: {entry}. {kept}")
+    heavy = heaviest(examples.weights)
+    if heavy is not None:
+        return FloatingPointError(f"{what}: {heavy}. {kept}")
     remedy = f"try a smaller learning rate than {rate:g}" if rate else "start from smaller ones"
     return FloatingPointError(f"{what}. {kept}: {remedy}, or scale X first")

@@ -69,7 +69,7 @@ def test_what_does_not_go_together_is_refused():
         ("huber", ValueError, "loss is 'huber', which treats each output separately"),
         ("binary_cross_entropy", ValueError, "which is defined for a sigmoid output, but the network's is"),
         ("hubert", ValueError, "unknown loss 'hubert': did you mean 'huber'?"),
-        (3, TypeError, "loss is 3, but must be a name, or a Loss"),
+        (3, TypeError, "loss is 3, but must be a name or a Loss"),
     ]:
         with pytest.raises(error, match=re.escape(words)):
             deepnet.L_model_backward(AL, np.zeros(4, int), caches, loss=loss)

@@ -1,4 +1,4 @@
-"""The layers and the optimizer of a network."""
+"""The layers of a network: sizes, activations, dropout, penalties and initializers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from deepnet._names import find
-from deepnet._numbers import is_number, real
+from deepnet._numbers import real
 from deepnet.activations import ACTIVATIONS, Activation, entry_of
 from deepnet.layers import Dense
-from deepnet.optimizers import OPTIMIZERS, Optimizer
 from deepnet.plan import LayerPlan
 
 from . import layer_dims as checked_dims
 from .options import initializer as checked_initializer
 from .structures import layer_entries
-from .weights import example_weights as example_weights
 
 
 class Stack(NamedTuple):
@@ -131,24 +126,3 @@ def _layer_plan(number: int, layer: Dense, last: bool) -> LayerPlan:
             f"{name}.dropout is {layer.dropout}, but the last layer must have none: it is the prediction"
         )
     return plan
-
-
-def optimizer(value: Any, dtype: np.dtype[Any]) -> Optimizer:
-    """Accept an optimizer or its name; its learning rate must be finite in the dtype."""
-    if isinstance(value, str):
-        value = find("optimizer", value, OPTIMIZERS)()
-    if not isinstance(value, Optimizer) or type(value) is Optimizer:
-        if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer:
-            module = "deepnet." if value in OPTIMIZERS.values() else ""
-            hint = f": optimizer={module}{value.__name__}()"
-        else:
-            hint = f": optimizer=deepnet.SGD({value if is_number(value) else 0.01})"
-        raise TypeError(f"optimizer is {value!r}, but must be an optimizer{hint}")
-    if not callable(value.learning_rate):
-        real("learning_rate", value.learning_rate, dtype=dtype)
-    epsilon = getattr(value, "epsilon", 1.0)
-    if dtype.type(epsilon) == 0:
-        raise ValueError(
-            f"epsilon is {epsilon:g}, which {dtype} rounds to 0: a gradient of 0 would be divided by 0"
-        )
-    return value
