@@ -1,5 +1,6 @@
 """Every number, whole number and flag that a user sets is checked alike, wherever it is set."""
 
+import dataclasses
 import math
 import re
 
@@ -186,7 +187,42 @@ def test_a_schedule_is_made_and_not_named():
         deepnet.SGD(deepnet.schedules.OneCycle)
 
 
-def test_an_optimizer_of_ones_own_may_have_attributes():
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: deepnet.Network([2, 3, 1], "swish"), "unknown activation 'swish': did you mean 'silu'?"),
+        (lambda: deepnet.Network([2, 3, 1], "linear"), "did you mean 'identity'?"),
+        (lambda: deepnet.Network([2, 3, 1], "logistic"), "did you mean 'sigmoid'?"),
+        (lambda: fit(loss="mse"), "unknown loss 'mse': did you mean 'mean_squared_error'?"),
+        (lambda: fit(loss="mae"), "did you mean 'quantile'?"),
+        (lambda: fit(loss="log_loss"), "did you mean 'binary_cross_entropy'?"),
+        (lambda: fit(loss="bce"), "did you mean 'binary_cross_entropy'?"),
+    ],
+)
+def test_names_of_other_libraries_are_understood(make, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        make()
+
+
+def test_settings_cannot_be_changed():
+    adam = deepnet.Adam(0.01)
+    for name, value, error, words in [
+        (
+            "beta1",
+            0.5,
+            AttributeError,
+            "beta1 of Adam cannot be changed: net.optimizer = dataclasses.replace(",
+        ),
+        ("beta1", 2, ValueError, "beta1 is 2, but must be from 0 to less than 1"),
+        ("lerning_rate", 1, AttributeError, "unknown setting 'lerning_rate': did you mean 'learning_rate'?"),
+    ]:
+        with pytest.raises(error, match=re.escape(words)):
+            setattr(adam, name, value)
+    assert adam == deepnet.Adam(0.01)
+    assert issubclass(dataclasses.FrozenInstanceError, AttributeError)
+
+
+def test_a_custom_optimizer_may_have_attributes():
     class Own(deepnet.optimizers.Optimizer):
         def __init__(self, rate, gamma):
             super().__init__(rate)

@@ -37,10 +37,10 @@ def checked_loss(loss: Loss) -> Loss:
     )
 
 
-def _of_loss(name: str, own: Loss, A: Array, Y: Array, parameter: float) -> Array:
-    result = getattr(own, name)(_read_only(A), _read_only(Y), parameter)
-    argument = "A" if own.activation is None else "Z"
-    return _result(result, [A, Y], f"{name} of {own.name!r}", A, argument)
+def _of_loss(name: str, loss: Loss, A: Array, Y: Array, parameter: float) -> Array:
+    result = getattr(loss, name)(_read_only(A), _read_only(Y), parameter)
+    argument = "A" if loss.activation is None else "Z"
+    return _result(result, [A, Y], f"{name} of {loss.name!r}", A, argument)
 
 
 def _read_only(array: Array) -> Array:
@@ -66,12 +66,12 @@ def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, lik
     return np.array(result, order="C") if shared else np.ascontiguousarray(result)
 
 
-def activation_forward(Z: Array, own: Activation) -> Array:
-    """A = g(Z)."""
-    return _result(own.forward(_read_only(Z)), [Z], f"forward of {own.name!r}", Z, "Z")
+def activation_forward(Z: Array, activation: Activation) -> Array:
+    """Return A = g(Z)."""
+    return _result(activation.forward(_read_only(Z)), [Z], f"forward of {activation.name!r}", Z, "Z")
 
 
-def activation_backward(dA: Array, Z: Array, own: Activation) -> Array:
-    """``dZ = dA * g'(Z)``."""
-    dZ = own.backward(_read_only(dA), _read_only(Z))
-    return _result(dZ, [dA, Z], f"backward of {own.name!r}", Z, "Z")
+def activation_backward(dA: Array, Z: Array, activation: Activation) -> Array:
+    """Return dZ = dA * g'(Z)."""
+    dZ = activation.backward(_read_only(dA), _read_only(Z))
+    return _result(dZ, [dA, Z], f"backward of {activation.name!r}", Z, "Z")

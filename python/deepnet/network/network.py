@@ -356,8 +356,9 @@ class Network:
             The factor of each example's loss; the mean is still over m.
         class_weight : dict or "balanced", optional
             The factor of the examples of each class, 1 for classes not in the dict; "balanced" gives every
-            class the same total. A class is a label, or the row of the 1 in a one-hot column. It holds for
-            the validation loss, too.
+            class the same total. A class is a label, or the row of the 1 in a one-hot column; where columns
+            of 0 and 1 are not one-hot, "balanced" multiplies the weights of each output, as scikit-learn's
+            compute_sample_weight does. It holds for the validation loss, too.
         shuffle : bool
             Draw a new order of the examples for each epoch.
         seed : int or None

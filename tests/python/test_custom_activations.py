@@ -1,4 +1,4 @@
-"""An activation of the user's own, wherever the step-by-step functions take a name, on both backends."""
+"""Custom activations wherever the step-by-step functions take a name, on both backends."""
 
 import copy
 import re
@@ -27,7 +27,7 @@ def like(forward=np.tanh, backward=lambda dA, Z: dA):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    ("own", "named"),
+    ("custom", "named"),
     [
         ({"activations": TANH}, {"activations": "tanh"}),
         ({"activations": TANH, "output": SIGMOID}, {"activations": "tanh"}),
@@ -36,11 +36,11 @@ def like(forward=np.tanh, backward=lambda dA, Z: dA):
         ({"activations": (TANH, "relu", SIGMOID)}, {"activations": ["tanh", "relu", "sigmoid"]}),
     ],
 )
-def test_a_network_with_own_activations_is_that_with_the_named_ones(own, named, dtype):
+def test_a_network_with_custom_activations_equals_one_with_built_in_ones(custom, named, dtype):
     """The same formulas: what differs are roundings, some dozen u of what is summed."""
     X, Y, parameters = network([5, 7, 4, 2], 9, dtype=dtype)
     with Unchanged(X, Y, parameters):
-        AL, caches = deepnet.L_model_forward(X, parameters, **own)
+        AL, caches = deepnet.L_model_forward(X, parameters, **custom)
         grads = deepnet.L_model_backward(AL, Y, caches)
     expected_AL, expected_caches = deepnet.L_model_forward(X, parameters, **named)
     expected = deepnet.L_model_backward(expected_AL, Y, expected_caches)
@@ -113,7 +113,7 @@ def test_an_entry_of_the_list_counts_as_its_name(backend):
 
 
 @pytest.mark.parametrize(
-    ("own", "error", "words"),
+    ("custom", "error", "words"),
     [
         (
             like(lambda Z: Z.tolist()),
@@ -127,11 +127,11 @@ def test_an_entry_of_the_list_counts_as_its_name(backend):
         (like(backward=lambda dA, Z: dA > 0), TypeError, "backward of 'mine' returned bool"),
     ],
 )
-def test_what_its_functions_return_is_checked(own, error, words):
+def test_what_its_functions_return_is_checked(custom, error, words):
     X, Y, parameters = network([3, 4, 1], 5)
 
     def step():
-        AL, caches = deepnet.L_model_forward(X, parameters, activations=own)
+        AL, caches = deepnet.L_model_forward(X, parameters, activations=custom)
         deepnet.L_model_backward(AL, Y, caches)
 
     with Unchanged(X, Y, parameters), pytest.raises(error, match=re.escape(words)):
@@ -153,7 +153,7 @@ def test_its_functions_cannot_write_to_what_is_kept_nor_hand_it_out():
 
 
 def test_a_network_takes_it():
-    """Of its own accord in NumPy; the same numbers as from the step-by-step functions, but for roundings."""
+    """NumPy computes it; the results agree with the step-by-step functions up to rounding."""
     X, _, parameters = network([3, 4, 1], 5)
     net = deepnet.Network.from_parameters(parameters, activations=TANH, output="sigmoid")
     AL, _ = deepnet.L_model_forward(X, parameters, activations=TANH)
@@ -162,9 +162,9 @@ def test_a_network_takes_it():
 
 def test_a_network_takes_it_too_and_keeps_what_it_is_given():
     X, Y, _ = network([3, 4, 1], 5)
-    own, built_in = (deepnet.Network([3, 4, 1], g, dtype="float64", seed=0) for g in (TANH, "tanh"))
-    np.testing.assert_allclose(own.predict(X), built_in.predict(X), rtol=1e-13)
-    np.testing.assert_allclose(own.evaluate(X, Y), built_in.evaluate(X, Y), rtol=1e-13)
+    custom, built_in = (deepnet.Network([3, 4, 1], g, dtype="float64", seed=0) for g in (TANH, "tanh"))
+    np.testing.assert_allclose(custom.predict(X), built_in.predict(X), rtol=1e-13)
+    np.testing.assert_allclose(custom.evaluate(X, Y), built_in.evaluate(X, Y), rtol=1e-13)
 
     def in_place(Z):
         Z *= 2
