@@ -1,4 +1,4 @@
-"""Calls with well-formed arguments, and the table of what is done to them: one case, one line."""
+"""Calls with valid arguments, and a table of changes that make them invalid: one case per line."""
 # ruff: noqa: E501  a case that breaks over four lines is no table
 
 import copy
@@ -13,7 +13,7 @@ SIZES = [5, 4, 1]
 
 
 def good():
-    """Return well-formed arguments of every function, by their names."""
+    """Return valid arguments of every function by name."""
     X, Y, parameters = network(SIZES, 3)
     with deepnet.use_backend("numpy"):
         AL, caches = deepnet.L_model_forward(X, parameters)
@@ -98,7 +98,7 @@ def replaced(value, path, change):
 
 
 def refused(call, arguments, error, *words):
-    """The call raises, the message has all the words in it, and no argument has changed."""
+    """Check that the call raises, that the message contains all the words, and that no argument changes."""
     with Unchanged(arguments), pytest.raises(error) as caught:
         CALLS[call](arguments)
     message = str(caught.value)

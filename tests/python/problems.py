@@ -1,4 +1,4 @@
-"""Small data sets and networks to train, and the NumPy twin that says what must come out."""
+"""Small data sets and networks to train, and the NumPy engine with the expected results."""
 
 import numpy as np
 
@@ -24,13 +24,13 @@ def twin_of(net):
 
 
 def plan_of(net, loss=None, optimizer=None):
-    """Return what a network tells its engine, for its twin."""
+    """Return the plan of a network, for the NumPy engine."""
     loss = loss_for(net.activations[-1]) if loss is None else loss
     return net._plan(find_loss(loss) if isinstance(loss, str) else loss, optimizer or net.optimizer)
 
 
 def options(rates=(0.01,), **changes):
-    """Return what an engine's fit takes beside data and plan."""
+    """Return the options of an engine's fit."""
     defaults = {
         "epochs": 1,
         "batch_size": 32,
@@ -54,7 +54,7 @@ def assert_same_bits(net, parameters):
 
 
 def distance(net, expected):
-    """The largest difference of any parameter array from its twin, relative to its norm."""
+    """Return the largest difference of a parameter array from the expected one, relative to its norm."""
     pairs = zip(net.parameters.values(), expected, strict=True)
     return max(np.linalg.norm(p - e) / max(np.linalg.norm(e), 1e-3) for p, e in pairs)
 
@@ -63,14 +63,14 @@ def sgd(rate):
     return deepnet.SGD(rate)
 
 
-# Those of this build: a loss is for an activation, or for any that works element by element.
+# The losses of this build with an output activation each.
 ELEMENTWISE = [name for name, entry in ACTIVATIONS.items() if not getattr(entry, "whole_columns", False)]
 USABLE_LOSSES = [name for name, loss in LOSSES.items() if loss.activation in (None, *ACTIVATIONS)]
 KINKS = 0.0, 3.0, -3.0  # where the slope of some activation jumps
 
 
 def targets_for(loss, outputs, m, random):
-    """Return Y that a loss takes: classes, one-hot columns, labels, counts or any numbers."""
+    """Return labels that follow the rule of the loss."""
     classes = random.integers(outputs, size=m)
     if loss.takes_classes:
         return classes
@@ -93,7 +93,7 @@ def pre_activations(net, X):
 
 
 def is_smooth(net, X, Y, loss, margin):
-    """Whether every Z, W and error is further than `margin` from where a slope jumps."""
+    """Return True if every Z, W and error is further than `margin` from where a slope jumps."""
     *Z, A = pre_activations(net, X)
     places = [np.abs(z - kink).min() for z in Z for kink in KINKS]
     places += [np.abs(p).min() for key, p in net.parameters.items() if key[0] == "W"]

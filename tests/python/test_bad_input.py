@@ -1,4 +1,4 @@
-"""Bad input: the right error, words that help, and nothing changed. Every case, on both backends."""
+"""Invalid input of the step-by-step functions: the right error, a helpful message, and nothing changed."""
 
 import copy
 import re
@@ -23,7 +23,7 @@ LABELS = {
 
 
 def label(call, path):
-    """Return the name under which a message speaks of the array at `path`."""
+    """Return the name of the array at `path` in messages."""
     if path in ("linear_cache.0", "cache.0.0", "caches.0.0.0"):
         return "A_prev"
     return {"cache.1": "Z", "caches.0.1": "Z"}.get(path) or (
@@ -58,7 +58,7 @@ KINDS = {
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("call", "path"), ARRAYS)
-def test_what_is_no_float_array_is_a_type_error(call, path, kind):
+def test_other_types_and_dtypes_are_type_errors(call, path, kind):
     change, words = KINDS[kind]
     refused(call, replaced(good(), path.split("."), change), TypeError, label(call, path), *words)
 
@@ -73,7 +73,7 @@ def test_what_is_no_float_array_is_a_type_error(call, path, kind):
         ("update_parameters", "grads.dW1", ["but must be a NumPy array: dW1.to_numpy()"]),
     ],
 )
-def test_only_what_has_examples_is_advised_about_them(call, name, words):
+def test_only_arrays_with_examples_get_advice_about_columns(call, name, words):
     message = refused(call, replaced(good(), name.split("."), pandas.DataFrame), TypeError, *words)
     assert message.endswith(words[0])
 
@@ -88,7 +88,7 @@ def test_one_dtype_throughout(call, path):
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize(("call", "path"), ARRAYS)
-def test_nothing_at_all_is_a_value_error(call, path, axis):
+def test_empty_arrays_are_value_errors(call, path, axis):
     arguments = replaced(good(), path.split("."), lambda a: a.take([], axis))
     refused(
         call, arguments, ValueError, label(call, path), "zero examples" if axis else "zero units", "shape ("
@@ -98,7 +98,7 @@ def test_nothing_at_all_is_a_value_error(call, path, axis):
 @pytest.mark.parametrize(
     ("call", "path"), [(c, p) for c, p in ARRAYS if "relu" not in c and "sigmoid" not in c]
 )
-def test_a_flat_array_is_a_value_error(call, path):
+def test_flat_arrays_are_value_errors(call, path):
     arguments = replaced(good(), path.split("."), np.ravel)
     refused(call, arguments, ValueError, label(call, path), "has shape (")
 
@@ -213,7 +213,7 @@ def test_rates_of_any_kind_of_number(rate):
     np.testing.assert_array_equal(updated["W1"], expected["W1"])
 
 
-# --- odd, and right ------------------------------------------------------------------------------------
+# --- unusual but valid ---------------------------------------------------------------------------------
 
 
 def misaligned(array):
@@ -225,12 +225,12 @@ def misaligned(array):
 
 
 class Tagged(np.ndarray):
-    """A subclass that means nothing, as np.memmap is."""
+    """A subclass without behaviour of its own, like np.memmap."""
 
 
 @pytest.mark.parametrize("change", [misaligned, lambda a: a.astype(">f8"), lambda a: a.view(Tagged)])
 @pytest.mark.parametrize(("call", "path"), ARRAYS)
-def test_odd_but_harmless_arrays_are_used(call, path, change, capsys):
+def test_unusual_but_valid_arrays_are_used(call, path, change, capsys):
     arguments = good()
     expected = CALLS[call](copy.deepcopy(arguments))
     odd = replaced(arguments, path.split("."), change)
@@ -258,7 +258,7 @@ def test_more_than_2_to_the_31_examples_are_counted_right(call, name, rows, mess
         CALLS[call](arguments)
 
 
-def test_a_bug_between_the_checks_and_the_extension_says_so(monkeypatch):
+def test_a_disagreement_of_the_checks_and_the_extension_is_reported_as_a_bug(monkeypatch):
     class Declines:
         compute_cost = staticmethod(lambda AL, Y, loss: None)
 

@@ -1,4 +1,4 @@
-"""Initial weights with a scale or gain of one's own, and those that are orthogonal."""
+"""Initial weights with any scale or gain, and orthogonal ones."""
 
 import math
 import re
@@ -32,7 +32,7 @@ def test_normal_has_its_moments(scale):
 
 
 def test_normal_is_the_course_s_rule():
-    """randn(n, n_prev) * scale, of the same draws; the name stands for 0.01."""
+    """randn(n, n_prev) * scale, from the same draws; the name means 0.01."""
     randn = np.random.default_rng(3).standard_normal((4, 5))
     np.testing.assert_array_equal(draw(normal(0.3), 4, 5, 3), randn * 0.3)
     np.testing.assert_array_equal(draw(INITIALIZERS["normal"], 4, 5, 3), randn * 0.01)
@@ -83,7 +83,7 @@ def test_networks_take_them_with_the_same_draws_in_both_dtypes(initializer):
         assert p.any() == (key[0] == "W")
 
 
-def test_what_they_say_of_themselves():
+def test_representations():
     assert (normal(0.02).name, normal(0.02).formula) == ("normal", "N(0, 0.02^2)")
     assert (orthogonal(2).name, orthogonal(2).formula) == (
         "orthogonal",
@@ -93,7 +93,7 @@ def test_what_they_say_of_themselves():
 
 @pytest.mark.parametrize(("make", "name"), [(normal, "scale"), (orthogonal, "gain")])
 @pytest.mark.parametrize("value", [0, -1.5, math.nan, math.inf])
-def test_scales_that_are_none_are_refused(make, name, value):
+def test_scales_out_of_range_are_refused(make, name, value):
     what = "more than 0" if math.isfinite(value) else "finite"
     with pytest.raises(ValueError, match=f"^{name} is {value}, but must be {what}$"):
         make(value)
@@ -101,7 +101,7 @@ def test_scales_that_are_none_are_refused(make, name, value):
 
 @pytest.mark.parametrize(("make", "name"), [(normal, "scale"), (orthogonal, "gain")])
 @pytest.mark.parametrize("value", ["0.1", None, True, np.ones(1)])
-def test_scales_that_are_no_numbers_are_refused(make, name, value):
+def test_scales_that_are_not_numbers_are_refused(make, name, value):
     with pytest.raises(TypeError, match=f"^{re.escape(f'{name} is {value!r}, but must be a number')}$"):
         make(value)
 

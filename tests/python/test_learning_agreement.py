@@ -21,7 +21,7 @@ DIMS, M = [5, 4, 3], 37  # 37: a panel of examples and a rest, in both dtypes
 
 
 def prepared(activation, loss, dtype):
-    """Return a network, X and Y; the seed is the first that keeps all away from kinks (see is_smooth)."""
+    """Return a network, X and Y, with the first seed that keeps all values away from kinks (see is_smooth)."""
     output = loss.activation or activation
     for seed in range(1000):
         random = np.random.default_rng(seed)
@@ -61,8 +61,8 @@ def bounds(net, X, Y, loss, u):
 @pytest.mark.parametrize("dtype", U)
 @pytest.mark.parametrize("loss", USABLE_LOSSES)
 @pytest.mark.parametrize("activation", ELEMENTWISE)
-def test_the_loss_and_its_gradients_are_the_formulas(activation, loss, dtype, backend):
-    """Against the twin in float64, whose own errors double the bound where the network is float64, too."""
+def test_the_loss_and_its_gradients_agree_with_the_formulas(activation, loss, dtype, backend):
+    """Compared with the NumPy engine in float64, whose errors double the bound of float64 networks."""
     loss = LOSSES[loss]
     net, X, Y = prepared(activation, loss, dtype)
     plan, y = plan_of(net, loss), np.atleast_2d(Y)
@@ -102,7 +102,7 @@ OF_EACH = {name: kind(0.05) for name, kind in OPTIMIZERS.items()} | {
 @pytest.mark.parametrize("dtype", U)
 @pytest.mark.parametrize("loss", USABLE_LOSSES)
 @pytest.mark.parametrize("activation", ELEMENTWISE)
-def test_an_update_is_the_optimizers_formula(activation, loss, dtype):
+def test_an_update_agrees_with_the_formula(activation, loss, dtype):
     """Three steps of the extension: each takes the gradient that the network tells beforehand.
 
     A step rounds at most 20 times (Adam: beta, 1 - beta and their products for both averages, root, sum,
@@ -114,7 +114,9 @@ def test_an_update_is_the_optimizers_formula(activation, loss, dtype):
     start = [p.copy() for p in first.parameters.values()]
     for name, optimizer in OF_EACH.items():
         first.parameters = dict(zip(first.parameters, start, strict=True))
-        first.train_on_batch(X, Y, optimizer=deepnet.SGD(0.0), loss=loss)  # another's memory is forgotten
+        first.train_on_batch(
+            X, Y, optimizer=deepnet.SGD(0.0), loss=loss
+        )  # replaces the state of another optimizer
         gradients = []
         for _ in range(3):
             gradients.append(list(first.loss_and_grads(X, Y, loss=loss)[1].values()))
@@ -190,7 +192,7 @@ def test_a_whole_run_is_the_same_on_both_backends(options, loss):
     np.testing.assert_allclose(history.validation_loss, expected.validation_loss, rtol=1e-10)
 
 
-def test_the_list_of_this_file_is_whole():
+def test_every_optimizer_is_tested():
     assert {*ELEMENTWISE, "softmax"} >= {*ACTIVATIONS}
     assert {LOSSES[name].activation for name in {*LOSSES} - {*USABLE_LOSSES}} <= {"softmax"}
     assert OF_EACH.keys() == OPTIMIZERS.keys()

@@ -1,4 +1,4 @@
-"""What layers, losses, optimizers and weights refuse, in which words, before anything has changed."""
+"""Invalid layers, losses, optimizers and weights: refused before anything changes."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ NETWORKS = [  # arguments, options, error, words
 
 
 @pytest.mark.parametrize(("arguments", "options", "error", "words"), NETWORKS)
-def test_networks_that_cannot_be(arguments, options, error, words):
+def test_invalid_networks(arguments, options, error, words):
     with pytest.raises(error, match=words):
         deepnet.Network(*arguments, **options)
 
@@ -111,7 +111,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("make", "error", "words"), SETTINGS)
-def test_settings_that_make_no_sense(make, error, words):
+def test_invalid_settings(make, error, words):
     with pytest.raises(error, match=words):
         make()
 
@@ -124,7 +124,7 @@ def broken(step):
     raise ZeroDivisionError("no rate")
 
 
-OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so, too
+OPTIONS = [  # options of fit, error, words, and whether train_on_batch raises it, too
     (
         {"loss": "hubber"},
         ValueError,
@@ -231,7 +231,7 @@ OPTIONS = [  # options of fit, error, words, and whether train_on_batch says so,
 
 
 @pytest.mark.parametrize(("options", "error", "words", "each_step"), OPTIONS)
-def test_options_that_make_no_sense(options, error, words, each_step):
+def test_invalid_options(options, error, words, each_step):
     net = deepnet.Network([6, 4, 1], seed=0)
     net.optimizer = deepnet.Momentum(0.1)
     net.train_on_batch(X, Y)
@@ -249,10 +249,10 @@ def test_options_that_make_no_sense(options, error, words, each_step):
     assert_same_bits(net, before)
     assert net.optimizer == deepnet.Momentum(0.1)
     assert net.train_on_batch(X, Y) == twin.train_on_batch(X, Y, optimizer=deepnet.Momentum(0.1))
-    assert_same_bits(net, twin.parameters)  # what the optimizer remembers has not changed either
+    assert_same_bits(net, twin.parameters)  # the state of the optimizer is unchanged, too
 
 
-def test_the_networks_own_optimizer_is_checked_when_it_is_set():
+def test_the_optimizer_of_a_network_is_checked_when_it_is_set():
     net = deepnet.Network([6, 1])
     with pytest.raises(ValueError, match="unknown optimizer 'adma'"):
         net.optimizer = "adma"
@@ -275,7 +275,7 @@ def test_a_schedule_of_epochs_is_not_for_single_batches():
 @pytest.mark.parametrize(
     "y", [Y * 0.5, np.full((1, 20), NAN), np.full((1, 20), INF), Y - 0.5, np.full((1, 20), 1e300)]
 )
-def test_weights_of_classes_want_classes(y, output):
+def test_class_weights_need_classes(y, output):
     net = deepnet.Network([6, 1], "relu", output, seed=0)
     with pytest.raises(ValueError, match=r"class_weight needs classes, but Y|labels must lie in \[0, 1\]"):
         net.evaluate(X, y, class_weight="balanced")
@@ -286,7 +286,7 @@ def test_weights_of_classes_want_classes(y, output):
         several.evaluate(X, np.full((3, 20), 0.5), class_weight="balanced")
 
 
-def test_numbers_of_classes_and_schedules_in_the_place_of_others():
+def test_class_numbers_and_classes_instead_of_objects():
     classes = np.arange(20) % 3
     net = deepnet.Network([6, 3])
     with pytest.raises(ValueError, match=r"one-hot columns: .*; class numbers go with output='softmax'"):
@@ -300,7 +300,7 @@ def test_numbers_of_classes_and_schedules_in_the_place_of_others():
         net.fit(X, classes, epochs=1, batch_size=5, callbacks=[deepnet.callbacks.EarlyStopping])
 
 
-def test_outputs_and_weights_that_say_nothing():
+def test_outputs_and_weights_without_information():
     with pytest.raises(ValueError, match="output is 'softmax' of 1 unit, which is always 1"):
         deepnet.Network([6, 1], output="softmax")
     with pytest.raises(ValueError, match="initializer returned nan or inf for W1"):
@@ -310,13 +310,13 @@ def test_outputs_and_weights_that_say_nothing():
         net.fit(X, np.full(20, -1), epochs=1, batch_size=5, loss="poisson")
 
 
-def test_the_last_dense_layer_is_a_sigmoid_if_nothing_else_is_said():
+def test_the_last_dense_layer_is_a_sigmoid_by_default():
     net = deepnet.Network([6, deepnet.Dense(4), deepnet.Dense(1)])
     assert net.activations == ("relu", "sigmoid")
     assert net.layers == (deepnet.Dense(4, "relu"), deepnet.Dense(1, "sigmoid"))
 
 
-def test_softmax_takes_its_own_losses_alone():
+def test_softmax_takes_only_its_losses():
     net = deepnet.Network([6, 3], output="softmax", seed=0)
     before, classes = parameters_of(net), np.arange(20) % 3
     with pytest.raises(ValueError, match="'huber', which treats each output separately"):

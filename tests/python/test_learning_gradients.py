@@ -1,4 +1,4 @@
-"""The gradient of all that is minimised is the slope of what evaluate tells: 500 random small networks."""
+"""Gradients of losses with penalties and weights equal differences of evaluate: 500 random small networks."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ MARGIN = 1000 * H
 
 
 def random_loss(name, random):
-    """The loss with a parameter or smoothing of its own."""
+    """Return the loss with a random parameter or label smoothing."""
     smoothing = random.choice([0.0, 0.2])
     made = {
         "huber": lambda: losses.huber(random.uniform(0.3, 2)),
@@ -25,7 +25,7 @@ def random_loss(name, random):
 
 
 def random_network(random):
-    """A network of 1 to 3 layers with activations, penalties, loss, data and weights of any kind."""
+    """Return a random network of 1 to 3 layers with any activations, penalties, loss, data and weights."""
     loss = random_loss(random.choice(USABLE_LOSSES), random)
     depth, outputs = random.integers(1, 4), int(random.integers(1, 4))
     if loss.activation == "softmax":
@@ -47,7 +47,7 @@ def random_network(random):
         initializer="lecun_normal",
         dtype="float64",
         seed=int(random.integers(2**32)),
-        input_dropout=random.choice([0.0, 0.5]),  # a gradient has none
+        input_dropout=random.choice([0.0, 0.5]),  # which gradients ignore
     )
     for b in list(net.parameters.values())[1::2]:
         b[...] = random.standard_normal(b.shape) / 2
@@ -105,7 +105,7 @@ def test_gradients_equal_central_differences(part, backend):
 
 
 def test_a_jump_is_seen():
-    """The checks above would be void if nothing were ever drawn again, or everything."""
+    """The check above would prove nothing if it drew every network anew, or none."""
     random = np.random.default_rng(0)
     drawn = [random_network(random) for _ in range(200)]
     smooth = [is_smooth(net, X, Y, options["loss"], MARGIN) for net, X, Y, options in drawn]

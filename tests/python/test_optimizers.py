@@ -1,4 +1,4 @@
-"""Optimizers over a hundred steps: their textbook form, written out here, and PyTorch's where it is there."""
+"""Optimizers over a hundred steps, compared with their textbook form and, if installed, with PyTorch."""
 
 import copy
 import importlib
@@ -95,7 +95,7 @@ class Textbook:
 
 
 class Torch:
-    """PyTorch's optimizer over the same arrays; biases are a group of their own, which does not decay."""
+    """PyTorch's optimizer on the same arrays; biases form a group without decay."""
 
     def __init__(self, parameters, optimizer, name, settings):
         with warnings.catch_warnings():
@@ -136,7 +136,7 @@ def data():
 
 @pytest.mark.parametrize("oracle", ORACLES)
 @pytest.mark.parametrize("case", CASES)
-def test_a_hundred_steps_are_those_of_the_oracle(case, oracle, backend):
+def test_a_hundred_steps_equal_those_of_the_oracle(case, oracle, backend):
     ours, textbook, theirs = CASES[case]
     X, Y = data()
     net = deepnet.Network([4, 6, 2], "tanh", "identity", dtype="float64", seed=1)
@@ -169,7 +169,7 @@ def test_a_run_of_fit_is_a_hundred_steps_too(backend):
 # --- as objects ---------------------------------------------------------------------------------------------
 
 
-def test_a_representation_tells_what_is_not_the_default():
+def test_a_representation_shows_settings_that_are_not_the_default():
     assert repr(deepnet.SGD()) == "SGD()"
     assert repr(deepnet.SGD(0.1)) == "SGD(learning_rate=0.1)"
     assert repr(deepnet.Adam(beta1=0.8, clip_norm=1)) == "Adam(clip_norm=1.0, beta1=0.8)"
@@ -192,8 +192,8 @@ def test_copies_and_pickles_are_equal(name):
         assert type(other) is OPTIMIZERS[name]
 
 
-def test_settings_that_are_given_by_place():
-    """The rate, then what the formula has, in its order; what all share has names alone."""
+def test_positional_settings():
+    """The rate, then the settings of the formula in its order; shared settings are keywords."""
     assert deepnet.Momentum(0.1, 0.8).momentum == 0.8
     assert deepnet.RMSprop(0.1, 0.8, 1e-3) == deepnet.RMSprop(rho=0.8, epsilon=1e-3, learning_rate=0.1)
     assert deepnet.Adam(0.1, 0.8, 0.9, 1e-3) == deepnet.Adam(0.1, beta1=0.8, beta2=0.9, epsilon=1e-3)

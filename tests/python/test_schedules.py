@@ -1,4 +1,4 @@
-"""Schedules of the learning rate: PyTorch's values, the course's, and what is said of rates that are none."""
+"""Learning rate schedules: the values of PyTorch and of the course, and errors about invalid rates."""
 
 import copy
 import dataclasses
@@ -69,7 +69,7 @@ PYTORCH = {
 
 
 def values_there(name, arguments, formula):
-    """PyTorch's own rates where it is installed, else what its documentation says they are."""
+    """PyTorch's rates if it is installed, else the formula of its documentation."""
     try:
         import torch
     except ImportError:
@@ -194,7 +194,7 @@ def test_positions_outside_are_refused(position):
 
 
 @pytest.mark.parametrize("position", ["3", None, True, 1j])
-def test_positions_that_are_no_numbers_are_refused(position):
+def test_positions_that_are_not_numbers_are_refused(position):
     with pytest.raises(TypeError, match=r"^position is .*, but must be a number, or an array of numbers$"):
         StepDecay(0.1, 10)(position)
 
@@ -262,15 +262,15 @@ def test_positions_that_are_no_numbers_are_refused(position):
         (lambda: OneCycle(0.1, 10, end_divisor=0), ValueError, "end_divisor is 0, but must be 1 or more"),
     ],
 )
-def test_settings_that_make_no_schedule_are_refused(make, kind, message):
+def test_invalid_settings_are_refused(make, kind, message):
     with pytest.raises(kind, match=f"^{re.escape(message)}"):
         make()
 
 
 @pytest.mark.parametrize("schedule", [CosineDecay(0.3), CosineDecay(0.3, warmup=3), OneCycle(0.3)])
 @pytest.mark.parametrize("per", ["step", "epoch"])
-def test_a_length_that_is_not_given_is_that_of_the_run(schedule, per):
-    """20 examples in batches of 6 for 5 epochs: 20 updates; with and without somebody who looks on."""
+def test_the_default_length_is_that_of_the_run(schedule, per):
+    """20 examples in batches of 6 for 5 epochs: 20 updates; with and without a callback."""
     schedule = dataclasses.replace(schedule, per=per)
     length = {"step": 20, "epoch": 5}[per] - getattr(schedule, "warmup", 0)
     X, Y = problem(6, 20)
@@ -307,8 +307,8 @@ def test_a_number_is_the_rate_of_every_step():
 
 @pytest.mark.parametrize("first", [0, 3, 17])
 @pytest.mark.parametrize("per", ["step", "epoch"])
-def test_ready_schedules_and_functions_give_the_same(first, per):
-    """A stretch is what single questions give; epochs are those that the steps are in."""
+def test_schedules_and_functions_agree(first, per):
+    """Rates of many steps equal those of single calls; each step has the rate of its epoch."""
     schedule, asked = CosineDecay(0.3, 4, warmup=2, restarts=True, per=per), []
 
     def function(position):
@@ -349,10 +349,10 @@ def seven(value):
         ("{}", TypeError, "gave '{}' for step 7, but must be a number"),
     ],
 )
-def test_a_function_that_gives_no_rate_is_named_with_the_step(value, kind, words):
+def test_a_function_that_returns_an_invalid_rate_is_named_with_the_step(value, kind, words):
     with pytest.raises(kind, match=f"^learning_rate schedule halved {re.escape(words)}$"):
         rates(seven(value), 0, 10, dtype=np.float32)
-    assert rates(seven(value), 0, 7, dtype=np.float32).tolist() == [0.5] * 7  # nobody asked for step 7
+    assert rates(seven(value), 0, 7, dtype=np.float32).tolist() == [0.5] * 7  # step 7 is not called
 
 
 def test_epochs_are_named_as_such():
@@ -365,7 +365,7 @@ def test_epochs_are_named_as_such():
         rates(function, 60, 30, 10)
 
 
-def test_a_ready_schedule_that_leaves_the_range_is_named():
+def test_a_schedule_beyond_the_range_is_named():
     growing = ExponentialDecay(1.0, 10.0)
     with pytest.raises(ValueError, match=re.escape(f"{growing!r} gave inf for step 309, but must be finite")):
         rates(growing, 300, 20)
@@ -382,12 +382,12 @@ def test_a_ready_schedule_that_leaves_the_range_is_named():
         (1e39, ValueError, "learning_rate is 1e+39, beyond the range of float32, which ends at 3.4e+38"),
     ],
 )
-def test_numbers_that_are_no_rate_are_refused(rate, kind, message):
+def test_invalid_rates_are_refused(rate, kind, message):
     with pytest.raises(kind, match=f"^{re.escape(message)}"):
         rates(rate, 0, 3, dtype=np.float32)
 
 
-def test_what_a_function_raises_comes_through_with_the_step():
+def test_an_exception_in_a_function_gets_a_note_with_the_step():
     def broken(step):
         return 1 / (step - 2)
 

@@ -1,4 +1,4 @@
-"""Every number, whole number and flag that a user sets is checked alike, wherever it is set."""
+"""All numbers and flags are checked in the same way, wherever they are set."""
 
 import dataclasses
 import math
@@ -46,7 +46,7 @@ def adam(t=1, **options):
 
 
 MORE, SHARE = "more than 0", "from 0 to less than 1"
-REALS = [  # name, what takes it, a good number, one out of range, and what it must be
+REALS = [  # name, function that takes it, a valid number, one out of range, and the expected range
     ("learning_rate", lambda x: deepnet.SGD(x), 0.1, -1, "0 or more"),
     ("weight_decay", lambda x: deepnet.SGD(weight_decay=x), 0.1, -1, "0 or more"),
     ("clip_value", lambda x: deepnet.SGD(clip_value=x), 0.1, 0, "more than 0, or None"),
@@ -102,7 +102,7 @@ NAMES = [f"{name}-{i}" for i, (name, *_) in enumerate(REALS)]
 
 
 @pytest.mark.parametrize(("name", "take", "good", "wrong", "must"), REALS, ids=NAMES)
-def test_a_number_is_checked_alike_everywhere(name, take, good, wrong, must):
+def test_numbers_are_checked_in_the_same_way(name, take, good, wrong, must):
     for kind in (float, np.float32, np.longdouble, np.array):
         take(kind(good))
     for value, error, words in (
@@ -125,7 +125,7 @@ def test_a_number_is_checked_alike_everywhere(name, take, good, wrong, must):
             take(value)
 
 
-def test_numbers_of_any_sign_are_taken_where_any_make_sense():
+def test_negative_numbers_are_accepted_where_they_make_sense():
     for rate in (-0.5, np.float32(-0.5), np.array(-0.5)):
         assert update(rate)["W1"].tolist() == [[1.5, 1.5]]
     with pytest.raises(ValueError, match=r"^learning_rate is inf, but must be finite$"):
@@ -149,7 +149,7 @@ WHOLES = [  # name, what takes it, and the least
 
 
 @pytest.mark.parametrize(("name", "take", "least"), WHOLES, ids=[name for name, *_ in WHOLES])
-def test_a_whole_number_is_checked_alike_everywhere(name, take, least):
+def test_whole_numbers_are_checked_in_the_same_way(name, take, least):
     for kind in (int, np.int8, np.array):
         take(kind(least))
     for value, error, words in (
@@ -174,7 +174,7 @@ FLAGS = [
 
 
 @pytest.mark.parametrize(("name", "take"), FLAGS, ids=[name for name, _ in FLAGS])
-def test_a_flag_is_checked_alike_everywhere(name, take):
+def test_flags_are_checked_in_the_same_way(name, take):
     for yes in (True, False, np.True_):
         take(yes)
     for value in (1, "no", None):
@@ -182,7 +182,7 @@ def test_a_flag_is_checked_alike_everywhere(name, take):
             take(value)
 
 
-def test_a_schedule_is_made_and_not_named():
+def test_a_class_is_not_a_schedule():
     with pytest.raises(TypeError, match="learning_rate is the class OneCycle, but must be a number or a sch"):
         deepnet.SGD(deepnet.schedules.OneCycle)
 
