@@ -74,12 +74,7 @@ def compute(name: str, arguments: dict[str, Any]) -> Any:
     if _chosen is None:
         with np.errstate(all="ignore"):  # inf and nan pass silently, as they do in the extension
             return _numpy_function(name)(**arguments)
-    result = getattr(_chosen, name)(*arguments.values())
-    if result is None:
-        raise RuntimeError(
-            f"deepnet bug: _core.{name} declined arguments that the checks accept; please report"
-        )
-    return result
+    return answered(getattr(_chosen, name)(*arguments.values()), f"_core.{name}")
 
 
 class _LinearInCore(reference.Engine):
@@ -149,10 +144,10 @@ def snapshot(engine: Any) -> list[Any]:
     return copies
 
 
-def answered(result: Any) -> Any:
-    """Return the result of an engine's method, which must not decline checked arguments."""
+def answered(result: Any, by: str = "the engine") -> Any:
+    """Return the result of a native call with checked arguments, which must not be declined."""
     if result is None:
-        raise RuntimeError("deepnet bug: the engine declined arguments that the checks accept; please report")
+        raise RuntimeError(f"deepnet bug: {by} declined arguments that the checks accept; please report")
     return result
 
 
