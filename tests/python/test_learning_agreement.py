@@ -21,7 +21,7 @@ DIMS, M = [5, 4, 3], 37  # 37: a panel of examples and a rest, in both dtypes
 
 
 def prepared(activation, loss, dtype):
-    """Return a network, X and Y, with the first seed that keeps all values away from kinks (see is_smooth)."""
+    """Return a network, X and Y, from the first seed that avoids kinks (see is_smooth)."""
     output = loss.activation or activation
     for seed in range(1000):
         random = np.random.default_rng(seed)
