@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+from collections import UserDict
 from itertools import pairwise
 
 import numpy as np
@@ -157,6 +158,22 @@ def test_an_update_copies_unless_told_where_to_write(dtype):
         assert parameters[key] is arrays[key]
         np.testing.assert_array_equal(out[key], value)
         np.testing.assert_array_equal(parameters[key], value)
+
+
+def test_parameters_may_be_any_mapping():
+    X, Y, parameters = network(SIZES, 7)
+    mapping = UserDict(parameters)
+    with Unchanged(X, Y, parameters):
+        AL, caches = deepnet.L_model_forward(X, mapping)
+        grads = deepnet.L_model_backward(AL, Y, caches)
+        updated = deepnet.update_parameters(mapping, grads, 0.1)
+    assert type(updated) is dict
+    for key, p in deepnet.update_parameters(parameters, grads, 0.1).items():
+        np.testing.assert_array_equal(updated[key], p)
+    assert deepnet.update_parameters(mapping, UserDict(grads), 0.1, out=mapping) is mapping
+    for key, p in updated.items():
+        assert mapping[key] is parameters[key]
+        np.testing.assert_array_equal(mapping[key], p)
 
 
 @pytest.mark.parametrize("rate", [1, np.float64(0.5), np.float32(0.5), np.array(0.5), np.int64(2)])
