@@ -1,6 +1,6 @@
-# `make demo` and `make test` set up everything they need in .venv, then run. Needed beforehand: Python 3.11 or newer,
-# a C++20 compiler and make; for the C++ tests and benchmarks also doctest and Google Benchmark (Debian: doctest-dev,
-# libbenchmark-dev). CMake, Ninja and the rest come through pip.
+# `make demo` and `make test` install everything they need in .venv, then run. Prerequisites: Python 3.11 or newer, a
+# C++20 compiler and make; for the C++ tests and benchmarks also doctest and Google Benchmark (Debian: doctest-dev,
+# libbenchmark-dev). pip brings CMake, Ninja and the rest.
 
 PYTHON ?= python3
 ARGS   ?=
@@ -20,7 +20,7 @@ help:
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
 	@echo "make lint      ruff, codespell, mypy and clang-format; make format corrects what they can correct"
-	@echo "make wheel     the sdist and the wheel in dist/, checked as a user gets them"
+	@echo "make wheel     the sdist and the wheel in dist/, tested as a user gets them"
 	@echo "make clean     removes what was built, and .venv"
 
 demo: .venv/with-cli
@@ -67,7 +67,7 @@ format: .venv/with-dev
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP_FILES)
 
-# The time stamp of the last commit makes two builds the same bytes.
+# With the time of the last commit as time stamp, two builds are the same bytes.
 wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 946684800)
 wheel: .venv/with-dev
 	rm -rf dist

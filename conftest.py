@@ -1,4 +1,4 @@
-"""What every example in the documentation may take for granted."""
+"""The names that every example in the documentation can use."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,7 @@ DATA = Path(os.environ.get("DEEPNET_DATA", Path(__file__).resolve().parents[3] /
 
 @pytest.fixture(params=["native", "numpy"])
 def backend(request):
-    """Run the test once per backend. A missing extension is an error here, not a skip."""
+    """Run the test once per backend; a missing extension is an error, not a skip."""
     with deepnet.use_backend(request.param):
         yield request.param
 

@@ -1,4 +1,4 @@
-"""What the extension may and may not do to the process, the machine and the linker that it meets."""
+"""The extension leaves the process as it is, runs on every CPU, and exports and needs very little."""
 
 import json
 import os
@@ -19,7 +19,7 @@ LOADER = f"ld-linux-{platform.machine().replace('_', '-')}"
 
 
 def run(*command, **environment):
-    """Run a command to its end and return its output; what it complains of shows in the failure."""
+    """Run a command and return its output; a failure shows its error output."""
     env = {**os.environ, **environment}
     result = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert result.returncode == 0, result.stderr
@@ -163,7 +163,7 @@ def is_current(objects):
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
-    """The objects that the editable install was linked from or, where it was another, their own build."""
+    """The kernel objects of the editable install or, if it was another, of a separate build."""
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     system = re.sub(r"\W", "_", sysconfig.get_platform())
     found = kernel_objects(ROOT / "build" / f"{tag}-{tag}-{system}")
@@ -182,7 +182,7 @@ def test_every_instruction_set_of_the_table_has_its_object(objects):
 
 @pytest.mark.parametrize("isa", CONFIG["isas_built"])
 def test_a_kernel_object_defines_its_own_names_only(objects, isa):
-    """The linker might keep any other symbol's copy from here, and crash a CPU without these instructions."""
+    """The linker may keep this copy of any other symbol, and crash a CPU without these instructions."""
     defined = run("nm", "--demangle", "--extern-only", "--defined-only", *objects[isa]).splitlines()
     assert defined
     own = re.compile(rf"deepnet::{isa}::| _ZZ?NK?7deepnet{len(isa)}{isa}")  # not all nm demangle every lambda

@@ -1,6 +1,6 @@
 """The sdist and the wheel in dist/, as a user gets them. `make wheel` builds both and then runs this.
 
-Not among the tests of `make test`: it builds the wheel again, and needs pip to reach NumPy.
+`make test` leaves these out: they build the wheel again, and pip must be able to install NumPy.
 """
 
 import os
@@ -92,7 +92,7 @@ def test_two_builds_are_the_same_bytes(sdist, wheel, tmp_path):
 
 @pytest.fixture(scope="module")
 def fresh(wheel, tmp_path_factory):
-    """The bin folder of a new environment with the wheel and what it asks for: NumPy."""
+    """Return the bin folder of a new environment with the wheel and its requirement, NumPy."""
     folder = tmp_path_factory.mktemp("fresh")
     succeed(sys.executable, "-m", "venv", folder)
     succeed(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel)
@@ -124,7 +124,7 @@ def test_a_training_step_runs(fresh, wheel, tmp_path):
 
 @pytest.fixture(scope="module")
 def with_numpy_1(wheel, tmp_path_factory):
-    """The Python of an environment with NumPy 1, whose C API the extension finds under another name."""
+    """Return the Python of an environment with NumPy 1, whose C API has another module name."""
     if sys.version_info >= (3, 13):
         pytest.skip("NumPy 1.26.4 has no wheel for Python 3.13 and later")
     folder = tmp_path_factory.mktemp("numpy-1")
@@ -148,7 +148,7 @@ for dtype in (np.float64, np.float32):
         costs.append(float(deepnet.compute_cost(AL, y)))
         grads = deepnet.L_model_backward(AL, y, caches)
         parameters = deepnet.update_parameters(parameters, grads, 0.1)
-        kept.append((caches[0][1], caches[0][1].copy()))  # memory in use is nobody else's
+        kept.append((caches[0][1], caches[0][1].copy()))  # memory in use is not given to another array
     assert costs == sorted(costs, reverse=True), costs
     assert all((used == copy).all() for used, copy in kept)
     with deepnet.use_backend("numpy"):
@@ -156,7 +156,7 @@ for dtype in (np.float64, np.float32):
     for name, grad in grads.items():
         error = abs(grad - expected[name]).max() / abs(expected[name]).max()
         assert error < {np.float64: 1e-12, np.float32: 1e-5}[dtype], (name, error)
-    grads["dW1"].resize((1, 10), refcheck=False)  # by whoever allocated it
+    grads["dW1"].resize((1, 10), refcheck=False)  # by its own allocator
     assert grads["dW1"].shape == (1, 10)
 assert np.core.multiarray.get_handler_name(AL) == "default_allocator"  # it is small
 print(np.core.multiarray.get_handler_name(caches[0][1]))
