@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -228,6 +229,12 @@ def test_a_full_standard_output_is_one_line(arguments):
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "No space left" in result.stderr
+
+
+def test_a_closed_standard_output_is_no_traceback():
+    command = f"{shlex.quote(sys.executable)} -m deepnet.cli --version >&-"
+    result = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True)
+    assert "Traceback" not in result.stderr
 
 
 def test_the_version(run):

@@ -14,7 +14,8 @@ def main() -> None:
         try:
             app(prog_name="deepnet")
         finally:
-            sys.stdout.flush()
+            if sys.stdout:  # None: it was closed before the start
+                sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except (ImportError, OSError) as error:  # OSError: standard output is closed or full

@@ -148,16 +148,15 @@ def _compare_speed(
     once = replace(recipe, epochs=1)
 
     def train() -> float:
-        return training.train(training.network(data, recipe, len(X), seed), X, Y, once, seed)[0]
+        return training.train(training.network(data, recipe, len(X), seed), X, Y, once, seed, threads=1)[0]
 
     with console.status("Timing an epoch, in turns with NumPy"):
         result = speed.measure(train)
-    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
     say(
         console,
         "Speed",
         f"[bold]{result.median:.1f}x[/bold] the NumPy reference: an epoch of this training on {len(Y)} rows, "
-        f"{threads} each (80 % of {result.rounds} rounds {result.low:.1f}x to {result.high:.1f}x; "
+        f"one thread each (80 % of {result.rounds} rounds {result.low:.1f}x to {result.high:.1f}x; "
         f"same loss to {result.difference:.0e})",
     )
 

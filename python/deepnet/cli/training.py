@@ -107,6 +107,7 @@ def train(
     recipe: Recipe,
     seed: int,
     progress: Callable[[int, int], object] | None = None,
+    threads: int | None = None,
 ) -> list[float]:
     """Train the network and return the mean cost of each epoch, with dropout."""
     try:
@@ -118,6 +119,7 @@ def train(
             optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(recipe.learning_rate)),
             seed=seed,
             progress=progress,
+            threads=threads,
         )
     except FloatingPointError as error:
         raise DataError(f"{error}; try a smaller --learning-rate") from None
