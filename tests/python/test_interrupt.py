@@ -77,7 +77,8 @@ def test_an_update_in_place_is_never_left_half_done():
     def update_during(timer):
         timer.start()
         deepnet.update_parameters(parameters, grads, 1.0, out=parameters)
-        time.sleep(1)
+        timer.join()
+        time.sleep(1)  # the signal comes within microseconds
 
     for delay in (0.0, 0.005, 0.01):
         for p in parameters.values():
