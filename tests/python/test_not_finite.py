@@ -1,11 +1,14 @@
 """Losses that are not finite: the error, and the parameters that remain."""
 
 import copy
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import deepnet
+from deepnet._validation.examples import first_not_finite
+from deepnet._validation.labels import PART
 from networks import Unchanged
 from problems import assert_same_bits, parameters_of, problem, sgd
 
@@ -145,3 +148,19 @@ def test_a_penalty_that_overflows_is_named():
     made = any((p != q).any() for p, q in zip(net.parameters.values(), before.values(), strict=True))
     assert ("which was made" in str(e.value)) == made
     assert all(np.isfinite(p).all() for p in net.parameters.values())
+
+
+@pytest.mark.parametrize("shape", [(2, 1_500_000), (1_500_000, 2), (3000, 1000)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_search_for_an_entry_needs_little_memory(shape, turned):
+    array = np.zeros(shape, np.float16).T if turned else np.zeros(shape, np.float16)
+    at = array.shape[0] - 1, array.shape[1] - 2
+    array[at] = np.inf
+    tracemalloc.start()
+    try:
+        found = first_not_finite("X", array, np.dtype(np.float64), 1.0)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == f"X[{at[0]}, {at[1]}] is inf"
+    assert most < 40 * PART

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from deepnet.activations import Array
 
 from .arrays import _into_two_dimensions, a, anything, counted
+from .labels import PART
 
 INPUTS = tuple(np.dtype(kind) for kind in ("float32", "float64", "float16", "uint8"))
 
@@ -102,16 +103,25 @@ def first_not_finite(name: str, array: Array, dtype: np.dtype[Any], scale: float
     if array.dtype.kind != "f":
         return None
     by_columns = abs(array.strides[0]) < abs(array.strides[1])
-    rows = array.T if by_columns else array
-    step = max(1, 2**20 // rows.shape[1])
-    for first in range(0, len(rows), step):
+    rows = array.T if by_columns else array  # in the order of memory
+    for i, j, part in _tiles(rows):
         with np.errstate(all="ignore"):
-            part = rows[first : first + step].astype(dtype) * dtype.type(scale)
-        if not np.isfinite(part).all():
-            i, j = np.unravel_index(int(np.argmin(np.isfinite(part))), part.shape)
-            at = (int(j), first + int(i)) if by_columns else (first + int(i), int(j))
+            good = np.isfinite(part.astype(dtype) * dtype.type(scale))
+        if not good.all():
+            within = np.unravel_index(int(np.argmin(good)), good.shape)
+            at = (i + int(within[0]), j + int(within[1]))
+            at = at[::-1] if by_columns else at
             entry = array[at]
             beyond = f" times input_scale {scale:g}" if np.isfinite(entry) and scale != 1 else ""
             beyond += f", beyond the range of {dtype}" if np.isfinite(entry) else ""
             return f"{name}[{at[0]}, {at[1]}] is {entry}{beyond}"
     return None
+
+
+def _tiles(array: Array) -> Iterator[tuple[int, int, Array]]:
+    """Yield (row, column, tile) of tiles of at most PART entries: whole rows, or parts of a long one."""
+    height = max(1, PART // array.shape[1])
+    width = min(array.shape[1], PART)
+    for i in range(0, array.shape[0], height):
+        for j in range(0, array.shape[1], width):
+            yield i, j, array[i : i + height, j : j + width]
