@@ -170,5 +170,6 @@ def test_training_steps_with_large_arrays_run_on_numpy_1(with_numpy_1, tmp_path)
 def test_the_command_says_what_to_install(fresh, tmp_path):
     result = run(fresh / "deepnet", "demo", cwd=tmp_path)
     assert result.returncode != 0
-    assert "pip install typer rich" in result.stderr
+    assert "needs typer: pip install typer, or" in result.stderr
+    assert "'.[cli]'" in result.stderr
     assert "Traceback" not in result.stderr

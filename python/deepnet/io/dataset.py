@@ -156,7 +156,7 @@ def hold_out(
     Raises
     ------
     ValueError
-        For example ``fraction is 20, but must be from 0 to 1``, or if there are no labels.
+        For example ``fraction is 20, but must be from 0 to 1``; also if ``labels`` is empty.
     TypeError
         For example ``seed is None, but must be a whole number``.
 
