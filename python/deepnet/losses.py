@@ -77,14 +77,14 @@ class Loss:
 
     Examples
     --------
-    >>> own = deepnet.losses.Loss(
+    >>> loss = deepnet.losses.Loss(
     ...     "fourth_power",
     ...     "(A - Y)^4",
     ...     lambda A, Y, _: (A - Y) ** 4,
     ...     lambda A, Y, _: 4 * (A - Y) ** 3,
     ... )
     >>> net = deepnet.Network([2, 1], output="identity", initializer="zeros")
-    >>> net.evaluate(np.ones((2, 3)), np.full(3, 2.0), loss=own)
+    >>> net.evaluate(np.ones((2, 3)), np.full(3, 2.0), loss=loss)
     16.0
     """
 

@@ -94,7 +94,7 @@ def _from_pandas(name: str, value: Any, rows: int | None) -> str:
     return f"{name}{selected}.to_numpy({dtype}){turned}"
 
 
-def plain(array: Array) -> Array:
+def directly_usable(array: Array) -> Array:
     """Copy an array that is misaligned or byte-swapped; return any other as it is."""
     if array.flags.aligned and array.dtype.isnative:
         return array
@@ -115,7 +115,7 @@ def floats(label: str, value: Any) -> Array:
     if array.size == 0:
         what = "zero examples" if array.ndim == 2 and array.shape[1] == 0 else "zero units"
         raise ValueError(f"{label} has shape {array.shape}: {what}")
-    return plain(array)
+    return directly_usable(array)
 
 
 def matrix(label: str, value: Any) -> Array:

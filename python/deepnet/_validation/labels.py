@@ -14,7 +14,7 @@ import numpy as np
 from deepnet.activations import Array
 from deepnet.losses import Loss
 
-from .arrays import a, anything, counted, plain
+from .arrays import a, anything, counted, directly_usable
 
 DIRECT = tuple(map(np.dtype, ("f4", "f8", "f2", "u1", "?", "i1", "i4", "i8", "longlong")))
 PART = 2**18  # labels looked at in one go
@@ -56,9 +56,9 @@ def check(
     if dtype is None:
         return view
     if rule == "classes":
-        return plain(view)
+        return directly_usable(view)
     with np.errstate(over="ignore"):
-        converted = plain(view.astype(dtype, copy=False))
+        converted = directly_usable(view.astype(dtype, copy=False))
     if rule == "finite" and converted is not view:
         _obey(name, converted, shape[0], rule, of)  # beyond the range of float32
     return converted
