@@ -64,21 +64,11 @@ struct Operands {
       kernels.gemm({.m = p.m,
                     .n = p.n,
                     .k = steps,
-                    .a = W.data + first * W.col,
-                    .a_row = W.row,
-                    .a_col = W.col,
-                    .b = part(first),
-                    .b_row = kPanel<T>,
-                    .b_panel = steps * kPanel<T>,
-                    .b_last = nullptr,
-                    .c = c.data(),
-                    .c_row = p.n,
-                    .bias = bias.data(),
-                    .accumulate = first > 0,
-                    .scale = 1,
-                    .c_is_far = first == 0 && p.m * p.n * index_t(sizeof(T)) > 1 << 20,
-                    .next = nullptr,
-                    .next_bytes = 0});
+                    .a = {.data = W.data + first * W.col, .row = W.row, .col = W.col},
+                    .b = {.data = part(first), .row = kPanel<T>, .panel = steps * kPanel<T>},
+                    .c = {.data = c.data(), .row = p.n},
+                    .start = {.bias = bias.data(), .accumulate = first > 0},
+                    .prefetch = {.c = first == 0 && p.m * p.n * index_t(sizeof(T)) > 1 << 20}});
     }
   }
 

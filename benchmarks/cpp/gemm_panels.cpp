@@ -49,26 +49,23 @@ struct Operands {
 
   void run() {
     const bool forward = p.kind == Kind::kForward;  // for the gradient, dZ is in panels of examples and W row-major
-    kernels.gemm({.m = m,
-                  .n = n,
-                  .k = k,
-                  .a = a.data(),
-                  .a_row = gradient ? kPanel<T> : k,
-                  .a_col = 1,
-                  .a_run = gradient ? kPanel<T> : PTRDIFF_MAX,
-                  .a_jump = gradient ? (m - 1) * kPanel<T> : 0,
-                  .b = b.data(),
-                  .b_row = kPanel<T>,
-                  .b_panel = k * kPanel<T>,
-                  .c = c.data(),
-                  .c_row = gradient ? n : kPanel<T>,
-                  .c_panel = gradient ? kPanel<T> : m * kPanel<T>,
-                  .bias = forward ? bias.data() : nullptr,
-                  .finish = gradient  ? Finish::kDescend
-                            : forward ? Finish::kRelu
-                                      : Finish::kReluBackward,
-                  .other = other.data(),
-                  .scale = rate});
+    kernels.gemm(
+        {.m = m,
+         .n = n,
+         .k = k,
+         .a = {.data = a.data(),
+               .row = gradient ? kPanel<T> : k,
+               .col = 1,
+               .run = gradient ? kPanel<T> : PTRDIFF_MAX,
+               .jump = gradient ? (m - 1) * kPanel<T> : 0},
+         .b = {.data = b.data(), .row = kPanel<T>, .panel = k * kPanel<T>},
+         .c = {.data = c.data(), .row = gradient ? n : kPanel<T>, .panel = gradient ? kPanel<T> : m * kPanel<T>},
+         .start = {.bias = forward ? bias.data() : nullptr},
+         .epilogue = {.finish = gradient  ? Finish::kDescend
+                                : forward ? Finish::kRelu
+                                          : Finish::kReluBackward,
+                      .scale = rate,
+                      .other = other.data()}});
   }
 
   T a_at(index_t i, index_t q) {

@@ -222,11 +222,11 @@ class Engine {
 Plan plan_of(const py::dict& settings) {
   Plan plan;
   plan.loss = settings["loss"].cast<int>();
-  plan.loss_parameter = settings["loss_parameter"].cast<double>();
+  plan.loss_parameters[0] = settings["loss_parameter"].cast<double>();
   plan.label_smoothing = settings["label_smoothing"].cast<double>();
   plan.optimizer = settings["optimizer"].cast<int>();
   const auto hyper = settings["hyper"].cast<std::vector<double>>();
-  std::copy_n(hyper.begin(), std::min<size_t>(hyper.size(), 2), plan.hyper);
+  std::copy_n(hyper.begin(), std::min<size_t>(hyper.size(), kPlanHypers), plan.hyper);
   plan.epsilon = settings["epsilon"].cast<double>();
   plan.weight_decay = settings["weight_decay"].cast<double>();
   plan.clip_value = settings["clip_value"].cast<double>();

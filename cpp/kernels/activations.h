@@ -1,14 +1,14 @@
-// Activations: one struct each, and the list at the end that everything else is derived from.
+// Activations: one struct each, and the list at the end from which everything else is derived.
 //
-// forward is g(z); backward is dA * g'(z) and is given dA, so that relu can select instead of multiplying (a gradient
-// of inf behind a unit that is off is 0, as in the course, not nan). The course's functions give it Z; training keeps A
-// alone, from which most of these derivatives can be had too, and cheaper: backward_from_a. Those that fall and rise
-// again have none, and training keeps their Z.
+// forward is g(z). backward is dA * g'(z); it takes dA so that relu can select instead of multiplying (a gradient of
+// inf behind a unit that is off is 0, as in the course, not nan). The course's functions pass Z. Training stores only
+// A, from which most derivatives follow, at less cost: backward_from_a. Activations that are not monotonic have no
+// such formula, and training stores their Z.
 //
-// forward is off by at most 4 ulp: for every float, also where the result is subnormal, and for sampled doubles;
-// the derivatives by some u of their value, or of the larger of two terms that cancel: see tests/cpp/curves.h.
+// The error of forward is at most 4 ulp, for every float, subnormal results included, and for sampled doubles; that of
+// the derivatives a few u of their value, or of the larger of two terms that cancel: see tests/cpp/curves.h.
 //
-// To add one: a struct, a line in the list, and an entry in python/deepnet/activations.py.
+// To add an activation, write a struct, a line in the list, and an entry in python/deepnet/activations.py.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -16,17 +16,17 @@
 
 namespace deepnet::DEEPNET_ISA {
 
-/// e^z - 1 for z < 0, anything for other z.
+/// e^z - 1 for z < 0; unspecified for other z.
 template <class T>
 DEEPNET_INLINE Vec<T> expm1_left(Vec<T> z) {
   return expm1_negative<T>(z < T(0) ? z : Vec<T>{});
 }
 
-/// What silu and mish are made of: e = e^-|z|, which cannot overflow, and z e^z left of 0, z itself right of it. The
-/// former keeps its digits where e is subnormal but the product is not.
+/// Terms of silu and mish: e = e^-|z|, which cannot overflow, and z e^z left of 0, z itself right of it. The product
+/// is exact to its last digits also where e is subnormal but the product is not.
 template <class T>
 struct Tail {
-  Vec<T> t, e, z_times_power;  // t: |z|, at most as large as matters, so that an infinite z times e is 0
+  Vec<T> t, e, z_times_power;  // t: |z|, limited so that an infinite z times e is 0
   Power<T> power;
 
   DEEPNET_INLINE explicit Tail(Vec<T> z) : t(distance(z)), power(exp_power<T>(-t)) {
@@ -192,8 +192,8 @@ struct HardSwish {
   }
 };
 
-/// e^(z_i - max z) over the sum of these, along the units of one example. The sum goes in the order of the units, and
-/// an example knows nothing of the others. a(i) may be z(i). A column with nan or inf is nan.
+/// e^(z_i - max z) divided by their sum, along the units of one example, summed in the order of the units. Examples are
+/// independent. a(i) may be z(i). A column with nan or inf is nan.
 template <class T>
 struct Softmax {
   static constexpr const char* name = "softmax";

@@ -1,5 +1,5 @@
-// Inverted dropout. Whether a unit is kept for an example is a function of the stream and the two alone, so it depends
-// on neither threads nor chunks, and the backward pass finds it anew instead of keeping it.
+// Inverted dropout. Whether a unit is kept for an example depends only on the stream, the unit and the example, not on
+// threads or chunks, and the backward pass recomputes it instead of storing it.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -15,7 +15,7 @@ struct Bits {
 template <class T>
 using BitsVec = typename Bits<T>::Vec;
 
-/// The finaliser of MurmurHash3 (Appleby, public domain), with the stream's other half coming in half-way.
+/// The finaliser of MurmurHash3 (Appleby, public domain), with the upper half of the stream mixed in half-way.
 template <class V>
 DEEPNET_INLINE V mixed(V x, uint32_t between) {
   x ^= x >> 16;
@@ -30,6 +30,7 @@ DEEPNET_INLINE V mixed(V x, uint32_t between) {
 template <class T>
 void dropout(const Dropout<T>& f) {
   constexpr index_t lanes = kLanes<T>;
+  assert(f.units >= 0 && f.first >= 0 && f.scale >= T(1));
   const uint32_t low = uint32_t(f.stream), high = uint32_t(f.stream >> 32), units = uint32_t(f.units);
   for (index_t lane = 0; lane < kPanel<T>; lane += lanes) {
     BitsVec<T> counter;

@@ -1,4 +1,4 @@
-// Passes over rows: whole vectors first, then what is left of the row. An activation plugs into three of them.
+// Loops over rows: whole vectors first, then the rest of the row. Activations are arguments of three of them.
 #pragma once
 
 #include "kernels/activations.h"
@@ -18,10 +18,14 @@ DEEPNET_INLINE void for_each_vector(index_t cols, Body body) {
 
 template <class T, class A>
 void activation_forward(const ActivationForward<T>& f) {
+  assert(f.rows >= 0 && f.cols >= 0);
   for (index_t i = 0; i < f.rows; ++i) {
     const T* z = f.z.data + i * f.z.stride;
     T* a = f.a.data + i * f.a.stride;
-    for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) { put(a + j, A::forward(get(z + j))); });
+    for_each_vector<T>(f.cols, [=, flushes = f.flush](index_t j, auto get, auto put) {
+      const Vec<T> v = A::forward(get(z + j));
+      put(a + j, flushes ? flush<T>(v) : v);
+    });
   }
 }
 
@@ -47,8 +51,9 @@ DEEPNET_INLINE void backward_by(const ActivationBackward<T>& f, Derivative deriv
     const T *d_a = f.d_a.data + i * f.d_a.stride, *z = f.z.data + i * f.z.stride;
     T* d_z = f.d_z.data + i * f.d_z.stride;
     T* sums = f.lane_sums ? f.lane_sums + i * kPanel<T> : nullptr;
-    for_each_vector<T>(f.cols, [=](index_t j, auto get, auto put) {
-      const Vec<T> v = derivative(get(d_a + j), get(z + j));
+    for_each_vector<T>(f.cols, [=, flushes = f.flush](index_t j, auto get, auto put) {
+      Vec<T> v = derivative(get(d_a + j), get(z + j));
+      if (flushes) v = flush<T>(v);
       put(d_z + j, v);
       if (sums) add_lanes(sums, j, v);
     });
@@ -57,11 +62,13 @@ DEEPNET_INLINE void backward_by(const ActivationBackward<T>& f, Derivative deriv
 
 template <class T, class A>
 void activation_backward(const ActivationBackward<T>& f) {
+  assert(f.d_z.data != f.d_a.data && f.d_z.data != f.z.data);
   backward_by<T>(f, [](Vec<T> d_a, Vec<T> z) { return A::backward(d_a, z); });
 }
 
 template <class T, class A>
 void activation_backward_from_a(const ActivationBackward<T>& f) {
+  assert(f.d_z.data != f.d_a.data);
   backward_by<T>(f, [](Vec<T> d_a, Vec<T> a) { return A::backward_from_a(d_a, a); });
 }
 
@@ -79,6 +86,7 @@ DEEPNET_INLINE Vec<T> cross_entropy_derivative(Vec<T> al, Vec<T> y) {
 
 template <class T, class A>
 void output_backward(const OutputBackward<T>& f) {
+  assert(f.lane_sums);
   for (index_t i = 0; i < f.rows; ++i) {
     const T *al = f.al.data + i * f.al.stride, *y = f.y.data + i * f.y.stride, *z = f.z.data + i * f.z.stride;
     T* d_z = f.d_z.data + i * f.d_z.stride;

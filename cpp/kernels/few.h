@@ -1,9 +1,8 @@
 // A product with few columns: one example, or two to four, where panels would be nearly empty.
 //
-// Units lie along the vectors. W is read along its rows, as many rows as a vector has lanes, and each square of it is
-// transposed in registers; that is what this costs (a third of a cycle per weight with AVX-512), the multiply-adds
-// hide behind it. Each result is the same chain of multiply-adds in the order of k as in gemm.h, so it has the same
-// bits.
+// Units lie along the vectors. W is read along its rows, as many rows at a time as a vector has lanes, and each square
+// is transposed in registers, which dominates the cost (a third of a cycle per weight with AVX-512). Each result is the
+// same chain of multiply-adds in the order of k as in gemm.h, so it has the same bits.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -43,6 +42,8 @@ void few_columns_of(const FewColumns<T>& f) {
 
 template <class T>
 void few_columns(const FewColumns<T>& f) {
+  static_assert(kFewColumns == 4, "one case for each number of columns");
+  assert(0 < f.n && f.n <= kFewColumns && f.bias);
   switch (f.n) {
     case 1: return few_columns_of<T, 1>(f);
     case 2: return few_columns_of<T, 2>(f);

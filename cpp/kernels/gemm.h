@@ -4,9 +4,9 @@
 // columns, packed or in place; a is only ever read one scalar at a time and broadcast, so that W and its transpose
 // differ in a_row and a_col alone.
 //
-// Order of loops. The columns of one tile (two panels of b, 128 KB of float at k = 512) stay in L2, and all rows of a
-// stream past them: so a is read n / 64 times, where a group of rows that stays in L1 would have b read m / 12 times.
-// An a from beyond the caches is read once, in blocks of rows that stay in L2 for all columns.
+// Order of loops. The columns of one tile (two panels of b, 128 KB of float at k = 512) stay in L2 while all rows of a
+// stream past them, so a is read n / 64 times. Keeping a group of rows in L1 instead would read b m / 12 times. Where a
+// lies beyond the caches, it is read once, in blocks of rows that stay in L2 for all columns.
 //
 // Every element of c is one chain of fused multiply-adds in the order of k, whatever the tile it falls into, so its
 // bits depend neither on n (how many examples come at once) nor on the width of a vector.
@@ -28,13 +28,12 @@ constexpr int kNV = 8, kSums = 24;
 #else
 constexpr int kNV = 4, kSums = 12;
 #endif
-constexpr index_t kRowGroup = 12;
-constexpr index_t kRowBlock = 96;  // of an a that is far: 192 KB at the most, which stay in L2 for all columns
+constexpr index_t kRowBlock = 8 * kRowGroup;  // of an a beyond the caches: up to 192 KB stay in L2 for all columns
 
 template <int NV>
 constexpr int kTileRows = kSums / NV < int(kRowGroup) ? kSums / NV : int(kRowGroup);
 
-/// Asks for the cache lines of a tile. A prefetch never faults, so the tile may lie behind the end of c.
+/// Prefetches the cache lines of a tile. A prefetch never faults, so the tile may lie behind the end of c.
 template <class T, int MR, index_t width>
 DEEPNET_INLINE void prefetch_for_write(const T* c, index_t c_row) {
   constexpr index_t line = 64 / index_t(sizeof(T));
@@ -42,8 +41,8 @@ DEEPNET_INLINE void prefetch_for_write(const T* c, index_t c_row) {
     for (index_t j = 0; j < width; j += line) __builtin_prefetch(c + i * c_row + j, 1);
 }
 
-/// A rows x columns block from one place to another. Not inlined: where a tile sticks out of c is no hot path, and
-/// inside the tile this code would cost registers.
+/// Copies a rows x columns block. Not inlined: tiles that extend beyond c are rare, and inside the tile this code would
+/// cost registers.
 template <class T>
 __attribute__((noinline)) void copy_block(index_t rows, index_t columns, const T* from, index_t from_row, T* to,
                                           index_t to_row) {
@@ -62,8 +61,8 @@ DEEPNET_INLINE index_t vector_offset(int j, index_t panel) {
   return column / kPanel<T> * panel + column % kPanel<T>;
 }
 
-/// Where one tile takes its numbers from and puts its sums. Beside the Gemm rather than in a changed copy of it:
-/// copying what has just been written cost a store-forwarding stall per group of rows, 6 % of a step of 8-32-16-1.
+/// The operands and the result of one tile. Not a changed copy of the Gemm: copying what has just been written cost a
+/// store-forwarding stall per group of rows, 6 % of a step of 8-32-16-1.
 template <class T>
 struct TilePlace {
   const T* a;  // the tile's first row
@@ -76,8 +75,8 @@ struct TilePlace {
   index_t ahead_run, ahead_jump;
 };
 
-/// One tile: c[MR x NV vectors]. Its b and c are panels (b_panel and c_panel apart). kFetch: also asks for one cache
-/// line of what is read next per step of k, which the widest tile has loads to spare for.
+/// One tile: c[MR x NV vectors]. kFetch: each step of k also prefetches one cache line of what is read next, for which
+/// the widest tile has loads to spare.
 template <class T, int MR, int NV, bool kFetch>
 void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   constexpr index_t width = NV * kLanes<T>;
@@ -85,33 +84,33 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   const T* b = place.b;
   T* c = place.c;
   [[maybe_unused]] const char* ahead = place.ahead;
-  if (g.c_is_far) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c_row, g.c_row);
-  alignas(kVectorBytes) T edge[MR * width];  // stands in for c where the tile sticks out of it
+  if (g.prefetch.c) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c.row, g.c.row);
+  alignas(kVectorBytes) T edge[MR * width];  // takes the place of c where the tile extends beyond it
   const bool whole = columns >= width;
   T* out = whole ? c : edge;
-  const index_t out_row = whole ? g.c_row : width, out_panel = whole ? g.c_panel : kPanel<T>;
+  const index_t out_row = whole ? g.c.row : width, out_panel = whole ? g.c.panel : kPanel<T>;
 
   Vec<T> acc[MR][NV] = {};
-  if (g.accumulate) {
-    const T* start = g.start ? g.start + (c - g.c) : c;
+  if (g.start.accumulate) {
+    const T* start = g.start.sums ? g.start.sums + (c - g.c.data) : c;
     if (!whole) {
-      memset(edge, 0, sizeof edge);  // what lies about might be subnormal, and slow
-      copy_block(MR, columns, start, g.c_row, edge, width);
+      memset(edge, 0, sizeof edge);  // uninitialised memory may hold subnormal numbers, which are slow
+      copy_block(MR, columns, start, g.c.row, edge, width);
       start = edge;
     }
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
       for (int j = 0; j < NV; ++j) acc[i][j] = load(start + i * out_row + vector_offset<T>(j, out_panel));
-  } else if (g.bias) {
+  } else if (g.start.bias) {
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.bias[place.row + i]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.start.bias[place.row + i]);
   }
 
-  const index_t a_row = place.a_row, a_col = place.a_col, b_row = place.b_row, b_panel = g.b_panel;
+  const index_t a_row = place.a_row, a_col = place.a_col, b_row = place.b_row, b_panel = g.b.panel;
   const T* thirds[(MR + 2) / 3];  // every third row has its pointer; x86 reaches the two between by scaled a_row
   for (int i = 0; i < MR; i += 3) thirds[i / 3] = place.a + i * a_row;
-  const index_t run = kFetch && place.ahead_run < g.a_run ? place.ahead_run : g.a_run;
+  const index_t run = kFetch && place.ahead_run < g.a.run ? place.ahead_run : g.a.run;
   for (index_t left = g.k; left > 0; left -= run) {
     for (index_t p = left < run ? left : run; p > 0; --p, b += b_row) {
       if constexpr (kFetch) {
@@ -127,7 +126,7 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
       }
       for (const T*& row_of_three : thirds) row_of_three += a_col;
     }
-    for (const T*& row_of_three : thirds) row_of_three += g.a_jump;
+    for (const T*& row_of_three : thirds) row_of_three += g.a.jump;
     if constexpr (kFetch) ahead += place.ahead_jump;
   }
 
@@ -140,19 +139,19 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
         store(out + at, finish(acc[i][j], at));
       }
   };
-  const T scale = g.scale;
-  const T* other = g.other + (c - g.c);
-  switch (g.finish) {
+  const T scale = g.epilogue.scale;
+  const T* other = g.epilogue.other ? g.epilogue.other + (c - g.c.data) : nullptr;
+  switch (g.epilogue.finish) {
     case Finish::kScale: each([=](Vec<T> sum, index_t) { return sum * scale; }); break;
-    case Finish::kRelu: each([=](Vec<T> sum, index_t) { return sum <= T(0) ? Vec<T>{} : sum; }); break;
+    case Finish::kRelu: each([=](Vec<T> sum, index_t) { return sum < kFlushBelow<T> ? Vec<T>{} : sum; }); break;
     case Finish::kReluBackward:
-      each([=](Vec<T> sum, index_t at) { return load(other + at) <= T(0) ? Vec<T>{} : sum * scale; });
+      each([=](Vec<T> sum, index_t at) { return load(other + at) <= T(0) ? Vec<T>{} : flush<T>(sum * scale); });
       break;
     case Finish::kDescend:
       each([=](Vec<T> sum, index_t at) { return fma(broadcast(-scale), sum, load(out + at)); });
       break;
   }
-  if (!whole) copy_block(MR, columns, edge, width, c, g.c_row);
+  if (!whole) copy_block(MR, columns, edge, width, c, g.c.row);
 }
 
 template <class T>
@@ -178,27 +177,27 @@ DEEPNET_INLINE void with_width(index_t columns, Use use) {
 /// `rows` rows of a as a k x kRowGroup block: each step of k in one cache line or two.
 template <class T>
 void pack_rows(const Gemm<T>& g, const T* a, index_t rows, T* block) {
-  if (g.a_row == 1 && rows == kRowGroup) {
-    for (index_t p = 0; p < g.k; ++p) memcpy(block + p * kRowGroup, a + p * g.a_col, kRowGroup * sizeof(T));
+  if (g.a.row == 1 && rows == kRowGroup) {
+    for (index_t p = 0; p < g.k; ++p) memcpy(block + p * kRowGroup, a + p * g.a.col, kRowGroup * sizeof(T));
     return;
   }
   for (index_t p = 0; p < g.k; ++p)
-    for (index_t i = 0; i < rows; ++i) block[p * kRowGroup + i] = a[p * g.a_col + i * g.a_row];
+    for (index_t i = 0; i < rows; ++i) block[p * kRowGroup + i] = a[p * g.a.col + i * g.a.row];
 }
 
-/// What the tiles of some columns fetch for those that follow.
+/// What the tiles of some columns prefetch for the columns that follow.
 struct Fetch {
   const char* next;
   index_t bytes, run, jump, fetched;
 };
 
-/// What the tile fetches that is at place.a: the rows of a behind it, or the next bytes of `fetch`.
+/// Sets what the tile at place.a prefetches: the rows of a behind it, or the next bytes of `fetch`.
 template <class T>
 DEEPNET_INLINE bool place_ahead(const Gemm<T>& g, TilePlace<T>& place, index_t rows, const Fetch& fetch) {
-  if (g.a_is_far) {
-    place.ahead = reinterpret_cast<const char*>(place.a + rows * g.a_row);
+  if (g.prefetch.a) {
+    place.ahead = reinterpret_cast<const char*>(place.a + rows * g.a.row);
     place.ahead_run = (g.k * index_t(sizeof(T)) + 63) / 64;
-    place.ahead_jump = g.a_row * index_t(sizeof(T)) - place.ahead_run * 64;
+    place.ahead_jump = g.a.row * index_t(sizeof(T)) - place.ahead_run * 64;
     return true;
   }
   if (fetch.fetched >= fetch.bytes) return false;
@@ -212,12 +211,12 @@ DEEPNET_INLINE bool place_ahead(const Gemm<T>& g, TilePlace<T>& place, index_t r
 template <class T>
 DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const T* a, index_t first, index_t rows,
                                    index_t column, Fetch& fetch) {
-  T* c = g.c + column / kPanel<T> * g.c_panel + column % kPanel<T> + first * g.c_row;
+  T* c = g.c.data + column / kPanel<T> * g.c.panel + column % kPanel<T> + first * g.c.row;
   with_width<T>(place.columns, [&]<int NV>() {
     for (index_t row = 0; row < rows;) {
       const index_t left = rows - row, tiles = (left + kTileRows<NV> - 1) / kTileRows<NV>, tile_rows = left / tiles;
       place.a = a + row * place.a_row;
-      place.c = c + row * g.c_row;
+      place.c = c + row * g.c.row;
       place.row = first + row;
       if (NV == kNV && place_ahead(g, place, tile_rows, fetch)) {
         tile_with_rows<T, NV, NV == kNV>(tile_rows)(g, place);
@@ -236,47 +235,62 @@ DEEPNET_INLINE void place_columns(const Gemm<T>& g, TilePlace<T>& place, index_t
   constexpr index_t widest = kNV * kLanes<T>;
   const index_t last_panel = (g.n - 1) / kPanel<T> * kPanel<T>;
   place.columns = g.n - column < widest ? g.n - column : widest;
-  place.b = g.b + column / kPanel<T> * g.b_panel + column % kPanel<T>;
-  place.b_row = g.b_row;
-  if (!g.b_last) return;  // else it lies apart, so no tile may reach into it from the panel before
+  place.b = g.b.data + column / kPanel<T> * g.b.panel + column % kPanel<T>;
+  place.b_row = g.b.row;
+  if (!g.b.last) return;  // the last panel lies elsewhere, so no tile may reach into it from the one before
   if (column < last_panel && column + place.columns > last_panel) place.columns = last_panel - column;
   if (column >= last_panel) {
-    place.b = g.b_last + (column - last_panel);
+    place.b = g.b.last + (column - last_panel);
     place.b_row = kPanel<T>;
   }
 }
 
+/// What the contract in kernels.h demands.
+template <class T>
+void check(const Gemm<T>& g) {
+  [[maybe_unused]] const bool row_major = g.c.panel == kPanel<T>;
+  [[maybe_unused]] const bool whole_lines = g.n * index_t(sizeof(T)) % 64 == 0;
+  assert(g.m >= 0 && g.n >= 0 && g.k >= 0);
+  assert(g.a.run > 0 && (g.a.run == PTRDIFF_MAX || g.a.col <= 2 * kPanel<T>));
+  assert(g.a.col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T> || g.k <= kDepth<T>);  // else rows of a are copied
+  assert(whole_lines || (g.epilogue.finish == Finish::kScale && row_major));
+  assert(g.epilogue.finish != Finish::kReluBackward || g.epilogue.other);
+  assert(g.prefetch.bytes == 0 || g.prefetch.next);
+  assert(g.prefetch.run > 0);
+}
+
 template <class T>
 void gemm(const Gemm<T>& g) {
-  Fetch fetch{static_cast<const char*>(g.next), g.next_bytes, g.next_run, g.next_jump, 0};
+  check(g);
+  Fetch fetch{static_cast<const char*>(g.prefetch.next), g.prefetch.bytes, g.prefetch.run, g.prefetch.jump, 0};
   TilePlace<T> place{};
-  place.a_row = g.a_row;
-  place.a_col = g.a_col;
-  if (g.a_col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T>) {
-    const index_t block = g.a_is_far ? kRowBlock : g.m;
+  place.a_row = g.a.row;
+  place.a_col = g.a.col;
+  if (g.a.col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T>) {
+    const index_t block = g.prefetch.a ? kRowBlock : g.m;
     for (index_t start = 0; start < g.m; start += block)
       for (index_t column = 0; column < g.n; column += place.columns) {
         const index_t end = start + block < g.m ? start + block : g.m;
         place_columns(g, place, column);
-        if (g.b_is_far) {
+        if (g.prefetch.b) {
           constexpr index_t panels = kNV * kLanes<T> / kPanel<T>, size = sizeof(T);
-          const index_t run = g.k * g.b_row * size;
-          fetch = {reinterpret_cast<const char*>(place.b + panels * g.b_panel), panels * run, run,
-                   g.b_panel * size - run, 0};
+          const index_t run = g.k * g.b.row * size;
+          fetch = {reinterpret_cast<const char*>(place.b + panels * g.b.panel), panels * run, run,
+                   g.b.panel * size - run, 0};
         }
         for (index_t first = start, rows = 0; first < end; first += rows) {
           rows = end - first < kRowGroup ? end - first : kRowGroup;
-          multiply_group(g, place, g.a + first * g.a_row, first, rows, column, fetch);
+          multiply_group(g, place, g.a.data + first * g.a.row, first, rows, column, fetch);
         }
       }
     return;
   }
-  // The transpose of W is read across its rows: strides of a power of two throw one another out of the cache
-  // (139 against 161 GFLOP/s at 504 x 256 x 512), so each group of its rows is copied once for all panels.
+  // The transpose of W is read across its rows, where strides of a power of two evict each other from the cache (139
+  // against 161 GFLOP/s at 504 x 256 x 512), so each group of its rows is copied once for all panels.
   alignas(kVectorBytes) T block[kRowGroup * kDepth<T>];
   for (index_t first = 0, rows = 0; first < g.m; first += rows) {
     rows = g.m - first < kRowGroup ? g.m - first : kRowGroup;
-    pack_rows(g, g.a + first * g.a_row, rows, block);
+    pack_rows(g, g.a.data + first * g.a.row, rows, block);
     place.a_row = 1;
     place.a_col = kRowGroup;
     for (index_t column = 0; column < g.n; column += place.columns) {

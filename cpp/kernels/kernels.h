@@ -1,6 +1,7 @@
-// The contract between the kernels (compiled once per instruction set) and everyone else (compiled once).
+// The interface between the kernels (compiled once per instruction set) and all other code (compiled once).
 //
-// Only plain structs, pointers, sizes and enums cross it, so this file is the one of its room that others include.
+// Only plain structs, pointers, sizes and enums cross it, so other packages may include this file and no other kernel
+// header. The kernels assert what the comments demand.
 // The letters are those of BLAS: c[m x n] += a[m x k] b[k x n]. In the course's words, forward is
 // m = units, k = units before, n = examples; the gradient of W is m = units, k = examples, n = units before.
 #pragma once
@@ -13,57 +14,80 @@ namespace deepnet {
 using index_t = ptrdiff_t;
 
 /// Columns of one panel of b: 32 floats or 16 doubles on every instruction set. One panel is the unit in which
-/// work is packed, shared out and summed, so results do not depend on the width of a vector.
+/// work is packed, distributed and summed, so results do not depend on the width of a vector.
 template <class T>
 constexpr index_t kPanel = 128 / index_t(sizeof(T));
 
-/// The most steps of k that one call takes where a is far from contiguous along k, and its rows are copied: 512 floats
-/// or 256 doubles, so that kRowGroup of them fit L1 (24 KB).
+/// Rows of c that a product computes together; blocks of whole groups leave no tile with fewer rows than it could have.
+constexpr index_t kRowGroup = 12;
+/// Up to here, neither packing b nor fetching a ahead pays.
+constexpr index_t kFewRows = 2 * kRowGroup;
+
+/// The most steps of k that one call takes where the rows of a are copied, because steps of k lie more than two panels
+/// apart: 512 floats or 256 doubles, so that kRowGroup of them fit L1 (24 KB).
 template <class T>
 constexpr index_t kDepth = 2048 / index_t(sizeof(T));
 
-/// What becomes of a finished sum. relu's derivative is taken from its result A, which is 0 where Z <= 0.
+/// What is done with a finished sum. relu's derivative comes from its result A, which is 0 where Z <= 0.
 enum class Finish {
   kScale,         // c = scale * sum
-  kRelu,          // c = max(0, sum)
-  kReluBackward,  // c = scale * sum where other > 0, else 0
+  kRelu,          // c = max(0, sum), flushed (see simd/vec.h)
+  kReluBackward,  // c = scale * sum where other > 0, else 0; flushed
   kDescend,       // c = c - scale * sum
 };
 
-/// sum = start + a b, then c is made of the sum as `finish` says.
-///
-/// Element (i, p) of a is a[i a_row + p a_col], where a_jump more is added after every a_run steps of p (a_col must
-/// then be at most two panels). Columns of b and c come in panels of kPanel: element (p, j) of b is b[(j / kPanel)
-/// b_panel + p b_row + j % kPanel], and (i, j) of c is c[(j / kPanel) c_panel + i c_row + j % kPanel]; kPanel for the
-/// distance of panels makes a row-major matrix. A panel of b may be read in full, the last one, even where n ends
-/// within it, from b_last (with a row stride of kPanel) unless that is null. c is written up to column n - 1; only
-/// kScale, with c and start row-major, allows an n that is no multiple of 64 B.
+/// c = finish(start + a b).
 template <class T>
 struct Gemm {
+  /// Element (i, p) is data[i row + p col], where `jump` more is added after every `run` steps of p; then col is at
+  /// most two panels.
+  struct A {
+    const T* data;
+    index_t row, col;
+    index_t run = PTRDIFF_MAX, jump = 0;
+  };
+  /// Columns in panels of kPanel: element (p, j) is data[(j / kPanel) panel + p row + j % kPanel]. Panels are read in
+  /// full, also the last one where n ends within it: from `last` (with a row stride of kPanel) unless that is null.
+  struct B {
+    const T* data;
+    index_t row, panel;
+    const T* last = nullptr;
+  };
+  /// Element (i, j) is data[(j / kPanel) panel + i row + j % kPanel]; kPanel for `panel` makes a row-major matrix.
+  /// Columns from n on are not written. Only kScale, with a row-major c, allows an n that is not a multiple of 64 B.
+  struct C {
+    T* data;
+    index_t row, panel = kPanel<T>;
+  };
+  /// What the sum over k starts from: the bias of its row (null: 0), or the sum over an earlier part of k.
+  struct Start {
+    const T* bias = nullptr;
+    bool accumulate = false;
+    const T* sums = nullptr;  // laid out as c; null: c itself
+  };
+  struct Epilogue {
+    Finish finish = Finish::kScale;
+    T scale = 1;
+    const T* other = nullptr;  // laid out as c
+  };
+  struct Prefetch {
+    /// Operands that lie beyond the caches: of a the rows behind a tile's, of b the next columns, of c both.
+    bool a = false, b = false, c = false;
+    /// Memory that will be read after this product, where a and b are cached: in runs of `run` bytes, `jump` between.
+    const void* next = nullptr;
+    index_t bytes = 0, run = PTRDIFF_MAX, jump = 0;
+  };
+
   index_t m, n, k;
-  const T* a;
-  index_t a_row, a_col;
-  index_t a_run = PTRDIFF_MAX, a_jump = 0;
-  const T* b;
-  index_t b_row, b_panel;
-  const T* b_last = nullptr;
-  T* c;
-  index_t c_row, c_panel = kPanel<T>;
-  const T* bias = nullptr;   // one start value per row; null: 0
-  bool accumulate = false;   // start from `start`, the sum over an earlier part of k, instead of from bias
-  const T* start = nullptr;  // laid out as c; null: c itself
-  Finish finish = Finish::kScale;
-  const T* other = nullptr;  // laid out as c
-  T scale = 1;
-  // What lies beyond the caches is fetched ahead: of c the rows behind a tile's, of a too, of b the next columns.
-  bool c_is_far = false, a_is_far = false, b_is_far = false;
-  /// Memory that will be read after this product, fetched during it where a and b are near: in runs of next_run bytes,
-  /// next_jump bytes between them.
-  const void* next = nullptr;
-  index_t next_bytes = 0, next_run = PTRDIFF_MAX, next_jump = 0;
+  A a;
+  B b;
+  C c;
+  Start start = {};
+  Epilogue epilogue = {};
+  Prefetch prefetch = {};
 };
 
-/// z = bias + a x for n <= kFewColumns columns. A column of x or z is a run of memory, x_row or z_row from the next.
+/// z = bias + a x for n <= kFewColumns columns. Columns of x and z are contiguous, x_row and z_row apart.
 /// Rows of a, the bias and z are read and written up to the next multiple of 64 bytes.
 template <class T>
 struct FewColumns {
@@ -78,7 +102,7 @@ struct FewColumns {
 };
 constexpr index_t kFewColumns = 4;
 
-/// A matrix that is only read: element (i, j) is data[i row + j col].
+/// A read-only matrix: element (i, j) is data[i row + j col].
 template <class T>
 struct Strided {
   const T* data;
@@ -97,6 +121,7 @@ struct ActivationForward {
   index_t rows, cols;
   Rows<const T> z;
   Rows<T> a;
+  bool flush = false;  // whether tiny results become 0, see simd/vec.h
 };
 
 /// dZ = dA * g'(Z), apart from dA and Z in memory. lane_sums, when not null, holds kPanel partial sums per row: element
@@ -107,6 +132,7 @@ struct ActivationBackward {
   Rows<const T> d_a, z;
   Rows<T> d_z;
   T* lane_sums;
+  bool flush = false;  // whether tiny results become 0, see simd/vec.h
 };
 
 /// dZ of the last layer straight from AL and Y: the course's dAL and the activation's derivative in one pass; for
@@ -122,26 +148,26 @@ struct OutputBackward {
 template <class T>
 struct Activation {
   const char* name;
-  bool fused = false;  // whether a product's finish does the same as forward and backward_from_a
+  bool fused = false;  // whether a product's epilogue can compute forward and backward_from_a
   Finish forward_finish = Finish::kScale, backward_finish = Finish::kScale;
-  /// Whether an element of A depends on its whole column: softmax, for the last layer alone. Then rows are all units.
+  /// Whether an element of A depends on its whole column (softmax, in the last layer only). Then rows are all units.
   bool whole_columns = false;
   void (*forward)(const ActivationForward<T>&) = nullptr;  // a may be z
   void (*backward)(const ActivationBackward<T>&) = nullptr;
-  /// The same with A in the place of z; d_z may be it. Null where A does not tell the slope.
+  /// The same with A in place of z; d_z may be the same memory. Null where A does not determine the slope.
   void (*backward_from_a)(const ActivationBackward<T>&) = nullptr;
   void (*output_backward)(const OutputBackward<T>&);
 };
 
-/// How many types the user's numbers may have: those of deepnet::Element, in its order.
+/// The number of types of input data: those of deepnet::Element, in its order.
 constexpr int kElementTypes = 7;
 
-/// Up to kPanel examples of the user's data as T, times scale; zeros where examples or units end.
+/// Up to kPanel examples of the input data, converted to T and scaled; zeros behind the last example and unit.
 template <class T>
 struct Gather {
   const void* data;
   index_t unit_stride, example_stride;  // bytes
-  const uint32_t* order;                // which examples; null: the ones from `first` on
+  const uint32_t* order;                // indices of the examples; null: those from `first` on
   index_t first, count, units;
   T scale;
   T* panel;   // [units][kPanel]
@@ -152,23 +178,26 @@ struct Gather {
 
 template <class T>
 struct Reader {
-  void (*rows)(const Gather<T>&);     // into `turned`; units lie side by side
+  void (*rows)(const Gather<T>&);     // into `turned`; units are contiguous
   void (*columns)(const Gather<T>&);  // into `panel`
 };
 
-/// The loss of one panel of examples and its derivative. All of it is [outputs][kPanel]; d may be `output`.
+/// The most parameters that one loss has; a new one with more raises it.
+constexpr int kLossParameters = 1;
+
+/// The loss of one panel of examples and its derivative. All arrays are [outputs][kPanel]; d may be `output`.
 template <class T>
 struct LossOfPanel {
   index_t outputs, examples;
-  const T *output, *y;  // Z or A of the last layer, as the loss wants it, and the labels
-  const T* weights;     // [kPanel]: how much each example counts; null: 1
-  T parameter, smoothing;
+  const T *output, *y;  // Z or A of the last layer, see Loss::activation, and the labels
+  const T* weights;     // [kPanel], one per example; null: 1
+  T parameters[kLossParameters], smoothing;
   T* d;
 };
 
 template <class T>
 struct Loss {
-  const char *name, *activation;  // the activation of which it takes Z, null: takes A of any
+  const char *name, *activation;  // the loss takes Z of this activation; null: it takes A of any
   bool classes;                   // y is one row, the number of each example's class
   double (*of_panel)(const LossOfPanel<T>&);
 };
@@ -183,18 +212,22 @@ struct Dropout {
   T* x;
 };
 
-/// The gradient of all that is minimised: scale * g + l2 p + l1 sign(p), cut to [-clip, clip].
+/// The gradient of the loss and the penalties: scale * g + l2 p + l1 sign(p), clipped to [-clip, clip].
 template <class T>
 struct Penalties {
   T scale, l2, l1, clip;
 };
 
-/// A setting of an optimizer that lies in [0, 1), and what follows from it at step t.
+/// A setting of an optimizer in [0, 1), and constants derived from it for step t.
 template <class T>
 struct Hyper {
-  T value, rest;              // 1 - value
+  T value, rest;              // rest = 1 - value
+  T root, root_of_rest;       // the square roots of both
   T one_over, one_over_root;  // 1 / (1 - value^t), and its square root
 };
+
+/// The most that one optimizer has; a new one with more raises them.
+constexpr int kMostSlots = 2, kMostHypers = 2;
 
 /// One update of some parameters. Before it, p -= decay * p.
 template <class T>
@@ -202,21 +235,21 @@ struct Update {
   index_t count;
   T* p;
   const T* g;
-  T* slots[2];  // the optimizer's memory
+  T* slots[kMostSlots];  // the optimizer's memory; null beyond its own
   Penalties<T> penalties;
   T decay, rate, epsilon;
-  Hyper<T> hyper[2];
+  Hyper<T> hyper[kMostHypers];
 };
 
 template <class T>
 struct Optimizer {
   const char* name;
   int slots;
-  double (*update)(const Update<T>&);  // returns the penalty of the parameters as they were
+  double (*update)(const Update<T>&);  // returns the penalty of the parameters before the update
 };
 
-/// out[i] += scale * (sum of row i of x), x in panels of kPanel columns. The sum may come in several calls, whose state
-/// is kept in lane_sums [rows][kPanel]. out is written up to the next multiple of 64 bytes.
+/// out[i] += scale * (sum of row i of x), x in panels of kPanel columns. A sum may take several calls, which keep their
+/// state in lane_sums [rows][kPanel]. out is written up to the next multiple of 64 bytes.
 template <class T>
 struct SumRows {
   index_t rows, panels;
@@ -228,7 +261,7 @@ struct SumRows {
   T* out;
 };
 
-/// Everything one instruction set has for one type.
+/// All kernels of one instruction set for one type.
 template <class T>
 struct Kernels {
   void (*gemm)(const Gemm<T>&);
@@ -252,12 +285,12 @@ struct Kernels {
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
   const Optimizer<T>* optimizers;
   index_t optimizer_count;
-  /// g becomes the gradient of all that is minimised; returns the sum of its squares.
+  /// Replaces g by the gradient with penalties, clipped; returns the sum of its squares.
   double (*finish_gradient)(index_t count, const T* p, T* g, const Penalties<T>&);
   /// l2 / 2 sum p^2 + l1 sum |p|
   double (*penalty)(index_t count, const T* p, T l2, T l1);
-  /// `rounds` times one multiply-add for each sum of the micro-kernel and nothing else, for the benchmarks' measure of
-  /// the peak; returns the number of floating-point operations done.
+  /// Does `rounds` multiply-adds for each sum of the micro-kernel; returns the number of floating-point operations. The
+  /// benchmarks measure the peak with it.
   double (*fma_peak)(index_t rounds, T* sink);
 };
 

@@ -1,9 +1,9 @@
-// Losses: one struct each, and the list at the end that everything else is derived from.
+// Losses: one struct each, and the list at the end from which everything else is derived.
 //
-// A loss that belongs to one activation names it, and is computed from Z in one stable formula with it, so that dZ
-// needs no derivative of the activation; any other is computed from A. at() gives the loss of one output of one example
-// and its derivative; column() those of all outputs of some examples, where they hang together. To add one: a struct, a
-// line in the list, and an entry in python/deepnet/losses.
+// A loss that names an activation is computed from Z, in one stable formula with that activation, so that dZ needs no
+// derivative of it; any other loss is computed from A. at() returns the loss and its derivative for one output of one
+// example; column() does so for all outputs of an example, where they depend on each other. To add a loss, write a
+// struct, a line in the list, and an entry in python/deepnet/losses.py.
 #pragma once
 
 #include "kernels/sums.h"
@@ -11,12 +11,12 @@
 
 namespace deepnet::DEEPNET_ISA {
 
-/// What at() may need beside output and label.
+/// Constants of at().
 template <class T>
 struct LossConstants {
-  T one_output;  // 1 / n_L
-  T parameter;   // the loss's own: delta, q
-  T smoothing;   // of labels: how much of each is spread over all classes
+  T one_output;                   // 1 / n_L
+  T parameters[kLossParameters];  // delta of huber, q of quantile
+  T smoothing;                    // the share of each label that is spread over all classes
 };
 
 /// -(y log a + (1 - y) log(1 - a)) of a = sigmoid(z), as max(z, 0) - z y + log(1 + e^-|z|): finite for every finite z.
@@ -26,7 +26,7 @@ struct BinaryCrossEntropy {
   static constexpr const char *name = "binary_cross_entropy", *activation = "sigmoid";
   static DEEPNET_INLINE void at(Vec<T> z, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     y = fma(y, broadcast(T(1) - k.smoothing), broadcast(k.smoothing / T(2)));
-    const Vec<T> e = exp<T>(-abs<T>(z));
+    const Vec<T> e = exp_flushed<T>(-abs<T>(z));
     const Vec<T> a = (z < T(0) ? e : broadcast(T(1))) / (e + T(1));
     loss = fma(-z, y, z < T(0) ? Vec<T>{} : z) + log1p_unit<T>(e);
     d = a - y;
@@ -57,16 +57,16 @@ struct SoftmaxCrossEntropy {
     };
     Vec<T> sum{}, labels{}, loss{};
     for (index_t i = 0; i < n; ++i) {
-      const Vec<T> below = load(z + i * kPanel<T>) - largest, e = exp<T>(below), y_i = label(i);
+      const Vec<T> below = load(z + i * kPanel<T>) - largest, e = exp_flushed<T>(below), y_i = label(i);
       sum += e;
       labels += y_i;
       loss = fma(-y_i, below, loss);
     }
-    // Once more e^(z - max), since d may lie over z.
+    // e^(z - max) again instead of a buffer, since d may be the memory of z.
     const Vec<T> scale = labels / sum;
     for (index_t i = 0; i < n; ++i) {
-      const Vec<T> e = exp<T>(load(z + i * kPanel<T>) - largest), y_i = label(i);
-      store(d + i * kPanel<T>, fma(e, scale, -y_i) * weight);
+      const Vec<T> e = exp_flushed<T>(load(z + i * kPanel<T>) - largest), y_i = label(i);
+      store(d + i * kPanel<T>, flush<T>(fma(e, scale, -y_i) * weight));
     }
     return fma(labels, log_normal<T>(sum), loss);
   }
@@ -88,7 +88,7 @@ template <class T>
 struct Huber {
   static constexpr const char *name = "huber", *activation = nullptr;
   static DEEPNET_INLINE void at(Vec<T> a, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
-    const T delta = k.parameter;
+    const T delta = k.parameters[0];
     const Vec<T> error = a - y, size = abs<T>(error);
     const Vec<T> slope = error > delta ? broadcast(delta) : error < -delta ? broadcast(-delta) : error;
     loss = (size <= delta ? error * error * T(0.5) : (size - delta * T(0.5)) * delta) * k.one_output;
@@ -113,7 +113,7 @@ template <class T>
 struct Quantile {
   static constexpr const char *name = "quantile", *activation = nullptr;
   static DEEPNET_INLINE void at(Vec<T> a, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
-    const T q = k.parameter;
+    const T q = k.parameters[0];
     const Vec<T> error = a - y;
     const Vec<T> slope = error > T(0) ? broadcast(T(1) - q) : error < T(0) ? broadcast(-q) : error;  // nan stays nan
     loss = error * slope * k.one_output;
@@ -130,8 +130,11 @@ using Losses = LossList<BinaryCrossEntropy<T>, SoftmaxCrossEntropy<T, false>, So
 
 template <class T, class L>
 double loss(const LossOfPanel<T>& f) {
+  assert(f.outputs > 0 && 0 <= f.examples && f.examples <= kPanel<T>);
+  assert(T(0) <= f.smoothing && f.smoothing < T(1));
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
-  const LossConstants<T> k{T(1) / T(f.outputs), f.parameter, f.smoothing};
+  LossConstants<T> k{.one_output = T(1) / T(f.outputs), .parameters = {}, .smoothing = f.smoothing};
+  for (int i = 0; i < kLossParameters; ++i) k.parameters[i] = f.parameters[i];
   Vec<T> sums[vectors] = {};
   for (index_t v = 0; v < vectors; ++v) {
     const Vec<T> weight = f.weights ? load(f.weights + v * lanes) : broadcast(T(1));
@@ -143,7 +146,7 @@ double loss(const LossOfPanel<T>& f) {
         Vec<T> one, d;
         L::at(load(f.output + at), load(f.y + at), k, one, d);
         sums[v] += one;
-        store(f.d + at, d * weight);
+        store(f.d + at, flush<T>(d * weight));
       }
     }
     sums[v] = sums[v] * weight;

@@ -1,8 +1,7 @@
-// Parameter updates, elementwise: one struct per optimizer, and the list that everything else is derived from. In place
-// is fine: an element is read before it is written.
+// Parameter updates, elementwise: one struct per optimizer, and the list from which everything else is derived.
 //
-// step() is given the parameters p, their gradient g and the optimizer's memory of each, which is zeros at first. To
-// add one: a struct, a line in the list, and an entry in python/deepnet/optimizers.
+// step() updates parameters p from their gradient g and the optimizer's memory, which starts as zeros. To add an
+// optimizer, write a struct, a line in the list, and a class in python/deepnet/optimizers.py.
 #pragma once
 
 #include "kernels/elementwise.h"
@@ -49,14 +48,42 @@ struct Nesterov {
   }
 };
 
+/// Optimizers that divide by the size of the gradients remember the root of s, the sum or average of their squares, in
+/// units of kUnit. The squares themselves would leave the range of float at 1.8e19 and 1e-19; the unit leaves room for
+/// the sum over a million of the largest gradients.
+template <class T>
+constexpr T kUnit = 1024;
+
+/// sqrt(a^2 + b^2) for a, b >= 0, or 0 where that is subnormal. Both are scaled by the exponent of the larger one, so
+/// that no square overflows, and the smaller one's vanishes only where it does not count. The larger one must be below
+/// 2^127 (double: 2^1023).
+template <class T>
+DEEPNET_INLINE Vec<T> root_of_squares(Vec<T> a, Vec<T> b) {
+  using K = ExpConstants<T>;
+  using Bits = typename VecTypes<T>::Bits;
+  const Vec<T> high = a > b ? a : b, low = a > b ? b : a;
+  constexpr Bits exponent_bits = Bits(2 * K::exponent_bias + 1) << K::mantissa_bits;
+  const IntVec<T> exponent = reinterpret_cast<IntVec<T>>(high) & exponent_bits;
+  const Vec<T> power = reinterpret_cast<Vec<T>>(exponent);  // of two; 0 where `high` is subnormal
+  const Vec<T> inverse = reinterpret_cast<Vec<T>>((Bits(2 * K::exponent_bias) << K::mantissa_bits) - exponent);
+  const Vec<T> x = high * inverse, y = low * inverse;
+  return root(fma(y, y, x * x)) * power;
+}
+
+/// The root of value s + (1 - value) g^2 from that of s.
+template <class T>
+DEEPNET_INLINE Vec<T> root_of_average(Vec<T> s_root, Vec<T> g, const Hyper<T>& h) {
+  return root_of_squares<T>(s_root * h.root, abs<T>(g) * (h.root_of_rest / kUnit<T>));
+}
+
 /// s = rho s + (1 - rho) g^2; p -= rate g / (sqrt(s) + epsilon)
 template <class T>
 struct RmsProp {
   static constexpr const char* name = "rmsprop";
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
-    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * g * u.hyper[0].rest);
-    p = fma(broadcast(-u.rate), g / (root(slot[0]) + u.epsilon), p);
+    slot[0] = root_of_average<T>(slot[0], g, u.hyper[0]);
+    p = fma(broadcast(-u.rate / kUnit<T>), g / (slot[0] + u.epsilon / kUnit<T>), p);
   }
 };
 
@@ -66,23 +93,22 @@ struct Adagrad {
   static constexpr const char* name = "adagrad";
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
-    slot[0] = fma(g, g, slot[0]);
-    p = fma(broadcast(-u.rate), g / (root(slot[0]) + u.epsilon), p);
+    slot[0] = root_of_squares<T>(slot[0], abs<T>(g) * (1 / kUnit<T>));
+    p = fma(broadcast(-u.rate / kUnit<T>), g / (slot[0] + u.epsilon / kUnit<T>), p);
   }
 };
 
 /// v = beta1 v + (1 - beta1) g; s = beta2 s + (1 - beta2) g^2; p -= rate v_c / (sqrt(s_c) + epsilon), where step t
-/// corrects v_c = v / (1 - beta1^t) and s_c = s / (1 - beta2^t). Adam with weight decay beside it is AdamW.
+/// corrects v_c = v / (1 - beta1^t) and s_c = s / (1 - beta2^t). With weight decay it is AdamW.
 template <class T>
 struct Adam {
   static constexpr const char* name = "adam";
   static constexpr int slots = 2;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
     slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * u.hyper[0].rest);
-    slot[1] = fma(broadcast(u.hyper[1].value), slot[1], g * g * u.hyper[1].rest);
-    // rate / (1 - beta1^t), and both sides of the fraction times sqrt(1 - beta2^t): one division an element
-    const Vec<T> below = fma(root(slot[1]), broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon));
-    p = fma(broadcast(-u.rate * u.hyper[0].one_over), slot[0] / below, p);
+    slot[1] = root_of_average<T>(slot[1], g, u.hyper[1]);
+    const Vec<T> below = fma(slot[1], broadcast(u.hyper[1].one_over_root), broadcast(u.epsilon / kUnit<T>));
+    p = fma(broadcast(-u.rate * u.hyper[0].one_over / kUnit<T>), slot[0] / below, p);
   }
 };
 
@@ -92,13 +118,17 @@ struct OptimizerList {};
 template <class T>
 using Optimizers = OptimizerList<Sgd<T>, Momentum<T>, Nesterov<T>, RmsProp<T>, Adagrad<T>, Adam<T>>;
 
-/// The gradient of all that is minimised, cut to [-clip, clip].
-template <class T>
+/// The gradient of the loss and, with kPenalty, of the penalties, clipped.
+template <class T, bool kPenalty = true>
 DEEPNET_INLINE Vec<T> whole_gradient(const Penalties<T>& f, Vec<T> p, Vec<T> g) {
-  g = fma(broadcast(f.l2), p, g * f.scale);
-  g += p > T(0) ? broadcast(f.l1) : p < T(0) ? broadcast(-f.l1) : Vec<T>{};
+  g = g * f.scale;
+  if constexpr (kPenalty) {
+    g = fma(broadcast(f.l2), p, g);
+    g += p > T(0) ? broadcast(f.l1) : p < T(0) ? broadcast(-f.l1) : Vec<T>{};
+  }
   g = g > f.clip ? broadcast(f.clip) : g;
-  return g < -f.clip ? broadcast(-f.clip) : g;
+  g = g < -f.clip ? broadcast(-f.clip) : g;
+  return flush<T>(g);
 }
 
 /// l2 / 2 p^2 + l1 |p|
@@ -107,31 +137,35 @@ DEEPNET_INLINE Vec<T> penalty_of(Vec<T> p, T l2, T l1) {
   return fma(p * p, broadcast(l2 / T(2)), abs<T>(p) * l1);
 }
 
-/// Returns the penalty of the parameters as they were.
+/// Returns the penalty of the parameters before the update.
 template <class T, class O, bool kPenalty>
 double update_all(const Update<T> u) {  // a copy, which no store can alias, so its numbers stay in registers
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   Vec<T> sums[vectors] = {};
   for_each_vector<T>(u.count, [&sums, u](index_t j, auto get, auto put) {
     Vec<T> p = get(u.p + j), slot[O::slots ? O::slots : 1];
-    const Vec<T> g = whole_gradient<T>(u.penalties, p, get(u.g + j));
+    const Vec<T> g = whole_gradient<T, kPenalty>(u.penalties, p, get(u.g + j));
     if constexpr (kPenalty) sums[j / lanes % vectors] += penalty_of<T>(p, u.penalties.l2, u.penalties.l1);
     for (int s = 0; s < O::slots; ++s) slot[s] = get(u.slots[s] + j);
     p = fma(broadcast(-u.decay), p, p);
     O::step(u, p, g, slot);
-    for (int s = 0; s < O::slots; ++s) put(u.slots[s] + j, slot[s]);
-    put(u.p + j, p);
+    for (int s = 0; s < O::slots; ++s) put(u.slots[s] + j, flush<T>(slot[s]));
+    put(u.p + j, flush<T>(p));
   });
   return kPenalty ? double(sum_of_panel<T>(sums)) : 0.0;
 }
 
 template <class T, class O>
 double update(const Update<T>& u) {
+  static_assert(O::slots <= kMostSlots, "kernels.h: more slots for every Update");
+  assert(u.count >= 0 && u.penalties.clip >= T(0));
+  for ([[maybe_unused]] const Hyper<T>& h : u.hyper) assert(T(0) <= h.value && h.value < T(1));
+  for (int s = 0; s < O::slots; ++s) assert(u.slots[s]);
   const bool penalty = u.penalties.l2 != T(0) || u.penalties.l1 != T(0);
   return penalty ? update_all<T, O, true>(u) : update_all<T, O, false>(u);
 }
 
-/// What a sum in T has overflowed to, once more in doubles, number by number.
+/// The sum, recomputed in double if it overflowed in T.
 template <class T, class Term>
 double finite_sum(T sum, index_t count, Term term) {
   if (sizeof(T) == sizeof(double) || __builtin_isfinite(sum)) return double(sum);
@@ -140,7 +174,7 @@ double finite_sum(T sum, index_t count, Term term) {
   return again;
 }
 
-/// g becomes the gradient of all that is minimised; returns the sum of its squares.
+/// Replaces g by the gradient with penalties; returns the sum of its squares.
 template <class T>
 double finish_gradient(index_t count, const T* p, T* g, const Penalties<T>& f) {
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;

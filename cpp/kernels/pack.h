@@ -26,7 +26,7 @@ void pack_transposed_panel(index_t k, index_t columns, const T* b, index_t col, 
     for (index_t j = 0; j < width; ++j) panel[p * width + j] = j < columns ? b[p + j * col] : T(0);
 }
 
-/// Rows contiguous: each is read once, front to back, and dealt out to the panels.
+/// Rows contiguous: each is read once, front to back, and distributed to the panels.
 template <class T>
 void pack_rows_in_order(index_t k, index_t n, const T* b, index_t row, T* panels) {
   constexpr index_t lanes = kLanes<T>, width = kPanel<T>;
@@ -43,6 +43,7 @@ void pack_rows_in_order(index_t k, index_t n, const T* b, index_t row, T* panels
 template <class T>
 void pack(index_t k, index_t n, Strided<T> b, T* panels) {
   constexpr index_t width = kPanel<T>;
+  assert(k >= 0 && n >= 0);
   if (b.col == 1) return pack_rows_in_order(k, n, b.data, b.row, panels);
   for (index_t j = 0; j < n; j += width, panels += k * width) {
     const index_t columns = n - j < width ? n - j : width;

@@ -1,4 +1,4 @@
-// Examples into panels, and panels turned: what feeds the products of training.
+// Gathers examples into panels and turns panels: the operands of the products of training.
 //
 // A panel holds kPanel examples side by side, one row per unit; turned, it holds a row per example, in blocks of kPanel
 // units. The forward pass and dZ read the former, the gradient of W the latter.
@@ -40,8 +40,8 @@ DEEPNET_INLINE S read(const char* p) {
   return value;
 }
 
-/// count <= kPanel numbers that lie side by side, and zeros behind them up to kPanel. A whole panel has a loop of fixed
-/// length, which the compiler turns into vectors.
+/// Converts count <= kPanel contiguous numbers and pads with zeros up to kPanel. A whole panel has a loop of fixed
+/// length, which the compiler vectorises.
 template <class T, class S>
 DEEPNET_INLINE void read_row(const char* from, index_t count, T scale, T* to) {
   constexpr index_t size = sizeof(S);
@@ -53,9 +53,11 @@ DEEPNET_INLINE void read_row(const char* from, index_t count, T scale, T* to) {
   for (index_t i = count; i < kPanel<T>; ++i) to[i] = T(0);
 }
 
-/// Examples whose units lie side by side: each becomes a row of the turned panel.
+/// Examples whose units are contiguous: each becomes a row of the turned panel.
 template <class T, class S>
 void gather_rows(const Gather<T>& g) {
+  assert(g.unit_stride == index_t(sizeof(S)) || g.units == 1);
+  assert(0 <= g.count && g.count <= kPanel<T> && g.turned_examples >= kPanel<T>);
   for (index_t e = 0; e < kPanel<T>; ++e) {
     const bool there = e < g.count;
     const char* from = static_cast<const char*>(g.data) + (there ? g.example(e) * g.example_stride : 0);
@@ -69,6 +71,7 @@ void gather_rows(const Gather<T>& g) {
 /// Any strides: each unit becomes a row of the panel.
 template <class T, class S>
 void gather_columns(const Gather<T>& g) {
+  assert(0 <= g.count && g.count <= kPanel<T>);
   const T scale = g.scale;
   const bool side_by_side = !g.order && g.example_stride == index_t(sizeof(S));
   for (index_t i = 0; i < g.units; ++i) {
@@ -97,6 +100,7 @@ DEEPNET_INLINE void turn_block(index_t m, index_t n, const T* from, index_t from
 template <class T>
 void turn(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
   constexpr index_t lanes = kLanes<T>;
+  assert(from_row >= n && to_row >= m);
   for (index_t i = 0; i < m; i += lanes)
     for (index_t j = 0; j < n; j += lanes) {
       const T* block = from + i * from_row + j;

@@ -1,5 +1,5 @@
-// Sums over examples, in an order that depends on nothing but the examples' places: lane j takes every kPanel-th one
-// from j on, in order; then the lanes are added as a tree of fixed shape, j with j + kPanel / 2, and so on.
+// Sums over examples, in an order that depends only on their indices: lane j adds every kPanel-th example from j on, in
+// order; then the lanes are added as a tree of fixed shape, j with j + kPanel / 2, and so on.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -26,6 +26,8 @@ DEEPNET_INLINE T sum_of_panel(Vec<T> (&v)[kPanel<T> / kLanes<T>]) {
 
 template <class T>
 void sum_rows(const SumRows<T>& f) {
+  assert(f.lane_sums || (!f.resume && f.finish));
+  assert(f.out || !f.finish);
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   for (index_t first = 0; first < f.rows; first += lanes) {
     Vec<T> rows[lanes];

@@ -1,4 +1,4 @@
-// Everything of this room for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
+// All kernels for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
 #include "kernels/columns.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
@@ -11,7 +11,7 @@
 
 namespace deepnet::DEEPNET_ISA {
 
-/// As many independent chains as the micro-kernel has sums: enough to hide the latency of the multiply-add.
+/// As many independent chains as the micro-kernel has sums, enough to hide the latency of the multiply-add.
 template <class T>
 double fma_peak(index_t rounds, T* sink) {
   constexpr int chains = kSums;

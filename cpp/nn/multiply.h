@@ -34,17 +34,9 @@ struct NextPart {
   }
 };
 
-/// A part of b as the kernels read it.
+/// A part of b as the kernels read it: in place, but for a last panel that is not whole; or packed.
 template <class T>
-struct Panels {
-  const T* data;
-  index_t row, panel;
-  const T* last;
-};
-
-/// In place where it stands, but for a last panel that is not whole; or packed.
-template <class T>
-Panels<T> panels_of(Session<T>& session, const Matrix<const T>& b, bool in_place, bool padded) {
+typename Gemm<T>::B panels_of(Session<T>& session, const Matrix<const T>& b, bool in_place, bool padded) {
   const index_t whole = b.cols / kPanel<T> * kPanel<T>, rest = b.cols - whole;
   const index_t packed_cols = !in_place ? b.cols : padded ? 0 : rest;
   T* packed = session.workspace.panels.template reserve<T>(b.rows * round_up(packed_cols, kPanel<T>));
@@ -58,8 +50,6 @@ template <class T, class Done>
 void multiply(Session<T>& session, const Product<T>& product, Done done) {
   constexpr index_t kPartBytes = index_t{512} << 10;  // of b: half of the L2 of the smaller cores
   constexpr index_t kBlockBytes = index_t{32} << 10;  // of c: one L1
-  constexpr index_t kRows = 12;                       // whole groups of rows, see kernels/gemm.h
-  constexpr index_t kFewRows = 2 * kRows;             // too few to pay for packing b
   const auto& [a, b, c, bias, scale, b_padded] = product;
   const index_t m = a.rows, n = b.cols, k = a.cols;
 
@@ -67,17 +57,18 @@ void multiply(Session<T>& session, const Product<T>& product, Done done) {
   const index_t depth = (k + depth_parts - 1) / depth_parts;
   const index_t fitting = kPartBytes / index_t(sizeof(T)) / depth / kPanel<T> * kPanel<T>;
   const index_t width = std::min(round_up(n, kPanel<T>), std::max(kPanel<T>, fitting));
-  const index_t height = std::max(kRows, kBlockBytes / index_t(sizeof(T)) / std::min(width, n) / kRows * kRows);
+  const index_t height =
+      std::max(kRowGroup, kBlockBytes / index_t(sizeof(T)) / std::min(width, n) / kRowGroup * kRowGroup);
   // Rows of b that lie far apart cost a page each, so b is read where it stands only while it is small or read once.
   const bool small = depth * b.row * index_t(sizeof(T)) <= 2 * kPartBytes;
   const bool in_place = b.col == 1 && b.row >= 0 && (small || m <= kFewRows);
-  const bool c_is_far = m * c.row * index_t(sizeof(T)) > 2 * kPartBytes;
+  const bool c_beyond_cache = m * c.row * index_t(sizeof(T)) > 2 * kPartBytes;
 
   for (index_t col = 0; col < n; col += width) {
     const index_t cols = std::min(width, n - col);
     for (index_t p = 0; p < k; p += depth) {
       const index_t steps = std::min(depth, k - p);
-      const Panels<T> panels = panels_of(session, b.block(p, steps, col, cols), in_place, b_padded);
+      const auto panels = panels_of(session, b.block(p, steps, col, cols), in_place, b_padded);
       const NextPart<T> next(b, {p, steps, col, cols});
       const bool first = p == 0, last = p + steps == k;
       for (index_t row = 0; row < m; row += height) {
@@ -86,21 +77,14 @@ void multiply(Session<T>& session, const Product<T>& product, Done done) {
         session.kernels.gemm({.m = rows,
                               .n = cols,
                               .k = steps,
-                              .a = a.data + row * a.row + p * a.col,
-                              .a_row = a.row,
-                              .a_col = a.col,
-                              .b = panels.data,
-                              .b_row = panels.row,
-                              .b_panel = panels.panel,
-                              .b_last = panels.last,
-                              .c = c.data + row * c.row + col,
-                              .c_row = c.row,
-                              .bias = bias ? bias + row : nullptr,
-                              .accumulate = !first,
-                              .scale = last ? scale : T(1),
-                              .c_is_far = first && c_is_far,
-                              .next = next.data + fetched,
-                              .next_bytes = (next.count * (row + rows) / m - fetched) * index_t(sizeof(T))});
+                              .a = {.data = a.data + row * a.row + p * a.col, .row = a.row, .col = a.col},
+                              .b = panels,
+                              .c = {.data = c.data + row * c.row + col, .row = c.row},
+                              .start = {.bias = bias ? bias + row : nullptr, .accumulate = !first},
+                              .epilogue = {.scale = last ? scale : T(1)},
+                              .prefetch = {.c = first && c_beyond_cache,
+                                           .next = next.data + fetched,
+                                           .bytes = (next.count * (row + rows) / m - fetched) * index_t(sizeof(T))}});
         if (last) done(Block{row, rows, col, cols});
         session.did(2.0 * double(rows) * double(cols) * double(steps));
       }

@@ -115,7 +115,7 @@ void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const 
                          .z_row = row});
     const Activation<T>& g = kernels.activations[layer.activation];
     if (!g.whole_columns) {
-      g.forward({X.count, layer.units, {next, row}, {next, row}});
+      g.forward({.rows = X.count, .cols = layer.units, .z = {next, row}, .a = {next, row}, .flush = true});
     } else {  // its rows are units
       T* turned = workspace.turned.template reserve<T>(layer.units * kPanel<T>);
       std::fill_n(turned, layer.units * kPanel<T>, T(0));

@@ -30,32 +30,23 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                      bool a_is_far, Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
   constexpr index_t size = sizeof(T);
-  const bool few_rows = a.rows <= 24;
+  const bool few_rows = a.rows <= kFewRows;
   for (index_t p = 0; p < a.cols; p += depth) {
     const index_t steps = std::min(depth, a.cols - p), run = steps * kPanel<T> * size;
+    const bool last = p + steps == a.cols;
     kernels.gemm({.m = a.rows,
                   .n = columns,
                   .k = steps,
-                  .a = a.data + p * a.col,
-                  .a_row = a.row,
-                  .a_col = a.col,
-                  .b = b.data + p * kPanel<T>,
-                  .b_row = kPanel<T>,
-                  .b_panel = b.units * kPanel<T>,
-                  .c = p + steps == a.cols ? c.data : partial,
-                  .c_row = kPanel<T>,
-                  .c_panel = c.units * kPanel<T>,
-                  .bias = bias,
-                  .accumulate = p > 0,
-                  .start = partial,
-                  .finish = p + steps == a.cols ? finish : Finish::kScale,
-                  .other = other,
-                  .scale = p + steps == a.cols ? scale : T(1),
-                  .a_is_far = a_is_far && !few_rows && a.col == 1,
-                  .next = b.data + (p + steps) * kPanel<T>,
-                  .next_bytes = few_rows && p + steps < a.cols ? b.panels * run : 0,
-                  .next_run = run,
-                  .next_jump = b.units * kPanel<T> * size - run});
+                  .a = {.data = a.data + p * a.col, .row = a.row, .col = a.col},
+                  .b = {.data = b.data + p * kPanel<T>, .row = kPanel<T>, .panel = b.units * kPanel<T>},
+                  .c = {.data = last ? c.data : partial, .row = kPanel<T>, .panel = c.units * kPanel<T>},
+                  .start = {.bias = bias, .accumulate = p > 0, .sums = partial},
+                  .epilogue = {.finish = last ? finish : Finish::kScale, .scale = last ? scale : T(1), .other = other},
+                  .prefetch = {.a = a_is_far && !few_rows && a.col == 1,
+                               .next = b.data + (p + steps) * kPanel<T>,
+                               .bytes = few_rows && !last ? b.panels * run : 0,
+                               .run = run,
+                               .jump = b.units * kPanel<T> * size - run}});
     did(2.0 * double(a.rows) * double(columns) * double(steps));
   }
 }
@@ -91,8 +82,11 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
                      out.data, columns, W_is_far, did);
   if (!activate || fused) return;
   for (index_t p = 0; p < A.panels; ++p)
-    g.forward(
-        {A.units, std::min(kPanel<T>, columns - p * kPanel<T>), {out.panel(p), kPanel<T>}, {A.panel(p), kPanel<T>}});
+    g.forward({.rows = A.units,
+               .cols = std::min(kPanel<T>, columns - p * kPanel<T>),
+               .z = {out.panel(p), kPanel<T>},
+               .a = {A.panel(p), kPanel<T>},
+               .flush = true});
 }
 
 /// What layer_backward needs of the layer before.
@@ -120,8 +114,13 @@ void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, 
   for (index_t p = 0; p < A_prev.panels; ++p) {
     T* a = A_prev.panel(p);
     const T* of = before.Z ? before.Z + p * A_prev.units * kPanel<T> : a;
-    (before.Z ? g.backward : g.backward_from_a)(
-        {A_prev.units, kPanel<T>, {dA.panel(p), kPanel<T>}, {of, kPanel<T>}, {a, kPanel<T>}, nullptr});
+    (before.Z ? g.backward : g.backward_from_a)({.rows = A_prev.units,
+                                                 .cols = kPanel<T>,
+                                                 .d_a = {dA.panel(p), kPanel<T>},
+                                                 .z = {of, kPanel<T>},
+                                                 .d_z = {a, kPanel<T>},
+                                                 .lane_sums = nullptr,
+                                                 .flush = true});
   }
 }
 
@@ -158,25 +157,20 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
                       .finish = sum.finish,
                       .scale = sum.db_scale,
                       .out = sum.b});
-  kernels.gemm({.m = block.rows,
-                .n = round_up(block.columns, 64 / index_t(sizeof(T))),
-                .k = examples,
-                .a = dZ + block.row * kPanel<T>,
-                .a_row = kPanel<T>,
-                .a_col = 1,
-                .a_run = kPanel<T>,
-                .a_jump = dZ_panel - kPanel<T>,
-                .b = A_prev + block.column * turned_examples,
-                .b_row = kPanel<T>,
-                .b_panel = turned_examples * kPanel<T>,
-                .c = sum.W,
-                .c_row = sum.W_row,
-                .accumulate = sum.resume,
-                .start = sum.resume ? sum.dW_before : nullptr,
-                .finish = sum.dW_finish,
-                .scale = sum.dW_scale,
-                .c_is_far = sum.W_is_far,
-                .b_is_far = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10});
+  kernels.gemm(
+      {.m = block.rows,
+       .n = round_up(block.columns, 64 / index_t(sizeof(T))),
+       .k = examples,
+       .a = {.data = dZ + block.row * kPanel<T>,
+             .row = kPanel<T>,
+             .col = 1,
+             .run = kPanel<T>,
+             .jump = dZ_panel - kPanel<T>},
+       .b = {.data = A_prev + block.column * turned_examples, .row = kPanel<T>, .panel = turned_examples * kPanel<T>},
+       .c = {.data = sum.W, .row = sum.W_row},
+       .start = {.accumulate = sum.resume, .sums = sum.resume ? sum.dW_before : nullptr},
+       .epilogue = {.finish = sum.dW_finish, .scale = sum.dW_scale},
+       .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_is_far}});
 }
 
 /// One panel turned: [units][kPanel] into rows of examples, in blocks of kPanel units that lie `turned_examples` rows

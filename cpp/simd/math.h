@@ -1,7 +1,7 @@
 // Elementary functions on vectors. Each states its source and the largest error seen over its whole range.
 //
-// All rest on one reduction: x = n ln 2 + r with |r| <= ln 2 / 2, and the Taylor series of e^r - 1, whose
-// coefficients are 1/k! and need no table of magic numbers. Cost against a minimax polynomial: one more term.
+// All use one reduction: x = n ln 2 + r with |r| <= ln 2 / 2, and the Taylor series of e^r - 1, whose
+// coefficients are 1/k!, without a table of constants. That takes one term more than a minimax polynomial.
 // NaN passes through every function: comparisons are written so that it fails them.
 #pragma once
 
@@ -15,6 +15,7 @@ struct ExpConstants;
 template <>
 struct ExpConstants<float> {
   static constexpr float lowest = -110.0f, highest = 89.0f;  // beyond: 0, also times x, and inf
+  static constexpr float lowest_kept = -82.4f;               // below, e^x < kFlushBelow
   static constexpr float log2e = 0x1.715476p+0f;
   static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;  // Cody & Waite 1980; n ln2_high is exact
   static constexpr float round = 0x1.8p+23f;                                  // adding it leaves no fraction bits
@@ -25,6 +26,7 @@ struct ExpConstants<float> {
 template <>
 struct ExpConstants<double> {
   static constexpr double lowest = -755.0, highest = 710.0;
+  static constexpr double lowest_kept = -703.5;
   static constexpr double log2e = 0x1.71547652b82fep+0;
   static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static constexpr double round = 0x1.8p+52;
@@ -62,7 +64,7 @@ DEEPNET_INLINE Vec<T> exp_series(Vec<T> r) {
   return fma(r * r, series, r);
 }
 
-/// The whole number nearest to x / ln 2, and that many ln 2 taken off x, of which the first step is exact.
+/// The integer nearest to x / ln 2, and x minus that multiple of ln 2, whose first step is exact.
 template <class T>
 DEEPNET_INLINE Vec<T> whole_powers(Vec<T> x) {
   using K = ExpConstants<T>;
@@ -90,15 +92,14 @@ struct Power {
   DEEPNET_INLINE Power(Vec<T> rest, IntVec<T> n)
       : p(rest), scale(power_of_two<T>(n >> 1)), scale_again(power_of_two<T>(n - (n >> 1))) {}
   DEEPNET_INLINE Vec<T> value() const { return (p + T(1)) * scale * scale_again; }
-  /// `factor` times it, with a rounding less, and digits that its value has no more where that is subnormal.
-  /// |factor| < 2^50.
+  /// `factor` times the value, with one rounding less and full precision where the value is subnormal. |factor| < 2^50.
   DEEPNET_INLINE Vec<T> times(Vec<T> factor) const { return fma(factor, p, factor) * scale * scale_again; }
 };
 
 template <class T>
-DEEPNET_INLINE Power<T> exp_power(Vec<T> x) {
+DEEPNET_INLINE Power<T> exp_power(Vec<T> x, T cut = ExpConstants<T>::lowest) {  // below `cut`: 0
   using K = ExpConstants<T>;
-  x = x < K::lowest ? broadcast(K::lowest) : x;
+  x = x < cut ? broadcast(K::lowest) : x;
   x = x > K::highest ? broadcast(K::highest) : x;
   IntVec<T> n;
   const Vec<T> p = exp_reduce<T>(x, n);
@@ -111,6 +112,12 @@ DEEPNET_INLINE Vec<T> exp(Vec<T> x) {
   return exp_power<T>(x).value();
 }
 
+/// e^x, or 0 where that is less than kFlushBelow.
+template <class T>
+DEEPNET_INLINE Vec<T> exp_flushed(Vec<T> x) {
+  return exp_power<T>(x, ExpConstants<T>::lowest_kept).value();
+}
+
 /// e^x - 1 for x <= 0, without the cancellation near 0; at most 2 ulp.
 template <class T>
 DEEPNET_INLINE Vec<T> expm1_negative(Vec<T> x) {
@@ -119,11 +126,6 @@ DEEPNET_INLINE Vec<T> expm1_negative(Vec<T> x) {
   const Vec<T> p = exp_reduce<T>(x, n);
   const Vec<T> scale = power_of_two<T>(n);
   return fma(scale, p, scale - T(1));
-}
-
-template <class T>
-DEEPNET_INLINE Vec<T> abs(Vec<T> x) {
-  return x < T(0) ? -x : x;
 }
 
 /// ln(1 + e) for e in [0, 1], as 2 artanh(e / (2 + e)); at most 3 ulp. The series in s^2 <= 1/9 needs no reduction.
@@ -153,8 +155,8 @@ DEEPNET_INLINE Vec<T> tanh(Vec<T> x) {
   return x == T(0) ? x : signed_result;
 }
 
-/// e^(-t^2 / 2) for 0 <= t <= kNormalTail; at most 1.5 ulp. t^2 is taken apart, since what its rounding loses counts
-/// t^2 times as much in the result: the square of t's upper half is exact, the rest is small.
+/// e^(-t^2 / 2) for 0 <= t <= kNormalTail; at most 1.5 ulp. t^2 is split, since its rounding error counts t^2 times as
+/// much in the result: the square of t's upper half is exact, the rest is small.
 template <class T>
 DEEPNET_INLINE Power<T> gaussian(Vec<T> t) {
   constexpr int kLowerBits = sizeof(T) == 4 ? 12 : 27;
@@ -165,7 +167,7 @@ DEEPNET_INLINE Power<T> gaussian(Vec<T> t) {
   return {p, __builtin_convertvector(whole, IntVec<T>)};
 }
 
-/// From here on Q(t) of below is 0, also times t.
+/// From here on, Q(t) and t Q(t) are 0, see mills().
 template <class T>
 constexpr T kNormalTail = sizeof(T) == 4 ? T(15) : T(39);
 
@@ -193,7 +195,7 @@ struct MillsConstants<double> {
       0x1.510ff60a84cb0p-26, 0x1.07a55f5929c3ap-29,  -0x1.5aa27c5b7d63cp-29, -0x1.8f4178ebec560p-31};
 };
 
-/// t + shift, and what its rounding lost.
+/// t + shift, and its rounding error.
 template <class T>
 struct Shifted {
   Vec<T> sum, lost;
@@ -226,8 +228,8 @@ DEEPNET_INLINE Vec<T> mills(Vec<T> t) {
   return mills_series<T>(s) * inverse;
 }
 
-/// t Q(t), in as few roundings as there are: what t + shift lost, times 1 / (t + shift) = (1 - ratio) / shift, is taken
-/// off the power's p. At most 4 ulp.
+/// t Q(t) with few roundings: the rounding error of t + shift, times 1 / (t + shift) = (1 - ratio) / shift, is
+/// subtracted from the power's p. At most 4 ulp.
 template <class T>
 DEEPNET_INLINE Vec<T> normal_tail_times_t(Vec<T> t) {
   const Shifted<T> shifted(t);

@@ -1,9 +1,10 @@
-// The one file that knows how wide a vector is. Everything else is plain arithmetic on Vec<T>.
+// The only file that depends on the width of a vector. All other code is plain arithmetic on Vec<T>.
 //
 // A Vec<T> is a GCC/Clang vector: + - * / compare and ?: work on it lane by lane, and the same source becomes
 // AVX-512, AVX2, SSE or NEON code. Compiled once per instruction set, inside that set's own namespace.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,6 +36,7 @@ struct VecTypes<float> {
   typedef float Vec __attribute__((vector_size(kVectorBytes)));
   typedef float Unaligned __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
   typedef int32_t Int __attribute__((vector_size(kVectorBytes)));
+  typedef int32_t Bits;
 };
 
 template <>
@@ -42,6 +44,7 @@ struct VecTypes<double> {
   typedef double Vec __attribute__((vector_size(kVectorBytes)));
   typedef double Unaligned __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
   typedef int64_t Int __attribute__((vector_size(kVectorBytes)));
+  typedef int64_t Bits;
 };
 
 template <class T>
@@ -63,7 +66,7 @@ DEEPNET_INLINE void store(T* p, Vec<T> v) {
   *reinterpret_cast<typename VecTypes<T>::Unaligned*>(p) = v;
 }
 
-/// The first `count` < lanes elements, zeros behind them. Nothing beyond p[count - 1] is read.
+/// The first `count` < lanes elements, then zeros. Does not read beyond p[count - 1].
 template <class T>
 DEEPNET_INLINE Vec<T> load_first(const T* p, index_t count) {
   alignas(kVectorBytes) T lanes[kLanes<T>] = {};
@@ -85,16 +88,40 @@ DEEPNET_INLINE V first_lanes(V v, index_t count) {
   return v;
 }
 
-/// x in every lane. Written x - 0, which is exact for every x, because GCC turns it into one broadcast
-/// from memory; x + 0 loses the sign of -0, so GCC adds first and costs the micro-kernel 5 to 8 %.
+/// x in every lane. Written as x - 0, which is exact for every x and which GCC turns into one broadcast from memory.
+/// x + 0 loses the sign of -0, so GCC adds first, which slows the micro-kernel down by 5 to 8 %.
 template <class T>
 DEEPNET_INLINE Vec<T> broadcast(T x) {
   return x - Vec<T>{};
 }
 
-/// fma(a, b, c) = a * b + c, rounded once where the instruction set can. Nothing else is (-ffp-contract=off), so the
-/// bits of a result are those of the source: GCC would fuse what it finds side by side, which a sanitizer's checks are
-/// enough to change. root(x): the square root, correctly rounded.
+/// |x|, as a mask over the sign bits: one instruction, where `x < 0 ? -x : x` takes three.
+template <class T>
+DEEPNET_INLINE Vec<T> abs(Vec<T> x) {
+  using Bits = typename VecTypes<T>::Bits;
+  return reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(x) & ~(Bits(1) << (8 * sizeof(T) - 1)));
+}
+
+/// Training stores no smaller number but 0: 2^-119 or 2^-1015, a power of two so that a mask of the exponent's bits
+/// decides. Far enough above the smallest normal number that what decays step by step gets here without having been
+/// subnormal.
+template <class T>
+constexpr T kFlushBelow = sizeof(T) == 4 ? T(0x1p-119) : T(0x1p-1015);
+
+/// x, or 0 where |x| < kFlushBelow. Each multiplication, division or root of a vector that reads or makes a subnormal
+/// number takes an x86 core some 100 cycles instead of 1 (additions and comparisons do not, nor does underflow to 0),
+/// and the moments of a unit that died stay subnormal for ever. A mask, instead of the processor's flush-to-zero mode:
+/// AArch64 flushes before rounding and x86 after it, so bits would differ, and the mode belongs to the caller's thread.
+template <class T>
+DEEPNET_INLINE Vec<T> flush(Vec<T> x) {
+  using Bits = typename VecTypes<T>::Bits;
+  constexpr Bits upper_exponent = sizeof(T) == 4 ? Bits(0x7c000000) : Bits(0x7f80000000000000);  // without 3 bits
+  return (reinterpret_cast<IntVec<T>>(x) & upper_exponent) == 0 ? Vec<T>{} : x;
+}
+
+/// fma(a, b, c) = a * b + c, rounded once where the instruction set can. The compiler fuses nothing else
+/// (-ffp-contract=off), so that results depend on the source only: which operations GCC would fuse changes even with a
+/// sanitizer's checks. root(x): the square root, correctly rounded.
 #if defined(__AVX512F__)
 DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }
 DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm512_fmadd_pd(a, b, c); }

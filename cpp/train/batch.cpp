@@ -118,19 +118,27 @@ double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch
   const Layer<T>& last = network_.layers.back();
   T* output = A_.back() + panel * last.units * kPanel<T>;
   T* d = loss_.activation ? output : scratch;
-  const double loss = loss_.of_panel({.outputs = last.units,
-                                      .examples = examples,
-                                      .output = output,
-                                      .y = labels_ + panel * data_.Y.units * kPanel<T>,
-                                      .weights = data_.weights.data ? weights_ + panel * kPanel<T> : nullptr,
-                                      .parameter = T(updater_.plan().loss_parameter),
-                                      .smoothing = T(updater_.plan().label_smoothing),
-                                      .d = d});
+  const Plan& plan = updater_.plan();
+  LossOfPanel<T> of_panel{.outputs = last.units,
+                          .examples = examples,
+                          .output = output,
+                          .y = labels_ + panel * data_.Y.units * kPanel<T>,
+                          .weights = data_.weights.data ? weights_ + panel * kPanel<T> : nullptr,
+                          .parameters = {},
+                          .smoothing = T(plan.label_smoothing),
+                          .d = d};
+  std::copy(std::begin(plan.loss_parameters), std::end(plan.loss_parameters), of_panel.parameters);
+  const double loss = loss_.of_panel(of_panel);
   if (back && d != output) {
     const Activation<T>& g = kernels_.activations[last.activation];
     const T* Z = Z_.back() ? Z_.back() + panel * last.units * kPanel<T> : nullptr;
-    (Z ? g.backward : g.backward_from_a)(
-        {last.units, kPanel<T>, {d, kPanel<T>}, {Z ? Z : output, kPanel<T>}, {output, kPanel<T>}, nullptr});
+    (Z ? g.backward : g.backward_from_a)({.rows = last.units,
+                                          .cols = kPanel<T>,
+                                          .d_a = {d, kPanel<T>},
+                                          .z = {Z ? Z : output, kPanel<T>},
+                                          .d_z = {output, kPanel<T>},
+                                          .lane_sums = nullptr,
+                                          .flush = true});
   }
   return loss;
 }

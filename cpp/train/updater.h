@@ -17,7 +17,7 @@ struct BlockGradient {
   index_t dW_row;
 };
 
-constexpr index_t kBlockRows = 96, kBlockColumns = 1024;  // of dW: whole row groups of the kernel, whole panels
+constexpr index_t kBlockRows = 8 * kRowGroup, kBlockColumns = 1024;  // of dW: whole row groups, whole panels
 /// What a run may take beside its activations, the optimizer's memory and as much as the parameters.
 constexpr index_t kSpareBytes = index_t{64} << 20;
 
@@ -32,6 +32,8 @@ bool all_finite(const T* x, index_t count) {
   for (; i < count; ++i) probe[0] += T(0) * x[i];
   return std::accumulate(probe, probe + lanes, T(0)) == 0;
 }
+
+static_assert(kPlanHypers == kMostHypers && kPlanLossParameters == kLossParameters, "set in two headers");
 
 template <class T>
 class Updater {
@@ -69,9 +71,14 @@ class Updater {
     const uint64_t t = network_.optimizer_state.updates + 1;
     rate_ = rate;
     gradient_scale_ = 1 / double(examples);
-    for (size_t i = 0; i < 2; ++i) {
+    for (size_t i = 0; i < kMostHypers; ++i) {
       const double value = plan_.hyper[i], correction = 1 / (1 - std::pow(value, double(t)));
-      hyper_[i] = {T(value), T(1 - value), T(correction), T(std::sqrt(correction))};
+      hyper_[i] = {.value = T(value),
+                   .rest = T(1 - value),
+                   .root = T(std::sqrt(value)),
+                   .root_of_rest = T(std::sqrt(1 - value)),
+                   .one_over = T(correction),
+                   .one_over_root = T(std::sqrt(correction))};
     }
     has_whole_gradient_ = false;
   }
@@ -98,16 +105,17 @@ class Updater {
   }
   void clip_to(double sum_of_squares) {
     has_whole_gradient_ = true;
-    whole_scale_ = std::min(1.0, plan_.clip_norm / (std::sqrt(sum_of_squares) + 1e-6));  // as PyTorch has it
+    whole_scale_ = std::min(1.0, plan_.clip_norm / (std::sqrt(sum_of_squares) + 1e-6));  // as in PyTorch
+    scales_twice_ = whole_scale_ < double(std::numeric_limits<T>::min());  // T cannot hold it, but its root
+    if (scales_twice_) whole_scale_ = std::sqrt(whole_scale_);
   }
 
   /// New W, and with its first columns b, of sums of gradients or, after clip_to, of whole gradients. Returns what is
   /// left of the penalty to be told: that of the former W, unless norm() was asked.
   double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
     double penalty = 0;
-    each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
-      penalty += optimizer_.update(update_of(p, g, count, layer, is_W));
-    });
+    each_run(block, layer, gradient,
+             [&](T* p, T* g, index_t count, bool is_W) { penalty += update_run(p, g, count, layer, is_W); });
     return penalty;
   }
 
@@ -118,7 +126,7 @@ class Updater {
     each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
       T before[kBlockColumns];
       std::copy_n(p, count, before);
-      penalty += optimizer_.update(update_of(p, g, count, layer, is_W));
+      penalty += update_run(p, g, count, layer, is_W);
       std::copy_n(before, count, g);
       if (!all_finite(p, count)) spoilt = true;
     });
@@ -129,17 +137,26 @@ class Updater {
   }
 
  private:
+  double update_run(T* p, T* g, index_t count, size_t layer, bool is_W) const {
+    constexpr T no_clip = std::numeric_limits<T>::infinity();
+    if (has_whole_gradient_ && scales_twice_) kernels_.finish_gradient(count, p, g, {T(whole_scale_), 0, 0, no_clip});
+    return optimizer_.update(update_of(p, g, count, layer, is_W));
+  }
   Update<T> update_of(T* p, T* g, index_t count, size_t layer, bool is_W) const {
     constexpr T no_clip = std::numeric_limits<T>::infinity();
-    return {.count = count,
-            .p = p,
-            .g = g,
-            .slots = {slot(0, p), slot(1, p)},
-            .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
-            .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
-            .rate = T(rate_),
-            .epsilon = T(plan_.epsilon),
-            .hyper = {hyper_[0], hyper_[1]}};
+    Update<T> update{
+        .count = count,
+        .p = p,
+        .g = g,
+        .slots = {},
+        .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
+        .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
+        .rate = T(rate_),
+        .epsilon = T(plan_.epsilon),
+        .hyper = {}};
+    for (int i = 0; i < optimizer_.slots; ++i) update.slots[i] = slot(i, p);
+    std::copy(std::begin(hyper_), std::end(hyper_), update.hyper);
+    return update;
   }
   LayerPlan of_layer(size_t layer) const { return plan_.layers.empty() ? LayerPlan{} : plan_.layers[layer]; }
   Penalties<T> penalties(size_t layer, bool is_W) const {
@@ -147,10 +164,9 @@ class Updater {
     const T clip = plan_.clip_value > 0 ? T(plan_.clip_value) : std::numeric_limits<T>::infinity();
     return {T(gradient_scale_), T(l.l2), T(l.l1), clip};
   }
-  /// What is remembered of p; null where the optimizer remembers less.
+  /// Array `number` of the optimizer's memory, from p's place on.
   T* slot(index_t number, const T* p) const {
     OptimizerState<T>& state = network_.optimizer_state;
-    if (number >= state.slots) return nullptr;
     return state.memory.template reserve<T>(state.slots * network_.size) + number * network_.size +
            (p - network_.layers[0].W);
   }
@@ -170,8 +186,8 @@ class Updater {
   const Optimizer<T>& optimizer_;
   bool has_penalty_;
   double rate_ = 0, gradient_scale_ = 1, whole_scale_ = 1;
-  bool has_whole_gradient_ = false;
-  Hyper<T> hyper_[2]{};
+  bool has_whole_gradient_ = false, scales_twice_ = false;
+  Hyper<T> hyper_[kMostHypers]{};
 };
 
 }  // namespace deepnet

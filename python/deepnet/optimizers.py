@@ -233,6 +233,10 @@ class Nesterov(Momentum):
 
 # --- steps divided by the size of past gradients, entry by entry --------------------------------------------
 
+# These store sqrt(s) / UNIT, because g^2 leaves the range of float32 at 1.8e19 and 1e-19. The unit leaves
+# room for the sum over a million of the largest gradients.
+UNIT = 1024
+
 
 @immutable("net.optimizer")
 @dataclass(frozen=True, slots=True, repr=False)
@@ -274,9 +278,9 @@ class RMSprop(Optimizer):
 
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """s = rho s + (1 - rho) g^2; p -= rate g / (sqrt(s) + epsilon)."""
-        (s,), T = slots, p.dtype.type
-        s[...] = T(self.rho) * s + T(1 - self.rho) * g * g
-        p -= T(rate) * g / (np.sqrt(s) + T(self.epsilon))
+        (root,), T = slots, p.dtype.type
+        root[...] = np.hypot(T(self.rho**0.5) * root, T((1 - self.rho) ** 0.5 / UNIT) * g)
+        p -= T(rate / UNIT) * (g / (root + T(self.epsilon / UNIT)))
 
 
 @immutable("net.optimizer")
@@ -315,9 +319,9 @@ class Adagrad(Optimizer):
 
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """s += g^2; p -= rate g / (sqrt(s) + epsilon)."""
-        (s,), T = slots, p.dtype.type
-        s += g * g
-        p -= T(rate) * g / (np.sqrt(s) + T(self.epsilon))
+        (root,), T = slots, p.dtype.type
+        root[...] = np.hypot(root, T(1 / UNIT) * g)
+        p -= T(rate / UNIT) * (g / (root + T(self.epsilon / UNIT)))
 
 
 @immutable("net.optimizer")
@@ -366,11 +370,11 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """Apply the formulas of the class."""
-        (v, s), T = slots, p.dtype.type
+        (v, root), T = slots, p.dtype.type
         v[...] = T(self.beta1) * v + T(1 - self.beta1) * g
-        s[...] = T(self.beta2) * s + T(1 - self.beta2) * g * g
-        v_corrected, s_corrected = v * T(1 / (1 - self.beta1**t)), s * T(1 / (1 - self.beta2**t))
-        p -= T(rate) * v_corrected / (np.sqrt(s_corrected) + T(self.epsilon))
+        root[...] = np.hypot(T(self.beta2**0.5) * root, T((1 - self.beta2) ** 0.5 / UNIT) * g)
+        root_corrected = root * T((1 - self.beta2**t) ** -0.5)
+        p -= T(rate / (1 - self.beta1**t) / UNIT) * (v / (root_corrected + T(self.epsilon / UNIT)))
 
 
 @immutable("net.optimizer")

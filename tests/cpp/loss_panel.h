@@ -56,7 +56,7 @@ struct Panel {
                        .output = in.data(),
                        .y = of_y.data(),
                        .weights = weights.empty() ? nullptr : of_weights.data(),
-                       .parameter = parameter,
+                       .parameters = {parameter},
                        .smoothing = smoothing,
                        .d = out.data()});
     d.assign(out.data(), out.data() + out.size());

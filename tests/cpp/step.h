@@ -37,20 +37,20 @@ struct Step {
       change.value += W(s.hyper[0]) * slots[0].value;
       change.error += W(s.hyper[0]) * (slots[0].error + kRoundings * std::abs(slots[0].value));
     } else if (s.optimizer == "rmsprop") {
-      slots[0] = sum(before[0], s.hyper[0], squared(gradient), 1 - W(s.hyper[0]));
-      change = quotient(gradient, root(slots[0], 1));
+      slots[0] = root_of_squares(before[0], s.hyper[0], gradient, 1 - W(s.hyper[0]));
+      change = quotient(gradient, divisor(slots[0], 1));
     } else if (s.optimizer == "adagrad") {
-      slots[0] = sum(before[0], 1, squared(gradient), 1);
-      change = quotient(gradient, root(slots[0], 1));
+      slots[0] = root_of_squares(before[0], 1, gradient, 1);
+      change = quotient(gradient, divisor(slots[0], 1));
     } else if (s.optimizer == "adam") {
       const W first = 1 / (1 - std::pow(W(s.hyper[0]), W(s.t))), second = 1 / (1 - std::pow(W(s.hyper[1]), W(s.t)));
       slots[0] = sum(before[0], s.hyper[0], gradient, 1 - W(s.hyper[0]));
-      slots[1] = sum(before[1], s.hyper[1], squared(gradient), 1 - W(s.hyper[1]));
+      slots[1] = root_of_squares(before[1], s.hyper[1], gradient, 1 - W(s.hyper[1]));
       // beta^t is rounded in double before it is taken from 1.
       const W lost = kRoundings + 2 * W(u<double>) * first, lost_second = 2 * W(u<double>) * second;
       const Bounded<T> corrected{slots[0].value * first,
                                  slots[0].error * first + lost * std::abs(slots[0].value) * first};
-      Bounded<T> below = root(slots[1], second);
+      Bounded<T> below = divisor(slots[1], second);
       below.error += lost_second * below.value;
       change = quotient(corrected, below);
     } else {
@@ -71,20 +71,24 @@ struct Step {
 
  private:
   /// Of one expression below: at most six, each of no more than the sum of its terms' sizes.
-  static constexpr W kRoundings = W(6.01) * u<T>, kSmallest = 8 * std::numeric_limits<T>::denorm_min();
+  static constexpr W kRoundings = W(6.01) * u<T>;
+  static constexpr W kSmallest = 128 * std::numeric_limits<T>::min();  // below it, numbers become 0
+  static constexpr W kUnit = 1024;                                     // of the roots that are remembered
 
   static Bounded<T> sum(T before, W factor, const Bounded<T>& x, W share) {
     const W old = factor * W(before), added = share * x.value;
     return {old + added, share * x.error + kRoundings * (std::abs(old) + std::abs(added)) + kSmallest};
   }
-  static Bounded<T> squared(const Bounded<T>& x) {
-    return {x.value * x.value, (2 * std::abs(x.value) + x.error) * x.error + kSmallest};
+  /// sqrt(factor s + share x^2), from the root of s, in units of kUnit.
+  static Bounded<T> root_of_squares(T before, W factor, const Bounded<T>& x, W share) {
+    const W old = std::sqrt(factor) * W(before), added = std::sqrt(share) / kUnit * x.value;
+    const W value = std::sqrt(old * old + added * added);
+    return {value, std::sqrt(share) / kUnit * x.error + kRoundings * value + kSmallest};
   }
-  /// sqrt(factor s) + epsilon
-  Bounded<T> root(const Bounded<T>& s, W factor) const {
-    const W root_of = std::sqrt(s.value * factor), value = root_of + W(s_.epsilon);
-    return {value,
-            u<T> * root_of + s.error * std::sqrt(factor) / std::sqrt(std::max(s.value, s.error)) + kRoundings * value};
+  /// sqrt(factor s) + epsilon, from the root of s.
+  Bounded<T> divisor(const Bounded<T>& s_root, W factor) const {
+    const W by = std::sqrt(factor) * kUnit, value = s_root.value * by + W(s_.epsilon);
+    return {value, s_root.error * by + kRoundings * value};
   }
   static Bounded<T> quotient(const Bounded<T>& x, const Bounded<T>& below) {
     if (below.error >= below.value) return {0, std::numeric_limits<W>::infinity()};

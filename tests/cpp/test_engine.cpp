@@ -107,7 +107,7 @@ TEST_CASE("gradients of every loss behind every activation, with weights and pen
         data.Y = deepnet::examples<double>(deepnet::row_major<const double>(task.Y.data(), 1, m));
       }
       data.weights = deepnet::examples<double>(deepnet::row_major<const double>(weights.data(), 1, m));
-      deepnet::Plan plan{.loss = loss, .loss_parameter = 0.3, .label_smoothing = 0.1};
+      deepnet::Plan plan{.loss = loss, .loss_parameters = {0.3}, .label_smoothing = 0.1};
       plan.layers = {{.dropout = 0.5, .l2 = 0.1, .l1 = 0.01}, {}, {.l1 = 0.02}};  // here nothing is dropped
       const std::vector<double> gradients = task.gradients(data, plan);
       std::vector<double> parameters = task.parameters();

@@ -86,24 +86,21 @@ struct Problem {
       for (index_t i = 0; i < m; ++i)
         for (index_t j = 0; j < n; ++j) c.view.data[i * c.view.row + j] = start_value(i, j);
 
-    kernels.gemm({.m = m,
-                  .n = n,
-                  .k = depth,
-                  .a = W.view.data,
-                  .a_row = W.view.row,
-                  .a_col = W.view.col,
-                  .b = layout == B::kPacked ? panels.data() : rows.data(),
-                  .b_row = layout == B::kPacked ? kPanel<T> : width + 3,
-                  .b_panel = layout == B::kPacked ? depth * kPanel<T> : kPanel<T>,
-                  .b_last = layout == B::kLastApart ? panels.data() : nullptr,
-                  .c = c.view.data,
-                  .c_row = c.view.row,
-                  .bias = start == Start::kBias ? bias.data() : nullptr,
-                  .accumulate = start == Start::kItself,
-                  .scale = scale,
-                  .c_is_far = fetch,
-                  .next = fetch ? rows.data() : nullptr,  // only fetched
-                  .next_bytes = fetch ? index_t(rows.size() * sizeof(T)) : 0});
+    kernels.gemm(
+        {.m = m,
+         .n = n,
+         .k = depth,
+         .a = {.data = W.view.data, .row = W.view.row, .col = W.view.col},
+         .b = {.data = layout == B::kPacked ? panels.data() : rows.data(),
+               .row = layout == B::kPacked ? kPanel<T> : width + 3,
+               .panel = layout == B::kPacked ? depth * kPanel<T> : kPanel<T>,
+               .last = layout == B::kLastApart ? panels.data() : nullptr},
+         .c = {.data = c.view.data, .row = c.view.row},
+         .start = {.bias = start == Start::kBias ? bias.data() : nullptr, .accumulate = start == Start::kItself},
+         .epilogue = {.scale = scale},
+         .prefetch = {.c = fetch,
+                      .next = fetch ? rows.data() : nullptr,
+                      .bytes = fetch ? index_t(rows.size() * sizeof(T)) : 0}});
     std::vector<T> result;
     if (!gaps_untouched(c)) return result;
     for (index_t i = 0; i < m; ++i)

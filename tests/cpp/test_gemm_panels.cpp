@@ -131,32 +131,23 @@ struct Problem {
     const Fenced<T> bias(m(), fence);
     for (index_t i = 0; i < m(); ++i) bias[i] = start_value(i, 0);
 
-    kernels.gemm({.m = m(),
-                  .n = n(),
-                  .k = k(),
-                  .a = left.data(),
-                  .a_row = a_row,
-                  .a_col = a_col,
-                  .a_run = a_run,
-                  .a_jump = a_jump,
-                  .b = right.data(),
-                  .b_row = kPanel<T>,
-                  .b_panel = b_panel,
-                  .c = c.memory.data(),
-                  .c_row = c_row,
-                  .c_panel = c_panel,
-                  .bias = start == Start::kBias ? bias.data() : nullptr,
-                  .accumulate = start == Start::kItself || start == Start::kApart,
-                  .start = start == Start::kApart ? apart.memory.data() : nullptr,
-                  .finish = finish,
-                  .other = other_is_c ? c.memory.data() : mask.memory.data(),
-                  .scale = kScale,
-                  .a_is_far = start == Start::kBias && a_layout != A::kPanelsOfSteps,
-                  .b_is_far = start == Start::kItself,
-                  .next = start == Start::kApart ? right.data() : nullptr,  // what is fetched changes no bit
-                  .next_bytes = n() * k(),
-                  .next_run = k() * kPanel<T> * index_t(sizeof(T)),
-                  .next_jump = kPanel<T> * index_t(sizeof(T))});
+    kernels.gemm(
+        {.m = m(),
+         .n = n(),
+         .k = k(),
+         .a = {.data = left.data(), .row = a_row, .col = a_col, .run = a_run, .jump = a_jump},
+         .b = {.data = right.data(), .row = kPanel<T>, .panel = b_panel},
+         .c = {.data = c.memory.data(), .row = c_row, .panel = c_panel},
+         .start = {.bias = start == Start::kBias ? bias.data() : nullptr,
+                   .accumulate = start == Start::kItself || start == Start::kApart,
+                   .sums = start == Start::kApart ? apart.memory.data() : nullptr},
+         .epilogue = {.finish = finish, .scale = kScale, .other = other_is_c ? c.memory.data() : mask.memory.data()},
+         .prefetch = {.a = start == Start::kBias && a_layout != A::kPanelsOfSteps,
+                      .b = start == Start::kItself,
+                      .next = start == Start::kApart ? right.data() : nullptr,  // changes no bit
+                      .bytes = n() * k(),
+                      .run = k() * kPanel<T> * index_t(sizeof(T)),
+                      .jump = kPanel<T> * index_t(sizeof(T))}});
     std::vector<T> result;
     if (!c.gaps_untouched()) return result;
     for (index_t i = 0; i < m(); ++i)
@@ -222,17 +213,10 @@ std::vector<T> finishes(const deepnet::Kernels<T>& kernels, Finish finish, const
   kernels.gemm({.m = 1,
                 .n = index_t(sums.size()),
                 .k = 1,
-                .a = &one,
-                .a_row = 1,
-                .a_col = 1,
-                .b = b.data(),
-                .b_row = kPanel<T>,
-                .b_panel = kPanel<T>,
-                .c = c.data(),
-                .c_row = kPanel<T>,
-                .finish = finish,
-                .other = other.data(),
-                .scale = 2});
+                .a = {.data = &one, .row = 1, .col = 1},
+                .b = {.data = b.data(), .row = kPanel<T>, .panel = kPanel<T>},
+                .c = {.data = c.data(), .row = kPanel<T>},
+                .epilogue = {.finish = finish, .scale = 2, .other = other.data()}});
   return c;
 }
 

@@ -46,8 +46,13 @@ deepnet::Update<T> update_of(const StepSettings& s, index_t count, T* p, const T
                             .epsilon = T(s.epsilon),
                             .hyper = {}};
   for (size_t i = 0; i < 2; ++i) {
-    const double one_over = 1 / (1 - std::pow(s.hyper[i], s.t));
-    update.hyper[i] = {T(s.hyper[i]), T(1 - s.hyper[i]), T(one_over), T(std::sqrt(one_over))};
+    const double value = s.hyper[i], one_over = 1 / (1 - std::pow(value, s.t));
+    update.hyper[i] = {.value = T(value),
+                       .rest = T(1 - value),
+                       .root = T(std::sqrt(value)),
+                       .root_of_rest = T(std::sqrt(1 - value)),
+                       .one_over = T(one_over),
+                       .one_over_root = T(std::sqrt(one_over))};
   }
   return update;
 }
@@ -198,6 +203,54 @@ TEST_CASE_TEMPLATE("a gradient that is not a number is cut by nothing", T, float
       CHECK(std::isnan(q));
     }
   }
+}
+
+TEST_CASE_TEMPLATE("gradients of every size meet their bounds, and none freezes a parameter", T, float, double) {
+  using Limits = std::numeric_limits<T>;
+  for (const auto& [isa, kernels] : supported_tables<T>())
+    for (size_t id = 0; id < std::size(kKnown); ++id)
+      for (const double epsilon : {1e-8, sizeof(T) == 4 ? 1e-37 : 1e-300}) {
+        CAPTURE(isa);
+        CAPTURE(kKnown[id].name);
+        CAPTURE(epsilon);
+        StepSettings s{.optimizer = kKnown[id].name, .hyper = {kKnown[id].hyper[0], kKnown[id].hyper[1]}};
+        s.epsilon = epsilon;
+        for (int exponent = Limits::min_exponent + 20; exponent < Limits::max_exponent; ++exponent) {
+          T p = 0, slots[2] = {0, 0};
+          for (int t = 1; t <= 3; ++t) {
+            s.t = t;
+            const T g = std::ldexp(T(1.5), exponent - t) * (t == 3 ? -1 : 1);
+            const Step<T> expected(s, p, g, slots);
+            kernels.optimizers[id].update(update_of<T>(s, 1, &p, &g, &slots[0], &slots[1]));
+            CAPTURE(exponent);
+            CHECK(std::isfinite(p));
+            CHECK(excess<Wide<T>>(p, expected.p.value, expected.p.error) <= 1);
+            for (int i = 0; i < kKnown[id].slots; ++i)
+              CHECK(excess<Wide<T>>(slots[i], expected.slots[i].value, expected.slots[i].error) <= 1);
+          }
+        }
+      }
+}
+
+TEST_CASE_TEMPLATE("nothing that an update leaves is subnormal: what decays becomes 0", T, float, double) {
+  const auto slow = [](T x) { return x != 0 && std::abs(x) < std::numeric_limits<T>::min(); };
+  for (const auto& [isa, kernels] : supported_tables<T>())
+    for (size_t id = 0; id < std::size(kKnown); ++id) {
+      CAPTURE(isa);
+      CAPTURE(kKnown[id].name);
+      StepSettings s{.optimizer = kKnown[id].name, .hyper = {0.5, 0.5}, .rate = 0, .decay = 0.5};
+      T p = 1, slots[2] = {0, 0};
+      int subnormal = 0;
+      for (int t = 1; t <= 2500; ++t) {
+        s.t = t;
+        const T g = t == 1 ? T(1) : T(0);
+        kernels.optimizers[id].update(update_of<T>(s, 1, &p, &g, &slots[0], &slots[1]));
+        subnormal += slow(p) + slow(slots[0]) + slow(slots[1]);
+      }
+      CHECK(subnormal == 0);
+      CHECK(p == 0);
+      if (kKnown[id].name != "adagrad") CHECK((slots[0] == 0 && slots[1] == 0));
+    }
 }
 
 TEST_CASE_TEMPLATE("the square root is the one of the standard library, of every number", T, float, double) {

@@ -331,8 +331,7 @@ TEST_CASE_TEMPLATE("after a penalty that overflows, the parameters are those bef
     deepnet::Plan plan = base;
     plan.layers = {{.l2 = 1e-3}, {}};
     std::vector<double> losses(2), seconds(2);
-    CHECK_THROWS_AS(deepnet::fit<T>(task.net, task.data(), plan, {.epochs = 2}, losses, seconds),
-                    deepnet::NonFinite);
+    CHECK_THROWS_AS(deepnet::fit<T>(task.net, task.data(), plan, {.epochs = 2}, losses, seconds), deepnet::NonFinite);
     CHECK(same_bits(task.parameters(), before));
     CHECK(task.net.state().optimizer_state.updates == 0);
   }

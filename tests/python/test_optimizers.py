@@ -134,6 +134,40 @@ def data():
     return X, np.sin(random.standard_normal((2, 4)) @ X)
 
 
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-30])
+@pytest.mark.parametrize("size", [1e-30, 1e-22, 1e-19, 1e18, 1e19, 1e25, 1e37])
+@pytest.mark.parametrize("name", ["rmsprop", "adagrad", "adam", "adamw"])
+def test_float32_steps_are_those_of_float64_where_squares_overflow_or_vanish(name, size, epsilon, backend):
+    """dW is `size` in the first step, since dZ is 1; the other steps are ordinary, so a lost moment shows."""
+    ours = deepnet.OPTIMIZERS[name](0.01, epsilon=epsilon)
+    net = deepnet.Network([1, 1], "relu", "identity", initializer="zeros", dtype="float32")
+    expected = [np.zeros((1, 1)), np.zeros((1, 1))]
+    textbook = Textbook(expected, ours, CASES[name][1][0], {"epsilon": epsilon})
+    for x in [size, 1e-3, 2e-3] if size > 1 else [size, size / 2, size / 4]:
+        dZ = 2 * (expected[0] * x + expected[1] + 0.5)
+        textbook.step([dZ * x, dZ])
+        net.train_on_batch(
+            np.array([[x]], "float32"),
+            np.array([[-0.5]], "float32"),
+            loss="mean_squared_error",
+            optimizer=ours,
+        )
+        for p, value in zip(net.parameters.values(), expected, strict=True):
+            np.testing.assert_allclose(p, value, rtol=2e-5)
+
+
+def test_a_subnormal_scale_of_clip_norm_is_applied(backend):
+    """The norm is 1e30 and clip_norm 1e-12: float32 holds no 1e-42."""
+    net = deepnet.Network([1, 1], "relu", "identity", initializer="zeros", dtype="float32")
+    net.train_on_batch(
+        np.array([[1e30]], "float32"),
+        np.array([[-0.5]], "float32"),
+        loss="mean_squared_error",
+        optimizer=deepnet.SGD(1.0, clip_norm=1e-12),
+    )
+    np.testing.assert_allclose(net.parameters["W1"], -1e-12, rtol=1e-6)
+
+
 @pytest.mark.parametrize("oracle", ORACLES)
 @pytest.mark.parametrize("case", CASES)
 def test_a_hundred_steps_equal_those_of_the_oracle(case, oracle, backend):

@@ -89,14 +89,17 @@ struct LayerPlan {
   bool operator==(const LayerPlan&) const = default;
 };
 
+/// The most parameters that one loss has, and the most settings in [0, 1) that one optimizer has.
+constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
+
 /// How a network learns, whatever the data and the learning rate.
 struct Plan {
   LossId loss = 0;
-  double loss_parameter = 1, label_smoothing = 0;
+  double loss_parameters[kPlanLossParameters] = {1}, label_smoothing = 0;
   OptimizerId optimizer = 0;
-  double hyper[2] = {0, 0}, epsilon = 1e-8;
-  double weight_decay = 0;               // W -= rate * weight_decay * W before each update
-  double clip_value = 0, clip_norm = 0;  // largest size of a gradient's entry, of the whole gradient; 0: any
+  double hyper[kPlanHypers] = {}, epsilon = 1e-8;  // its settings in [0, 1), in the order of its struct
+  double weight_decay = 0;                         // W -= rate * weight_decay * W before each update
+  double clip_value = 0, clip_norm = 0;            // largest size of a gradient's entry, of the whole gradient; 0: any
   double input_dropout = 0;
   std::vector<LayerPlan> layers = {};  // one per layer; empty: nothing is done to any
   bool operator==(const Plan&) const = default;

@@ -267,18 +267,26 @@ class Engine:
             norm = np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads))
             if not np.isfinite(norm):
                 return False
-            factor = self.dtype.type(min(1.0, optimizer.clip_norm / (norm + 1e-6)))
-            grads = [g * factor for g in grads]
+            factor = min(1.0, optimizer.clip_norm / (norm + 1e-6))  # may be too small for the dtype
+            grads = [(g * np.float64(factor)).astype(self.dtype) for g in grads]
+        flushed = [_flushed(g) for g in grads]
         self._updates += 1
         update: Callable[..., object] = optimizer.update  # a custom one may return something
         with updating:
-            for i, (p, g, slots) in enumerate(zip(self.arrays, grads, self._slots, strict=True)):
+            for i, (p, g, slots) in enumerate(zip(self.arrays, flushed, self._slots, strict=True)):
                 if i % 2 == 0:
                     p -= self.dtype.type(rate * optimizer.weight_decay) * p
                 if update(p, g, slots, rate, self._updates) is not None:
                     kind = type(optimizer).__name__
                     raise TypeError(f"update of {kind} returned something, but must change p in place")
+                for array in (p, *slots):
+                    array[...] = _flushed(array)
         return True
+
+
+def _flushed(x: Array) -> Array:
+    """Replace tiny entries by 0 before they become subnormal and slow; the C++ kernels do the same."""
+    return np.where(np.abs(x) < 128 * np.finfo(x.dtype).tiny, x.dtype.type(0), x)
 
 
 def _dropped(A: Array, mask: Array | None) -> Array:
