@@ -44,8 +44,6 @@ class Activation:
         Documentation.
     is_probability : bool
         True if A lies in [0, 1], as cross-entropies need.
-    is_rectifier : bool
-        True if about half of A is cut off; the initializer "auto" then draws larger weights.
     whole_columns : bool
         True if an element of A depends on its whole column, as in softmax; only for the last layer.
 
@@ -71,7 +69,6 @@ class Activation:
     formula: str = "-"
     source: str = "-"
     is_probability: bool = False
-    is_rectifier: bool = False
     whole_columns: bool = False
 
     def __post_init__(self) -> None:
@@ -94,7 +91,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.relu_backward,
             "A = max(0, Z); dA/dZ = 1 where Z > 0, else 0 (also at Z = 0)",
             f"{_COURSE}, week 4; V. Nair and G. Hinton, ICML 2010",
-            is_rectifier=True,
         ),
         Activation(
             "leaky_relu",
@@ -102,7 +98,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.leaky_relu_backward,
             "A = Z where Z > 0, else 0.01 Z; dA/dZ = 1 or 0.01 (also at Z = 0)",
             "A. Maas, A. Hannun and A. Ng, ICML 2013",
-            is_rectifier=True,
         ),
         Activation(
             "elu",
@@ -110,7 +105,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.elu_backward,
             "A = Z where Z > 0, else exp(Z) - 1; dA/dZ = 1 or exp(Z)",
             "D.-A. Clevert, T. Unterthiner and S. Hochreiter, ICLR 2016",
-            is_rectifier=True,
         ),
         Activation(
             "selu",
@@ -126,7 +120,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.gelu_backward,
             "A = Z P(Z), P the normal distribution, with erfc and not with tanh; dA/dZ = P(Z) + Z P'(Z)",
             "D. Hendrycks and K. Gimpel, arXiv:1606.08415, 2016",
-            is_rectifier=True,
         ),
         Activation(
             "silu",
@@ -134,7 +127,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.silu_backward,
             "A = Z s, s = sigmoid(Z); dA/dZ = s (1 + Z (1 - s)). Also called swish",
             "S. Elfwing, E. Uchibe and K. Doya, Neural Networks 107, 2018",
-            is_rectifier=True,
         ),
         Activation(
             "mish",
@@ -142,7 +134,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.mish_backward,
             "A = Z w, w = tanh(log(1 + exp(Z))); dA/dZ = w + Z sigmoid(Z) (1 - w^2)",
             "D. Misra, BMVC 2020",
-            is_rectifier=True,
         ),
         Activation(
             "softplus",
@@ -172,7 +163,6 @@ ACTIVATIONS: dict[str, Activation] = {
             _curves.hard_swish_backward,
             "A = Z min(max(Z + 3, 0), 6) / 6; dA/dZ = 0 (also at Z = -3), (2 Z + 3) / 6 or 1 (also at Z = 3)",
             "A. Howard et al., Searching for MobileNetV3, ICCV 2019",
-            is_rectifier=True,
         ),
         Activation(
             "softmax",

@@ -16,7 +16,7 @@ import numpy as np
 
 from ._names import find
 from ._numbers import real
-from .activations import AnyActivation, Array, entry_of
+from .activations import Array
 
 Draw = Callable[["np.random.Generator", int, int], Array]  # quoted: importing numpy.random takes 20 ms
 
@@ -187,12 +187,6 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
-def initializer_for(name: str, activation: AnyActivation) -> Initializer:
-    """Return the entry called `name`; "auto" is he_normal before a rectifier, else glorot_uniform.
-
-    >>> initializer_for("auto", "relu").name, initializer_for("auto", "tanh").name
-    ('he_normal', 'glorot_uniform')
-    """
-    if name == "auto":
-        name = "he_normal" if entry_of(activation).is_rectifier else "glorot_uniform"
-    return find("initializer", name, INITIALIZERS, also=("auto",))
+def find_initializer(name: str) -> Initializer:
+    """Return the entry called `name`."""
+    return find("initializer", name, INITIALIZERS)

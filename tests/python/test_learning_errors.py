@@ -36,7 +36,7 @@ NETWORKS = [  # arguments, options, error, words
     (([6, 4, 1],), {"l2": -1}, ValueError, "l2 is -1, but must be 0 or more"),
     (([6, 4, 1],), {"l1": INF}, ValueError, "l1 is inf, but must be finite"),
     (([6, 4, 1],), {"l1": "much"}, TypeError, "l1 is 'much', but must be a number"),
-    (([6, 4, 1],), {"initializer": "he_norml"}, ValueError, "did you mean 'he_normal'.*auto, zeros"),
+    (([6, 4, 1],), {"initializer": "he_norml"}, ValueError, "did you mean 'he_normal'.*zeros"),
     (([6, Dense(4, dropout=1.5), Dense(1)],), {}, ValueError, r"layer_dims\[1\].dropout is 1.5"),
     (
         ([6, Dense(4), Dense(1, dropout=0.5)],),

@@ -83,7 +83,7 @@ def stack(
         dims,
         chosen,
         plans if any(any(plan) for plan in plans) else (),
-        tuple(checked_initializer(start, g) for start, g in zip(starts, chosen, strict=True)),
+        tuple(map(checked_initializer, starts)),
         first,
     )
 

@@ -12,8 +12,8 @@ from deepnet._names import find
 from deepnet._numbers import flag as flag
 from deepnet._numbers import is_number, real
 from deepnet._numbers import whole as whole
-from deepnet.activations import Activation, Array
-from deepnet.initializers import initializer_for
+from deepnet.activations import Array
+from deepnet.initializers import find_initializer
 from deepnet.losses import LOSSES, Loss, find_loss, loss_for
 from deepnet.optimizers import OPTIMIZERS, Optimizer
 
@@ -80,12 +80,8 @@ def room_for(dims: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise MemoryError(f"layer_dims need {total:.3g} parameters, more than the address space holds")
 
 
-def first_weights(
-    initializer: Any, rng: np.random.Generator, layer: int, n: int, n_prev: int, activation: Activation
-) -> Array:
-    """Draw W of one layer with a named initializer or a function."""
-    if isinstance(initializer, str):
-        return initializer_for(initializer, activation)(rng, n, n_prev)
+def first_weights(initializer: Any, rng: np.random.Generator, layer: int, n: int, n_prev: int) -> Array:
+    """Draw W of one layer, and check what a custom initializer returned."""
     W = initializer(rng, n, n_prev)
     if not isinstance(W, np.ndarray) or W.dtype.kind not in "fiu":
         kind = W.dtype if isinstance(W, np.ndarray) else a(W)
@@ -97,11 +93,11 @@ def first_weights(
     return W
 
 
-def initializer(value: Any, activation: Activation) -> Any:
-    """Accept a name or a function of (rng, n, n_prev)."""
+def initializer(value: Any) -> Any:
+    """Accept a name or a function of (rng, n, n_prev), and return the function."""
     if isinstance(value, str):
-        initializer_for(value, activation)
-    elif not callable(value):
+        return find_initializer(value)
+    if not callable(value):
         raise TypeError(f"initializer is {value!r}, but must be a name or a function of (rng, n, n_prev)")
     return value
 

@@ -64,8 +64,8 @@ class Network:
     input_scale : float
         X is multiplied by it wherever the network reads one: ``1 / 255`` for pixels.
     initializer : str or callable
-        A name from :data:`deepnet.initializers.INITIALIZERS`; "auto" chooses by the activation; or a function
-        ``(rng, n, n_prev)`` that returns W. Biases start at 0.
+        A name from :data:`deepnet.initializers.INITIALIZERS`; or a function ``(rng, n, n_prev)`` that
+        returns W. Biases start at 0.
     dtype : {"float32", "float64"}
         The dtype of parameters and arithmetic.
     seed : int or None
@@ -125,7 +125,7 @@ class Network:
         l1: float = 0.0,
         input_dropout: float = 0.0,
         input_scale: float = 1.0,
-        initializer: str | Draw = "auto",
+        initializer: str | Draw = "glorot_uniform",
         dtype: Any = "float32",
         seed: Whole | None = None,
         **unknown: Never,
@@ -147,9 +147,9 @@ class Network:
         )
         self._build(stack, option.float_dtype(dtype), input_scale)
         rng = np.random.default_rng(option.seed(seed))
-        sizes = zip(pairwise(stack.dims), stack.activations, stack.initializers, strict=True)
-        for layer, ((n_prev, n), g, draw) in enumerate(sizes, start=1):
-            copy_into(self._parameters[f"W{layer}"], option.first_weights(draw, rng, layer, n, n_prev, g))
+        sizes = zip(pairwise(stack.dims), stack.initializers, strict=True)
+        for layer, ((n_prev, n), draw) in enumerate(sizes, start=1):
+            copy_into(self._parameters[f"W{layer}"], option.first_weights(draw, rng, layer, n, n_prev))
         self._dropout_seed = _drawn_seed(rng)
 
     @classmethod
