@@ -131,7 +131,7 @@ using Losses = LossList<BinaryCrossEntropy<T>, SoftmaxCrossEntropy<T, false>, So
 template <class T, class L>
 double loss(const LossOfPanel<T>& f) {
   assert(f.outputs > 0 && 0 <= f.examples && f.examples <= kPanel<T>);
-  assert(T(0) <= f.smoothing && f.smoothing < T(1));
+  assert(T(0) <= f.smoothing && f.smoothing <= T(1));
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   LossConstants<T> k{.one_output = T(1) / T(f.outputs), .parameters = {}, .smoothing = f.smoothing};
   for (int i = 0; i < kLossParameters; ++i) k.parameters[i] = f.parameters[i];

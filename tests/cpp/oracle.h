@@ -57,6 +57,14 @@ double excess(W got, W expected, W bound) {
   return double(std::abs(got - expected) / bound);
 }
 
+/// Training stores no smaller number but 0, see simd/vec.h.
+template <class T>
+constexpr T kFlushBelow = 128 * std::numeric_limits<T>::min();
+template <class T>
+T flushed(T x) {
+  return std::abs(x) < kFlushBelow<T> ? T(0) : x;
+}
+
 // --- data -----------------------------------------------------------------------------------------------------
 
 /// Number i of stream `seed`, 64 random bits (SplitMix64): the same on every platform.

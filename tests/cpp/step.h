@@ -72,8 +72,8 @@ struct Step {
  private:
   /// Of one expression below: at most six, each of no more than the sum of its terms' sizes.
   static constexpr W kRoundings = W(6.01) * u<T>;
-  static constexpr W kSmallest = 128 * std::numeric_limits<T>::min();  // below it, numbers become 0
-  static constexpr W kUnit = 1024;                                     // of the roots that are remembered
+  static constexpr W kSmallest = kFlushBelow<T>;  // below it, numbers become 0
+  static constexpr W kUnit = 1024;                // of the roots that are remembered
 
   static Bounded<T> sum(T before, W factor, const Bounded<T>& x, W share) {
     const W old = factor * W(before), added = share * x.value;

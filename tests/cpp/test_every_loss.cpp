@@ -119,7 +119,8 @@ struct Expected {
 template <class T>
 double loss_excess(std::string_view name, const Panel<T>& panel) {
   using W = Wide<T>;
-  constexpr W kSecondOrder = W(1.01), kSteps = 8 * std::numeric_limits<T>::denorm_min();
+  // Derivatives below kFlushBelow and exponentials below 1.1 times that become 0; weights are at most 2.
+  constexpr W kSecondOrder = W(1.01), kSteps = W(2.2) * kFlushBelow<T>;
   W sum = 0, size = 0, error = 0;
   double worst = 0;
   for (index_t e = 0; e < panel.examples; ++e) {
