@@ -145,7 +145,7 @@ struct Problem {
          .prefetch = {.a = start == Start::kBias && a_layout != A::kPanelsOfSteps,
                       .b = start == Start::kItself,
                       .next = start == Start::kApart ? right.data() : nullptr,  // changes no bit
-                      .bytes = n() * k(),
+                      .bytes = start == Start::kApart ? n() * k() : 0,
                       .run = k() * kPanel<T> * index_t(sizeof(T)),
                       .jump = kPanel<T> * index_t(sizeof(T))}});
     std::vector<T> result;
