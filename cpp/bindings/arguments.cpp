@@ -20,7 +20,7 @@ void WithoutGil::take_gil_back() noexcept {
 }
 
 bool WithoutGil::requested() {
-  // One clock for all calls of a thread: a series of short calls must not postpone the question for ever.
+  // One clock for all calls of a thread: a series of short calls must not postpone the check for ever.
   using Clock = std::chrono::steady_clock;
   static thread_local Clock::time_point last{};
   const auto now = Clock::now();
@@ -66,7 +66,7 @@ std::optional<std::string_view> text(PyObject* object) {
 
 std::optional<ActivationId> parse_activation(PyObject* name) {
   const std::vector<PyObject*>& known = interned_activation_names();
-  for (size_t i = 0; i < known.size(); ++i)  // nearly always the very object: literals and our own names are interned
+  for (size_t i = 0; i < known.size(); ++i)  // nearly always the same object, since literals are interned
     if (known[i] == name) return static_cast<ActivationId>(i);
   const auto string = text(name);
   if (!string) return std::nullopt;

@@ -1,8 +1,8 @@
-// What the native functions accept, decided once, in front of the arithmetic.
+// The checks of the native functions' arguments.
 //
-// They take plain arguments (arrays of one float dtype, shapes that chain, complete dicts) and answer everything else
-// with None. deepnet._validation then says what is wrong, or puts right what can be put right, and calls again. So a
-// good call pays for one check, here, and every error message is written once, in Python.
+// The functions take arguments that they can use directly (arrays of one float dtype, shapes that chain, complete
+// dicts) and return None for all others. deepnet._validation then raises an error, or converts the arguments and calls
+// again. So a valid call pays for one check, here, and every error message is written once, in Python.
 #pragma once
 
 #include <exception>
@@ -15,8 +15,8 @@
 
 namespace deepnet::bindings {
 
-/// Gives the GIL away while it lives, and answers Ctrl-C in the middle of a call: asks Python for signals at most every
-/// 50 ms, since that takes the GIL.
+/// Releases the GIL while it lives. As an Interrupt, it checks for Ctrl-C, at most every 50 ms since that takes the
+/// GIL.
 class WithoutGil final : public Interrupt {
  public:
   WithoutGil() : state_(PyEval_SaveThread()) {}
@@ -35,7 +35,7 @@ class WithoutGil final : public Interrupt {
   PyThreadState* state_;
 };
 
-/// Runs the native work without the GIL. A Ctrl-C becomes the KeyboardInterrupt that Python has set.
+/// Runs `work` without the GIL. Ctrl-C raises the KeyboardInterrupt that Python has set.
 template <class Work>
 void without_gil(Work work) {
   WithoutGil interrupt;
@@ -53,7 +53,7 @@ void without_gil(Work work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// The keys of the course's dicts, made once: "W" and 3 give "W3".
+/// A key of the course's dicts, interned: "W" and 3 give "W3".
 enum class Prefix { W, b, dW, db, dA };
 PyObject* key(Prefix prefix, size_t layer);
 
@@ -61,7 +61,7 @@ PyObject* key(Prefix prefix, size_t layer);
 bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out);
 /// The text of a str; nothing for other types.
 std::optional<std::string_view> text(PyObject* object);
-/// Whether all but the last work element by element.
+/// True if all but the last work element by element.
 bool columns_are_last(const std::vector<ActivationId>& ids);
 std::optional<ActivationId> parse_activation(PyObject* name);
 /// The name as an interned str (borrowed).
@@ -73,25 +73,25 @@ py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject*
 /// A dict, or the mapping that a network's parameters are. Other subclasses may answer differently from what they hold.
 bool is_parameter_dict(PyObject* object);
 
-/// A cache taken apart: borrowed references. Plain tuples and LayerCache itself: a subclass may mean something else.
+/// The parts of a cache, as borrowed references. Only tuples and LayerCache itself, since a subclass may differ.
 struct CacheParts {
   PyObject *A_prev, *W, *b, *Z;
 };
 bool parse_cache(PyObject* cache, CacheParts& out);
-/// Sets the activation that a LayerCache remembers; leaves it for a plain tuple. False: the name is not known.
+/// Sets the activation that a LayerCache holds; leaves `out` for a tuple. False: the name is unknown.
 bool remembered_activation(PyObject* cache, ActivationId& out);
 
-/// Whether any of `outputs` shares memory with another or with one of `inputs` (by their address ranges).
+/// True if any of `outputs` shares memory with another or with one of `inputs`, by their address ranges.
 struct Range {
   const void *begin, *end;
 };
 Range range_of(PyObject* array);
 bool overlap(const std::vector<Range>& outputs, const std::vector<Range>& inputs);
 
-/// Calls body(float{}) or body(double{}) by the dtype of a plain array; None if it is neither.
+/// Calls body(float{}) or body(double{}) by the dtype of a directly usable array; None if it is neither.
 template <class Body>
 py::object with_dtype(PyObject* array, Body body) {
-  if (!is_plain_array(array)) return py::none();
+  if (!is_directly_usable(array)) return py::none();
   if (type_number(array) == kTypeNumber<float>) return body(float{});
   if (type_number(array) == kTypeNumber<double>) return body(double{});
   return py::none();

@@ -1,4 +1,4 @@
-// Memory of large result arrays, used again when the array is gone.
+// Memory of large result arrays, reused when an array is freed.
 //
 // A training step makes tens of megabytes of arrays and drops them; handing their pages back to the system and faulting
 // them in again made the backward pass of 512-512-512-512-1 1.3 times as long. NumPy's own interface for this (NEP 49)
@@ -11,7 +11,7 @@
 
 namespace deepnet::bindings {
 
-/// Arrays from this size on; smaller ones are served well by malloc.
+/// The size from which on arrays are reused; malloc is fast for smaller ones.
 constexpr size_t kLargeArray = size_t{128} << 10;
 
 /// While it lives, NumPy takes the memory of new arrays from the blocks kept here. Needs the GIL.

@@ -9,7 +9,7 @@ namespace {
 template <class T>
 bool elements(PyObject* object, Matrix<const T>& out) {
   if (view<T>(object, out)) return true;
-  if (!is_plain_array(object) || type_number(object) != kTypeNumber<T>) return false;
+  if (!is_directly_usable(object) || type_number(object) != kTypeNumber<T>) return false;
   const auto* array = py::detail::array_proxy(object);
   if (array->nd == 2) return false;
   if (array->nd == 1) {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "bindings/arguments.h"
+#include "bindings/examples.h"
 
 namespace deepnet::bindings {
 
@@ -60,25 +61,6 @@ py::object forward(const py::object& X, const py::object& parameters, const py::
   });
 }
 
-/// True if every entry of Y lies in [low, high]; a NaN does not.
-template <class T>
-bool within(const Matrix<const T>& Y, T low, T high) {
-  bool good = true;
-  for (index_t i = 0; i < Y.rows; ++i)
-    for (index_t j = 0; j < Y.cols; ++j) {
-      const T y = Y.data[i * Y.row + j * Y.col];
-      good &= y >= low && y <= high;
-    }
-  return good;
-}
-
-/// True if every label is finite: the binary cross-entropy is its formula for any of them, as in the course.
-template <class T>
-bool are_finite(const Matrix<const T>& Y) {
-  constexpr T largest = std::numeric_limits<T>::max();
-  return within(Y, -largest, largest);
-}
-
 /// Labels as T, if they are an array of I with entries 0 and 1 only, which convert exactly.
 template <class T, class I>
 bool convert_labels(const py::detail::PyArray_Proxy& array, const Matrix<const T>& shape, std::vector<T>& labels) {
@@ -100,8 +82,10 @@ template <class T>
 bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T>& y, std::vector<T>& converted) {
   using Numpy = py::detail::npy_api::constants;
   if (!view(AL, al)) return false;
-  if (view(Y, y)) return al.rows == y.rows && al.cols == y.cols && are_finite(y);
-  if (!is_plain_array(Y)) return false;
+  // The binary cross-entropy is its formula for any finite label, as in the course.
+  if (view(Y, y))
+    return al.rows == y.rows && al.cols == y.cols && labels_follow(LabelRule::kFinite, y.rows, examples<T>(y));
+  if (!is_directly_usable(Y)) return false;
   const auto& array = *py::detail::array_proxy(Y);
   const bool fits = array.nd == 2 ? array.dimensions[0] == al.rows && array.dimensions[1] == al.cols
                                   : array.nd == 1 && al.rows == 1 && array.dimensions[0] == al.cols;
@@ -118,6 +102,12 @@ bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T
   }
 }
 
+/// What the categorical cross-entropy requires of labels.
+template <class T>
+bool are_shares(const Matrix<const T>& Y) {
+  return labels_follow(LabelRule::kShares, Y.rows, examples<T>(Y));
+}
+
 template <class T>
 bool columns_add_up_to_one(const Matrix<const T>& Y, double tolerance) {
   bool good = true;
@@ -129,20 +119,11 @@ bool columns_add_up_to_one(const Matrix<const T>& Y, double tolerance) {
   return good;
 }
 
-/// Labels written with three digits pass; class numbers, and columns of several classes, miss 1 by far more.
-constexpr double kLabelTolerance = 1e-3;
-
-/// What the categorical cross-entropy requires of labels.
-template <class T>
-bool are_categorical(const Matrix<const T>& Y) {
-  return within(Y, T(0), T(1)) && columns_add_up_to_one(Y, kLabelTolerance);
-}
-
 /// True if all columns of both add up to 1, those of AL to rounding: the binary cross-entropy is then hardly meant.
 template <class T>
 bool look_like_softmax(const Matrix<const T>& AL, const Matrix<const T>& Y) {
   const double rounding = double(AL.rows + 16) * std::numeric_limits<T>::epsilon();
-  return AL.rows > 1 && columns_add_up_to_one(AL, rounding) && columns_add_up_to_one(Y, kLabelTolerance);
+  return AL.rows > 1 && columns_add_up_to_one(AL, rounding) && columns_add_up_to_one(Y, kShareTolerance);
 }
 
 py::object cost(const py::object& AL, const py::object& Y, const py::object& loss) {
@@ -152,7 +133,7 @@ py::object cost(const py::object& AL, const py::object& Y, const py::object& los
   return with_dtype(AL.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> al, y;
     std::vector<T> converted;
-    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted) || (categorical && !are_categorical(y)) ||
+    if (!parse_labels(AL.ptr(), Y.ptr(), al, y, converted) || (categorical && !are_shares(y)) ||
         (loss.is_none() && look_like_softmax(al, y)))
       return py::none();
     for (index_t i = 0; i < al.rows; ++i)
@@ -216,7 +197,7 @@ py::object backward_of(const BackwardArguments& given) {
     static const ActivationId relu = find_activation("relu"), sigmoid = find_activation("sigmoid");
     layer.activation = !ids.empty() ? ids[l] : l + 1 < count ? relu : sigmoid;
     if (ids.empty() && !remembered_activation(cache, layer.activation)) return py::none();
-    if (takes_whole_columns(layer.activation) && (l + 1 < count || !are_categorical(y))) return py::none();
+    if (takes_whole_columns(layer.activation) && (l + 1 < count || !are_shares(y))) return py::none();
     if (given.out != Py_None)
       for (PyObject* input : {parts.A_prev, parts.W, parts.b, parts.Z}) inputs.push_back(range_of(input));
   }

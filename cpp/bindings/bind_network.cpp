@@ -1,5 +1,5 @@
-// The engine: a class per dtype that deepnet.network wraps. As everywhere here, what is not plain is answered with
-// None.
+// The engine: a class per dtype, which deepnet.network wraps. Its methods return None for arguments that they cannot
+// use directly.
 #include <pybind11/stl.h>
 
 #include <array>
@@ -51,7 +51,7 @@ bool is_apart(const Matrix<const T>& m) {
   return row > col ? col > 0 && row > (m.cols - 1) * col : row > 0 && col > (m.rows - 1) * row;
 }
 
-/// An array that is written: any strides, aligned, and it must not share memory with what is read.
+/// An output array: aligned, with any strides, and apart from the memory that is read.
 template <class T>
 bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vector<Range>& inputs, Matrix<T>& out) {
   Matrix<const T> matrix;
@@ -190,7 +190,7 @@ class Engine {
   std::unique_ptr<TrainingHold<T>> begin_training() const { return std::make_unique<TrainingHold<T>>(network_); }
 
  private:
-  /// Where the parameters lie.
+  /// The memory of the parameters.
   Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
 
   static std::vector<ActivationId> ids_of(const std::vector<std::string>& names) {
@@ -205,7 +205,7 @@ class Engine {
     if (!parse_inputs(X.ptr(), inputs_, scale, data.X)) return false;
     if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
     if (!weights.is_none() && !parse_targets(weights.ptr(), 1, data.X.count, data.weights)) return false;
-    return labels_fit(plan.loss, outputs_, data.Y);
+    return labels_follow(label_rule(plan.loss), outputs_, data.Y);
   }
 
   py::array array_of(const Matrix<T>& matrix) const {

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "bindings/arguments.h"
+
 namespace deepnet::bindings {
 
 namespace {
@@ -41,7 +43,7 @@ bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
   return out.units == units && out.count > 0;
 }
 
-/// Half precision as a double; what a label can be.
+/// Half precision as a double.
 double number_of(uint16_t bits) {
   const int exponent = bits >> 10 & 31;
   const double fraction = bits & 1023, sign = bits & 0x8000 ? -1 : 1;
@@ -53,31 +55,54 @@ double number_of(S x) {
   return double(x);
 }
 
-/// Whether every column of Y, its numbers handed over one by one, is good.
-template <class S, class Column>
-bool each_column(const Examples& Y, Column column) {
+/// Scans with more labels ask for Ctrl-C, every so many labels.
+constexpr index_t kLabelsPerQuestion = index_t{1} << 20;
+
+/// True if good(label) is, for every label of type S, and `of_shares` implies that every column sums to 1.
+template <class S, class Good>
+bool all_labels(const Examples& Y, bool of_shares, Interrupt* interrupt, Good good) {
+  index_t unasked = 0;
   for (index_t j = 0; j < Y.count; ++j) {
     const char* at = static_cast<const char*>(Y.data) + j * Y.example_stride;
-    if (!column([&](index_t i) {
-          S y;
-          std::memcpy(&y, at + i * Y.unit_stride, sizeof y);
-          return number_of(y);
-        }))
-      return false;
+    double sum = 0;
+    for (index_t i = 0; i < Y.units; ++i) {
+      S bits;
+      std::memcpy(&bits, at + i * Y.unit_stride, sizeof bits);
+      const double y = number_of(bits);
+      if (!good(y)) return false;
+      sum += y;
+    }
+    if (of_shares && !(std::abs(sum - 1) <= kShareTolerance)) return false;
+    if ((unasked += Y.units) < kLabelsPerQuestion) continue;
+    unasked = 0;
+    if (interrupt && interrupt->requested()) throw Interrupted{};
   }
   return true;
 }
 
-template <class Column>
-bool all_columns(const Examples& Y, Column column) {
+template <class Good>
+bool all_labels(const Examples& Y, bool of_shares, Interrupt* interrupt, Good good) {
   switch (Y.element) {
-    case Element::kF16: return each_column<uint16_t>(Y, column);
-    case Element::kF32: return each_column<float>(Y, column);
-    case Element::kF64: return each_column<double>(Y, column);
-    case Element::kU8: return each_column<uint8_t>(Y, column);
-    case Element::kI8: return each_column<int8_t>(Y, column);
-    case Element::kI32: return each_column<int32_t>(Y, column);
-    case Element::kI64: return each_column<int64_t>(Y, column);
+    case Element::kF16: return all_labels<uint16_t>(Y, of_shares, interrupt, good);
+    case Element::kF32: return all_labels<float>(Y, of_shares, interrupt, good);
+    case Element::kF64: return all_labels<double>(Y, of_shares, interrupt, good);
+    case Element::kU8: return all_labels<uint8_t>(Y, of_shares, interrupt, good);
+    case Element::kI8: return all_labels<int8_t>(Y, of_shares, interrupt, good);
+    case Element::kI32: return all_labels<int32_t>(Y, of_shares, interrupt, good);
+    case Element::kI64: return all_labels<int64_t>(Y, of_shares, interrupt, good);
+  }
+  return false;
+}
+
+bool follow(LabelRule rule, double outputs, const Examples& Y, Interrupt* interrupt) {
+  const auto all = [&](auto good) { return all_labels(Y, rule == LabelRule::kShares, interrupt, good); };
+  switch (rule) {
+    case LabelRule::kNumbers: return true;
+    case LabelRule::kFinite: return all([](double y) { return std::isfinite(y); });
+    case LabelRule::kCounts: return all([](double y) { return y >= 0 && std::isfinite(y); });
+    case LabelRule::kProbabilities:
+    case LabelRule::kShares: return all([](double y) { return y >= 0 && y <= 1; });
+    case LabelRule::kClasses: return all([outputs](double y) { return y >= 0 && y < outputs && y == std::floor(y); });
   }
   return false;
 }
@@ -93,21 +118,20 @@ bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out)
   return parse(array, units, true, out) && out.count == count;
 }
 
-bool labels_fit(LossId loss, index_t outputs, const Examples& Y) {
+LabelRule label_rule(LossId loss) {
+  if (loss_takes_classes(loss)) return LabelRule::kClasses;
   const std::string_view activation = loss_activation(loss);
-  if (loss_takes_classes(loss))
-    return all_columns(Y,
-                       [outputs](auto y) { return y(0) >= 0 && y(0) < double(outputs) && y(0) == std::floor(y(0)); });
-  if (activation != "sigmoid" && activation != "softmax") return true;
-  const bool shares = activation == "softmax";
-  return all_columns(Y, [&](auto y) {
-    double sum = 0;
-    for (index_t i = 0; i < Y.units; ++i) {
-      if (!(y(i) >= 0 && y(i) <= 1)) return false;
-      sum += y(i);
-    }
-    return !shares || std::abs(sum - 1) <= 1e-3;
-  });
+  return activation == "sigmoid"   ? LabelRule::kProbabilities
+         : activation == "softmax" ? LabelRule::kShares
+                                   : LabelRule::kNumbers;
+}
+
+bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y) {
+  const auto limit = double(outputs);
+  if (Y.units * Y.count < kLabelsPerQuestion) return follow(rule, limit, Y, nullptr);
+  bool good = false;
+  without_gil([&](Interrupt* interrupt) { good = follow(rule, limit, Y, interrupt); });
+  return good;
 }
 
 }  // namespace deepnet::bindings

@@ -1,4 +1,4 @@
-// Data sets as the engine reads them: arrays of several types, where they lie, with any strides.
+// Data sets as the engine reads them, in place: arrays of several types with any strides; and the rules for labels.
 #pragma once
 
 #include "bindings/numpy_view.h"
@@ -12,7 +12,20 @@ bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out);
 /// Y: the same or bool or another integer type, shape (units, m), for one unit also (m,); `count` columns.
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out);
 
-/// Whether the loss is defined for such labels: numbers in [0, 1], shares whose sum is 1, or numbers of classes.
-bool labels_fit(LossId loss, index_t outputs, const Examples& Y);
+/// What labels must be, by the names of deepnet.losses; kFinite is the rule of the course's binary cross-entropy.
+enum class LabelRule {
+  kNumbers,        // any, nan and inf too, which the loss shows
+  kFinite,         // any other
+  kCounts,         // at least 0
+  kProbabilities,  // in [0, 1]
+  kShares,         // in [0, 1], and those of an example sum to 1
+  kClasses         // whole numbers in [0, outputs)
+};
+LabelRule label_rule(LossId loss);
+/// How far shares may miss the sum 1: three times 0.333 is good, two classes of an example are not.
+constexpr double kShareTolerance = 1e-3;
+
+/// True if all labels follow the rule. Long scans release the GIL and are interrupted by Ctrl-C.
+bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y);
 
 }  // namespace deepnet::bindings

@@ -1,5 +1,5 @@
-// deepnet._core: the native half of deepnet. Its functions take positional arguments and answer None to whatever is
-// not plain (see arguments.h); deepnet.backends is their only caller.
+// deepnet._core, the native half of deepnet. Its functions take positional arguments, and return None for those that
+// they cannot use directly (see arguments.h). Only deepnet.backends calls them.
 #include "bindings/arguments.h"
 #include "deepnet/network.h"
 

@@ -1,7 +1,7 @@
 // NumPy arrays as matrices, and new arrays for results: with NumPy's own calls, since pybind11's array class costs
 // more than the arithmetic of a small network.
 //
-// Nothing is converted here. What is not exactly an array of the native kind is refused (see arguments.h).
+// Nothing is converted here: other arrays are declined (see arguments.h).
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -21,23 +21,23 @@ template <class T>
 constexpr int kTypeNumber =
     std::is_same_v<T, float> ? py::detail::npy_api::NPY_FLOAT_ : py::detail::npy_api::NPY_DOUBLE_;
 
-/// Whether this is an ndarray itself (no subclass), aligned, in native byte order. Its dtype is still open.
-inline bool is_plain_array(PyObject* object) {
+/// True if this is an ndarray, not a subclass, that is aligned and in native byte order. Its dtype may be any.
+inline bool is_directly_usable(PyObject* object) {
   if (Py_TYPE(object) != py::detail::npy_api::get().PyArray_Type_) return false;
   const auto* array = py::detail::array_proxy(object);
   const char order = py::detail::array_descriptor_proxy(array->descr)->byteorder;
   return (array->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) && (order == '=' || order == '|');
 }
 
-/// Only after is_plain_array.
+/// Requires is_directly_usable().
 inline int type_number(PyObject* array) {
   return py::detail::array_descriptor_proxy(py::detail::array_proxy(array)->descr)->type_num;
 }
 
-/// The array as a matrix, if it is a plain one of T with two dimensions and at least one element.
+/// The array as a matrix, if it is directly usable, of T, and has two dimensions and at least one element.
 template <class T>
 bool view(PyObject* object, Matrix<const T>& out) {
-  if (!is_plain_array(object) || type_number(object) != kTypeNumber<T>) return false;
+  if (!is_directly_usable(object) || type_number(object) != kTypeNumber<T>) return false;
   const auto* array = py::detail::array_proxy(object);
   if (array->nd != 2 || array->dimensions[0] < 1 || array->dimensions[1] < 1) return false;
   constexpr index_t size = sizeof(T);
@@ -46,8 +46,8 @@ bool view(PyObject* object, Matrix<const T>& out) {
   return true;
 }
 
-/// The same for an array of this shape that is to be written: its rows are runs of memory that do not overlap, as those
-/// of a network's own parameters are; a single column is one run.
+/// The same for an output of this shape: its rows must be contiguous and must not overlap, like those of a network's
+/// parameters; a single column must be contiguous.
 template <class T>
 bool writable_view(PyObject* object, index_t rows, index_t cols, Matrix<T>& out) {
   Matrix<const T> matrix;
@@ -59,7 +59,7 @@ bool writable_view(PyObject* object, index_t rows, index_t cols, Matrix<T>& out)
   return true;
 }
 
-/// An empty array like numpy.empty. Throws what NumPy raises, a MemoryError.
+/// An uninitialised array, as numpy.empty returns it. Throws NumPy's MemoryError.
 template <class T>
 py::object new_array(int dimensions, const Py_intptr_t* shape) {
   const auto& api = py::detail::npy_api::get();

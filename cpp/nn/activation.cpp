@@ -1,4 +1,6 @@
 // Activations on whole matrices.
+#include <cassert>
+
 #include "nn/session.h"
 
 namespace deepnet {
@@ -24,6 +26,7 @@ ActivationId find_activation(std::string_view name) {
 
 template <class T>
 void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A, Interrupt* interrupt) {
+  assert(A.rows == Z.rows && A.cols == Z.cols && A.col == 1);
   Session<T> session(interrupt);
   const Activation<T>& g = session.activation(activation);
   const auto apply = [&](const Block& block) {
@@ -36,6 +39,7 @@ void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A,
 template <class T>
 void activation_backward(ActivationId activation, Matrix<const T> dA, Matrix<const T> Z, Matrix<T> dZ,
                          Interrupt* interrupt) {
+  assert(dA.rows == Z.rows && dA.cols == Z.cols && dZ.rows == Z.rows && dZ.cols == Z.cols && dZ.col == 1);
   Session<T> session(interrupt);
   Workspace& workspace = session.workspace;
   const Activation<T>& g = session.activation(activation);

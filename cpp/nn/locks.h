@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <thread>
@@ -24,7 +25,7 @@ class TrainingFlag {
     return holder_.compare_exchange_strong(free, token) ? token : 0;
   }
   void release(Token token) { holder_.compare_exchange_strong(token, 0); }
-  bool is_held_by(Token token) const { return holder_.load() == token; }
+  bool is_held_by(Token token) const { return token != 0 && holder_.load() == token; }
 
   /// In a child of fork. False: the training thread does not exist here, and the flag is free now.
   bool keep_after_fork() {
@@ -50,7 +51,10 @@ class StepLock {
       wait([&] { return !writing_.load(); }, [&] { progress.ask(); });
     }
   }
-  void unlock_shared() { readers_.fetch_sub(1); }
+  void unlock_shared() {
+    [[maybe_unused]] const int readers = readers_.fetch_sub(1);
+    assert(readers > 0);
+  }
 
   void lock(Progress& progress) {
     writing_.store(true);

@@ -1,4 +1,5 @@
 // The course's cost. A scalar loop with the C library's logarithms: it runs once in a hundred steps.
+#include <cassert>
 #include <cmath>
 
 #include "nn/session.h"
@@ -14,6 +15,7 @@ double term(double weight, double log_value) {
 /// -mean of what `cost(a, y)` adds up to over the columns; a perfect prediction costs 0, not -0.
 template <class T, class Cost>
 double mean_cost(Matrix<const T> AL, Matrix<const T> Y, Interrupt* interrupt, Cost cost) {
+  assert(AL.rows == Y.rows && AL.cols == Y.cols);
   Session<T> session(interrupt);
   double sum = 0;
   for_blocks(session, AL.rows, AL.cols, [&](const Block& block) {

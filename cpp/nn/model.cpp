@@ -1,4 +1,6 @@
 // The whole network, forward beside backward: the loop over the layers.
+#include <cassert>
+
 #include "nn/linear.h"
 
 namespace deepnet {
@@ -8,6 +10,7 @@ void model_forward(Matrix<const T> X, std::span<const ForwardLayer<T>> layers, I
   Session<T> session(interrupt);
   Matrix<const T> A_prev = X;
   for (const ForwardLayer<T>& layer : layers) {
+    assert(layer.W.cols == A_prev.rows && layer.A.rows == layer.W.rows && layer.A.cols == X.cols);
     layer_forward(session, layer, A_prev);
     A_prev = layer.A;
   }
@@ -30,6 +33,8 @@ void output_gradient(Session<T>& session, Matrix<const T> AL, Matrix<const T> Y,
 template <class T>
 void model_backward(Matrix<const T> AL, Matrix<const T> Y, std::span<const BackwardLayer<T>> layers,
                     Interrupt* interrupt) {
+  assert(!layers.empty() && AL.rows == Y.rows && AL.cols == Y.cols);
+  assert(layers.back().Z.rows == AL.rows && layers.back().Z.cols == AL.cols);
   Session<T> session(interrupt);
   const index_t m = AL.cols;
   int slot = 0;

@@ -1,6 +1,7 @@
 // The network's parameters, and prediction.
 #include "nn/network.h"
 
+#include <cassert>
 #include <chrono>
 #include <cstring>
 #include <numeric>
@@ -14,6 +15,9 @@ namespace deepnet {
 template <class T>
 Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations)
     : state_(std::make_shared<NetworkState<T>>()) {
+  assert(!activations.empty() && units.size() == activations.size() + 1);
+  assert(std::all_of(units.begin(), units.end(), [](index_t n) { return n > 0; }));
+  assert(std::none_of(activations.begin(), activations.end() - 1, takes_whole_columns));
   NetworkState<T>& state = *state_;
   for (size_t l = 0; l < activations.size(); ++l) {
     const index_t row = padded_row<T>(units[l]);
@@ -37,22 +41,26 @@ index_t Network<T>::layers() const {
 
 template <class T>
 index_t Network<T>::units(index_t layer) const {
+  assert(layer >= 0 && layer <= layers());
   return layer == 0 ? state_->layers[0].inputs : state_->layers[size_t(layer - 1)].units;
 }
 
 template <class T>
 ActivationId Network<T>::activation(index_t layer) const {
+  assert(layer >= 1 && layer <= layers());
   return state_->layers[size_t(layer - 1)].activation;
 }
 
 template <class T>
 Matrix<T> Network<T>::W(index_t layer) const {
+  assert(layer >= 1 && layer <= layers());
   const Layer<T>& l = state_->layers[size_t(layer - 1)];
   return {l.W, l.units, l.inputs, l.W_row, 1};
 }
 
 template <class T>
 Matrix<T> Network<T>::b(index_t layer) const {
+  assert(layer >= 1 && layer <= layers());
   const Layer<T>& l = state_->layers[size_t(layer - 1)];
   return {l.b, l.units, 1, 1, 1};
 }
@@ -64,7 +72,7 @@ std::shared_ptr<void> Network<T>::memory() const {
 
 namespace {
 
-/// Two buffers take turns as input and output of a layer.
+/// Predicts a group of panels. Two buffers alternate as input and output of the layers.
 template <class T>
 void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, index_t first,
                    index_t count, Matrix<T> out, Progress& progress) {
@@ -93,7 +101,7 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
           buffers[from][(j / kPanel<T> * outputs + i) * kPanel<T> + j % kPanel<T>];
 }
 
-/// A few examples, each a run of memory.
+/// Predicts a few examples, each contiguous.
 template <class T>
 void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, Matrix<T> out) {
   const BorrowedWorkspace borrowed;
@@ -137,6 +145,8 @@ template <class T>
 void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int threads, Interrupt* interrupt) {
   const Kernels<T>& kernels = deepnet::kernels<T>();
   NetworkState<T>& state = network.state();
+  assert(X.count > 0 && X.units == network.units(0));
+  assert(out.rows == network.units(network.layers()) && out.cols == X.count);
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
   threads = threads_worth(threads, 2.0 * double(state.size) * double(X.count));

@@ -1,4 +1,4 @@
-// What a network is made of: its parameters in memory, and who may read or write them when.
+// The state of a network: parameters, optimizer state, and the guards that readers and writers of them hold.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 namespace deepnet {
 
-/// A multiple of 64 bytes, so that every row of W is whole vectors; and off the multiples of 2 KB, of which 8 rows and
-/// more would share a few sets of the L1 cache.
+/// The length of a padded row: a multiple of 64 bytes, so that every row of W is whole vectors, but no multiple of 2
+/// KB, since 8 or more such rows would share a few sets of the L1 cache.
 template <class T>
 constexpr index_t padded_row(index_t columns) {
   constexpr index_t line = 64 / index_t(sizeof(T));
@@ -30,7 +30,7 @@ struct Layer {
   index_t W_row;
 };
 
-/// What an optimizer remembers of each parameter, laid out as they are: zeros before its first update.
+/// The optimizer's state of each parameter, in the layout of the parameters: zeros before the first update.
 template <class T>
 struct OptimizerState {
   OptimizerId optimizer = -1;
@@ -39,7 +39,7 @@ struct OptimizerState {
   AlignedBuffer memory;
 
   void start(OptimizerId id, index_t slot_count, index_t size) {
-    optimizer = -1;  // where there is no memory left, this is nobody's
+    optimizer = -1;  // stays if reserve() throws
     if (index_t(memory.size()) > 2 * slot_count * size * index_t(sizeof(T))) memory.release();
     T* numbers = memory.reserve<T>(slot_count * size);
     std::fill_n(numbers, slot_count * size, T(0));
@@ -58,10 +58,10 @@ struct NetworkState {
   StepLock lock;
   TrainingFlag training;
   OptimizerState<T> optimizer_state;
-  std::shared_ptr<void> kept;  // what the one who trains keeps from call to call
+  std::shared_ptr<void> kept;  // the KeptRunner of the training calls
 
   T* parameters() { return memory.reserve<T>(size); }
-  /// Whether the parameters are read from beyond an L2 cache.
+  /// True if the parameters exceed an L2 cache.
   bool is_far() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }
 
   /// In a child of fork, frees what threads held that do not exist here. `reading`: whether the calling thread, which

@@ -1,4 +1,6 @@
 // Parameter updates.
+#include <cassert>
+
 #include "nn/session.h"
 
 namespace deepnet {
@@ -35,6 +37,8 @@ template <class T>
 void gradient_steps(std::span<const GradientStep<T>> steps, T rate, Interrupt* interrupt) {
   Session<T> session(interrupt);
   for (const GradientStep<T>& step : steps) {
+    assert(step.g.rows == step.p.rows && step.g.cols == step.p.cols);
+    assert(step.out.rows == step.p.rows && step.out.cols == step.p.cols);
     const bool run = is_run(step.p) && is_run(step.g) && is_run(step.out);
     one_step(session, run ? GradientStep<T>{as_one_row(step.p), as_one_row(step.g), as_one_row(step.out)} : step, rate);
   }

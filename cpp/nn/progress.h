@@ -1,4 +1,4 @@
-// The wish to be interrupted, carried through work that many threads share.
+// Interrupts of a call that several threads work for.
 #pragma once
 
 #include <atomic>
@@ -29,6 +29,26 @@ class Progress {
     if (interrupt_ && interrupt_->requested_between_steps()) throw Interrupted{};
   }
 
+  /// While it lives, the interrupt is not asked, and an interrupt that came before does not count.
+  class Paused {
+   public:
+    explicit Paused(Progress& progress)
+        : progress_(progress), interrupt_(progress.interrupt_), stop_(progress.stop_.exchange(false)) {
+      progress_.interrupt_ = nullptr;
+    }
+    ~Paused() {
+      progress_.interrupt_ = interrupt_;
+      progress_.stop_ = stop_;
+    }
+    Paused(const Paused&) = delete;
+    Paused& operator=(const Paused&) = delete;
+
+   private:
+    Progress& progress_;
+    Interrupt* interrupt_;
+    bool stop_;
+  };
+
   /// Asks the interrupt now.
   void ask() {
     if (!interrupt_ || std::this_thread::get_id() != caller_ || !interrupt_->requested()) return;
@@ -43,8 +63,8 @@ class Progress {
   double work_ = 0;
 };
 
-/// The threads that so much work is worth, of those that were asked for (0: num_threads()). Two of them that meet twice
-/// in a step lose about 1 us of it, so below 5 us of arithmetic there is nothing to gain.
+/// The number of threads for so many operations: at most `threads` (0: num_threads()). Two threads that meet twice in a
+/// step lose about 1 us, so below 5 us of arithmetic there is nothing to gain.
 inline int threads_worth(int threads, double operations) {
   if (operations < 1e6) return 1;
   return threads > 0 ? threads : num_threads();

@@ -1,4 +1,4 @@
-// What one call carries through the layers: its kernels, its scratch memory, and the wish to be interrupted.
+// The context of one call of the course's functions: kernels, scratch memory and the interrupt.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ class Session {
   const Kernels<T>& kernels = deepnet::kernels<T>();
   Workspace& workspace = borrowed_.get();
 
-  /// Adds to the work done since the interrupt was last asked; a slow core needs some 20 ms for the whole allowance.
+  /// Counts operations, and asks the interrupt every 2e7 of them (some 20 ms on a slow core).
   void did(double operations) {
     work_ += operations;
     if (work_ < 2e7) return;

@@ -15,7 +15,7 @@ namespace deepnet {
 
 namespace {
 
-/// The number a variable starts with ("4", or OpenMP's "4,2"); 0 if there is none.
+/// The number that a variable begins with ("4", or OpenMP's "4,2"); 0 if none.
 int from_environment(const char* name) {
   const char* text = std::getenv(name);
   if (!text) return 0;
@@ -34,7 +34,7 @@ cpu_set_t allowed_now() {
 }
 const cpu_set_t kAllowed = allowed_now();
 
-/// CPUs that share a core count once: two threads that keep the same multiply-add units busy gain nothing.
+/// CPUs that share a core count once, since two threads gain nothing on the same multiply-add units.
 int physical_cores() {
   std::set<std::string> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -47,7 +47,7 @@ int physical_cores() {
   return cores.empty() ? int(std::thread::hardware_concurrency()) : int(cores.size());
 }
 
-/// The CPUs' worth of time that the control group allows; a large number if there is no limit.
+/// The number of CPUs that the quota of the control group amounts to; a large number if there is no limit.
 int granted_by_cgroup() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   double quota = 0, period = 0;

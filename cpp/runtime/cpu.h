@@ -3,12 +3,12 @@
 
 namespace deepnet {
 
-/// The wish of the user: DEEPNET_NUM_THREADS, else OMP_NUM_THREADS, else the physical cores that this process may use,
-/// as many as its control group lets it keep busy.
+/// DEEPNET_NUM_THREADS, else OMP_NUM_THREADS, else the number of physical cores that this process may use, limited by
+/// the CPU quota of its control group.
 int default_threads();
 
-/// Lets the calling thread run wherever the process might when this library was loaded. A thread inherits the mask of
-/// the one that makes it, so a pool made under a pinned caller would share one core.
+/// Gives the calling thread the affinity that the process had when this library was loaded. A thread inherits the
+/// affinity of its creator, so the workers of a pinned caller would all share one core.
 void run_on_all_cpus();
 
 }  // namespace deepnet

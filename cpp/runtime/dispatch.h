@@ -17,7 +17,7 @@ struct Isa {
 /// Every table in this binary, best first.
 std::span<const Isa> built_isas();
 
-/// The chosen one. Throws std::runtime_error if DEEPNET_ISA can't be obeyed, or the CPU has none of them.
+/// Throws std::runtime_error if this CPU does not have the one of DEEPNET_ISA, or none of the built ones.
 const Isa& chosen_isa();
 
 template <class T>

@@ -19,8 +19,8 @@ std::atomic<int> wanted_threads{0};
 std::atomic<ThreadPool*> the_pool{nullptr};
 
 using Clock = std::chrono::steady_clock;
-// A worker that has gone to sleep needs 20 to 60 us to come back. A caller gives up its core sooner: the worker it
-// waits for may need that very core.
+// A sleeping worker needs 20 to 60 us to wake up. A caller gives up its core sooner, since the worker that it waits for
+// may need it.
 constexpr auto kWorkerSpins = std::chrono::microseconds(200);
 constexpr auto kCallerSpins = std::chrono::microseconds(50);
 
@@ -55,8 +55,8 @@ int num_threads() {
 void set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
 
 ThreadPool& ThreadPool::instance() {
-  // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads, and makes
-  // a new one; what was the pool there is told, for a caller that forked amid a task.
+  // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads and makes a
+  // new pool. The old one is marked, for a caller that forked inside a task.
   static std::mutex making;
   if (ThreadPool* pool = the_pool.load(std::memory_order_acquire)) return *pool;
   const std::lock_guard lock(making);
@@ -98,13 +98,13 @@ bool ThreadPool::run_shared(index_t count, int threads, Call call, void* task) {
 
 void ThreadPool::grow(int workers) {
   if (workers_ >= workers) return;
-  sigset_t all, before;  // signals are the business of the threads that were there before
+  sigset_t all, before;  // the threads of the user handle signals
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     for (; workers_ < workers; ++workers_) std::thread(&ThreadPool::work, this, workers_).detach();
   } catch (const std::exception&) {
-    // No more threads, or no memory for them, to be had: the job is done by those that there are.
+    // The system has no more threads or memory: the existing workers do the job.
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

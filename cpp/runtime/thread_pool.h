@@ -1,12 +1,13 @@
 // The threads that training and prediction share: one pool per process, made when it is first needed.
 //
-// run() hands out numbered tasks through a counter, so a thread that the system holds up delays its own task and no
-// other. The caller works along. A worker joins an open job by itself; when the counter is used up the caller closes
-// the job and waits for those who joined, never for one that is still waking up. Waiting is done by spinning first,
-// since a training step starts a job every few microseconds, and asleep after that.
+// run() hands out numbered tasks through a counter, so a preempted thread delays only its own task. The caller takes
+// tasks as well. Workers join an open job by themselves; when the counter is used up, the caller closes the job and
+// waits for the workers that joined, not for those that are still waking up. Waiting threads spin at first, since a
+// training step starts a job every few microseconds, and then sleep.
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -16,17 +17,18 @@
 
 namespace deepnet {
 
-/// How many threads a computation may use: at most this, at first default_threads().
+/// The most threads that a computation uses by default; at first default_threads().
 int num_threads();
 void set_num_threads(int threads);
 
 class ThreadPool {
  public:
   /// Calls task(i) once for each i in [0, count), on the calling thread and up to threads - 1 others, and returns when
-  /// all are done. An exception of a task is thrown here, and the tasks that no one has begun are dropped. While
-  /// another thread uses the pool, or a task calls run() itself, the caller does everything alone.
+  /// all are done. An exception of a task is rethrown here, and tasks that have not begun are dropped. While another
+  /// thread uses the pool, and inside a task, the caller runs all tasks itself.
   template <class Task>
   static void run(index_t count, int threads, Task&& task) {
+    assert(count >= 0);
     if (threads <= 1 || count <= 1 || !run_shared(count, threads, &call<Task>, &task))
       for (index_t i = 0; i < count; ++i) task(i);
   }

@@ -1,6 +1,7 @@
 // Scratch memory of one thread, kept between calls: small networks would spend more time in malloc than in arithmetic.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 
 #include "kernels/kernels.h"
@@ -17,6 +18,7 @@ class AlignedBuffer {
   /// At least `count` elements, aligned to a cache line; contents undefined. Throws std::bad_alloc.
   template <class T>
   T* reserve(index_t count) {
+    assert(count >= 0);
     return static_cast<T*>(reserve_bytes(static_cast<size_t>(count) * sizeof(T)));
   }
   void release();
@@ -28,7 +30,7 @@ class AlignedBuffer {
   size_t size_ = 0;
 };
 
-/// One buffer per purpose. The names are those of nn.
+/// One buffer per purpose, named as in nn.
 struct Workspace {
   AlignedBuffer panels;       // packed b of one matrix product
   AlignedBuffer bias;         // b of one layer, when it is not contiguous
@@ -42,14 +44,14 @@ struct Workspace {
   /// The calling thread's own.
   static Workspace& of_this_thread();
 
-  /// Gives back what a large call took: more than 32 MB a buffer is not kept.
+  /// Frees buffers of more than 32 MB.
   void trim();
 
   bool in_use = false;
 };
 
-/// The workspace of one call: the thread's own, or a new one where that is in use. A call may interrupt another on the
-/// same thread: a Python signal handler runs in the middle of a long one and may itself call deepnet.
+/// The workspace of one call: the thread's, or a new one if that is in use, since a Python signal handler that runs in
+/// the middle of a call may call deepnet itself.
 class BorrowedWorkspace {
  public:
   BorrowedWorkspace();

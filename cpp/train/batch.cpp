@@ -1,5 +1,6 @@
 #include "train/batch.h"
 
+#include <cassert>
 #include <cmath>
 #include <cstring>
 
@@ -30,6 +31,7 @@ double BatchRunner<T>::sum_of_blocks(Task task) {
 
 template <class T>
 void BatchRunner<T>::take(const Data& data, Progress& progress) {
+  assert(data.X.units == data_.X.units && data.Y.units == data_.Y.units);
   data_ = data;
   progress_ = &progress;
   has_X_ = false;
@@ -112,7 +114,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   }
 }
 
-/// The loss of one panel; its output becomes dZ, if that is wanted.
+/// Returns the loss of one panel; if `back`, its output becomes dZ.
 template <class T>
 double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch, bool back) {
   const Layer<T>& last = network_.layers.back();
@@ -143,7 +145,7 @@ double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch
   return loss;
 }
 
-/// Where the sums of a block's gradients are kept between passes; null where they are not.
+/// Where the sums of a block's gradients are kept between passes; null if they are not.
 template <class T>
 BlockGradient<T> BatchRunner<T>::kept_gradient(const Block& block) const {
   if (!gradient_) return {nullptr, nullptr, 0};
@@ -152,7 +154,7 @@ BlockGradient<T> BatchRunner<T>::kept_gradient(const Block& block) const {
   return {in_gradient(layer.W + at), in_gradient(layer.b + block.row), layer.W_row};
 }
 
-/// Sums the gradients of a block, on to those of earlier chunks where `resume` is true. `into_W`: applies them, too.
+/// Sums the gradients of a block, added to those of earlier chunks if `resume` is true. `into_W`: applies them, too.
 template <class T>
 void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool resume, bool finish,
                                    const BlockGradient<T>& to, bool into_W, double rate) {
@@ -174,37 +176,39 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
 
 template <class T>
 double BatchRunner<T>::update(const Block& block, const BlockGradient<T>& gradient) {
-  return updater_.undoes_updates() ? updater_.update(block, block.layer, gradient, spoilt_)
+  return updater_.undoes_updates() ? updater_.update(block, block.layer, gradient, non_finite_)
                                    : updater_.update(block, block.layer, gradient);
 }
 
-/// The last sums of a block's gradients and its update while they are in cache; returns the penalty.
+/// Finishes the sums of a block's gradients and updates it while they are in cache; returns the penalty.
 template <class T>
 double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool resume, double rate) {
   double penalty = 0;
-  if (updater_.is_plain()) {
+  if (updater_.is_fused()) {
     sum_gradients(block, examples, resume, true, kept_gradient(block), true, rate);
   } else {
-    const BorrowedWorkspace borrowed;
-    BlockGradient<T> gradient = kept_gradient(block);
-    if (!gradient.dW) {
+    const auto finish = [&](const BlockGradient<T>& gradient) {
+      sum_gradients(block, examples, resume, true, gradient, false, rate);
+      penalty = update(block, gradient);
+    };
+    if (gradient_) {
+      finish(kept_gradient(block));
+    } else {
+      const typename BlockBuffers<T>::Borrowed buffer(block_gradients_);
       const index_t row = padded_row<T>(block.columns);
-      T* numbers = borrowed.get().activations[0].template reserve<T>(block.rows * row + round_up(block.rows, 64));
-      gradient = {numbers, numbers + block.rows * row, row};
+      finish({buffer.get(), buffer.get() + block.rows * row, row});
     }
-    sum_gradients(block, examples, resume, true, gradient, false, rate);
-    penalty = update(block, gradient);
   }
   turn_weights(block);
   return penalty;
 }
 
-/// The same where all sums were kept beforehand.
+/// Updates a block from sums that were kept; returns the penalty.
 template <class T>
 double BatchRunner<T>::update_block(const Block& block, double rate) {
   double penalty = 0;
   const BlockGradient<T> gradient = kept_gradient(block);
-  if (updater_.is_plain()) {  // with the bits of finish_block
+  if (updater_.is_fused()) {  // with the bits of finish_block
     const Layer<T>& layer = network_.layers[block.layer];
     for (index_t i = 0; i < block.rows; ++i) {
       T* W = layer.W + (block.row + i) * layer.W_row + block.column;
@@ -219,7 +223,7 @@ double BatchRunner<T>::update_block(const Block& block, double rate) {
   return penalty;
 }
 
-/// False: the norm of the gradients, which were kept, is not finite.
+/// Returns false if the norm of the kept gradients is not finite.
 template <class T>
 bool BatchRunner<T>::clip_to_norm() {
   const double squares =
@@ -229,12 +233,12 @@ bool BatchRunner<T>::clip_to_norm() {
   return true;
 }
 
-/// An update that spoilt parameters, or told that the former ones have an infinite penalty, was none. What the
-/// optimizer remembers is forgotten, since that of this update is among it.
+/// Undoes an update of a large network if it made parameters that are not finite, or found that the former ones have an
+/// infinite penalty. The optimizer's state, which has been updated as well, is cleared.
 template <class T>
-void BatchRunner<T>::undo_if_spoilt(double penalty) {
-  if (!updater_.undoes_updates() || (!spoilt_ && std::isfinite(penalty))) return;
-  spoilt_ = true;
+void BatchRunner<T>::undo_if_not_finite(double penalty) {
+  if (!updater_.undoes_updates() || (!non_finite_ && std::isfinite(penalty))) return;
+  non_finite_ = true;
   each_block([&](const Block& block) {
     updater_.undo(block, block.layer, kept_gradient(block));
     turn_weights(block);
@@ -244,11 +248,12 @@ void BatchRunner<T>::undo_if_spoilt(double penalty) {
 
 template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
+  assert(batch.count > 0 && batch.count <= largest_);
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
   const bool at_once = updates_at_once();
   const double rate_each = rate / double(batch.count);
   double total = 0, penalty = 0;
-  // An update of each block tells its penalty by the way.
+  // The update of a block computes its penalty as well.
   if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
     penalty = sum_of_blocks([&](const Block& block) { return updater_.penalty(block, block.layer); });
   for (index_t c = 0; c < chunks; ++c) {
@@ -265,7 +270,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (use == Use::kSteps && last && at_once) {
       const Writing writing(network_, *progress_);
       penalty += sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate_each); });
-      undo_if_spoilt(penalty);
+      undo_if_not_finite(penalty);
     } else {
       each_block([&](const Block& block) {
         sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
@@ -277,9 +282,9 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (updater_.needs_norm() && !clip_to_norm()) return total + penalty * double(batch.count);
     const Writing writing(network_, *progress_);
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
-    undo_if_spoilt(penalty);
+    undo_if_not_finite(penalty);
   }
-  updated_ = use == Use::kSteps && !spoilt_;
+  updated_ = use == Use::kSteps && !non_finite_;
   if (updated_) updater_.did_update();
   return total + penalty * double(batch.count);
 }
@@ -288,8 +293,8 @@ template <class T>
 typename BatchRunner<T>::Step BatchRunner<T>::step(const Batch& batch, double rate, uint64_t seed, uint64_t step) {
   for (size_t l = 0; l < masks_.size(); ++l)
     masks_[l] = {1 - dropout_of(l), mix(random_bits(seed ^ kDropoutStream, step) + l)};
-  if (!updater_.is_plain()) updater_.begin(rate, batch.count);
-  updated_ = spoilt_ = false;
+  if (!updater_.is_fused()) updater_.begin(rate, batch.count);
+  updated_ = non_finite_ = false;
   const double loss = run(batch, Use::kSteps, rate);
   return {loss, updated_};
 }

@@ -1,15 +1,17 @@
 // One batch through the network: forward, loss, backward, gradient or update. This is the inner loop of training.
 //
-// A batch comes in chunks of examples whose activations fit the caches. Each chunk has two phases, with a meeting of
-// all threads after each:
-//   1. Groups of a few panels of examples go through the whole network, forward and back down to dZ of layer 1.
-//      Groups know nothing of one another.
+// A batch is cut into chunks of examples whose activations fit the caches. Each chunk has two phases, and all threads
+// meet after each:
+//   1. Groups of a few panels of examples go through the whole network, forward and back to dZ of layer 1. Groups are
+//      independent.
 //   2. Blocks of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
-//      they are in registers. Blocks know nothing of one another, either.
-// Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or threads.
+//      they are in registers. Blocks are independent.
+// Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or on the
+// number of threads.
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -19,18 +21,52 @@
 
 namespace deepnet {
 
-/// Which examples: order[first ...], or if there is no order, first and those behind it.
+/// Examples order[first], order[first + 1], ..., or without an order first, first + 1, ...
 struct Batch {
   const uint32_t* order;
   index_t first, count;
   index_t in_batch = 0;  // where a chunk begins in its batch
 };
 
-/// What a BatchRunner is made for; it keeps no memory for the rest.
+/// What a BatchRunner can do; it reserves memory for nothing more.
 enum class Use { kLoss, kGradients, kSteps };
 
-/// An update can't be stopped half-way; one that would take longer than this many operations is made in a pass of its
-/// own.
+/// Memory for the gradients of as many blocks as there are threads, so that no update allocates, and so none fails half
+/// done.
+template <class T>
+class BlockBuffers {
+ public:
+  void set(T* memory, index_t size, int count) {
+    memory_ = memory;
+    size_ = size;
+    taken_ = std::make_unique<std::atomic<bool>[]>(size_t(count));
+    count_ = count;
+  }
+
+  class Borrowed {
+   public:
+    explicit Borrowed(BlockBuffers& buffers) : buffers_(buffers) {
+      while (buffers_.taken_[size_t(i_)].exchange(true)) i_ = (i_ + 1) % buffers_.count_;
+    }
+    ~Borrowed() { buffers_.taken_[size_t(i_)].store(false); }
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    T* get() const { return buffers_.memory_ + i_ * buffers_.size_; }
+
+   private:
+    BlockBuffers& buffers_;
+    int i_ = 0;
+  };
+
+ private:
+  T* memory_ = nullptr;
+  index_t size_ = 0;
+  std::unique_ptr<std::atomic<bool>[]> taken_;
+  int count_ = 0;
+};
+
+/// An update can't be interrupted. If the last sums of its gradients take more operations than this, it is a separate
+/// pass after them.
 constexpr double kLongUpdate = 4e9;
 constexpr uint64_t kDropoutStream = 0xd509'0075;  // apart from that of the examples' order
 
@@ -41,16 +77,16 @@ class BatchRunner {
   BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, int threads, Use use,
               Progress& progress);
 
-  /// Turns to other data of the same shape, and to parameters that anybody may have changed.
+  /// Switches to other data of the same shape, and to parameters that may have changed.
   void take(const Data& data, Progress& progress);
 
   struct Step {
     double loss;   // the sum
     bool updated;  // false: the loss, or else the update, was not finite
   };
-  /// Seed and step: of the dropout.
+  /// `seed` and `step` determine dropout.
   Step step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
-  /// The sum of the losses; the sums of their gradients are left in gradient(), those of penalties not among them.
+  /// Returns the sum of the losses and leaves the sums of their gradients, without penalties, in gradient().
   double loss_and_gradients(const Batch& batch) { return run(batch, Use::kGradients, 0); }
   double loss(const Batch& batch) { return run(batch, Use::kLoss, 0); }
 
@@ -58,7 +94,7 @@ class BatchRunner {
   index_t bytes() const { return index_t(memory_.size()); }
   /// The gradients, laid out as the network's parameters.
   const T* gradient() const { return gradient_; }
-  /// Must be called when the parameters were changed by anybody else.
+  /// Must be called after the parameters were changed from outside.
   void parameters_changed();
 
  private:
@@ -77,7 +113,7 @@ class BatchRunner {
   double update_block(const Block& block, double rate);
   double update(const Block& block, const BlockGradient<T>& gradient);
   bool clip_to_norm();
-  void undo_if_spoilt(double penalty);
+  void undo_if_not_finite(double penalty);
   void turn_weights(const Block& block);
   template <class Task>
   void each_block(Task task);
@@ -92,10 +128,10 @@ class BatchRunner {
     const Plan& plan = updater_.plan();
     return layer == 0 ? plan.input_dropout : plan.layers.empty() ? 0 : plan.layers[layer - 1].dropout;
   }
-  /// Whether every batch is the same chunk, left as it was: then X and Y are gathered once.
+  /// True if every batch is the same chunk, unchanged: then X and Y are gathered once.
   bool keeps_X() const { return data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0; }
-  /// Whether blocks are updated as soon as their gradient is summed, which then need not be kept. An update can't be
-  /// stopped half-way, so a long one is made in a pass of its own; as is one that waits for their norm.
+  /// True if each block is updated as soon as its gradient is summed, which then need not be kept. A long update and
+  /// one that needs the norm are a separate pass.
   bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm(); }
   bool is_long_update() const { return 2.0 * double(network_.size) * double(chunk_) > kLongUpdate; }
   T* in_gradient(const T* parameter) const { return gradient_ + (parameter - network_.layers[0].W); }
@@ -109,7 +145,7 @@ class BatchRunner {
   Progress* progress_;
   index_t largest_, chunk_, group_panels_;
   bool has_X_ = false, updated_ = false;
-  std::atomic<bool> spoilt_{false};
+  std::atomic<bool> non_finite_{false};
 
   AlignedBuffer memory_;
   std::vector<T*> A_;       // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
@@ -122,6 +158,7 @@ class BatchRunner {
   std::vector<index_t> W_turned_row_;
   std::vector<T*> lane_sums_;  // per layer, of db
   T* gradient_ = nullptr;
+  BlockBuffers<T> block_gradients_;
   std::vector<DropoutMask> masks_;  // of the current step, per layer from 0 on
   std::vector<double> losses_;      // per panel of a chunk
   std::vector<double> block_sums_;

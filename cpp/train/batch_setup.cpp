@@ -1,5 +1,7 @@
-// What a BatchRunner decides and reserves once: chunks, groups, blocks and all of its memory.
+// The setup of a BatchRunner: chunks, groups, blocks and all of its memory.
 #include <algorithm>
+#include <cassert>
+#include <string_view>
 
 #include "train/batch.h"
 
@@ -7,15 +9,15 @@ namespace deepnet {
 
 namespace {
 
-/// Batches up to this many examples are one chunk: two passes over W less, and dW need not be kept.
+/// Batches up to this many examples are one chunk: this saves two passes over W and keeping dW.
 constexpr index_t kOneChunk = 512;
 /// Longer ones are cut so that one chunk's activations, dZ and turned activations take about this much: most of an L2.
 constexpr index_t kChunkBytes = index_t{1} << 20;
-/// dA = W^T dZ reads W across its rows. From this many rows on that misses the cache so often that a turned copy of W,
-/// kept up to date with every update, pays: 0.95 against 0.69 of the peak at 512 x 512.
+/// dA = W^T dZ reads W down its columns. From this many rows on, that misses the cache so often that a transposed copy
+/// of W, updated with every step, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTurnedFrom = 96;
-constexpr index_t kTurnedBytes = kSpareBytes / 2;  // of all such copies; layers that they have no room for do without
-/// Weights beyond the L2 cache are read once for so many panels, whose sums for one part of k still fit (512 KB).
+constexpr index_t kTurnedBytes = kSpareBytes / 2;  // of all such copies; layers beyond that have none
+/// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
 constexpr index_t kFarGroup = 8;
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
@@ -24,7 +26,7 @@ index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   return std::clamp<index_t>(fitting, 256, kOneChunk);
 }
 
-/// Hands out aligned pieces of one allocation: first counted, then given.
+/// Cuts one allocation into aligned pieces, in two passes: the first, without memory, counts.
 template <class T>
 class Pieces {
  public:
@@ -43,7 +45,8 @@ class Pieces {
 
 }  // namespace
 
-/// From A alone the derivative is not had of every activation, and not of one that dropout has scaled; relu's is.
+/// False if the derivative can be computed from A, which not every activation allows, and only relu after dropout has
+/// scaled A.
 template <class T>
 bool BatchRunner<T>::needs_Z(size_t layer) const {
   const Activation<T>& g = kernels_.activations[network_.layers[layer - 1].activation];
@@ -63,6 +66,11 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       largest_(largest) {
   const Examples &X = data.X, &Y = data.Y;
   const size_t L = network.layers.size();
+  assert(largest > 0 && X.count > 0 && X.units == network.layers[0].inputs);
+  assert(Y.count == X.count && Y.units == (loss_.classes ? 1 : network.layers.back().units));
+  assert(!data.weights.data || (data.weights.units == 1 && data.weights.count == X.count));
+  assert(!loss_.activation ||
+         kernels_.activations[network.layers.back().activation].name == std::string_view(loss_.activation));
   double units = double(X.units);
   for (const Layer<T>& layer : network.layers) units += double(layer.units);
   chunk_ = chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
@@ -73,6 +81,18 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   const bool back = use != Use::kLoss;
   const bool keeps_gradient =
       use == Use::kGradients || (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
+
+  for (size_t l = L; l-- > 0;) {
+    const Layer<T>& layer = network.layers[l];
+    for (index_t row = 0; row < layer.units; row += kBlockRows)
+      for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
+        blocks_.push_back(
+            {{row, std::min(kBlockRows, layer.units - row), column, std::min(kBlockColumns, layer.inputs - column)},
+             l});
+  }
+  index_t block_size = 0;
+  for (const Block& block : blocks_)
+    block_size = std::max(block_size, block.rows * padded_row<T>(block.columns) + round_up(block.rows, 64));
 
   A_.resize(L + 1);
   Z_.resize(L + 1);
@@ -103,6 +123,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       room_for_turned -= turned;
     }
     if (keeps_gradient) gradient_ = pieces.take(network.size);
+    if (use == Use::kSteps && !keeps_gradient && !updater_.is_fused())
+      block_gradients_.set(pieces.take(block_size * threads_), block_size, threads_);
     return pieces.size();
   };
   const index_t size = lay_out(Pieces<T>(nullptr));
@@ -113,14 +135,6 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
     if (turned_[l]) std::fill_n(turned_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
   }
 
-  for (size_t l = L; l-- > 0;) {
-    const Layer<T>& layer = network.layers[l];
-    for (index_t row = 0; row < layer.units; row += kBlockRows)
-      for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
-        blocks_.push_back(
-            {{row, std::min(kBlockRows, layer.units - row), column, std::min(kBlockColumns, layer.inputs - column)},
-             l});
-  }
   block_sums_.resize(blocks_.size());
   parameters_changed();
 }

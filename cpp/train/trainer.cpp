@@ -1,6 +1,8 @@
 // Whole training runs: epochs of shuffled batches.
+#include <cassert>
 #include <chrono>
 #include <cmath>
+#include <memory>
 #include <numeric>
 
 #include "runtime/random.h"
@@ -10,13 +12,21 @@ namespace deepnet {
 
 namespace {
 
-/// A copy of the parameters is taken every so many steps, if they are finite. When a step has spoilt them, those before
-/// it are had back by taking the steps since that copy once more: they give the same bits. So a run pays for one copy
-/// in so many steps.
+/// Parameters that a step has made infinite are recovered by replaying the steps since a copy of finite ones, which
+/// give the same bits. So a run pays for one copy in so many steps.
 constexpr index_t kStepsPerCopy = 64;
 
-/// What a step works with, kept for the next call with batches as large: making it anew, and faulting its memory in,
-/// costs more than a small network's step.
+/// The number of steps between two copies of `numbers` numbers each (the parameters and the optimizer's memory).
+/// Recovery can't be interrupted, since it would leave old parameters, so long steps are copied more often: as far as
+/// 4e8 operations (some 20 ms) allow, and while a copy costs at most 1/64 of the steps, if copying a number takes as
+/// long as 100 operations.
+index_t steps_per_copy(double operations, index_t numbers) {
+  const double wanted = 4e8 / operations, allowed = 64 * 100.0 * double(numbers) / operations;
+  return index_t(std::clamp(std::max(wanted, allowed), 1.0, double(kStepsPerCopy)));
+}
+
+/// The memory of a step, kept for the next call with batches as large: allocating and faulting it in costs more than a
+/// small network's step.
 template <class T>
 struct KeptRunner {
   Plan plan;
@@ -54,34 +64,37 @@ class Run {
         batches_((examples_ + size_ - 1) / size_),
         progress_(&progress),
         shuffled_(options.shuffle && batches_ > 1),
-        order_(shuffled_ ? size_t(examples_) : 0),
+        order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(examples_)) : nullptr),
         kept_(KeptRunner<T>::of(network, data, plan, size_, options.threads, progress)) {
+    assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
+    assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
+    steps_per_copy_ = steps_per_copy(6.0 * double(network.size) * double(size_), network.size + remembered().second);
   }
 
   /// Step number `step` of the whole run.
   typename BatchRunner<T>::Step step(index_t step) {
+    if (keeps_copy() && (step == 0 || (step % steps_per_copy_ == 0 && parameters_are_finite()))) copy(step);
+    return replay(step);
+  }
+
+  /// The same without a copy.
+  typename BatchRunner<T>::Step replay(index_t step) {
     const index_t epoch = options_.first_epoch + step / batches_, first = step % batches_ * size_;
     if (shuffled_ && epoch != ordered_epoch_) {
-      shuffle(order_, options_.seed, static_cast<uint64_t>(epoch));
+      ordered_epoch_ = -1;
+      shuffle(std::span(order_.get(), size_t(examples_)), options_.seed, static_cast<uint64_t>(epoch),
+              [&](double operations) { progress_->did(operations); });
       ordered_epoch_ = epoch;
     }
-    if (keeps_copy() && (step == 0 || (step % kStepsPerCopy == 0 && parameters_are_finite()))) {
-      const auto [slots, count] = remembered();
-      kept_.copy.reserve(size_t(network_.size + count));
-      kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
-      kept_.copy.insert(kept_.copy.end(), slots, slots + count);
-      copied_updates_ = network_.optimizer_state.updates;
-      copied_at_ = step;
-    }
     const std::span<const double> rates = options_.learning_rates;
-    return kept_.runner.step({shuffled_ ? order_.data() : nullptr, first, examples(step)},
+    return kept_.runner.step({order_.get(), first, examples(step)},
                              rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
                              uint64_t(options_.first_epoch * batches_ + step));
   }
 
   index_t batches() const { return batches_; }
-  /// Those of step number `step`.
+  /// Of step number `step`.
   index_t examples(index_t step) const { return std::min(size_, examples_ - step % batches_ * size_); }
 
   bool parameters_are_finite() const {
@@ -92,18 +105,20 @@ class Run {
     });
   }
 
-  /// After a loss that was not finite at step `failed`: finds the last finite parameters. False: there were none.
+  /// After a loss that was not finite at step `failed`, finds the last finite parameters. False: there were none. It is
+  /// not interrupted, and so takes up to 64 steps.
   bool recover(index_t failed) {
-    if (!keeps_copy()) return parameters_are_finite();  // no update has spoilt them
-    const index_t from = copied_at_;
-    // A penalty is told by the update after it; if that was what is not finite, step `failed` has changed them.
-    const bool changed = network_.optimizer_state.updates - copied_updates_ > uint64_t(failed - from);
+    if (!keeps_copy()) return parameters_are_finite();  // the updater has undone what was not finite
+    // A penalty is known after its update only; if it was not finite, step `failed` has changed the parameters.
+    const bool changed = network_.optimizer_state.updates - copied_updates_ > uint64_t(failed - copied_at_);
     if (!changed && parameters_are_finite()) return true;
-    index_t good = from;
-    for (restore(); good < failed && parameters_are_finite(); ++good) step(good);
-    if (good == failed && parameters_are_finite()) return true;
+    const Progress::Paused paused(*progress_);
     restore();
-    for (index_t s = from; s < good - 1; ++s) step(s);
+    for (index_t next = copied_at_; next < failed && parameters_are_finite(); ++next) {
+      copy(next);
+      replay(next);
+    }
+    if (!parameters_are_finite()) restore();
     return parameters_are_finite();
   }
 
@@ -113,6 +128,14 @@ class Run {
     OptimizerState<T>& state = network_.optimizer_state;
     const index_t count = state.slots * network_.size;
     return {state.memory.template reserve<T>(count), count};
+  }
+  void copy(index_t step) {
+    const auto [slots, count] = remembered();
+    kept_.copy.reserve(size_t(network_.size + count));
+    kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
+    kept_.copy.insert(kept_.copy.end(), slots, slots + count);
+    copied_updates_ = network_.optimizer_state.updates;
+    copied_at_ = step;
   }
   void restore() {
     const Writing writing(network_, *progress_);
@@ -128,8 +151,8 @@ class Run {
   Progress* progress_;
   bool shuffled_;
   index_t ordered_epoch_ = -1;
-  std::vector<uint32_t> order_;
-  index_t copied_at_ = 0;
+  std::unique_ptr<uint32_t[]> order_;
+  index_t steps_per_copy_, copied_at_ = 0;
   uint64_t copied_updates_ = 0;
   KeptRunner<T>& kept_;
 };
@@ -149,7 +172,7 @@ TrainingHold<T>::TrainingHold(const Network<T>& network) : network_(network) {
 template <class T>
 void TrainingHold<T>::release() {
   NetworkState<T>& state = network_.state();
-  if (token_ == 0 || !state.training.is_held_by(token_)) return;
+  if (!state.training.is_held_by(token_)) return;
   const auto* kept = static_cast<const KeptRunner<T>*>(state.kept.get());
   if (kept && kept->bytes() > kSpareBytes) state.kept.reset();
   state.training.release(token_);
@@ -169,6 +192,8 @@ template <class T>
 void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOptions& options, std::span<double> losses,
          std::span<double> seconds, Interrupt* interrupt) {
   const typename TrainingHold<T>::Call call(hold);
+  assert(options.epochs >= 0 && options.batch_size > 0);
+  assert(losses.size() >= size_t(options.epochs) && seconds.size() >= size_t(options.epochs));
   NetworkState<T>& state = hold.network().state();
   Progress progress(interrupt);
   Run<T> run(state, data, plan, options, progress);
@@ -181,21 +206,27 @@ void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOpt
                     bad_step % run.batches(), false, recovered);
   };
   double last_loss = 0;
-  for (index_t epoch = 0; epoch < options.epochs; ++epoch) {
-    double total = 0;
-    for (index_t batch = 0; batch < run.batches(); ++batch, ++step) {
-      const auto [loss, updated] = run.step(step);
-      if (!updated || !std::isfinite(loss)) give_up(step, loss);
-      total += last_loss = loss;
-      if (options.steps_done) ++*options.steps_done;
-      progress.step_done();
+  try {
+    for (index_t epoch = 0; epoch < options.epochs; ++epoch) {
+      double total = 0;
+      for (index_t batch = 0; batch < run.batches(); ++batch) {
+        const auto [loss, updated] = run.step(step);
+        if (!updated || !std::isfinite(loss)) give_up(step, loss);
+        total += last_loss = loss;
+        ++step;
+        if (options.steps_done) ++*options.steps_done;
+        progress.step_done();
+      }
+      const auto end = Clock::now();
+      losses[size_t(epoch)] = total / double(data.X.count);
+      seconds[size_t(epoch)] = std::chrono::duration<double>(end - begin).count();
+      begin = end;
     }
-    const auto end = Clock::now();
-    losses[size_t(epoch)] = total / double(data.X.count);
-    seconds[size_t(epoch)] = std::chrono::duration<double>(end - begin).count();
-    begin = end;
+  } catch (const Interrupted&) {
+    run.recover(step);  // the loss after the last update might have shown that it was not finite
+    throw;
   }
-  // The last update has no loss after it that would tell.
+  // No loss after the last update would show that it is not finite.
   if (step > 0 && !run.parameters_are_finite()) give_up(step - 1, last_loss);
 }
 
@@ -231,8 +262,10 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   BatchRunner<T> runner(state, data, plan, count, threads, Use::kGradients, progress);
   const double total = runner.loss_and_gradients({nullptr, 0, count});
   const T scale = T(1) / T(count);
+  assert(gradients.size() == state.layers.size());
   for (size_t l = 0; l < gradients.size(); ++l) {
     const Layer<T>& layer = state.layers[l];
+    assert(gradients[l].dW.rows == layer.units && gradients[l].dW.cols == layer.inputs && gradients[l].dW.col == 1);
     const LayerPlan penalty = plan.layers.empty() ? LayerPlan{} : plan.layers[l];
     const T *dW = runner.gradient() + (layer.W - state.layers[0].W),
             *db = runner.gradient() + (layer.b - state.layers[0].W);

@@ -1,7 +1,8 @@
-// What makes new parameters of gradients: an optimizer with its settings, penalties and clipping, block by block of W.
+// Updates parameters block by block: the optimizer with its settings, penalties and clipping.
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -18,10 +19,10 @@ struct BlockGradient {
 };
 
 constexpr index_t kBlockRows = 8 * kRowGroup, kBlockColumns = 1024;  // of dW: whole row groups, whole panels
-/// What a run may take beside its activations, the optimizer's memory and as much as the parameters.
+/// The most memory that a run may use beside activations, optimizer state and one copy of the parameters.
 constexpr index_t kSpareBytes = index_t{64} << 20;
 
-/// Whether all are: the sum of 0 * x is 0 then and else nan, in as many chains as a vector has lanes.
+/// True if all values are finite: then the sum of 0 * x is 0, else nan. In as many chains as a vector has lanes.
 template <class T>
 bool all_finite(const T* x, index_t count) {
   constexpr index_t lanes = 64 / index_t(sizeof(T));
@@ -44,29 +45,31 @@ class Updater {
         plan_(plan),
         optimizer_(kernels.optimizers[plan.optimizer]),
         has_penalty_(std::any_of(plan.layers.begin(), plan.layers.end(),
-                                 [](const LayerPlan& layer) { return layer.l2 != 0 || layer.l1 != 0; })) {}
+                                 [](const LayerPlan& layer) { return layer.l2 != 0 || layer.l1 != 0; })) {
+    assert(plan.layers.empty() || plan.layers.size() == network.layers.size());
+  }
 
   const Plan& plan() const { return plan_; }
-  /// Forgets what was remembered, unless `keep` is asked for and it is this optimizer's.
+  /// Clears the optimizer's state, unless `keep` is true and the state is of the same optimizer.
   void start(bool keep) const {
     OptimizerState<T>& state = network_.optimizer_state;
     if (!keep || state.optimizer != plan_.optimizer || state.slots != optimizer_.slots)
       state.start(plan_.optimizer, optimizer_.slots, network_.size);
   }
 
-  /// Whether W -= rate * dW is all that is done, so that the product that makes dW can do it.
-  bool is_plain() const {
+  /// True if the update is W -= rate * dW and nothing else, which the product that computes dW then does.
+  bool is_fused() const {
     return !undoes_updates() && plan_.optimizer == 0 && !has_penalty_ && plan_.weight_decay == 0 &&
            plan_.clip_value == 0 && plan_.clip_norm == 0;
   }
   bool has_penalty() const { return has_penalty_; }
-  /// Whether the network is so large that no copy of it and of the optimizer's memory is kept to go back to. Then an
-  /// update leaves the parameters it found where the gradients were, and undo() has them back if it spoilt any.
+  /// True if the network is too large for a copy of its parameters and the optimizer's state. Then an update stores the
+  /// former parameters in place of the gradients, and undo() restores them.
   bool undoes_updates() const { return (2 + optimizer_.slots) * network_.size * index_t(sizeof(T)) > kSpareBytes; }
-  /// Whether an update needs the whole gradient beforehand: as the sum of norm() over the blocks, see clip_to().
+  /// True if an update needs the norm of the whole gradient first: the sum of norm() over the blocks, see clip_to().
   bool needs_norm() const { return plan_.clip_norm > 0; }
 
-  /// A new step: what the constants of all its updates follow from.
+  /// Begins a step: computes the constants of all its updates.
   void begin(double rate, index_t examples) {
     const uint64_t t = network_.optimizer_state.updates + 1;
     rate_ = rate;
@@ -84,7 +87,7 @@ class Updater {
   }
   void did_update() const { ++network_.optimizer_state.updates; }
 
-  /// What is minimised beside the losses.
+  /// The l2 and l1 terms of the loss.
   double penalty(const WeightBlock& block, size_t layer) const {
     const LayerPlan l = of_layer(layer);
     double sum = 0;
@@ -95,7 +98,7 @@ class Updater {
     return sum;
   }
 
-  /// Makes a block of the sums of gradients into that of all that is minimised; returns the sum of its squares.
+  /// Turns a block's sums of gradients into the gradient of the whole objective; returns the sum of its squares.
   double norm(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
     double sum = 0;
     each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
@@ -110,8 +113,8 @@ class Updater {
     if (scales_twice_) whole_scale_ = std::sqrt(whole_scale_);
   }
 
-  /// New W, and with its first columns b, of sums of gradients or, after clip_to, of whole gradients. Returns what is
-  /// left of the penalty to be told: that of the former W, unless norm() was asked.
+  /// Updates W, and b with the block of its first columns, from sums of gradients or, after clip_to, from whole
+  /// gradients. Returns the penalty of the former W, or 0 after norm(), whose caller has added it.
   double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
     double penalty = 0;
     each_run(block, layer, gradient,
@@ -119,16 +122,16 @@ class Updater {
     return penalty;
   }
 
-  /// The same where undo() may follow; tells of parameters that are not finite any more.
+  /// The same where undo() may follow; sets `non_finite` if a new parameter is not finite.
   double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient,
-                std::atomic<bool>& spoilt) const {
+                std::atomic<bool>& non_finite) const {
     double penalty = 0;
     each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
       T before[kBlockColumns];
       std::copy_n(p, count, before);
       penalty += update_run(p, g, count, layer, is_W);
       std::copy_n(before, count, g);
-      if (!all_finite(p, count)) spoilt = true;
+      if (!all_finite(p, count)) non_finite = true;
     });
     return penalty;
   }
@@ -164,14 +167,14 @@ class Updater {
     const T clip = plan_.clip_value > 0 ? T(plan_.clip_value) : std::numeric_limits<T>::infinity();
     return {T(gradient_scale_), T(l.l2), T(l.l1), clip};
   }
-  /// Array `number` of the optimizer's memory, from p's place on.
+  /// Slot `number` of the optimizer's state, at the place of p.
   T* slot(index_t number, const T* p) const {
     OptimizerState<T>& state = network_.optimizer_state;
     return state.memory.template reserve<T>(state.slots * network_.size) + number * network_.size +
            (p - network_.layers[0].W);
   }
 
-  /// use(p, g, count, whether p is of W) for the rows of W, and b.
+  /// Calls use(p, g, count, is_W) for each row of W, and for b.
   template <class Use>
   void each_run(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient, Use use) const {
     const Layer<T>& l = network_.layers[layer];

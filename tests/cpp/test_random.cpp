@@ -43,6 +43,23 @@ TEST_CASE("an order is a permutation, and that of another implementation") {
       }
 }
 
+TEST_CASE("a long shuffle is asked all the way, and can be stopped") {
+  std::vector<uint32_t> order(5 << 19);
+  double operations = 0;
+  int questions = 0;
+  deepnet::shuffle(order, 1, 2, [&](double did) { operations += did, ++questions; });
+  CHECK(questions == 9);  // 5 while it is filled, 4 while it is shuffled
+  CHECK(operations >= 1e7 * questions);
+  CHECK(order == shuffled(order.size(), 1, 2));
+  struct Stop {};
+  for (const int at : {1, 6, 9}) {
+    questions = 0;
+    const auto stop = [&](double) { ++questions == at ? throw Stop{} : void(); };
+    CHECK_THROWS_AS(deepnet::shuffle(order, 1, 2, stop), Stop);
+    CHECK(questions == at);
+  }
+}
+
 TEST_CASE("the order depends on the seed and on the epoch and on nothing else") {
   const std::vector<uint32_t> order = shuffled(100, 3, 5);
   CHECK(shuffled(100, 3, 5) == order);

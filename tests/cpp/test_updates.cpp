@@ -361,6 +361,44 @@ TEST_CASE_TEMPLATE("a network that is trained by another plan, or with other dat
   CHECK(same_bits(all_of(changing), all_of(fresh)));
 }
 
+TEST_CASE_TEMPLATE("an interrupt at any moment after an update that overflows leaves what was before it", T, float,
+                   double) {
+  constexpr index_t kBad = 5;
+  for (deepnet::Plan plan : {plans_of_all().front(), plans_of_all().back()}) {
+    CAPTURE(plan.optimizer);
+    plan.weight_decay = 10;  // which makes any weight infinite at the rate of the bad step
+    const std::vector<std::string> names{"relu", "tanh", "sigmoid"};
+    const std::vector<index_t> units{60, 110, 100, 1};
+    std::vector<double> rates(20, 1e-3), losses(1), seconds(1);
+    rates[kBad] = double(std::numeric_limits<T>::max());
+    const Task<T> stepwise(units, names, 20 * 512);
+    std::vector<std::vector<T>> after{{}};  // each number of steps
+    for (index_t s = 0; s < kBad; ++s) {
+      deepnet::train_on_batch<T>(stepwise.net, stepwise.part(range(uint32_t(s) * 512, 512)).data, plan, 1e-3);
+      after.push_back(all_of(stepwise));
+    }
+    bool failed = false;
+    for (int question = 1; !failed; ++question) {
+      CAPTURE(question);
+      const Task<T> task(units, names, 20 * 512);
+      index_t steps = 0;
+      Asked interrupt(question);
+      try {
+        deepnet::fit<T>(
+            task.net, task.data(), plan,
+            {.batch_size = 512, .learning_rates = rates, .shuffle = false, .threads = 1, .steps_done = &steps}, losses,
+            seconds, &interrupt);
+      } catch (const deepnet::Interrupted&) {
+      } catch (const deepnet::NonFinite& thrown) {
+        failed = true;
+        CHECK(thrown.batch == kBad + 1);
+      }
+      if (steps > 0) CHECK(same_bits(all_of(task), after[size_t(std::min(steps, kBad))]));
+      REQUIRE(question < 1000);
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("an interrupt leaves parameters and memory of a finished update", T, float, double) {
   for (deepnet::Plan plan : plans_of_all())
     for (const int question : {1, 3, 6}) {

@@ -1,9 +1,9 @@
-// deepnet for C++: dense networks of any number of layers, in the words of the course.
+// The course's functions for dense networks of any number of layers.
 //
 // Examples are columns: X is n_x x m, W of layer l is n_l x n_{l-1}, b is n_l x 1. T is float or double. Inputs may
-// have any strides; outputs need unit column stride and must not overlap anything. Shapes are the caller's duty: they
-// are not checked here (the Python face checks them). Every function works on the calling thread and may be called from
-// many.
+// have any strides; outputs need unit column stride and must not overlap anything. Matching shapes are preconditions,
+// which builds with assertions check. Every function runs on the calling thread, and any number of threads may call
+// them at once.
 #pragma once
 
 #include <span>
@@ -18,11 +18,10 @@ namespace deepnet {
 /// An activation by its place in activation_names().
 using ActivationId = int;
 std::vector<std::string_view> activation_names();
-/// -1 if there is none of that name.
+/// -1 if the name is unknown.
 ActivationId find_activation(std::string_view name);
 
-/// Whether an element of A depends on its whole column, as with softmax: such an activation is for the last layer
-/// alone.
+/// True if an element of A depends on its whole column, as in softmax. Such an activation is only for the last layer.
 bool takes_whole_columns(ActivationId activation);
 
 /// A = g(Z), element by element, or column by column.
@@ -44,7 +43,7 @@ template <class T>
 void linear_activation_forward(Matrix<const T> A_prev, Matrix<const T> W, Matrix<const T> b, ActivationId activation,
                                Matrix<T> Z, Matrix<T> A, Interrupt* interrupt = nullptr);
 
-/// dW = dZ A_prev^T / m, db = row sums of dZ / m, dA_prev = W^T dZ (left out where dA_prev.data is null)
+/// dW = dZ A_prev^T / m, db = row sums of dZ / m, dA_prev = W^T dZ (unless dA_prev.data is null)
 template <class T>
 void linear_backward(Matrix<const T> dZ, Matrix<const T> A_prev, Matrix<const T> W, Matrix<T> dA_prev, Matrix<T> dW,
                      Matrix<T> db, Interrupt* interrupt = nullptr);
@@ -62,7 +61,7 @@ struct ForwardLayer {
   Matrix<T> Z, A;  // out
 };
 
-/// (LINEAR -> activation) for each layer; the A of one is the A_prev of the next.
+/// (LINEAR -> activation) for each layer; A of a layer is A_prev of the next.
 template <class T>
 void model_forward(Matrix<const T> X, std::span<const ForwardLayer<T>> layers, Interrupt* interrupt = nullptr);
 

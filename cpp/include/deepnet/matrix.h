@@ -1,4 +1,4 @@
-// A matrix of somebody else's memory: what every function of deepnet takes.
+// A view of a matrix, which every function of deepnet takes.
 #pragma once
 
 #include <cstddef>

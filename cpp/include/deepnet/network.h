@@ -1,5 +1,5 @@
-// A network that owns its parameters: training and prediction at full speed, where the course's functions (deepnet.h)
-// keep every intermediate result.
+// A network that owns its parameters, for training and prediction at full speed. The course's functions (deepnet.h)
+// keep every intermediate result instead.
 //
 //   deepnet::Network<float> net(std::array<deepnet::index_t, 3>{784, 128, 10}, activations);
 //   ... fill net.W(l) and net.b(l), which start as zeros ...
@@ -20,11 +20,11 @@
 
 namespace deepnet {
 
-/// What a number of the user's data is; U8 and the integers below it are whole numbers.
+/// The type of the numbers in a data set.
 enum class Element { kF16, kF32, kF64, kU8, kI8, kI32, kI64 };
 
-/// Somebody's data, read where it lies: number i of example j is at data + i * unit_stride + j * example_stride bytes,
-/// and counts `scale` times. Strides may be negative or 0.
+/// The caller's data, read in place: number i of example j is at data + i * unit_stride + j * example_stride bytes and
+/// is multiplied by `scale`. Strides may be negative or 0.
 struct Examples {
   const void* data = nullptr;
   Element element = Element::kF32;
@@ -52,7 +52,7 @@ class Network {
   index_t units(index_t layer) const;  // layer 0: the inputs
   ActivationId activation(index_t layer) const;
 
-  /// Parameters of layer 1, ..., L, to read and to write. Rows of W may lie further apart than they are long.
+  /// Parameters of layers 1, ..., L, for reading and writing. Rows of W are padded.
   Matrix<T> W(index_t layer) const;
   Matrix<T> b(index_t layer) const;
 
@@ -65,7 +65,7 @@ class Network {
   std::shared_ptr<NetworkState<T>> state_;
 };
 
-/// out = A_L, n_L x m, any strides. `threads` 0: num_threads().
+/// out = A_L, n_L x m, with any strides. `threads` 0 means num_threads().
 template <class T>
 void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int threads = 0,
              Interrupt* interrupt = nullptr);
@@ -73,53 +73,53 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
 /// A loss by its place in loss_names().
 using LossId = int;
 std::vector<std::string_view> loss_names();
-/// The activation that the loss must follow; empty if it may follow any.
+/// The output activation that the loss requires; empty: any.
 std::string_view loss_activation(LossId loss);
-/// Whether its labels are one row of class numbers, whatever the number of outputs.
+/// True if its labels are one row of class numbers, for any number of outputs.
 bool loss_takes_classes(LossId loss);
 
 /// An optimizer by its place in optimizer_names().
 using OptimizerId = int;
 std::vector<std::string_view> optimizer_names();
 
-/// What is done to one layer's weights and outputs while it learns.
+/// Regularisation of one layer in training.
 struct LayerPlan {
-  double dropout = 0;     // the share of its outputs that is dropped, the others are scaled up
-  double l2 = 0, l1 = 0;  // l2 / 2 sum W^2 + l1 sum |W| is minimised beside the loss
+  double dropout = 0;     // the share of its outputs that is dropped; the others are scaled up
+  double l2 = 0, l1 = 0;  // adds l2 / 2 sum W^2 + l1 sum |W| to the loss
   bool operator==(const LayerPlan&) const = default;
 };
 
 /// The most parameters that one loss has, and the most settings in [0, 1) that one optimizer has.
 constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
 
-/// How a network learns, whatever the data and the learning rate.
+/// Everything about training but the data and the learning rate.
 struct Plan {
   LossId loss = 0;
   double loss_parameters[kPlanLossParameters] = {1}, label_smoothing = 0;
   OptimizerId optimizer = 0;
   double hyper[kPlanHypers] = {}, epsilon = 1e-8;  // its settings in [0, 1), in the order of its struct
   double weight_decay = 0;                         // W -= rate * weight_decay * W before each update
-  double clip_value = 0, clip_norm = 0;            // largest size of a gradient's entry, of the whole gradient; 0: any
+  double clip_value = 0, clip_norm = 0;            // limits of a gradient's entries and of its norm; 0: none
   double input_dropout = 0;
-  std::vector<LayerPlan> layers = {};  // one per layer; empty: nothing is done to any
+  std::vector<LayerPlan> layers = {};  // one per layer, or empty
   bool operator==(const Plan&) const = default;
 };
 
-/// What is learnt from: examples are columns of X and of Y.
+/// Training data: examples are the columns of X and Y.
 struct Data {
   Examples X, Y;
-  Examples weights = {};  // one row: how much each example counts; no data: 1
+  Examples weights = {};  // one row, the weight of each example; no data: 1
 };
 
 struct FitOptions {
   index_t epochs = 1, batch_size = 32;
   double learning_rate = 0.01;
-  std::span<const double> learning_rates = {};  // in its place: one for each step
+  std::span<const double> learning_rates = {};  // of each step, instead of learning_rate
   bool shuffle = true;
   uint64_t seed = 0;
-  index_t first_epoch = 0;  // where this goes on: the optimizer's memory is kept, and the orders of examples go on
+  index_t first_epoch = 0;  // above 0: continues a run, with the optimizer's state and the sequence of shuffles
   int threads = 0;
-  index_t* steps_done = nullptr;  // counts on with every update
+  index_t* steps_done = nullptr;  // incremented after each update
 };
 
 /// Thrown when a loss is not finite or, with a finite `loss`, when an update would not be. The parameters are those
@@ -187,7 +187,7 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
   fit(hold, data, plan, options, losses, seconds, interrupt);
 }
 
-/// One update with all examples; returns their mean loss before it. The optimizer's memory goes on from call to call.
+/// One update with all examples; returns their mean loss before it. The optimizer's state continues from call to call.
 /// `seed`: of the dropout. Throws Interrupted, NonFinite and Busy. If the network is so large that fit keeps no copy
 /// of it, an update that would make parameters infinite is undone, and the optimizer starts anew; smaller networks keep
 /// them, and the next loss is not finite.
@@ -205,7 +205,7 @@ struct ParameterGradient {
   Matrix<T> dW, db;  // unit column stride
 };
 
-/// The same, and its gradients.
+/// The same loss, and its gradients.
 template <class T>
 double loss_and_gradients(const Network<T>& network, const Data& data, const Plan& plan,
                           std::span<const ParameterGradient<T>> gradients, int threads = 0,
@@ -216,12 +216,12 @@ template <class T>
 void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies,
                      Interrupt* interrupt = nullptr);
 
-/// Multiply-adds on registers alone, the limit of every product: floating-point operations per second, on so many
-/// threads at once, measured over about a millisecond.
+/// Floating-point operations per second of multiply-adds on registers, the limit of every product, on `threads` threads
+/// together. Takes about a millisecond.
 template <class T>
 double measure_peak(int threads);
 
-/// How many threads a call uses where it does not say: at first DEEPNET_NUM_THREADS, OMP_NUM_THREADS or the cores.
+/// The default number of threads: at first DEEPNET_NUM_THREADS, OMP_NUM_THREADS or the number of cores.
 int num_threads();
 void set_num_threads(int threads);
 
