@@ -168,6 +168,16 @@ def test_balanced_weights_of_validation_examples():
     assert history.validation_loss[-1] == pytest.approx(expected, rel=RTOL)
 
 
+def test_a_split_balances_the_classes_that_are_trained_on():
+    X, _ = problem(6, 40)
+    Y = np.repeat([0, 1, 1], [24, 8, 8])
+    net, other = network(1), network(1)
+    history = net.fit(X, Y, **RUN, seed=3, class_weight="balanced", validation_split=0.2)
+    part = X[:, :32], Y[:32]
+    expected = other.fit(*part, **RUN, seed=3, class_weight="balanced", validation_data=(X[:, 32:], Y[32:]))
+    assert (history.loss, history.validation_loss) == (expected.loss, expected.validation_loss)
+
+
 def test_a_split_takes_the_last_examples_with_their_weights():
     X, Y = problem(6, 30)
     w = np.linspace(0.5, 2, 30)

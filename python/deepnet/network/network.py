@@ -242,8 +242,8 @@ class Network:
     def parameters(self, values: Parameters) -> None:
         given = network_parameters(values)
         if [p.shape for p in given.values()] != [p.shape for p in self._parameters.values()]:
-            theirs, own = _joined(_dims_of(given)), _joined(self.layer_dims)
-            raise ValueError(f"parameters are those of a network {theirs}, but this one is {own}")
+            given_dims, dims = _joined(_dims_of(given)), _joined(self.layer_dims)
+            raise ValueError(f"parameters are those of a network {given_dims}, but this one is {dims}")
         self._parameters.update(given)
 
     @property
@@ -310,7 +310,7 @@ class Network:
         self._optimizer = optimizer
         rate = optimizer.learning_rate
         engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
-        # What train_on_batch passes on without looking at anything.
+        # What train_on_batch passes to the engine if no other options are given.
         self._default = (plan, rate) if engine is self._engine and not callable(rate) else None
 
     # --- training -------------------------------------------------------------------------------------------
@@ -412,7 +412,8 @@ class Network:
         <History of 500 epochs in ... s: loss ... to 0.00..., accuracy ... to 1>
         """
         chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
-        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+        given = class_weight if validation_split is None else None  # else of the parts, see _split
+        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, given)
         examples, validation = self._split(
             examples, chosen_loss, class_weight, validation_data, validation_split
         )
@@ -766,11 +767,15 @@ class Network:
         m = X.shape[1]
         chosen = option.loss(loss, self._activations[-1], Y, outputs, m)
         Y = labels.check("Y", Y, (outputs, m), chosen)
-        weights = None
-        if sample_weight is not None or class_weight is not None:
-            classes = max(outputs, 2)
-            weights = example_weights(sample_weight, class_weight, Y, self._dtype, classes, trained)
-        return Examples(X, Y, weights), chosen
+        return Examples(X, Y, self._weights(sample_weight, class_weight, Y, trained)), chosen
+
+    def _weights(
+        self, sample_weight: Any, class_weight: Any, Y: Array, trained: Array | None
+    ) -> Array | None:
+        if sample_weight is None and class_weight is None:
+            return None
+        classes = max(self.layer_dims[-1], 2)
+        return example_weights(sample_weight, class_weight, Y, self._dtype, classes, trained)
 
     def _split(
         self, examples: Examples, loss: Loss, class_weight: Any, data: Any, fraction: Any
@@ -781,9 +786,15 @@ class Network:
                 raise ValueError("validation_data and validation_split are both given: leave one out")
             first = option.validation_start(fraction, examples.X.shape[1])
             X, Y, weights = examples
-            parts = (slice(None, first), slice(first, None))
             training, validation = (
-                Examples(X[:, part], Y[:, part], None if weights is None else weights[part]) for part in parts
+                Examples(
+                    X[:, part],
+                    Y[:, part],
+                    self._weights(
+                        None if weights is None else weights[part], class_weight, Y[:, part], Y[:, :first]
+                    ),
+                )
+                for part in (slice(None, first), slice(first, None))
             )
             return training, validation
         if data is None:
@@ -837,7 +848,7 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
 
     Notes
     -----
-    Nothing in a file is executed, whoever wrote it. A checksum of all parameters and settings is compared.
+    Nothing in a file is executed. A checksum of all parameters and settings is compared.
     The format is that of https://github.com/huggingface/safetensors, so other programs read the arrays, too.
 
     Examples
