@@ -73,7 +73,7 @@ class Task(NamedTuple):
 
     @property
     def flops_of_step(self):
-        """Three products per layer, except that nobody needs the gradient of the input."""
+        """Three products per layer, but the gradient of the input is not needed."""
         return 3 * self.flops_of_prediction - 2 * self.m * self.units[0] * self.units[1]
 
     def data(self):

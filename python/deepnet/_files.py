@@ -128,7 +128,7 @@ def _regular_or_none(path: Path, target: str) -> os.stat_result | None:
 
 
 def _create_locked(name: str) -> int:
-    """Create a file that nobody else has open; one left by a killed process is removed first.
+    """Create a file and lock it; one left by a killed process is removed first.
 
     The lock ends with the process, so it tells a file that is being written from one that was left.
     """

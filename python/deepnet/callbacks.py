@@ -136,7 +136,7 @@ class ReduceLROnPlateau(_Plateau):
     Parameters
     ----------
     monitor, patience, min_delta
-        As in :class:`EarlyStopping`; after each reduction patience starts anew.
+        As in :class:`EarlyStopping`; each reduction restarts the count.
     factor : float
         The rate is multiplied by it; more than 0, and less than 1.
     min_rate : float

@@ -11,8 +11,8 @@ class Busy(RuntimeError):
     def __init__(
         self,
         message: str = (
-            "this network is being trained by another thread, or amid a call that this one interrupts: wait "
-            "for that to end, or train a copy: copy.deepcopy(net)"
+            "this network is being trained by another thread, or is in use by a call that this one "
+            "interrupts: wait for that to end, or train a copy: copy.deepcopy(net)"
         ),
     ) -> None:
         super().__init__(message)

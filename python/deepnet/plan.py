@@ -31,7 +31,7 @@ class Plan:
     input_dropout: float = 0.0
 
     def is_known_to(self, losses: Sequence[str], optimizers: Sequence[str]) -> bool:
-        """Return whether the extension has this loss and optimizer; custom ones it has not."""
+        """Return whether the extension has this loss and optimizer; it has no custom ones."""
         loss, kind = self.loss, type(self.optimizer)
         known = LOSSES.get(loss.name)
         if known is None or loss.name not in losses:

@@ -82,7 +82,7 @@ def test_a_hundred_interrupts_at_random_moments():
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["native", "numpy", "custom loss"])
 def test_interrupts_at_random_moments_leave_no_network_locked(kind):
-    """20,000 in all, of a handler that raises, amid short calls; then every thread can train each network."""
+    """20,000 interrupts of short calls, by a handler that raises; then any thread can train each network."""
     X, Y = problem(3, 12)
     with deepnet.use_backend("numpy" if kind == "numpy" else "native"):
         nets = [deepnet.Network([3, 4, 1], seed=i) for i in range(20)]

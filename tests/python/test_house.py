@@ -25,7 +25,7 @@ CPP_ROOMS = ["simd", "kernels", "runtime", "nn", "train", "bindings"]  # each ma
 CONTRACT = "kernels/kernels.h"  # plain structs and pointers, which every room may include
 PER_ISA = {"simd", "kernels"}  # compiled once per instruction set
 PER_ISA_INCLUDES = {"cassert", "cstddef", "cstdint", "cstring", "immintrin.h", "arm_neon.h"}
-MACROS = {"DEEPNET_INLINE", "DEEPNET_CHECK"}  # and DEEPNET_ISA, which CMake defines
+MACROS = {"DEEPNET_INLINE"}  # and DEEPNET_ISA, which CMake defines
 CPP_SOURCES = sorted(path for path in CPP.rglob("*") if path.suffix in {".h", ".cpp"})
 
 

@@ -518,7 +518,7 @@ def test_an_npz_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
 
 
 def rewritten(path, name="train_x.npy", content=None, **info):
-    """Write the archive anew, with one member's content or description changed."""
+    """Write the archive again, with one member's content or description changed."""
     with zipfile.ZipFile(path) as archive:
         members = {entry.filename: archive.read(entry) for entry in archive.infolist()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

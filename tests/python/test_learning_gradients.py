@@ -105,7 +105,7 @@ def test_gradients_equal_central_differences(part, backend):
 
 
 def test_a_jump_is_seen():
-    """The check above would prove nothing if it drew every network anew, or none."""
+    """The check above would prove nothing if it drew every network again, or none."""
     random = np.random.default_rng(0)
     drawn = [random_network(random) for _ in range(200)]
     smooth = [is_smooth(net, X, Y, options["loss"], MARGIN) for net, X, Y, options in drawn]

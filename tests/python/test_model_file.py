@@ -317,7 +317,7 @@ def test_a_byte_changed_anywhere_is_noticed(saved, flip):
 
 
 def altered(path, settings=None, arrays=None, checksum=None):
-    """Write the file anew with other settings or arrays, and a checksum that matches them."""
+    """Write the file again with other settings or arrays, and a checksum that matches them."""
     texts, found = texts_of(path), load_file(path)
     text = (
         settings if isinstance(settings, str) else json.dumps(json.loads(texts["deepnet"]) | (settings or {}))

@@ -34,7 +34,7 @@ AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=("tanh",
 grads = deepnet.L_model_backward(AL, Y, tuple(caches))
 deepnet.reference.L_model_backward(AL, Y, tuples, literal=True)
 
-# activations of one's own, among names
+# custom activations among names
 cube = deepnet.Activation("cube", lambda Z: Z**3, lambda dA, Z: dA * 3 * Z**2)
 AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=cube, output=cube)
 AL, caches = deepnet.L_model_forward(X, {"W1": W, "b1": b}, activations=[cube])

@@ -153,7 +153,7 @@ def _look_like_softmax(AL: Array, Y: Array) -> bool:
     rounding = (len(AL) + 16) * float(np.finfo(AL.dtype).eps)
     return len(AL) > 1 and all(
         bool(np.all(np.abs(np.sum(A, axis=0, dtype=np.float64) - 1) <= most))
-        for A, most in ((AL, rounding), (Y, 1e-3))
+        for A, most in ((AL, rounding), (Y, labels.SHARE_TOLERANCE))
     )
 
 

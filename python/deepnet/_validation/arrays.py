@@ -84,14 +84,14 @@ def _from_pandas(name: str, value: Any, rows: int | None) -> str:
     selected = ""
     if dtype and len(shape) == 2 and _converted(value) is None:
         selected = '.select_dtypes("number")'  # leaves out columns of words
-    turned = ""
+    transposed = ""
     if len(shape) == 1 and has_examples(name):  # df.iloc[0] is one example, df["column"] one feature of many
-        turned = (
+        transposed = (
             ".reshape(-1, 1)" if rows is not None and rows > 1 and shape == (rows,) else ".reshape(1, -1)"
         )
     elif len(shape) == 2 and has_examples(name) and (shape[0] != rows or shape[1] == rows):
-        turned = ".T"
-    return f"{name}{selected}.to_numpy({dtype}){turned}"
+        transposed = ".T"
+    return f"{name}{selected}.to_numpy({dtype}){transposed}"
 
 
 def directly_usable(array: Array) -> Array:
@@ -154,8 +154,8 @@ def shaped(label: str, value: Any, shape: Shape, why: str) -> Array:
     """Accept float arrays of exactly this shape; `why` says where the shape comes from."""
     array = floats(label, value)
     if array.shape != shape:
-        turned = array.ndim == 2 and array.shape[::-1] == shape
-        hint = f"; transposed? {expression(label)}.T" if turned else ""
+        transposed = array.ndim == 2 and array.shape[::-1] == shape
+        hint = f"; transposed? {expression(label)}.T" if transposed else ""
         if array.ndim == 1 and shape in ((1, array.size), (array.size, 1)):
             hint = f"; {expression(label)}.reshape{(1, -1) if shape[0] == 1 else (-1, 1)}"
         raise ValueError(f"{label} has shape {array.shape}, but must be {shape}: {why}{hint}")

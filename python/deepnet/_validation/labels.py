@@ -17,7 +17,8 @@ from deepnet.losses import Loss
 from .arrays import a, anything, counted, directly_usable
 
 DIRECT = tuple(map(np.dtype, ("f4", "f8", "f2", "u1", "?", "i1", "i4", "i8", "longlong")))
-PART = 2**18  # labels looked at in one go
+PART = 2**18  # labels scanned at a time
+SHARE_TOLERANCE = 1e-3  # of a sum of shares: three times 0.333 is good; two classes, or none, are not
 MANY = 1000  # more distinct labels than this are quantities, not classes
 
 
@@ -234,7 +235,7 @@ def _obey(name: str, Y: Array, units: int, rule: str, of: str) -> None:
 
 def _sum_to_one(name: str, part: Array, first: int) -> None:
     sums = part.sum(axis=0, dtype=np.float64)
-    good = np.abs(sums - 1) <= 1e-3  # three times 0.333 is good; two classes, or none, are not
+    good = np.abs(sums - 1) <= SHARE_TOLERANCE
     if good.all():
         return
     j = int(np.argmin(good))

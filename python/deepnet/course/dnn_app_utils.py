@@ -253,10 +253,10 @@ def _descend(
 ) -> list[Array]:
     """Train `parameters` in place by gradient descent over all examples; return the recorded costs.
 
-    The engine trains, as far as it can: its loss is the lecture's cost, computed from Z so that it stays
+    The engine trains where it can: its loss is the lecture's cost, computed from Z so that it stays
     finite where AL has reached 0 or 1. The step-by-step functions do the rest: custom activations, softmax,
     labels outside [0, 1], the steps from where Z is nan or infinite. They also serve a callback after every
-    step: called for one step at a time, the engine would lay X out anew each time, which takes twice as long
+    step: called for one step at a time, the engine would lay out X again each time, which takes twice as long
     with the cat images.
     """
     costs: list[Array] = []

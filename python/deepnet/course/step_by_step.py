@@ -5,7 +5,7 @@ example. Arrays are float64 or float32, all of one dtype; results have that dtyp
 strides work, and no function writes to its inputs.
 
 A function passes its arguments to the extension as they are. If the extension declines them, they are
-checked, which raises the error or makes them usable, and passed once more. Custom activations and the losses
+checked, which raises the error or makes them usable, and passed again. Custom activations and the losses
 that the extension has no function for are computed in NumPy.
 """
 

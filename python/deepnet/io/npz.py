@@ -112,7 +112,7 @@ def _dataset(arrays: dict[str, NDArray[Any]], skipped: tuple[Skipped, ...], seed
 
 
 def _is_finite(x: NDArray[Any]) -> bool:
-    """True if all values are finite; a part at a time, so that Ctrl-C and the memory have their turn."""
+    """True if all values are finite; scans a part at a time, to save memory and answer Ctrl-C."""
     rows = max(1, 2**22 * len(x) // x.size)
     return x.dtype.kind != "f" or all(
         np.isfinite(x[start : start + rows]).all() for start in range(0, len(x), rows)
@@ -217,8 +217,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], tuple[
             found, skipped = _find(archive)
             members = {name: _header(archive, name, info) for name, info in found.items()}
             _check_shapes(members)
-            # Labels become indices of 8 bytes, by way of a few temporary arrays.
-            # Labels are sorted and numbered, by way of a few temporary arrays; a name takes some 100 bytes.
+            # Sorting and numbering labels takes a few temporary arrays, and a name some 100 bytes.
             n_bytes = sum(
                 m.n_bytes if name.endswith("x") else 4 * m.n_bytes + 100 * math.prod(m.shape)
                 for name, m in members.items()

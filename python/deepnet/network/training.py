@@ -83,7 +83,7 @@ class Run:
 
 
 def train(net: Any, engine: Any, hold: Any, plan: Any, run: Run, history: History) -> None:
-    """Run the epochs on `engine`, which `hold` reserves; `net` is for the callbacks alone.
+    """Run the epochs on `engine`, which `hold` reserves; `net` has the dtype and goes to the callbacks.
 
     At the end, whatever it is, every callback's ``finish(net)`` is called; their exceptions are chained.
     """
