@@ -201,7 +201,7 @@ class Engine {
 
   bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
                   Data& data) const {
-    const index_t labels = loss_takes_classes(plan.loss) ? 1 : outputs_;
+    const index_t labels = label_rule(plan.loss) == LabelRule::kClasses ? 1 : outputs_;
     if (!parse_inputs(X.ptr(), inputs_, scale, data.X)) return false;
     if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
     if (!weights.is_none() && !parse_targets(weights.ptr(), 1, data.X.count, data.weights)) return false;

@@ -118,14 +118,6 @@ bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out)
   return parse(array, units, true, out) && out.count == count;
 }
 
-LabelRule label_rule(LossId loss) {
-  if (loss_takes_classes(loss)) return LabelRule::kClasses;
-  const std::string_view activation = loss_activation(loss);
-  return activation == "sigmoid"   ? LabelRule::kProbabilities
-         : activation == "softmax" ? LabelRule::kShares
-                                   : LabelRule::kNumbers;
-}
-
 bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y) {
   const auto limit = double(outputs);
   if (Y.units * Y.count < kLabelsPerQuestion) return follow(rule, limit, Y, nullptr);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bindings/numpy_view.h"
-#include "deepnet/network.h"
+#include "nn/network.h"
 
 namespace deepnet::bindings {
 
@@ -12,16 +12,6 @@ bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out);
 /// Y: the same or bool or another integer type, shape (units, m), for one unit also (m,); `count` columns.
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out);
 
-/// What labels must be, by the names of deepnet.losses; kFinite is the rule of the course's binary cross-entropy.
-enum class LabelRule {
-  kNumbers,        // any, nan and inf too, which the loss shows
-  kFinite,         // any other
-  kCounts,         // at least 0
-  kProbabilities,  // in [0, 1]
-  kShares,         // in [0, 1], and those of an example sum to 1
-  kClasses         // whole numbers in [0, outputs)
-};
-LabelRule label_rule(LossId loss);
 /// How far shares may miss the sum 1: three times 0.333 is good, two classes of an example are not.
 constexpr double kShareTolerance = 1e-3;
 

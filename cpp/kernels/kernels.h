@@ -195,10 +195,20 @@ struct LossOfPanel {
   T* d;
 };
 
+/// What labels must be, by the names of deepnet.losses; kFinite is the rule of the course's binary cross-entropy.
+enum class LabelRule {
+  kNumbers,        // any, nan and inf too, which the loss shows
+  kFinite,         // any other
+  kCounts,         // at least 0
+  kProbabilities,  // in [0, 1]
+  kShares,         // in [0, 1], and those of an example sum to 1
+  kClasses         // whole numbers in [0, outputs): y is one row, the number of each example's class
+};
+
 template <class T>
 struct Loss {
   const char *name, *activation;  // the loss takes Z of this activation; null: it takes A of any
-  bool classes;                   // y is one row, the number of each example's class
+  LabelRule labels;
   double (*of_panel)(const LossOfPanel<T>&);
 };
 

@@ -24,6 +24,7 @@ struct LossConstants {
 template <class T>
 struct BinaryCrossEntropy {
   static constexpr const char *name = "binary_cross_entropy", *activation = "sigmoid";
+  static constexpr LabelRule labels = LabelRule::kProbabilities;
   static DEEPNET_INLINE void at(Vec<T> z, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     y = fma(y, broadcast(T(1) - k.smoothing), broadcast(k.smoothing / T(2)));
     const Vec<T> e = exp_flushed<T>(-abs<T>(z));
@@ -39,7 +40,7 @@ template <class T, bool kClasses>
 struct SoftmaxCrossEntropy {
   static constexpr const char* name = kClasses ? "sparse_categorical_cross_entropy" : "categorical_cross_entropy";
   static constexpr const char* activation = "softmax";
-  static constexpr bool classes = kClasses;
+  static constexpr LabelRule labels = kClasses ? LabelRule::kClasses : LabelRule::kShares;
 
   static DEEPNET_INLINE Vec<T> column(const LossOfPanel<T>& f, const LossConstants<T>& k, index_t lane, Vec<T> weight) {
     const index_t n = f.outputs;
@@ -76,6 +77,7 @@ struct SoftmaxCrossEntropy {
 template <class T>
 struct MeanSquaredError {
   static constexpr const char *name = "mean_squared_error", *activation = nullptr;
+  static constexpr LabelRule labels = LabelRule::kNumbers;
   static DEEPNET_INLINE void at(Vec<T> a, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     const Vec<T> error = a - y;
     loss = error * error * k.one_output;
@@ -87,6 +89,7 @@ struct MeanSquaredError {
 template <class T>
 struct Huber {
   static constexpr const char *name = "huber", *activation = nullptr;
+  static constexpr LabelRule labels = LabelRule::kNumbers;
   static DEEPNET_INLINE void at(Vec<T> a, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     const T delta = k.parameters[0];
     const Vec<T> error = a - y, size = abs<T>(error);
@@ -100,6 +103,7 @@ struct Huber {
 template <class T>
 struct Poisson {
   static constexpr const char *name = "poisson", *activation = "identity";
+  static constexpr LabelRule labels = LabelRule::kCounts;
   static DEEPNET_INLINE void at(Vec<T> z, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     const Vec<T> rate = exp<T>(z);
     loss = fma(-y, z, rate) * k.one_output;
@@ -112,6 +116,7 @@ struct Poisson {
 template <class T>
 struct Quantile {
   static constexpr const char *name = "quantile", *activation = nullptr;
+  static constexpr LabelRule labels = LabelRule::kNumbers;
   static DEEPNET_INLINE void at(Vec<T> a, Vec<T> y, const LossConstants<T>& k, Vec<T>& loss, Vec<T>& d) {
     const T q = k.parameters[0];
     const Vec<T> error = a - y;

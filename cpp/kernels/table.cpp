@@ -56,11 +56,7 @@ template <class T, class S>
 constexpr Reader<T> reader{&gather_rows<T, S>, &gather_columns<T, S>};
 
 template <class T, class L>
-constexpr Loss<T> loss_entry() {
-  Loss<T> entry{L::name, L::activation, false, &loss<T, L>};
-  if constexpr (requires { L::classes; }) entry.classes = L::classes;
-  return entry;
-}
+constexpr Loss<T> loss_entry{L::name, L::activation, L::labels, &loss<T, L>};
 
 template <class T, class ActivationList, class LossList, class OptimizerList>
 struct Table;
@@ -68,7 +64,7 @@ struct Table;
 template <class T, class... A, class... L, class... O>
 struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
   static constexpr Activation<T> activations[] = {activation<T, A>()...};
-  static constexpr Loss<T> losses[] = {loss_entry<T, L>()...};
+  static constexpr Loss<T> losses[] = {loss_entry<T, L>...};
   static constexpr Optimizer<T> optimizers[] = {{O::name, O::slots, &update<T, O>}...};
   static constexpr Kernels<T> kernels = {
       .gemm = &gemm<T>,

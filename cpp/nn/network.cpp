@@ -91,7 +91,8 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
   int from = 0;
   for (const Layer<T>& layer : state.layers) {
     layer_forward<T>(kernels, layer, {buffers[from], layer.inputs, panels}, {buffers[1 - from], layer.units, panels},
-                     nullptr, true, columns, state.is_far(), [&](double operations) { progress.did(operations); });
+                     nullptr, true, columns, state.exceeds_cache(),
+                     [&](double operations) { progress.did(operations); });
     from = 1 - from;
   }
   const index_t outputs = state.layers.back().units;
@@ -193,7 +194,9 @@ std::string_view loss_activation(LossId loss) {
   return name ? name : "";
 }
 
-bool loss_takes_classes(LossId loss) { return built_isas().back().f32->losses[loss].classes; }
+LabelRule label_rule(LossId loss) { return built_isas().back().f32->losses[loss].labels; }
+
+bool loss_takes_classes(LossId loss) { return label_rule(loss) == LabelRule::kClasses; }
 
 std::vector<std::string_view> optimizer_names() {
   const Kernels<float>& any = *built_isas().back().f32;

@@ -49,6 +49,9 @@ struct OptimizerState {
   }
 };
 
+/// What the labels of a loss must be.
+LabelRule label_rule(LossId loss);
+
 template <class T>
 struct NetworkState {
   std::vector<Layer<T>> layers;
@@ -62,7 +65,7 @@ struct NetworkState {
 
   T* parameters() { return memory.reserve<T>(size); }
   /// True if the parameters exceed an L2 cache.
-  bool is_far() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }
+  bool exceeds_cache() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }
 
   /// In a child of fork, frees what threads held that do not exist here. `reading`: whether the calling thread, which
   /// may be the one that forked, reads. What such a thread was changing is left to leak.

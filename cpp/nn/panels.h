@@ -27,7 +27,7 @@ struct PanelGroup {
 template <class T, class Did>
 void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const T* bias, PanelGroup<const T> b,
                      PanelGroup<T> c, Finish finish, T scale, const T* other, T* partial, index_t columns,
-                     bool a_is_far, Did did) {
+                     bool a_exceeds_cache, Did did) {
   const index_t parts = (a.cols + kDepth<T> - 1) / kDepth<T>, depth = (a.cols + parts - 1) / parts;
   constexpr index_t size = sizeof(T);
   const bool few_rows = a.rows <= kFewRows;
@@ -42,7 +42,7 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
                   .c = {.data = last ? c.data : partial, .row = kPanel<T>, .panel = c.units * kPanel<T>},
                   .start = {.bias = bias, .accumulate = p > 0, .sums = partial},
                   .epilogue = {.finish = last ? finish : Finish::kScale, .scale = last ? scale : T(1), .other = other},
-                  .prefetch = {.a = a_is_far && !few_rows && a.col == 1,
+                  .prefetch = {.a = a_exceeds_cache && !few_rows && a.col == 1,
                                .next = b.data + (p + steps) * kPanel<T>,
                                .bytes = few_rows && !last ? b.panels * run : 0,
                                .run = run,
@@ -73,13 +73,13 @@ struct DropoutMask {
 /// A = g(W A_prev + b). Z, where it is not null, keeps what g was taken of; without `activate`, A becomes Z.
 template <class T, class Did>
 void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<const T> A_prev, PanelGroup<T> A, T* Z,
-                   bool activate, index_t columns, bool W_is_far, Did did) {
+                   bool activate, index_t columns, bool W_exceeds_cache, Did did) {
   const Activation<T>& g = kernels.activations[layer.activation];
   const Matrix<const T> W{layer.W, layer.units, layer.inputs, layer.W_row, 1};
   const bool fused = activate && g.fused && !Z;
   const PanelGroup<T> out{Z ? Z : A.data, A.units, A.panels};
   multiply_panels<T>(kernels, W, layer.b, A_prev, out, fused ? g.forward_finish : Finish::kScale, T(1), nullptr,
-                     out.data, columns, W_is_far, did);
+                     out.data, columns, W_exceeds_cache, did);
   if (!activate || fused) return;
   for (index_t p = 0; p < A.panels; ++p)
     g.forward({.rows = A.units,
@@ -101,14 +101,14 @@ struct LayerBefore {
 /// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev. W_turned: W's transpose (which may be W, read across).
 template <class T, class Did>
 void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, const LayerBefore<T>& before,
-                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, bool W_is_far, Did did) {
+                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, bool W_exceeds_cache, Did did) {
   const Activation<T>& g = kernels.activations[before.activation];
   const index_t columns = A_prev.panels * kPanel<T>;
   // relu's A is 0 for the units that were dropped, too.
   const bool fused = g.fused && !before.Z && (before.dropout.keep == 1 || g.backward_finish == Finish::kReluBackward);
   const PanelGroup<T> dA{fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
   multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, fused ? g.backward_finish : Finish::kScale,
-                     fused ? T(1 / before.dropout.keep) : T(1), A_prev.data, scratch, columns, W_is_far, did);
+                     fused ? T(1 / before.dropout.keep) : T(1), A_prev.data, scratch, columns, W_exceeds_cache, did);
   if (fused) return;
   before.dropout.apply(kernels, dA, before.first_example);
   for (index_t p = 0; p < A_prev.panels; ++p) {
@@ -139,7 +139,7 @@ struct GradientSum {
   index_t W_row;
   Finish dW_finish;
   T dW_scale, db_scale;
-  bool W_is_far;  // beyond the caches
+  bool W_exceeds_cache;  // see NetworkState
 };
 
 /// dW = dZ A_prev^T and db = dZ 1, for a block. A_prev is turned, its blocks of units turned_examples rows apart.
@@ -170,7 +170,7 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
        .c = {.data = sum.W, .row = sum.W_row},
        .start = {.accumulate = sum.resume, .sums = sum.resume ? sum.dW_before : nullptr},
        .epilogue = {.finish = sum.dW_finish, .scale = sum.dW_scale},
-       .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_is_far}});
+       .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_exceeds_cache}});
 }
 
 /// One panel turned: [units][kPanel] into rows of examples, in blocks of kPanel units that lie `turned_examples` rows

@@ -81,7 +81,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   const index_t first_panel = group * group_panels_, first_example = chunk.in_batch + first_panel * kPanel<T>;
   const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel);
   const auto did = [&](double operations) { progress_->did(operations); };
-  const bool back = use != Use::kLoss, W_is_far = network_.is_far();
+  const bool back = use != Use::kLoss, W_exceeds_cache = network_.exceeds_cache();
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) gather(chunk, p, back);
 
@@ -90,7 +90,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     const bool activate = l + 1 < L || !loss_.activation;
     const PanelGroup<T> in = activations(l, first_panel, panels), out = activations(l + 1, first_panel, panels);
     layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, Z_of(l + 1), activate,
-                     panels * kPanel<T>, W_is_far, did);
+                     panels * kPanel<T>, W_exceeds_cache, did);
     if (!back || l + 1 == L) continue;
     masks_[l + 1].apply(kernels_, out, first_example);
     for (index_t p = 0; p < panels; ++p)
@@ -110,7 +110,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
                                          ? Matrix<const T>{W_turned_[l], layer.inputs, layer.units, W_turned_row_[l], 1}
                                          : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
     layer_backward<T>(kernels_, W_turned, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example},
-                      {dZ.data, dZ.units, panels}, A_prev, scratch, W_is_far, did);
+                      {dZ.data, dZ.units, panels}, A_prev, scratch, W_exceeds_cache, did);
   }
 }
 
@@ -171,7 +171,7 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                      .dW_finish = into_W ? Finish::kDescend : Finish::kScale,
                      .dW_scale = into_W ? T(rate) : T(1),
                      .db_scale = into_W ? T(-rate) : T(1),
-                     .W_is_far = network_.is_far()});
+                     .W_exceeds_cache = network_.exceeds_cache()});
 }
 
 template <class T>

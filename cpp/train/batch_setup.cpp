@@ -18,7 +18,7 @@ constexpr index_t kChunkBytes = index_t{1} << 20;
 constexpr index_t kTurnedFrom = 96;
 constexpr index_t kTurnedBytes = kSpareBytes / 2;  // of all such copies; layers beyond that have none
 /// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
-constexpr index_t kFarGroup = 8;
+constexpr index_t kLargeGroup = 8;
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
@@ -67,7 +67,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   const Examples &X = data.X, &Y = data.Y;
   const size_t L = network.layers.size();
   assert(largest > 0 && X.count > 0 && X.units == network.layers[0].inputs);
-  assert(Y.count == X.count && Y.units == (loss_.classes ? 1 : network.layers.back().units));
+  assert(Y.count == X.count && Y.units == (loss_.labels == LabelRule::kClasses ? 1 : network.layers.back().units));
   assert(!data.weights.data || (data.weights.units == 1 && data.weights.count == X.count));
   assert(!loss_.activation ||
          kernels_.activations[network.layers.back().activation].name == std::string_view(loss_.activation));
@@ -77,7 +77,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   threads_ = threads_worth(threads, 6.0 * double(network.size) * double(std::min(chunk_, largest)));
   const index_t panels = chunk_ / kPanel<T>;
   const index_t each = (panels + threads_ - 1) / threads_;  // panels of a thread
-  group_panels_ = std::clamp<index_t>(each, 1, network.is_far() ? kFarGroup : 2);
+  group_panels_ = std::clamp<index_t>(each, 1, network.exceeds_cache() ? kLargeGroup : 2);
   const bool back = use != Use::kLoss;
   const bool keeps_gradient =
       use == Use::kGradients || (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));

@@ -38,7 +38,7 @@ struct Panel {
     for (size_t e = 0; e < size_t(kPanel<T>); ++e) {
       T sum = 0;
       for (size_t at = e; at < size(); at += size_t(kPanel<T>)) sum += y[at];
-      if (f.classes)
+      if (f.labels == deepnet::LabelRule::kClasses)
         y[e] = std::floor(y[e] * T(outputs));
       else if (follows_softmax(f))
         for (size_t at = e; at < size(); at += size_t(kPanel<T>)) y[at] /= sum;
@@ -46,7 +46,7 @@ struct Panel {
   }
 
   void run(const deepnet::Loss<T>& f, Fence fence = Fence::kBehind) {
-    const index_t count = outputs * kPanel<T>, labels = f.classes ? kPanel<T> : count;
+    const index_t count = outputs * kPanel<T>, labels = f.labels == deepnet::LabelRule::kClasses ? kPanel<T> : count;
     const Fenced<T> in(count, fence), of_y(labels, fence), of_weights(kPanel<T>, fence), out(count, fence);
     std::copy(output.begin(), output.end(), in.data());
     std::copy_n(y.begin(), labels, of_y.data());

@@ -205,8 +205,9 @@ TEST_CASE_TEMPLATE("cross-entropies are finite for every finite Z", T, float, do
             };
             set(0, z, -z, 0);
             set(1, -z, -z, -z);
-            for (size_t e = 0; e < 2; ++e) panel.y[loss.classes ? e : size_t(label) * size_t(kPanel<T>) + e] = 1;
-            if (loss.classes) panel.y[0] = panel.y[1] = label;
+            const bool classes = loss.labels == deepnet::LabelRule::kClasses;
+            for (size_t e = 0; e < 2; ++e) panel.y[classes ? e : size_t(label) * size_t(kPanel<T>) + e] = 1;
+            if (classes) panel.y[0] = panel.y[1] = label;
             panel.weights.assign(size_t(kPanel<T>), T(0.5));
             panel.run(loss);
             CHECK(std::isfinite(panel.loss));

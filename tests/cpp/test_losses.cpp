@@ -46,23 +46,24 @@ struct CrossEntropy {
 TEST_SUITE_BEGIN("kernels");
 
 TEST_CASE("every table has the same losses") {
+  using deepnet::LabelRule;
   struct Known {
     std::string_view name, activation;
-    bool classes;
+    LabelRule labels;
   };
-  constexpr Known kKnown[] = {{"binary_cross_entropy", "sigmoid", false},
-                              {"categorical_cross_entropy", "softmax", false},
-                              {"sparse_categorical_cross_entropy", "softmax", true},
-                              {"mean_squared_error", "", false},
-                              {"huber", "", false},
-                              {"poisson", "identity", false},
-                              {"quantile", "", false}};
+  constexpr Known kKnown[] = {{"binary_cross_entropy", "sigmoid", LabelRule::kProbabilities},
+                              {"categorical_cross_entropy", "softmax", LabelRule::kShares},
+                              {"sparse_categorical_cross_entropy", "softmax", LabelRule::kClasses},
+                              {"mean_squared_error", "", LabelRule::kNumbers},
+                              {"huber", "", LabelRule::kNumbers},
+                              {"poisson", "identity", LabelRule::kCounts},
+                              {"quantile", "", LabelRule::kNumbers}};
   const auto check = [&](const auto& kernels) {
     REQUIRE(kernels.loss_count == std::size(kKnown));
     for (size_t id = 0; id < std::size(kKnown); ++id) {
       CHECK(kernels.losses[id].name == kKnown[id].name);
       CHECK((kernels.losses[id].activation ? kernels.losses[id].activation : "") == kKnown[id].activation);
-      CHECK(kernels.losses[id].classes == kKnown[id].classes);
+      CHECK(kernels.losses[id].labels == kKnown[id].labels);
     }
   };
   for (const deepnet::Isa& isa : deepnet::built_isas()) {
@@ -73,7 +74,7 @@ TEST_CASE("every table has the same losses") {
   for (size_t id = 0; id < std::size(kKnown); ++id) {
     CHECK(deepnet::loss_names()[id] == kKnown[id].name);
     CHECK(deepnet::loss_activation(int(id)) == kKnown[id].activation);
-    CHECK(deepnet::loss_takes_classes(int(id)) == kKnown[id].classes);
+    CHECK(deepnet::loss_takes_classes(int(id)) == (kKnown[id].labels == deepnet::LabelRule::kClasses));
   }
 }
 
@@ -109,14 +110,14 @@ TEST_CASE_TEMPLATE("what is not finite makes a loss that is not finite", T, floa
         CAPTURE(id);
         CAPTURE(bad);
         for (const T y : {T(0), T(1), T(0.5)}) {
-          if (kernels.losses[id].classes && y == T(0.5)) continue;
+          if (kernels.losses[id].labels == deepnet::LabelRule::kClasses && y == T(0.5)) continue;
           Panel<T> panel(2, 5);
           panel.output[3] = bad;
           panel.y[3] = y;
           panel.run(kernels.losses[id]);
           CHECK(!std::isfinite(panel.loss));
         }
-        if (kernels.losses[id].classes) continue;  // a label that is no class
+        if (kernels.losses[id].labels == deepnet::LabelRule::kClasses) continue;  // a label that is no class
         Panel<T> labels(2, 5);
         labels.y[3] = bad;
         labels.output[3] = 1;
