@@ -66,9 +66,12 @@ bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vecto
 /// The classes of deepnet.engine_errors; never freed, since exceptions may come while the interpreter ends.
 PyObject *busy_class, *non_finite_class;
 
+/// Sets Python's error. The exception is made first: a signal handler may raise another one in its __init__, which is
+/// then the error, whereas pybind11 accepts no other exception than the one that was set.
 void set_error(const NonFinite& e, const py::object& losses = py::tuple()) {
   const auto arguments = py::make_tuple(e.loss, e.epoch, e.batch, e.updated, e.recovered, losses);
-  PyErr_SetObject(non_finite_class, arguments.ptr());
+  const auto error = py::reinterpret_steal<py::object>(PyObject_Call(non_finite_class, arguments.ptr(), nullptr));
+  if (error) PyErr_SetObject(non_finite_class, error.ptr());
 }
 
 template <class T>

@@ -187,6 +187,16 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
+_SYNONYMS = {
+    "xavier": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+    "kaiming": "he_normal",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+}
+
+
 def find_initializer(name: str) -> Initializer:
     """Return the entry called `name`."""
-    return find("initializer", name, INITIALIZERS)
+    return find("initializer", name, INITIALIZERS, synonyms=_SYNONYMS)

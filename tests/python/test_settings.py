@@ -193,6 +193,8 @@ def test_a_class_is_not_a_schedule():
         (lambda: deepnet.Network([2, 3, 1], "swish"), "unknown activation 'swish': did you mean 'silu'?"),
         (lambda: deepnet.Network([2, 3, 1], "linear"), "did you mean 'identity'?"),
         (lambda: deepnet.Network([2, 3, 1], "logistic"), "did you mean 'sigmoid'?"),
+        (lambda: deepnet.Network([2, 1], initializer="xavier"), "did you mean 'glorot_uniform'?"),
+        (lambda: deepnet.Network([2, 1], initializer="kaiming_normal"), "did you mean 'he_normal'?"),
         (lambda: fit(loss="mse"), "unknown loss 'mse': did you mean 'mean_squared_error'?"),
         (lambda: fit(loss="mae"), "did you mean 'quantile'?"),
         (lambda: fit(loss="log_loss"), "did you mean 'binary_cross_entropy'?"),

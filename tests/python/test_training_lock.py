@@ -111,6 +111,26 @@ def test_a_kept_traceback_holds_no_network():
     assert kept.value is not None
 
 
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda net, X, Y: net.fit(X, Y, epochs=5, batch_size=8),
+        lambda net, X, Y: net.train_on_batch(X, Y),
+    ],
+)
+def test_a_signal_while_the_error_of_a_loss_is_made_is_what_the_caller_sees(train, monkeypatch):
+    def interrupted(*_):
+        raise Alarm
+
+    X, Y = problem(4, 32)
+    net = deepnet.Network([4, 6, 1], seed=0)
+    monkeypatch.setattr(NonFinite, "__init__", interrupted)
+    with pytest.raises(Alarm):
+        train(net, X * np.nan, Y)
+    monkeypatch.undo()
+    assert trains_on_another_thread(net, X, Y)
+
+
 def test_engine_errors_survive_a_pickle():
     bad = pickle.loads(pickle.dumps(NonFinite(np.inf, 3, 5, True, False, [1.0])))
     assert (bad.loss, bad.epoch, bad.batch, bad.updated, bad.recovered) == (np.inf, 3, 5, True, False)
