@@ -105,4 +105,6 @@ def _interval(low: float, above: float, high: float, below: float) -> str:
     if math.isinf(min(high, below)):
         return f"{low:g} or more" if low > above else f"more than {above:g}"
     end = f"{high:g}" if high < below else f"less than {below:g}"
-    return f"from {low:g} to {end}" if low > above else f"more than {above:g}, up to {end}"
+    if low > above:
+        return f"from {low:g} to {end}"
+    return f"more than {above:g}{', up to' if high < below else ' and'} {end}"

@@ -145,7 +145,7 @@ class ReduceLROnPlateau(_Plateau):
     Raises
     ------
     ValueError
-        For example ``factor is 2, but must be more than 0, up to less than 1``. From fit, if the optimizer's
+        For example ``factor is 2, but must be more than 0 and less than 1``. From fit, if the optimizer's
         learning rate is a schedule, which would go on from step to step.
     TypeError
         For example ``patience is 1.5, but must be a whole number``.

@@ -57,9 +57,8 @@ def stack(
         given = [name for name, value in shared.items() if value]
         given += ["activation"] * (activation != "relu") + ["output"] * (output is not None)
         if given:
-            raise ValueError(
-                f"{given[0]} is given, but each Dense layer has its own {given[0]}: set it there"
-            )
+            option = "activation" if given[0] == "output" else given[0]
+            raise ValueError(f"{given[0]} is given, but each Dense layer has its own {option}: set it there")
         layers = _dense_layers(layer_dims)
         sizes = [layer_dims[0], *(layer.units for layer in layers)]
     else:

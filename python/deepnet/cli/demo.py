@@ -200,7 +200,7 @@ def _save_pictures(
     if training.is_image(rows) and len(wrong):
         some = np.random.default_rng(0).permutation(wrong)[:MOST_MISLABELED]
         heading = f"{len(wrong)} of {len(right)} held-out images are predicted wrong"
-        heading += f"; {len(some)} of them" if len(some) < len(wrong) else ""
+        heading += f"; {len(some)} are shown" if len(some) < len(wrong) else ""
         plotting.save_image_grid(file, rows[some], [captions[i] for i in some], title=heading)
         say(console, "", f"{printable(file)} (those it got wrong)")
     else:

@@ -799,8 +799,8 @@ class Network:
             return training, validation
         if data is None:
             return examples, None
+        X, Y, sample_weight = check.validation_data(data)
         try:
-            X, Y, sample_weight = check.validation_data(data)
             return examples, self._examples(X, Y, loss, sample_weight, class_weight, trained=examples.Y)[0]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
