@@ -186,3 +186,11 @@ def test_a_scan_looks_at_a_part_at_a_time():
         finally:
             tracemalloc.stop()
         assert most < 16 * labels.PART
+
+
+@pytest.mark.parametrize("dtype", ["U", "S", object])
+def test_words_are_counted_in_parts(dtype, monkeypatch):
+    monkeypatch.setattr(labels, "PART", 4)
+    Y = np.array(list("bbbbbaabbdc"), dtype=dtype)
+    with pytest.raises(TypeError, match=r"'a', b?'b', b?'c', .*; 4 classes need 4 outputs"):
+        deepnet.Network([1, 3], output="softmax").fit(np.zeros((1, len(Y))), Y, epochs=1, batch_size=4)

@@ -6,6 +6,7 @@ scanned in parts, so that a check of 10^8 labels needs little memory and answers
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -128,19 +129,27 @@ def _not_numbers(name: str, array: str, Y: Array, shape: tuple[int, int], rule: 
         return TypeError(f"{name} is {given}, but labels must be numbers: {array}.astype(np.float64)")
     words, numbers = f"{name} is {given} with entries", "labels must be numbers"
     try:
-        distinct = np.unique(Y)
+        count, first = _distinct(Y)
     except TypeError:  # entries that cannot be sorted, such as words and nan
         kinds = " and ".join(sorted({type(entry).__name__ for entry in Y.reshape(-1)[:PART].tolist()}))
         return TypeError(
             f"{words} of {kinds}, but {numbers}: leave out examples without a label, and number the words"
         )
-    shown = ", ".join(repr(entry) for entry in distinct[:3].tolist()) + (", ..." if len(distinct) > 3 else "")
+    shown = ", ".join(repr(entry) for entry in first) + (", ..." if count > 3 else "")
     wanted = ""
-    if rule == "probabilities" and shape[0] == 1 and len(distinct) > 2:
-        wanted = f"; {len(distinct)} classes need {len(distinct)} outputs and output='softmax'"
-    elif rule == "classes" and len(distinct) > shape[0]:
-        wanted = f"; {len(distinct)} classes need {len(distinct)} outputs"
+    if rule == "probabilities" and shape[0] == 1 and count > 2:
+        wanted = f"; {count} classes need {count} outputs and output='softmax'"
+    elif rule == "classes" and count > shape[0]:
+        wanted = f"; {count} classes need {count} outputs"
     return TypeError(f"{words} of {shown}, but {numbers}: np.unique({name}, return_inverse=True)[1]{wanted}")
+
+
+def _distinct(Y: Array) -> tuple[int, list[Any]]:
+    """Return the number of distinct entries and the three smallest; in steps that Ctrl-C can come between."""
+    distinct: set[Any] = set()
+    for first in range(0, Y.size, PART):
+        distinct.update(Y.flat[first : first + PART].tolist())
+    return len(distinct), heapq.nsmallest(3, distinct)
 
 
 # --- the shape ----------------------------------------------------------------------------------------------
