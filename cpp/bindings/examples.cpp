@@ -55,13 +55,13 @@ double number_of(S x) {
   return double(x);
 }
 
-/// Scans with more labels ask for Ctrl-C, every so many labels.
-constexpr index_t kLabelsPerQuestion = index_t{1} << 20;
+/// Longer scans check for Ctrl-C after every so many labels.
+constexpr index_t kLabelsPerCheck = index_t{1} << 20;
 
 /// True if good(label) is, for every label of type S, and `of_shares` implies that every column sums to 1.
 template <class S, class Good>
 bool all_labels(const Examples& Y, bool of_shares, Interrupt* interrupt, Good good) {
-  index_t unasked = 0;
+  index_t unchecked = 0;
   for (index_t j = 0; j < Y.count; ++j) {
     const char* at = static_cast<const char*>(Y.data) + j * Y.example_stride;
     double sum = 0;
@@ -73,8 +73,8 @@ bool all_labels(const Examples& Y, bool of_shares, Interrupt* interrupt, Good go
       sum += y;
     }
     if (of_shares && !(std::abs(sum - 1) <= kShareTolerance)) return false;
-    if ((unasked += Y.units) < kLabelsPerQuestion) continue;
-    unasked = 0;
+    if ((unchecked += Y.units) < kLabelsPerCheck) continue;
+    unchecked = 0;
     if (interrupt && interrupt->requested()) throw Interrupted{};
   }
   return true;
@@ -120,7 +120,7 @@ bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out)
 
 bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y) {
   const auto limit = double(outputs);
-  if (Y.units * Y.count < kLabelsPerQuestion) return follow(rule, limit, Y, nullptr);
+  if (Y.units * Y.count < kLabelsPerCheck) return follow(rule, limit, Y, nullptr);
   bool good = false;
   without_gil([&](Interrupt* interrupt) { good = follow(rule, limit, Y, interrupt); });
   return good;

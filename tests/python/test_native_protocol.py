@@ -5,6 +5,7 @@ import pytest
 
 import deepnet
 from deepnet import LOSSES
+from deepnet._validation import labels
 from deepnet.plan import Plan
 
 native = deepnet.backends.native
@@ -51,6 +52,25 @@ PLAN = deepnet.backends.prepared(None, Plan(LOSSES["binary_cross_entropy"]))
 
 def engine():
     return native.EngineFloat32([3, 4, 1], ["relu", "sigmoid"])
+
+
+def follows(Y, loss):
+    try:
+        labels.check("Y", Y, (2, 4), loss)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_an_engine_and_the_checks_have_the_same_rule_for_labels(loss):
+    taker = native.EngineFloat64([3, 2], [loss.activation or "tanh"])
+    plan = deepnet.backends.prepared(taker, Plan(loss))
+    for entry in (0, 0.5, 1, 1.5, 2, -1, np.nan, np.inf):
+        for Y in (np.full((2, 4), entry, float), np.full((2, 4), [[entry], [1 - entry]], float)):
+            given = Y[:1] if loss.takes_classes else Y
+            taken = taker.evaluate(np.ones((3, 4)), given, None, plan, 1.0, 0) is not None
+            assert taken == follows(given, loss), given
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64", "uint8"])
