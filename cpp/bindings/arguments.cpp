@@ -20,7 +20,7 @@ void WithoutGil::take_gil_back() noexcept {
 }
 
 bool WithoutGil::requested() {
-  // One clock for all calls of a thread: a series of short calls must not postpone the check for ever.
+  // One clock for all calls of a thread: a series of short calls must not postpone the check forever.
   using Clock = std::chrono::steady_clock;
   static thread_local Clock::time_point last{};
   const auto now = Clock::now();
@@ -52,6 +52,12 @@ const std::vector<PyObject*>& interned_activation_names() {
 }
 
 }  // namespace
+
+py::list list_of(const std::vector<std::string_view>& names) {
+  py::list list;
+  for (const std::string_view name : names) list.append(py::str(name.data(), name.size()));
+  return list;
+}
 
 std::optional<std::string_view> text(PyObject* object) {
   if (!PyUnicode_CheckExact(object)) return std::nullopt;
@@ -102,7 +108,7 @@ PyObject* activation_name(ActivationId id) { return interned_activation_names()[
 
 namespace {
 
-/// Not a plain static: importing may let another thread run, which would wait for the static with the GIL in its hands.
+/// Not a plain static: importing may let another thread run, which would wait for the static while it holds the GIL.
 PyTypeObject* layer_cache_type() {
   PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> type;
   const py::object& stored = type.call_once_and_store_result([] {

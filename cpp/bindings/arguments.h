@@ -97,6 +97,9 @@ py::object with_dtype(PyObject* array, Body body) {
   return py::none();
 }
 
+/// Names as a list of str.
+py::list list_of(const std::vector<std::string_view>& names);
+
 void bind_activations(py::module_& m);
 void bind_layers(py::module_& m);
 void bind_models(py::module_& m);

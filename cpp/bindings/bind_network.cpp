@@ -13,8 +13,7 @@ namespace deepnet::bindings {
 
 namespace {
 
-/// Reports the number of steps to a Python callable while training goes on, about every 50 ms, since that takes the
-/// GIL.
+/// Reports the number of steps to a Python callable during training, only every 50 ms since that takes the GIL.
 class Reporting final : public Interrupt {
  public:
   Reporting(WithoutGil* gil, PyObject* report, const index_t* steps) : gil_(gil), report_(report), steps_(steps) {}
@@ -238,12 +237,6 @@ Plan plan_of(const py::dict& settings) {
   for (const auto& layer : settings["layers"].cast<std::vector<std::array<double, 3>>>())
     plan.layers.push_back({.dropout = layer[0], .l2 = layer[1], .l1 = layer[2]});
   return plan;
-}
-
-py::list list_of(const std::vector<std::string_view>& names) {
-  py::list list;
-  for (const std::string_view name : names) list.append(py::str(name.data(), name.size()));
-  return list;
 }
 
 template <class T>

@@ -7,19 +7,15 @@ namespace py = pybind11;
 
 namespace {
 
-py::list names(const std::vector<std::string_view>& views) {
-  py::list list;
-  for (const std::string_view view : views) list.append(py::str(view.data(), view.size()));
-  return list;
-}
+using deepnet::bindings::list_of;
 
 py::dict config() {
   const deepnet::Config c = deepnet::config();
   py::dict d;
   d["version"] = py::str(c.version.data(), c.version.size());
   d["compiler"] = py::str(c.compiler.data(), c.compiler.size());
-  d["isas_built"] = names(c.isas_built);
-  d["isas_supported"] = names(c.isas_supported);
+  d["isas_built"] = list_of(c.isas_built);
+  d["isas_supported"] = list_of(c.isas_supported);
   d["isa"] = py::str(c.isa.data(), c.isa.size());
   d["threads"] = c.threads;
   return d;
@@ -30,7 +26,7 @@ py::dict config() {
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The native half of deepnet; use deepnet itself.";
   m.def("config", &config);
-  m.def("activation_names", [] { return names(deepnet::activation_names()); });
+  m.def("activation_names", [] { return list_of(deepnet::activation_names()); });
   deepnet::bindings::bind_activations(m);
   deepnet::bindings::bind_layers(m);
   deepnet::bindings::bind_models(m);
