@@ -77,8 +77,8 @@ template <class T>
 struct LayerOnPanels {
   LayerShape s;
   index_t panels = (s.m + kPanel<T> - 1) / kPanel<T>, row = deepnet::padded_row<T>(s.inputs),
-          turned_row = deepnet::padded_row<T>(s.units);
-  Aligned<T> W{std::vector<T>(size_t(s.units * row))}, W_turned{std::vector<T>(size_t(s.inputs * turned_row))};
+          transposed_row = deepnet::padded_row<T>(s.units);
+  Aligned<T> W{std::vector<T>(size_t(s.units * row))}, W_transposed{std::vector<T>(size_t(s.inputs * transposed_row))};
   Aligned<T> b{random_values<T>(s.units, 2)}, A{std::vector<T>(size_t(panels * s.units * kPanel<T>))};
   Aligned<T> A_prev{random_values<T>(panels * s.inputs * kPanel<T>, 3)},
       dA_prev{random_values<T>(panels * s.inputs * kPanel<T>, 3)};
@@ -88,7 +88,7 @@ struct LayerOnPanels {
   explicit LayerOnPanels(const LayerShape& shape) : s(shape) {
     for (index_t i = 0; i < s.units; ++i)
       for (index_t p = 0; p < s.inputs; ++p)
-        W[size_t(i * row + p)] = W_turned[size_t(p * turned_row + i)] = weight(i, p);
+        W[size_t(i * row + p)] = W_transposed[size_t(p * transposed_row + i)] = weight(i, p);
   }
   T weight(index_t i, index_t p) const { return T(random_number(1, uint64_t(i * s.inputs + p), -0.1, 0.1)); }
 
@@ -105,10 +105,10 @@ struct LayerOnPanels {
     });
   }
   void backward() {  // overwrites A_prev: entries that are 0 stay 0
-    const Matrix<const T> turned{W_turned.data(), s.inputs, s.units, turned_row, 1};
+    const Matrix<const T> transposed{W_transposed.data(), s.inputs, s.units, transposed_row, 1};
     for_groups([&](index_t e, index_t count) {
       deepnet::layer_backward<T>(
-          deepnet::kernels<T>(), turned, {relu, nullptr, {}, 0}, {dZ.data() + e * s.units, s.units, count},
+          deepnet::kernels<T>(), transposed, {relu, nullptr, {}, 0}, {dZ.data() + e * s.units, s.units, count},
           {dA_prev.data() + e * s.inputs, s.inputs, count}, scratch.data(), false, [](double) {});
     });
   }

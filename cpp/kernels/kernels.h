@@ -170,15 +170,15 @@ struct Gather {
   const uint32_t* order;                // indices of the examples; null: those from `first` on
   index_t first, count, units;
   T scale;
-  T* panel;   // [units][kPanel]
-  T* turned;  // [ceil(units / kPanel)][turned_examples][kPanel], at the row of this panel's first example
-  index_t turned_examples;
+  T* panel;       // [units][kPanel]
+  T* transposed;  // [ceil(units / kPanel)][transposed_examples][kPanel], at the row of this panel's first example
+  index_t transposed_examples;
   index_t example(index_t e) const { return order ? index_t(order[e]) : first + e; }
 };
 
 template <class T>
 struct Reader {
-  void (*rows)(const Gather<T>&);     // into `turned`; units are contiguous
+  void (*rows)(const Gather<T>&);     // into `transposed`; units are contiguous
   void (*columns)(const Gather<T>&);  // into `panel`
 };
 
@@ -286,7 +286,7 @@ struct Kernels {
   void (*reduce_lanes)(index_t rows, const T* lane_sums, T scale, T* sums, index_t stride);
   Reader<T> readers[kElementTypes];
   /// to[j][i] = from[i][j] for an m x n matrix. Rows of both are read and written up to the next multiple of 64 bytes.
-  void (*turn)(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row);
+  void (*transpose_matrix)(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row);
   const Loss<T>* losses;
   index_t loss_count;
   void (*sum_rows)(const SumRows<T>&);

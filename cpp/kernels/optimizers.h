@@ -177,6 +177,7 @@ double finite_sum(T sum, index_t count, Term term) {
 /// Replaces g by the gradient with penalties; returns the sum of its squares.
 template <class T>
 double finish_gradient(index_t count, const T* p, T* g, const Penalties<T>& f) {
+  assert(count >= 0 && f.clip >= T(0));
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   Vec<T> sums[vectors] = {};
   for_each_vector<T>(count, [&](index_t j, auto get, auto put) {
@@ -191,6 +192,7 @@ double finish_gradient(index_t count, const T* p, T* g, const Penalties<T>& f) {
 /// l2 / 2 sum p^2 + l1 sum |p|
 template <class T>
 double penalty(index_t count, const T* p, T l2, T l1) {
+  assert(count >= 0);
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   Vec<T> sums[vectors] = {};
   for_each_vector<T>(count, [&](index_t j, auto get, auto) {

@@ -1,7 +1,7 @@
-// Gathers examples into panels and turns panels: the operands of the products of training.
+// Gathers examples into panels and transposes panels: the operands of the products of training.
 //
-// A panel holds kPanel examples side by side, one row per unit; turned, it holds a row per example, in blocks of kPanel
-// units. The forward pass and dZ read the former, the gradient of W the latter.
+// A panel holds kPanel examples side by side, one row per unit; transposed, it holds a row per example, in blocks of
+// kPanel units. The forward pass and dZ read the former, the gradient of W the latter.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -53,17 +53,17 @@ DEEPNET_INLINE void read_row(const char* from, index_t count, T scale, T* to) {
   for (index_t i = count; i < kPanel<T>; ++i) to[i] = T(0);
 }
 
-/// Examples whose units are contiguous: each becomes a row of the turned panel.
+/// Examples whose units are contiguous: each becomes a row of the transposed panel.
 template <class T, class S>
 void gather_rows(const Gather<T>& g) {
   assert(g.unit_stride == index_t(sizeof(S)) || g.units == 1);
-  assert(0 <= g.count && g.count <= kPanel<T> && g.turned_examples >= kPanel<T>);
+  assert(0 <= g.count && g.count <= kPanel<T> && g.transposed_examples >= kPanel<T>);
   for (index_t e = 0; e < kPanel<T>; ++e) {
     const bool there = e < g.count;
     const char* from = static_cast<const char*>(g.data) + (there ? g.example(e) * g.example_stride : 0);
     for (index_t first = 0; first < g.units; first += kPanel<T>, from += kPanel<T> * index_t(sizeof(S))) {
       const index_t left = g.units - first, count = left < kPanel<T> ? left : kPanel<T>;
-      read_row<T, S>(from, there ? count : 0, g.scale, g.turned + first * g.turned_examples + e * kPanel<T>);
+      read_row<T, S>(from, there ? count : 0, g.scale, g.transposed + first * g.transposed_examples + e * kPanel<T>);
     }
   }
 }
@@ -87,7 +87,7 @@ void gather_columns(const Gather<T>& g) {
 }
 
 template <class T, bool kWhole>
-DEEPNET_INLINE void turn_block(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
+DEEPNET_INLINE void transpose_block(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
   constexpr index_t lanes = kLanes<T>;
   Vec<T> tile[lanes];
   for (index_t r = 0; r < lanes; ++r) tile[r] = kWhole || r < m ? load(from + r * from_row) : Vec<T>{};
@@ -98,16 +98,16 @@ DEEPNET_INLINE void turn_block(index_t m, index_t n, const T* from, index_t from
 
 /// to[j][i] = from[i][j]
 template <class T>
-void turn(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
+void transpose_matrix(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
   constexpr index_t lanes = kLanes<T>;
   assert(from_row >= n && to_row >= m);
   for (index_t i = 0; i < m; i += lanes)
     for (index_t j = 0; j < n; j += lanes) {
       const T* block = from + i * from_row + j;
       if (i + lanes <= m && j + lanes <= n)
-        turn_block<T, true>(lanes, lanes, block, from_row, to + j * to_row + i, to_row);
+        transpose_block<T, true>(lanes, lanes, block, from_row, to + j * to_row + i, to_row);
       else
-        turn_block<T, false>(m - i, n - j, block, from_row, to + j * to_row + i, to_row);
+        transpose_block<T, false>(m - i, n - j, block, from_row, to + j * to_row + i, to_row);
     }
 }
 

@@ -76,7 +76,7 @@ struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
       .reduce_lanes = &reduce_lanes<T>,
       .readers = {reader<T, Half>, reader<T, float>, reader<T, double>, reader<T, uint8_t>, reader<T, int8_t>,
                   reader<T, int32_t>, reader<T, int64_t>},
-      .turn = &turn<T>,
+      .transpose_matrix = &transpose_matrix<T>,
       .losses = losses,
       .loss_count = sizeof...(L),
       .sum_rows = &sum_rows<T>,

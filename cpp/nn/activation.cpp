@@ -14,7 +14,9 @@ std::vector<std::string_view> activation_names() {
 }
 
 bool takes_whole_columns(ActivationId activation) {
-  return built_isas().back().f32->activations[activation].whole_columns;
+  const Kernels<float>& any = *built_isas().back().f32;
+  assert(0 <= activation && activation < any.activation_count);
+  return any.activations[activation].whole_columns;
 }
 
 ActivationId find_activation(std::string_view name) {

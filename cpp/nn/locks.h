@@ -1,4 +1,4 @@
-// Who may use a network's parameters when: one call trains, and its updates take turns with any number of readers.
+// Access to a network's parameters: one call trains, and its updates take turns with any number of readers.
 #pragma once
 
 #include <atomic>
@@ -40,7 +40,7 @@ class TrainingFlag {
 };
 
 /// Readers of the parameters and the one writer, a training step, take turns. A waiting writer goes before the readers
-/// that come after it. Whoever waits can be interrupted.
+/// that come after it. Waiting can be interrupted.
 class StepLock {
  public:
   void lock_shared(Progress& progress) {

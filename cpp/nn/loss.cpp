@@ -7,7 +7,7 @@
 namespace deepnet {
 
 namespace {
-/// weight * log_value, where 0 * -inf is 0: an example that is surely right costs nothing.
+/// weight * log_value, where 0 * -inf is 0: an example that is right with certainty costs nothing.
 double term(double weight, double log_value) {
   return weight == 0 && !std::isnan(log_value) ? 0.0 : weight * log_value;
 }

@@ -17,6 +17,8 @@ Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId
     : state_(std::make_shared<NetworkState<T>>()) {
   assert(!activations.empty() && units.size() == activations.size() + 1);
   assert(std::all_of(units.begin(), units.end(), [](index_t n) { return n > 0; }));
+  assert(std::all_of(activations.begin(), activations.end(),
+                     [](ActivationId id) { return 0 <= id && id < kernels<T>().activation_count; }));
   assert(std::none_of(activations.begin(), activations.end() - 1, takes_whole_columns));
   NetworkState<T>& state = *state_;
   for (size_t l = 0; l < activations.size(); ++l) {
@@ -81,11 +83,11 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
   const index_t panels = panels_for<T>(count), size = panels * state.widest * kPanel<T>;
   T* buffers[2] = {workspace.activations[0].template reserve<T>(size),
                    workspace.activations[1].template reserve<T>(size)};
-  T* turned = workspace.turned.template reserve<T>(round_up(X.units, kPanel<T>) * kPanel<T>);
+  T* transposed = workspace.transposed.template reserve<T>(round_up(X.units, kPanel<T>) * kPanel<T>);
   for (index_t p = 0; p < panels; ++p) {
     const index_t start = first + p * kPanel<T>;
     gather_panel(kernels, X, nullptr, start, std::min(kPanel<T>, first + count - start),
-                 buffers[0] + p * X.units * kPanel<T>, turned, kPanel<T>, false);
+                 buffers[0] + p * X.units * kPanel<T>, transposed, kPanel<T>, false);
   }
   const index_t line = 64 / index_t(sizeof(T)), columns = round_up(count, line);
   int from = 0;
@@ -126,13 +128,13 @@ void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const 
     if (!g.whole_columns) {
       g.forward({.rows = X.count, .cols = layer.units, .z = {next, row}, .a = {next, row}, .flush = true});
     } else {  // its rows are units
-      T* turned = workspace.turned.template reserve<T>(layer.units * kPanel<T>);
-      std::fill_n(turned, layer.units * kPanel<T>, T(0));
+      T* transposed = workspace.transposed.template reserve<T>(layer.units * kPanel<T>);
+      std::fill_n(transposed, layer.units * kPanel<T>, T(0));
       for (index_t i = 0; i < layer.units; ++i)
-        for (index_t e = 0; e < X.count; ++e) turned[i * kPanel<T> + e] = next[e * row + i];
-      g.forward({layer.units, kPanel<T>, {turned, kPanel<T>}, {turned, kPanel<T>}});
+        for (index_t e = 0; e < X.count; ++e) transposed[i * kPanel<T> + e] = next[e * row + i];
+      g.forward({layer.units, kPanel<T>, {transposed, kPanel<T>}, {transposed, kPanel<T>}});
       for (index_t i = 0; i < layer.units; ++i)
-        for (index_t e = 0; e < X.count; ++e) next[e * row + i] = turned[i * kPanel<T> + e];
+        for (index_t e = 0; e < X.count; ++e) next[e * row + i] = transposed[i * kPanel<T> + e];
     }
     std::swap(in, next);
   }

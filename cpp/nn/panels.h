@@ -21,7 +21,7 @@ struct PanelGroup {
   T* panel(index_t p) const { return data + p * units * kPanel<T>; }
 };
 
-/// c = finish(bias + a b), with k cut to what one call takes; `did` is told the operations of each part. What is summed
+/// c = finish(bias + a b), with k cut to what one call takes; `did` gets the operations of each part. What is summed
 /// before the last part goes to `partial`, laid out as c: c itself, unless c is `other`, which the last part still
 /// needs.
 template <class T, class Did>
@@ -93,21 +93,21 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
 template <class T>
 struct LayerBefore {
   ActivationId activation;
-  const T* Z;  // null: the derivative is had from A
+  const T* Z;  // null: the derivative is computed from A
   DropoutMask dropout;
   index_t first_example;
 };
 
-/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev. W_turned: W's transpose (which may be W, read across).
+/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev. W_transposed: W's transpose (which may be W, read across).
 template <class T, class Did>
-void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_turned, const LayerBefore<T>& before,
+void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_transposed, const LayerBefore<T>& before,
                     PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, bool W_exceeds_cache, Did did) {
   const Activation<T>& g = kernels.activations[before.activation];
   const index_t columns = A_prev.panels * kPanel<T>;
   // relu's A is 0 for the units that were dropped, too.
   const bool fused = g.fused && !before.Z && (before.dropout.keep == 1 || g.backward_finish == Finish::kReluBackward);
   const PanelGroup<T> dA{fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
-  multiply_panels<T>(kernels, W_turned, nullptr, dZ, dA, fused ? g.backward_finish : Finish::kScale,
+  multiply_panels<T>(kernels, W_transposed, nullptr, dZ, dA, fused ? g.backward_finish : Finish::kScale,
                      fused ? T(1 / before.dropout.keep) : T(1), A_prev.data, scratch, columns, W_exceeds_cache, did);
   if (fused) return;
   before.dropout.apply(kernels, dA, before.first_example);
@@ -132,7 +132,7 @@ struct WeightBlock {
 /// How the gradient of a block is summed over some examples.
 template <class T>
 struct GradientSum {
-  bool resume, finish;  // goes on with the sums over earlier examples; these examples are the last
+  bool resume, finish;  // continues the sums over earlier examples; these examples are the last
   T* lane_sums;         // the state of db between calls, [units][kPanel]
   const T* dW_before;   // the state of dW: laid out as `W`, where resume is true
   T *W, *b;             // of the block, what the sums go to: c = finish(sum), b += db_scale * sum
@@ -142,10 +142,11 @@ struct GradientSum {
   bool W_exceeds_cache;  // see NetworkState
 };
 
-/// dW = dZ A_prev^T and db = dZ 1, for a block. A_prev is turned, its blocks of units turned_examples rows apart.
+/// dW = dZ A_prev^T and db = dZ 1, for a block. A_prev is transposed, its blocks of units transposed_examples rows
+/// apart.
 template <class T>
 void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const WeightBlock& block, const T* dZ,
-                    const T* A_prev, index_t turned_examples, index_t examples, const GradientSum<T>& sum) {
+                    const T* A_prev, index_t transposed_examples, index_t examples, const GradientSum<T>& sum) {
   const index_t dZ_panel = layer.units * kPanel<T>;
   if (block.column == 0)
     kernels.sum_rows({.rows = block.rows,
@@ -166,26 +167,29 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
              .col = 1,
              .run = kPanel<T>,
              .jump = dZ_panel - kPanel<T>},
-       .b = {.data = A_prev + block.column * turned_examples, .row = kPanel<T>, .panel = turned_examples * kPanel<T>},
+       .b = {.data = A_prev + block.column * transposed_examples,
+             .row = kPanel<T>,
+             .panel = transposed_examples * kPanel<T>},
        .c = {.data = sum.W, .row = sum.W_row},
        .start = {.accumulate = sum.resume, .sums = sum.resume ? sum.dW_before : nullptr},
        .epilogue = {.finish = sum.dW_finish, .scale = sum.dW_scale},
        .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_exceeds_cache}});
 }
 
-/// One panel turned: [units][kPanel] into rows of examples, in blocks of kPanel units that lie `turned_examples` rows
-/// apart.
+/// One panel transposed: [units][kPanel] into rows of examples, in blocks of kPanel units that lie
+/// `transposed_examples` rows apart.
 template <class T>
-void turn_panel(const Kernels<T>& kernels, index_t units, const T* panel, T* turned, index_t turned_examples) {
+void transpose_panel(const Kernels<T>& kernels, index_t units, const T* panel, T* transposed,
+                     index_t transposed_examples) {
   for (index_t first = 0; first < units; first += kPanel<T>)
-    kernels.turn(std::min(kPanel<T>, units - first), kPanel<T>, panel + first * kPanel<T>, kPanel<T>,
-                 turned + first * turned_examples, kPanel<T>);
+    kernels.transpose_matrix(std::min(kPanel<T>, units - first), kPanel<T>, panel + first * kPanel<T>, kPanel<T>,
+                             transposed + first * transposed_examples, kPanel<T>);
 }
 
-/// Up to kPanel examples of X, as a panel and, if wanted, turned. `turned` is needed as scratch either way.
+/// Up to kPanel examples of X, as a panel and, if wanted, transposed. `transposed` is needed as scratch either way.
 template <class T>
 void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* order, index_t first, index_t count,
-                  T* panel, T* turned, index_t turned_examples, bool want_turned) {
+                  T* panel, T* transposed, index_t transposed_examples, bool want_transposed) {
   constexpr index_t kBytes[kElementTypes] = {2, 4, 8, 1, 1, 4, 8};
   const auto type = size_t(X.element);
   const Gather<T> gather{.data = X.data,
@@ -197,17 +201,17 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
                          .units = X.units,
                          .scale = T(X.scale),
                          .panel = panel,
-                         .turned = turned,
-                         .turned_examples = turned_examples};
+                         .transposed = transposed,
+                         .transposed_examples = transposed_examples};
   if (X.unit_stride != kBytes[type] || X.units == 1) {
     kernels.readers[type].columns(gather);
-    if (want_turned) turn_panel(kernels, X.units, panel, turned, turned_examples);
+    if (want_transposed) transpose_panel(kernels, X.units, panel, transposed, transposed_examples);
     return;
   }
   kernels.readers[type].rows(gather);
   for (index_t unit = 0; unit < X.units; unit += kPanel<T>)
-    kernels.turn(kPanel<T>, std::min(kPanel<T>, X.units - unit), turned + unit * turned_examples, kPanel<T>,
-                 panel + unit * kPanel<T>, kPanel<T>);
+    kernels.transpose_matrix(kPanel<T>, std::min(kPanel<T>, X.units - unit), transposed + unit * transposed_examples,
+                             kPanel<T>, panel + unit * kPanel<T>, kPanel<T>);
 }
 
 /// One example as a run of memory, with zeros up to the next whole panel.

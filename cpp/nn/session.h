@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 
 #include "deepnet/deepnet.h"
 #include "runtime/dispatch.h"
@@ -29,7 +30,10 @@ class Session {
     if (interrupt_ && interrupt_->requested()) throw Interrupted{};
   }
 
-  const Activation<T>& activation(ActivationId id) const { return kernels.activations[id]; }
+  const Activation<T>& activation(ActivationId id) const {
+    assert(0 <= id && id < kernels.activation_count);
+    return kernels.activations[id];
+  }
 
  private:
   Interrupt* interrupt_;

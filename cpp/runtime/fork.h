@@ -1,4 +1,4 @@
-// Children of fork: they have only the thread that forked. Locks of all others would stay locked for ever.
+// Children of fork: they have only the thread that forked. Locks of all others would stay locked forever.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ int forks();
 /// A number from 1 on that no other thread of this process or of its ancestors has had.
 uint32_t thread_number();
 
-/// The thread that made the last fork, which is the one that goes on in this process; 0 if there was none.
+/// The thread that made the last fork, the only one that exists in this process at first; 0 if there was none.
 uint32_t forking_thread();
 
 }  // namespace deepnet

@@ -39,7 +39,7 @@ struct Workspace {
   AlignedBuffer gathered[3];  // blocks of elementwise inputs whose rows are not contiguous
 
   AlignedBuffer activations[2];  // panels of two layers in turn, of a prediction
-  AlignedBuffer turned;          // examples on their way into a panel
+  AlignedBuffer transposed;      // examples on their way into a panel
 
   /// The calling thread's own.
   static Workspace& of_this_thread();

@@ -110,7 +110,7 @@ constexpr T kFlushBelow = sizeof(T) == 4 ? T(0x1p-119) : T(0x1p-1015);
 
 /// x, or 0 where |x| < kFlushBelow. Each multiplication, division or root of a vector that reads or makes a subnormal
 /// number takes an x86 core some 100 cycles instead of 1 (additions and comparisons do not, nor does underflow to 0),
-/// and the moments of a unit that died stay subnormal for ever. A mask, instead of the processor's flush-to-zero mode:
+/// and the moments of a unit that died stay subnormal forever. A mask, instead of the processor's flush-to-zero mode:
 /// AArch64 flushes before rounding and x86 after it, so bits would differ, and the mode belongs to the caller's thread.
 template <class T>
 DEEPNET_INLINE Vec<T> flush(Vec<T> x) {

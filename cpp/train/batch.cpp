@@ -40,17 +40,17 @@ void BatchRunner<T>::take(const Data& data, Progress& progress) {
 
 template <class T>
 void BatchRunner<T>::parameters_changed() {
-  each_block([&](const Block& block) { turn_weights(block); });
+  each_block([&](const Block& block) { transpose_weights(block); });
 }
 
 template <class T>
-void BatchRunner<T>::turn_weights(const Block& block) {
-  T* turned = W_turned_[block.layer];
-  if (!turned) return;
+void BatchRunner<T>::transpose_weights(const Block& block) {
+  T* transposed = W_transposed_[block.layer];
+  if (!transposed) return;
   const Layer<T>& layer = network_.layers[block.layer];
-  const index_t row = W_turned_row_[block.layer];
-  kernels_.turn(block.rows, block.columns, layer.W + block.row * layer.W_row + block.column, layer.W_row,
-                turned + block.column * row + block.row, row);
+  const index_t row = W_transposed_row_[block.layer];
+  kernels_.transpose_matrix(block.rows, block.columns, layer.W + block.row * layer.W_row + block.column, layer.W_row,
+                            transposed + block.column * row + block.row, row);
 }
 
 /// X, labels and weights of some examples: the first of a panel.
@@ -60,17 +60,17 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
                 first = chunk.first + start;
   const auto [X, Y, weights] = data_;
   PanelGroup<T> x = activations(0, panel, 1);
-  T* turned = turned_[0] + start * kPanel<T>;
+  T* transposed = transposed_[0] + start * kPanel<T>;
   const bool drops = back && masks_[0].keep != 1;
-  gather_panel(kernels_, X, chunk.order, first, count, x.data, turned, chunk_, back && !drops);
+  gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops);
   if (drops) {
     masks_[0].apply(kernels_, x, chunk.in_batch + start);
-    turn_panel(kernels_, X.units, x.data, turned, chunk_);
+    transpose_panel(kernels_, X.units, x.data, transposed, chunk_);
   }
-  gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units, labels_turned_ + start * kPanel<T>,
-               chunk_, false);
+  gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units,
+               labels_transposed_ + start * kPanel<T>, chunk_, false);
   if (weights.data)
-    gather_panel(kernels_, weights, chunk.order, first, count, weights_ + start, labels_turned_ + start * kPanel<T>,
+    gather_panel(kernels_, weights, chunk.order, first, count, weights_ + start, labels_transposed_ + start * kPanel<T>,
                  chunk_, false);
 }
 
@@ -94,7 +94,8 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     if (!back || l + 1 == L) continue;
     masks_[l + 1].apply(kernels_, out, first_example);
     for (index_t p = 0; p < panels; ++p)
-      turn_panel(kernels_, out.units, out.panel(p), turned_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, chunk_);
+      transpose_panel(kernels_, out.units, out.panel(p), transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>,
+                      chunk_);
   }
 
   const BorrowedWorkspace borrowed;
@@ -106,10 +107,10 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   for (size_t l = L; l-- > 1;) {
     const Layer<T>& layer = network_.layers[l];
     const PanelGroup<T> dZ = activations(l + 1, first_panel, panels), A_prev = activations(l, first_panel, panels);
-    const Matrix<const T> W_turned = W_turned_[l]
-                                         ? Matrix<const T>{W_turned_[l], layer.inputs, layer.units, W_turned_row_[l], 1}
-                                         : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
-    layer_backward<T>(kernels_, W_turned, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example},
+    const Matrix<const T> W_transposed =
+        W_transposed_[l] ? Matrix<const T>{W_transposed_[l], layer.inputs, layer.units, W_transposed_row_[l], 1}
+                         : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
+    layer_backward<T>(kernels_, W_transposed, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example},
                       {dZ.data, dZ.units, panels}, A_prev, scratch, W_exceeds_cache, did);
   }
 }
@@ -160,7 +161,7 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                                    const BlockGradient<T>& to, bool into_W, double rate) {
   const Layer<T>& layer = network_.layers[block.layer];
   if (!into_W && !resume && block.column == 0) std::fill_n(to.db, block.rows, T(0));
-  layer_gradient<T>(kernels_, layer, block, A_[block.layer + 1], turned_[block.layer], chunk_, examples,
+  layer_gradient<T>(kernels_, layer, block, A_[block.layer + 1], transposed_[block.layer], chunk_, examples,
                     {.resume = resume,
                      .finish = finish,
                      .lane_sums = lane_sums_[block.layer],
@@ -199,7 +200,7 @@ double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool r
       finish({buffer.get(), buffer.get() + block.rows * row, row});
     }
   }
-  turn_weights(block);
+  transpose_weights(block);
   return penalty;
 }
 
@@ -219,7 +220,7 @@ double BatchRunner<T>::update_block(const Block& block, double rate) {
   } else {
     penalty = update(block, gradient);
   }
-  turn_weights(block);
+  transpose_weights(block);
   return penalty;
 }
 
@@ -241,7 +242,7 @@ void BatchRunner<T>::undo_if_not_finite(double penalty) {
   non_finite_ = true;
   each_block([&](const Block& block) {
     updater_.undo(block, block.layer, kept_gradient(block));
-    turn_weights(block);
+    transpose_weights(block);
   });
   updater_.start(/*keep=*/false);
 }

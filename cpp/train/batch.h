@@ -114,7 +114,7 @@ class BatchRunner {
   double update(const Block& block, const BlockGradient<T>& gradient);
   bool clip_to_norm();
   void undo_if_not_finite(double penalty);
-  void turn_weights(const Block& block);
+  void transpose_weights(const Block& block);
   template <class Task>
   void each_block(Task task);
   template <class Task>
@@ -148,14 +148,14 @@ class BatchRunner {
   std::atomic<bool> non_finite_{false};
 
   AlignedBuffer memory_;
-  std::vector<T*> A_;       // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
-  std::vector<T*> Z_;       // of the layers whose derivative is taken of it, else null
-  std::vector<T*> turned_;  // A of the layers 0 to L - 1, turned
-  T* labels_ = nullptr;     // [panel][outputs][kPanel]
-  T* labels_turned_ = nullptr;
-  T* weights_ = nullptr;      // [panel][kPanel]
-  std::vector<T*> W_turned_;  // per layer; null: W is read across
-  std::vector<index_t> W_turned_row_;
+  std::vector<T*> A_;  // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
+  std::vector<T*> Z_;  // of the layers whose derivative is taken of it, else null
+  std::vector<T*> transposed_;  // A of the layers 0 to L - 1, transposed
+  T* labels_ = nullptr;         // [panel][outputs][kPanel]
+  T* labels_transposed_ = nullptr;
+  T* weights_ = nullptr;          // [panel][kPanel]
+  std::vector<T*> W_transposed_;  // per layer; null: W is read across
+  std::vector<index_t> W_transposed_row_;
   std::vector<T*> lane_sums_;  // per layer, of db
   T* gradient_ = nullptr;
   BlockBuffers<T> block_gradients_;

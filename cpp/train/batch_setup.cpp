@@ -11,12 +11,13 @@ namespace {
 
 /// Batches up to this many examples are one chunk: this saves two passes over W and keeping dW.
 constexpr index_t kOneChunk = 512;
-/// Longer ones are cut so that one chunk's activations, dZ and turned activations take about this much: most of an L2.
+/// Longer ones are cut so that one chunk's activations, dZ and transposed activations take about this much: most of an
+/// L2.
 constexpr index_t kChunkBytes = index_t{1} << 20;
 /// dA = W^T dZ reads W down its columns. From this many rows on, that misses the cache so often that a transposed copy
 /// of W, updated with every step, pays: 0.95 against 0.69 of the peak at 512 x 512.
-constexpr index_t kTurnedFrom = 96;
-constexpr index_t kTurnedBytes = kSpareBytes / 2;  // of all such copies; layers beyond that have none
+constexpr index_t kTransposedFrom = 96;
+constexpr index_t kTransposedBytes = kSpareBytes / 2;  // of all such copies; layers beyond that have none
 /// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
 constexpr index_t kLargeGroup = 8;
 
@@ -66,6 +67,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       largest_(largest) {
   const Examples &X = data.X, &Y = data.Y;
   const size_t L = network.layers.size();
+  assert(0 <= plan.loss && plan.loss < kernels_.loss_count);
+  assert(0 <= plan.optimizer && plan.optimizer < kernels_.optimizer_count);
   assert(largest > 0 && X.count > 0 && X.units == network.layers[0].inputs);
   assert(Y.count == X.count && Y.units == (loss_.labels == LabelRule::kClasses ? 1 : network.layers.back().units));
   assert(!data.weights.data || (data.weights.units == 1 && data.weights.count == X.count));
@@ -97,9 +100,9 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   A_.resize(L + 1);
   Z_.resize(L + 1);
   masks_.resize(L + 1);
-  turned_.resize(L);
-  W_turned_.resize(L);
-  W_turned_row_.resize(L);
+  transposed_.resize(L);
+  W_transposed_.resize(L);
+  W_transposed_row_.resize(L);
   lane_sums_.resize(L);
   losses_.resize(size_t(panels));
   const auto lay_out = [&](Pieces<T> pieces) {
@@ -107,20 +110,20 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
       A_[l] = pieces.take(n * chunk_);
       if (back && l > 0 && (l < L || !loss_.activation) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);
-      if (l == 0 || (back && l < L)) turned_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
+      if (l == 0 || (back && l < L)) transposed_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
     }
     labels_ = pieces.take(Y.units * chunk_);
-    labels_turned_ = pieces.take(round_up(Y.units, kPanel<T>) * chunk_);
+    labels_transposed_ = pieces.take(round_up(Y.units, kPanel<T>) * chunk_);
     weights_ = pieces.take(chunk_);
-    index_t room_for_turned = kTurnedBytes / index_t(sizeof(T));
+    index_t room_for_transposed = kTransposedBytes / index_t(sizeof(T));
     for (size_t l = 0; l < L; ++l) {
       const Layer<T>& layer = network.layers[l];
       lane_sums_[l] = pieces.take(layer.units * kPanel<T>);
-      W_turned_row_[l] = padded_row<T>(layer.units);
-      const index_t turned = layer.inputs * W_turned_row_[l];
-      if (!back || l == 0 || layer.units < kTurnedFrom || turned > room_for_turned) continue;
-      W_turned_[l] = pieces.take(turned);
-      room_for_turned -= turned;
+      W_transposed_row_[l] = padded_row<T>(layer.units);
+      const index_t transposed = layer.inputs * W_transposed_row_[l];
+      if (!back || l == 0 || layer.units < kTransposedFrom || transposed > room_for_transposed) continue;
+      W_transposed_[l] = pieces.take(transposed);
+      room_for_transposed -= transposed;
     }
     if (keeps_gradient) gradient_ = pieces.take(network.size);
     if (use == Use::kSteps && !keeps_gradient && !updater_.is_fused())
@@ -132,7 +135,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   lay_out(Pieces<T>(memory));
   for (size_t l = 0; l < L; ++l) {  // columns behind the last unit go into the padding of W: no subnormal numbers
     const index_t n = l == 0 ? X.units : network.layers[l - 1].units, last = (n - 1) / kPanel<T> * kPanel<T>;
-    if (turned_[l]) std::fill_n(turned_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
+    if (transposed_[l]) std::fill_n(transposed_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
   }
 
   block_sums_.resize(blocks_.size());

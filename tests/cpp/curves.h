@@ -153,12 +153,12 @@ struct Curves {
   };
 };
 
-/// Throws if the library has an activation that nobody judges.
+/// Throws if the library has an activation without expected values.
 template <class T>
 const Curve<T>& curve(std::string_view name) {
   for (const Curve<T>& known : Curves<T>::kAll)
     if (known.name == name) return known;
-  throw std::runtime_error("tests/cpp/curves.h knows no activation " + std::string(name));
+  throw std::runtime_error("tests/cpp/curves.h has no activation " + std::string(name));
 }
 
 }  // namespace oracle

@@ -102,7 +102,7 @@ bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
 
 enum class Fence { kBefore, kBehind };
 
-/// `count` elements with a page that nobody may touch right before or right behind them: a step over it is a fault in
+/// `count` elements with an inaccessible page right before or right behind them: a step over it is a fault in
 /// every build. All start as kUntouched.
 template <class T>
 class Fenced {

@@ -54,7 +54,7 @@ struct Step {
       below.error += lost_second * below.value;
       change = quotient(corrected, below);
     } else {
-      throw std::runtime_error("tests/cpp/step.h knows no optimizer " + std::string(s.optimizer));
+      throw std::runtime_error("tests/cpp/step.h has no optimizer " + std::string(s.optimizer));
     }
     const W rate = s.rate;
     p.value = kept - rate * change.value;

@@ -21,8 +21,8 @@ struct Case {
   }
 };
 
-/// Layers of every activation, beyond one panel and beyond kDepth, so wide that W is turned, batches of one example,
-/// one panel and several chunks. Where the oracle is slow the wide and long ones are smaller.
+/// Layers of every activation, beyond one panel and beyond kDepth, so wide that W is transposed, batches of one
+/// example, one panel and several chunks. Where the oracle is slow the wide and long ones are smaller.
 std::vector<Case> cases(bool slow) {
   return {{{1, 1}, {"sigmoid"}, 1},
           {{1, 1}, {"identity"}, 5, kSquares},

@@ -106,7 +106,7 @@ struct Expected {
       loss.push_back({off * slope / n, 6 * size * std::abs(slope) / n});
       d.push_back({slope / n, 4 * std::abs(slope) / n});
     } else {
-      throw std::runtime_error("this test knows no loss " + std::string(name));
+      throw std::runtime_error("this test has no loss " + std::string(name));
     }
   }
 

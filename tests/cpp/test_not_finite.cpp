@@ -33,8 +33,8 @@ bool finite(const std::vector<T>& values) {
 /// One unit, one example a step, all so small that nothing happens, but for example `bad`: it moves w to infinity while
 /// its own loss is still finite, so that the next step finds out.
 template <class T>
-struct Spoilt : Task<T> {
-  explicit Spoilt(size_t bad, T value = kHuge<T>) : Task<T>({1, 1}, {"sigmoid"}, 200) {
+struct Overflowing : Task<T> {
+  explicit Overflowing(size_t bad, T value = kHuge<T>) : Task<T>({1, 1}, {"sigmoid"}, 200) {
     for (T& x : this->X) x = T(1e-8) * x;
     for (T& y : this->Y) y = T(0.25) + y / 2;
     this->X[bad] = value;
@@ -53,7 +53,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
       const deepnet::FitOptions options{
           .epochs = 2, .batch_size = 1, .learning_rate = kRate, .shuffle = shuffle, .seed = 9};
       const std::vector<uint32_t> order = order_of_epoch(200, 9, 0);
-      const Spoilt<T> task(shuffle ? order[size_t(step)] : size_t(step));
+      const Overflowing<T> task(shuffle ? order[size_t(step)] : size_t(step));
       index_t steps = 0;
       deepnet::FitOptions counted = options;
       counted.steps_done = &steps;
@@ -64,7 +64,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
       CHECK(!std::isfinite(thrown->loss));
       CHECK(thrown->recovered);
       // Those of a run that ends there.
-      const Spoilt<T> short_run(0);
+      const Overflowing<T> short_run(0);
       for (index_t s = 0; s < step; ++s) {
         const auto part = task.part({shuffle ? order[size_t(s)] : uint32_t(s)});
         deepnet::train_on_batch<T>(short_run.net, part.data, short_run.plan(), kRate);
@@ -74,10 +74,10 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
     }
 }
 
-TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found out, too", T, float, double) {
+TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found, too", T, float, double) {
   for (const index_t m : {1, 64, 65, 200}) {
     CAPTURE(m);
-    Spoilt<T> spoilt(size_t(m - 1)), stopped(0);
+    Overflowing<T> overflowing(size_t(m - 1)), stopped(0);
     const auto run = [m](const Task<T>& task, index_t steps) {
       const Examples x = task.x(), y = task.y();
       std::vector<double> losses(1), seconds(1);
@@ -86,18 +86,18 @@ TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found 
                        {y.data, y.element, 1, steps, y.unit_stride, y.example_stride}},
                       task.plan(), {.batch_size = 1, .learning_rate = kRate, .shuffle = false}, losses, seconds);
     };
-    stopped.X = spoilt.X;
+    stopped.X = overflowing.X;
     if (m > 1) run(stopped, m - 1);
     std::optional<deepnet::NonFinite> thrown;
     try {
-      run(spoilt, m);
+      run(overflowing, m);
     } catch (const deepnet::NonFinite& failed) {
       thrown = failed;
     }
     REQUIRE(thrown);
     CHECK(thrown->batch == m - 1);
     CHECK(thrown->recovered);
-    CHECK(same_bits(spoilt.parameters(), stopped.parameters()));
+    CHECK(same_bits(overflowing.parameters(), stopped.parameters()));
   }
 }
 
@@ -120,11 +120,11 @@ TEST_CASE_TEMPLATE("an infinite weight that shows long after it came", T, float,
   }
 }
 
-TEST_CASE_TEMPLATE("data that are no numbers spoil no parameter", T, float, double) {
+TEST_CASE_TEMPLATE("nan and inf in the data change no parameter", T, float, double) {
   for (const T bad : {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()})
     for (const index_t step : {0, 5, 63, 64, 100}) {
       CAPTURE(step);
-      const Spoilt<T> task(size_t(step), bad), short_run(0);
+      const Overflowing<T> task(size_t(step), bad), short_run(0);
       const auto thrown = failure<T>(task, {.batch_size = 1, .learning_rate = 0.1, .shuffle = false, .first_epoch = 7});
       REQUIRE(thrown);
       CHECK(thrown->epoch == 7);
@@ -141,7 +141,7 @@ TEST_CASE_TEMPLATE("data that are no numbers spoil no parameter", T, float, doub
     }
 }
 
-TEST_CASE_TEMPLATE("parameters that are not finite from the start are told as such", T, float, double) {
+TEST_CASE_TEMPLATE("parameters that are not finite from the start are reported as such", T, float, double) {
   for (const T bad : {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()}) {
     Task<T> task({3, 4, 1}, {"tanh", "sigmoid"}, 50);
     std::vector<T> parameters = task.parameters();

@@ -1,5 +1,5 @@
-// Examples of every element type into panels, and panels turned, on every instruction set: values, padding, and what
-// memory is read and written.
+// Examples of every element type into panels, and panels transposed, on every instruction set: values, padding, and
+// what memory is read and written.
 #include "doctest/doctest.h"
 #include "oracle.h"
 
@@ -44,7 +44,7 @@ S random_element(uint64_t i) {
   }
 }
 
-/// units x examples of S, with gaps of 0 or more bytes, fenced at both ends; turned and in panels by one reader.
+/// units x examples of S, with gaps of 0 or more bytes, fenced at both ends; transposed and in panels by one reader.
 template <class T, class S>
 class Data {
  public:
@@ -62,8 +62,8 @@ class Data {
     std::memcpy(&x, bytes_.data() + place(i, e), sizeof x);
     return converted<T>(x) * scale;
   }
-  Gather<T> gather(const std::vector<uint32_t>* order, index_t first, index_t count, T scale, T* panel, T* turned,
-                   index_t turned_examples) const {
+  Gather<T> gather(const std::vector<uint32_t>* order, index_t first, index_t count, T scale, T* panel, T* transposed,
+                   index_t transposed_examples) const {
     return {.data = bytes_.data() + first_,
             .unit_stride = unit_stride_,
             .example_stride = example_stride_,
@@ -73,8 +73,8 @@ class Data {
             .units = units_,
             .scale = scale,
             .panel = panel,
-            .turned = turned,
-            .turned_examples = turned_examples};
+            .transposed = transposed,
+            .transposed_examples = transposed_examples};
   }
 
  private:
@@ -88,7 +88,7 @@ class Data {
 
 constexpr index_t kExamples = 70;
 
-/// Both readers of one type: rows into a turned panel amid larger memory, columns into a panel.
+/// Both readers of one type: rows into a transposed panel within larger memory, columns into a panel.
 template <class T, class S>
 void check_readers(int type) {
   constexpr auto size = index_t(sizeof(S));
@@ -114,7 +114,7 @@ void check_readers(int type) {
           for (const Fence fence : {Fence::kBefore, Fence::kBehind}) {
             const Data<T, S> data(s.units, kExamples, s.unit, s.example, fence);
             const index_t first = 11, panels = 2, blocks = (s.units + kPanel<T> - 1) / kPanel<T>;
-            const index_t turned_examples = panels * kPanel<T>;
+            const index_t transposed_examples = panels * kPanel<T>;
             const auto expected = [&](index_t i, index_t e) {
               if (i >= s.units || e >= count) return T(0);
               return data.value(i, given ? index_t((*given)[size_t(first + e)]) : first + e, scale);
@@ -126,19 +126,20 @@ void check_readers(int type) {
               CAPTURE(s.unit);
               CAPTURE(s.example);
               CAPTURE(count);
-              const Fenced<T> panel(s.units * kPanel<T>, fence), turned(blocks * turned_examples * kPanel<T>, fence);
-              T* second = turned.data() + kPanel<T> * kPanel<T>;  // the first panel's rows must stay as they are
+              const Fenced<T> panel(s.units * kPanel<T>, fence),
+                  transposed(blocks * transposed_examples * kPanel<T>, fence);
+              T* second = transposed.data() + kPanel<T> * kPanel<T>;  // the first panel's rows must stay as they are
               index_t wrong = 0;
               kernels.readers[type].columns(data.gather(given, first, count, scale, panel.data(), nullptr, 0));
               for (index_t i = 0; i < s.units; ++i)
                 for (index_t e = 0; e < kPanel<T>; ++e) wrong += !same_bits(panel[i * kPanel<T> + e], expected(i, e));
               CHECK(wrong == 0);
               if (s.unit != size) continue;  // rows are for units side by side
-              kernels.readers[type].rows(data.gather(given, first, count, scale, nullptr, second, turned_examples));
+              kernels.readers[type].rows(data.gather(given, first, count, scale, nullptr, second, transposed_examples));
               for (index_t q = 0; q < blocks; ++q)
-                for (index_t e = 0; e < turned_examples; ++e)
+                for (index_t e = 0; e < transposed_examples; ++e)
                   for (index_t i = 0; i < kPanel<T>; ++i) {
-                    const T got = turned[(q * turned_examples + e) * kPanel<T> + i];
+                    const T got = transposed[(q * transposed_examples + e) * kPanel<T> + i];
                     wrong += !same_bits(
                         got, e < kPanel<T> ? Fenced<T>::kUntouched : expected(q * kPanel<T> + i, e - kPanel<T>));
                   }
@@ -166,7 +167,7 @@ TEST_CASE_TEMPLATE("all 65536 halves are widened exactly", T, float, double) {
   for (size_t bits = 0; bits < all.size(); ++bits) all[bits].bits = uint16_t(bits);
   for (const auto& [isa, kernels] : supported_tables<T>()) {
     CAPTURE(isa);
-    std::vector<T> panel(size_t(kPanel<T>)), turned(65536);
+    std::vector<T> panel(size_t(kPanel<T>)), transposed(65536);
     index_t wrong = 0;
     const index_t examples = 65536 / kPanel<T>;
     for (index_t e = 0; e < examples; e += kPanel<T>) {  // kPanel units and examples at a time
@@ -179,10 +180,11 @@ TEST_CASE_TEMPLATE("all 65536 halves are widened exactly", T, float, double) {
                                .units = kPanel<T>,
                                .scale = 1,
                                .panel = nullptr,
-                               .turned = turned.data() + e * kPanel<T>,
-                               .turned_examples = kPanel<T>});
+                               .transposed = transposed.data() + e * kPanel<T>,
+                               .transposed_examples = kPanel<T>});
     }
-    for (size_t bits = 0; bits < all.size(); ++bits) wrong += !same_bits(turned[bits], T(half_value(uint16_t(bits))));
+    for (size_t bits = 0; bits < all.size(); ++bits)
+      wrong += !same_bits(transposed[bits], T(half_value(uint16_t(bits))));
     for (index_t first = 0; first < 65536; first += kPanel<T>) {
       kernels.readers[0].columns({.data = all.data(),
                                   .unit_stride = 2,
@@ -193,15 +195,15 @@ TEST_CASE_TEMPLATE("all 65536 halves are widened exactly", T, float, double) {
                                   .units = 1,
                                   .scale = 1,
                                   .panel = panel.data(),
-                                  .turned = nullptr,
-                                  .turned_examples = 0});
+                                  .transposed = nullptr,
+                                  .transposed_examples = 0});
       for (index_t e = 0; e < kPanel<T>; ++e) wrong += !same_bits(panel[size_t(e)], T(half_value(uint16_t(first + e))));
     }
     CHECK(wrong == 0);
   }
 }
 
-TEST_CASE_TEMPLATE("turn transposes any shape and writes whole cache lines at the most", T, float, double) {
+TEST_CASE_TEMPLATE("transpose_matrix takes any shape and writes whole cache lines at the most", T, float, double) {
   // Rows of `to` may be written up to the next multiple of 64 bytes, rows behind the last not at all.
   constexpr index_t line = 64 / index_t(sizeof(T));
   const auto whole = [](index_t x) { return (x + line - 1) / line * line; };
@@ -215,7 +217,7 @@ TEST_CASE_TEMPLATE("turn transposes any shape and writes whole cache lines at th
         const Fenced<T> from((m - 1) * from_row + whole(n), fence), to((n - 1) * to_row + whole(m), fence);
         for (index_t i = 0; i < m; ++i)
           for (index_t j = 0; j < n; ++j) from[i * from_row + j] = T(i * 100 + j);
-        kernels.turn(m, n, from.data(), from_row, to.data(), to_row);
+        kernels.transpose_matrix(m, n, from.data(), from_row, to.data(), to_row);
         for (index_t j = 0; j < n; ++j)
           for (index_t i = 0; i < m; ++i) wrong += to[j * to_row + i] != T(i * 100 + j);
         for (index_t e = 0; e < to.size(); ++e)

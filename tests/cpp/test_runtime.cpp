@@ -201,7 +201,7 @@ TEST_CASE("scratch memory is each thread's own, kept while small and given back 
   CHECK(same_bits(small.results(), before));
 }
 
-TEST_CASE("a call amid another call on the same thread has scratch memory of its own") {
+TEST_CASE("a call during another call on the same thread has scratch memory of its own") {
   struct Calls final : deepnet::Interrupt {
     explicit Calls(Net<float>& net) : net(net) {}
     bool requested() override {

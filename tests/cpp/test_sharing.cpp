@@ -272,7 +272,7 @@ TEST_CASE("a hold keeps a network between the calls of fit, and frees it when it
   fit<float>(task, {});
 }
 
-TEST_CASE("a child that is forked amid a fit is refused the network until its fit ends, which it may finish") {
+TEST_CASE("a child that is forked during a fit is refused the network until its fit ends, which it may finish") {
 #if !defined(__SANITIZE_THREAD__)
   struct Forking : deepnet::Interrupt {
     explicit Forking(const Task<float>& task) : task(task) {}
@@ -319,7 +319,7 @@ TEST_CASE("a child that is forked amid a fit is refused the network until its fi
 #endif
 }
 
-TEST_CASE_TEMPLATE("amid a prediction on this thread, training is refused; on another it waits", T, float, double) {
+TEST_CASE_TEMPLATE("during a prediction on this thread, training is refused; on another it waits", T, float, double) {
   const Medium<T> task;
   const std::vector<T> before = task.parameters(), expected = task.predictions();
   std::vector<T> out(700);
@@ -345,7 +345,7 @@ TEST_CASE_TEMPLATE("amid a prediction on this thread, training is refused; on an
   // A step on another thread waits for this prediction, and a prediction inside it must not wait for that step.
   std::thread trainer;
   bool nested = false;
-  Call amid([&] {
+  Call nested_call([&] {
     if (trainer.joinable()) return false;
     std::atomic<bool> begun{false};
     trainer = std::thread([&] {
@@ -359,7 +359,7 @@ TEST_CASE_TEMPLATE("amid a prediction on this thread, training is refused; on an
     nested = same_bits(task.predictions(), expected);
     return false;
   });
-  predict(&amid);
+  predict(&nested_call);
   trainer.join();
   CHECK(nested);
   CHECK(same_bits(out, expected));

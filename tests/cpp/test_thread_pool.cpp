@@ -197,13 +197,13 @@ TEST_CASE("a child of fork has a pool of its own, and so has its child") {
   CHECK(succeeded == 50);
 }
 
-TEST_CASE("a fork amid a task is told in the child, and the parent goes on") {
+TEST_CASE("a fork in the middle of a task throws in the child, and the parent continues") {
   if (!kForks) return;
   for (int i = 0; i < 10; ++i) {
     std::atomic<bool> helped{false};
     const std::thread::id caller = std::this_thread::get_id();
     pid_t child = -1;  // no fork; a helper that comes later than the caller looks must not change that
-    bool told = false;
+    bool thrown = false;
     try {
       ThreadPool::run(2, 2, [&](index_t) {
         if (std::this_thread::get_id() != caller) {  // stays until the caller has forked
@@ -218,10 +218,10 @@ TEST_CASE("a fork amid a task is told in the child, and the parent goes on") {
         if (child == 0) alarm(60);
       });
     } catch (const std::runtime_error&) {
-      told = true;
+      thrown = true;
     }
-    if (child == 0) _exit(told ? 0 : 1);
-    CHECK(!told);
+    if (child == 0) _exit(thrown ? 0 : 1);
+    CHECK(!thrown);
     if (child == -1) continue;  // the helper came too late this time
     int status = -1;
     waitpid(child, &status, 0);

@@ -107,7 +107,7 @@ TEST_CASE_TEMPLATE("fit is one update after the other, bit for bit, for any numb
       for (size_t e = 0; e < 3; ++e)
         CHECK(std::abs(losses[e] - expected[e]) <= gamma<double>(batches + 3, batches + 3) * expected[e]);
     }
-  // Batches that are worth several threads, of one chunk and of several; and two layers whose W is turned.
+  // Batches that are worth several threads, of one chunk and of several; and two layers whose W is transposed.
   for (const index_t batch_size : {100, 300, 700}) {
     CAPTURE(batch_size);
     const auto trained = [batch_size](int threads) {

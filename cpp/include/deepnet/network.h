@@ -142,7 +142,7 @@ struct Busy : std::exception {
 };
 
 /// Holds a network for training while it lives: for several calls of fit, between which no other call may train. In a
-/// child of fork it goes on only in the thread that forked.
+/// child of fork it persists only in the thread that forked.
 template <class T>
 class TrainingHold {
  public:
@@ -189,8 +189,8 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
 
 /// One update with all examples; returns their mean loss before it. The optimizer's state continues from call to call.
 /// `seed`: of the dropout. Throws Interrupted, NonFinite and Busy. If the network is so large that fit keeps no copy
-/// of it, an update that would make parameters infinite is undone, and the optimizer starts anew; smaller networks keep
-/// them, and the next loss is not finite.
+/// of it, an update that would make parameters infinite is undone, and the optimizer's state is cleared; smaller
+/// networks keep the infinite parameters, and the next loss is not finite.
 template <class T>
 double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
                       uint64_t seed = 0, int threads = 0, Interrupt* interrupt = nullptr);
