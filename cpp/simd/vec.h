@@ -125,8 +125,10 @@ DEEPNET_INLINE Vec<T> flush(Vec<T> x) {
 #if defined(__AVX512F__)
 DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm512_fmadd_ps(a, b, c); }
 DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm512_fmadd_pd(a, b, c); }
-DEEPNET_INLINE Vec<float> root(Vec<float> x) { return _mm512_sqrt_ps(x); }
-DEEPNET_INLINE Vec<double> root(Vec<double> x) { return _mm512_sqrt_pd(x); }
+// With a full mask it is the same instruction as _mm512_sqrt_ps, in whose header GCC 12 warns of an uninitialized
+// variable.
+DEEPNET_INLINE Vec<float> root(Vec<float> x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
+DEEPNET_INLINE Vec<double> root(Vec<double> x) { return _mm512_maskz_sqrt_pd(0xff, x); }
 #elif defined(__AVX2__)
 DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm256_fmadd_ps(a, b, c); }
 DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm256_fmadd_pd(a, b, c); }

@@ -78,9 +78,15 @@ def test_a_callback_sees_them_and_the_bar_shows_them(capsys, monkeypatch):
         X, Y, **run, callbacks=[lambda n, h: seen.append(len(h.metrics["accuracy"]))], progress=True
     )
     assert seen == [1, 2, 3]
-    output = capsys.readouterr().out
-    assert f"accuracy {history.metrics['accuracy'][-1]:.4g}" in output
-    assert f"validation accuracy {history.validation_metrics['accuracy'][-1]:.4g}" in output
+    last, held_out = history.metrics["accuracy"][-1], history.validation_metrics["accuracy"][-1]
+    assert f"accuracy {last:.4g} ({held_out:.4g})" in capsys.readouterr().out
+
+
+def test_the_bar_fits_one_line_of_a_usual_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    run = RUN | {"metrics": ["accuracy"], "validation_split": 0.25}
+    deepnet.Network([6, 5, 1], seed=0).fit(X, Y, **run, progress=True)
+    assert len(capsys.readouterr().out.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -375,7 +375,8 @@ class Network:
             Each is called after each epoch as ``callback(net, history)``; one that returns True ends the run.
             A method ``finish(net)`` of it is called at the end of the run, whatever ends it.
         progress : bool or callable
-            True: a bar, which needs `rich`; or a function of (completed steps, total steps).
+            True: a bar with the loss and the metrics, those of the validation data in parentheses; it needs
+            `rich`. Or a function of (completed steps, total steps).
         threads : int, optional
             :func:`deepnet.get_num_threads` by default.
         input_scale : float, optional

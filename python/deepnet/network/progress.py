@@ -28,22 +28,33 @@ def shown(progress: Any, history: History, steps: int) -> Iterator[Show | None]:
 @contextmanager
 def _bar(history: History, steps: int) -> Iterator[Show]:
     with needs("cli", "fit(progress=True)"):
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.table import Column
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=False)),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as bar:
+    with Progress(
+        *columns, console=Console()
+    ) as bar:  # rich's shared console keeps the width of its first use
         task = bar.add_task("", total=steps, epoch="", note="")
 
         def show(done: int) -> None:
-            note = "  ".join(f"{name} {curve[-1]:.4g}" for name, curve in history.curves().items())
+            pairs = [("loss", history.loss, history.validation_loss)]
+            pairs += [(key, c, history.validation_metrics.get(key, [])) for key, c in history.metrics.items()]
+            note = "  ".join(
+                f"{key} {_last(curve)}{_last(held_out, ' (', ')')}" for key, curve, held_out in pairs
+            )
             epoch = min(history.epochs + 1, history.planned_epochs)
             bar.update(task, completed=done, epoch=f"{epoch}/{history.planned_epochs}", note=note)
 
         show(0)
         yield show
+
+
+def _last(curve: list[float], before: str = "", after: str = "") -> str:
+    return f"{before}{curve[-1]:.4g}{after}" if curve else ""
