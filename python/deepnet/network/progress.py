@@ -38,16 +38,15 @@ def _bar(history: History, steps: int) -> Iterator[Show]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=Console()
-    ) as bar:  # rich's shared console keeps the width of its first use
+    # A new console, since the one that rich shares keeps the width that the terminal had at first.
+    with Progress(*columns, console=Console()) as bar:
         task = bar.add_task("", total=steps, epoch="", note="")
 
         def show(done: int) -> None:
-            pairs = [("loss", history.loss, history.validation_loss)]
-            pairs += [(key, c, history.validation_metrics.get(key, [])) for key, c in history.metrics.items()]
+            held_out = {"loss": history.validation_loss, **history.validation_metrics}
             note = "  ".join(
-                f"{key} {_last(curve)}{_last(held_out, ' (', ')')}" for key, curve, held_out in pairs
+                f"{name} {_last(curve)}{_last(held_out.get(name, []), ' (', ')')}"
+                for name, curve in {"loss": history.loss, **history.metrics}.items()
             )
             epoch = min(history.epochs + 1, history.planned_epochs)
             bar.update(task, completed=done, epoch=f"{epoch}/{history.planned_epochs}", note=note)
