@@ -92,12 +92,19 @@ def steepest(name):
 
 
 def magnitudes(AL, Y, caches):
-    """Run backward on absolute values, which gives each gradient without cancellation."""
+    """Run backward on absolute values, which gives each gradient without cancellation.
+
+    The error that is allowed in Z, relative to 1 + |Z|, reaches dW through A_prev, which may be smaller.
+    """
     dZ = AL + Y  # AL - Y, behind a sigmoid
     result = {}
     for layer in range(len(caches), 0, -1):
         (A_prev, W, b), _ = caches[layer - 1]
-        dA, dW, db = reference.linear_backward(dZ, (np.abs(A_prev), np.abs(W), b))
+        A_prev = np.abs(A_prev)
+        if layer > 1:
+            before = caches[layer - 2]
+            A_prev = A_prev + steepest(before.activation) * (1 + np.abs(before[1]))
+        dA, dW, db = reference.linear_backward(dZ, (A_prev, np.abs(W), b))
         result |= {f"dA{layer - 1}": dA, f"dW{layer}": dW, f"db{layer}": db}
         if layer > 1:
             dZ = dA * steepest(caches[layer - 2].activation)
