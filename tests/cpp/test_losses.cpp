@@ -117,7 +117,7 @@ TEST_CASE_TEMPLATE("what is not finite makes a loss that is not finite", T, floa
           panel.run(kernels.losses[id]);
           CHECK(!std::isfinite(panel.loss));
         }
-        if (kernels.losses[id].labels == deepnet::LabelRule::kClasses) continue;  // a label that is no class
+        if (kernels.losses[id].labels == deepnet::LabelRule::kClasses) continue;  // the label is not a class
         Panel<T> labels(2, 5);
         labels.y[3] = bad;
         labels.output[3] = 1;

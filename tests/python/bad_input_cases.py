@@ -1,5 +1,5 @@
 """Calls with valid arguments, and a table of changes that make them invalid: one case per line."""
-# ruff: noqa: E501  a case that breaks over four lines is no table
+# ruff: noqa: E501  each case stays on one line, as in a table
 
 import copy
 

@@ -1,5 +1,5 @@
 """Every piece of code in an error message runs as written, and what it is for then works."""
-# ruff: noqa: E501  a case that breaks over four lines is no table
+# ruff: noqa: E501  each case stays on one line, as in a table
 
 import ast
 import re

@@ -248,9 +248,7 @@ def test_a_run_that_diverges_says_so(run, tmp_path):
     result = run("demo", "--data", "data.npz", "--learning-rate", "1e38")
     assert result.exit_code == 2
     assert "smaller --learning-rate" in result.stderr
-    assert (
-        run("demo", "--data", "data.npz", "--epochs", "2").exit_code == 0
-    )  # standardised, they are no problem
+    assert run("demo", "--data", "data.npz", "--epochs", "2").exit_code == 0  # standardized values train well
 
 
 @pytest.mark.parametrize(

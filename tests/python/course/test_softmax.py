@@ -154,7 +154,7 @@ def test_the_cost_of_a_softmax_output_must_be_named(dtype):
     assert named[0] < named[1]
     sigmoids, _ = deepnet.L_model_forward(X, parameters)
     assert deepnet.compute_cost(sigmoids, Y) == deepnet.compute_cost(sigmoids, Y, "binary_cross_entropy")
-    assert deepnet.compute_cost(AL[:1], Y[:1]) > 0  # one row is no softmax output
+    assert deepnet.compute_cost(AL[:1], Y[:1]) > 0  # a single row cannot come from softmax
     assert deepnet.compute_cost(AL, 1 - Y) > 0  # several classes per example
 
 
