@@ -1,4 +1,4 @@
-"""What an assignment to a frozen dataclass says: optimizers, schedules, losses, layers and activations."""
+"""Errors of the frozen dataclasses (optimizers, schedules, losses, layers and so on): changes and names."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import FrozenInstanceError, fields, replace
 from types import NoneType
 from typing import Any, TypeVar
 
+from ._arguments import advised
 from ._names import find
 
 Class = TypeVar("Class", bound=type)
 
 
 def immutable(called: str) -> Callable[[Class], Class]:
-    """Give a frozen dataclass an error that says how to make a changed copy.
+    """Give a frozen dataclass errors that say how to make a changed copy, and which arguments it has.
 
     `called` is what code calls such an object, for example ``net.optimizer``.
     """
@@ -34,6 +35,7 @@ def immutable(called: str) -> Callable[[Class], Class]:
             raise FrozenInstanceError(f"{name} of {type(self).__name__} cannot be changed: {way_out}")
 
         type.__setattr__(cls, "__setattr__", refuse)
+        type.__setattr__(cls, "__init__", advised(vars(cls)["__init__"]))
         return cls
 
     return decorate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -30,18 +30,32 @@ def find(
         return known[name]
     except (KeyError, TypeError):
         pass
+    names = [*also, *known]
+    match = nearest(str(name), names, synonyms)
+    hint = f"did you mean {match!r}? " if match else ""
+    raise ValueError(f"unknown {kind} {name!r}: {hint}Known are {', '.join(names)}")
+
+
+def nearest(
+    name: str, names: Iterable[str], synonyms: Mapping[str, str] = MappingProxyType({}), cutoff: float = 0.6
+) -> str | None:
+    """Return the one of `names` that is most like `name`, if any is like it.
+
+    >>> nearest("mse", ["huber", "mean_squared_error"])
+    'mean_squared_error'
+    """
     import difflib  # imported here, since it takes longer to import than the modules that use this
 
-    given, names = str(name).lower(), [*also, *known]
-    nearest = (
-        [synonyms[given]]
-        if given in synonyms
-        else difflib.get_close_matches(given, names, n=1)
-        or [
-            other
-            for other in names
-            if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
-        ]
+    given, names = name.lower(), list(names)
+    if given in synonyms:
+        return synonyms[given]
+    lower = {other.lower(): other for other in reversed(names)}
+    close = difflib.get_close_matches(given, lower, n=1, cutoff=cutoff)
+    if close:
+        return lower[close[0]]
+    short = (
+        other
+        for other in names
+        if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
     )
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"unknown {kind} {name!r}: {hint}Known are {', '.join(names)}")
+    return next(short, None)

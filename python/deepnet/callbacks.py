@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import advised
+from ._names import nearest
 from ._numbers import flag, is_number, real, whole
 from .activations import Array
 from .network import History, Network
@@ -15,16 +17,29 @@ from .network import History, Network
 Monitor = str | Callable[[Network, History], float] | None
 
 
+_MODES = {"loss": "min", "accuracy": "max"}  # which is better
+_KNOWN = ["loss", "accuracy", "validation_loss", "validation_accuracy"]
+
+
 class _Plateau:
     """The best value of a monitored quantity in a run, and how long ago it was."""
 
-    def __init__(self, monitor: Monitor, patience: int, min_delta: float) -> None:
-        if not (monitor is None or callable(monitor) or monitor in ("loss", "validation_loss")):
-            raise ValueError(
-                f"monitor is {monitor!r}, but must be 'loss', 'validation_loss' or a function of "
+    def __init__(self, monitor: Monitor, mode: str | None, patience: int, min_delta: float) -> None:
+        if not (monitor is None or callable(monitor) or isinstance(monitor, str)):
+            raise TypeError(
+                f"monitor is {monitor!r}, but must be a name, such as 'validation_loss', or a function of "
                 "(net, history)"
             )
+        if mode not in (None, "min", "max"):
+            raise ValueError(f"mode is {mode!r}, but must be 'min' or 'max', which is better")
+        if isinstance(monitor, str) and mode is None:
+            mode = _MODES.get(monitor.removeprefix("validation_"))
+            if mode is None:
+                match = nearest(monitor.replace("val_", "validation_"), _KNOWN, cutoff=0.8)
+                hint = f"did you mean {match!r}?" if match else "add mode='max' or mode='min'"
+                raise ValueError(f"monitor is {monitor!r}: {hint}")
         self.monitor = monitor
+        self._sign = -1 if mode == "max" else 1
         self.patience = whole("patience", patience, 1)
         self.min_delta = real("min_delta", min_delta, low=0)
         self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
@@ -33,7 +48,7 @@ class _Plateau:
         """Note the last epoch's value, and return whether it is the best so far; nan and inf never are."""
         if history.epochs == 1:  # a new run
             self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
-        value = self._value(net, history)
+        value = self._sign * self._value(net, history)
         if not (math.isfinite(value) and value < self._best - self.min_delta):
             return False
         self._best, self._best_epoch = value, history.epochs
@@ -61,11 +76,16 @@ class _Plateau:
             if not is_number(value):
                 raise TypeError(f"monitor returned {value!r}, but must return a number")
             return float(value)
-        name = self._name(history)
-        curve: list[float] = getattr(history, name)
-        if not curve:
-            raise ValueError("monitor is 'validation_loss', but fit has no validation_data")
-        return curve[-1]
+        name, curves = self._name(history), history.curves()
+        if name not in curves:
+            metric = name.removeprefix("validation_")
+            needed = ["metrics"] * (metric not in {"loss", *history.metrics})
+            needed += ["validation_data"] * (metric != name and not history.validation_loss)
+            raise ValueError(
+                f"monitor is {name!r}, but this run records {' and '.join(curves)} only"
+                + (f": give fit {' and '.join(needed)}" if needed else "")
+            )
+        return curves[name][-1]
 
 
 class EarlyStopping(_Plateau):
@@ -76,18 +96,24 @@ class EarlyStopping(_Plateau):
     patience : int
         The number of epochs in a row without improvement that ends the run.
     min_delta : float
-        An improvement is more than this below the best value so far.
+        An improvement is more than this better than the best value so far.
     restore_best : bool
         Leave the network with the parameters of its best epoch, however the run ends: the default. False:
         with those of the last epoch.
-    monitor : {"loss", "validation_loss"} or callable, optional
-        The quantity, of which less is better; a function gets (net, history) and returns a number. By
-        default the validation loss, or the loss without validation. Values of nan and inf are never best.
+    monitor : str or callable, optional
+        "loss", "validation_loss", the name of a metric of fit, such as "accuracy", or its name for the
+        validation examples, "validation_accuracy". Or a function of (net, history) that returns a number.
+        By default the validation loss, or the loss without validation. Values of nan and inf are never best.
+    mode : {"min", "max"}, optional
+        Whether less or more is better. Needed for metrics other than accuracy; "min" by default for
+        functions.
 
     Raises
     ------
     ValueError
-        For example ``patience is -1, but must be 1 or more``.
+        For example ``patience is -1, but must be 1 or more``. From fit, if the quantity is not recorded:
+        ``monitor is 'validation_accuracy', but this run records loss only: give fit metrics and
+        validation_data``.
     TypeError
         For example ``restore_best is 'no', but must be True or False``.
     FloatingPointError
@@ -102,6 +128,7 @@ class EarlyStopping(_Plateau):
     True
     """
 
+    @advised
     def __init__(
         self,
         patience: int = 5,
@@ -109,8 +136,9 @@ class EarlyStopping(_Plateau):
         restore_best: bool = True,
         *,
         monitor: Monitor = None,
+        mode: str | None = None,
     ) -> None:
-        super().__init__(monitor, patience, min_delta)
+        super().__init__(monitor, mode, patience, min_delta)
         self.restore_best = flag("restore_best", restore_best)
         self._kept = list[Array]()
 
@@ -135,7 +163,7 @@ class ReduceLROnPlateau(_Plateau):
 
     Parameters
     ----------
-    monitor, patience, min_delta
+    monitor, mode, patience, min_delta
         As in :class:`EarlyStopping`; each reduction restarts the count.
     factor : float
         The rate is multiplied by it; more than 0, and less than 1.
@@ -161,16 +189,18 @@ class ReduceLROnPlateau(_Plateau):
     True
     """
 
+    @advised
     def __init__(
         self,
         monitor: Monitor = None,
         factor: float = 0.1,
         patience: int = 5,
         *,
+        mode: str | None = None,
         min_delta: float = 0.0,
         min_rate: float = 0.0,
     ) -> None:
-        super().__init__(monitor, patience, min_delta)
+        super().__init__(monitor, mode, patience, min_delta)
         self.factor = real("factor", factor, above=0, below=1)
         self.min_rate = real("min_rate", min_rate, low=0)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._arguments import advised
 from ._names import find
 from ._numbers import real
 from .activations import Array
@@ -85,6 +86,7 @@ def _lecun(n: int, n_prev: int) -> float:
     return 1 / n_prev
 
 
+@advised
 def normal(scale: float = 0.01) -> Initializer:
     """Make an initializer that draws from N(0, scale^2), whatever the size of the layer.
 
@@ -125,6 +127,7 @@ def normal(scale: float = 0.01) -> Initializer:
     )
 
 
+@advised
 def orthogonal(gain: float = 1.0) -> Initializer:
     """Make an initializer that draws orthogonal rows or columns, whichever are fewer, of length `gain`.
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arguments import advised
 from ._immutable import immutable
 from ._names import find
 from ._numbers import real
@@ -269,6 +270,7 @@ def loss_for(output: str) -> Loss:
 # --- losses with other settings -----------------------------------------------------------------------------
 
 
+@advised
 def huber(delta: float = 1.0) -> Loss:
     """Make the Huber loss: quadratic up to an error of `delta`, linear beyond.
 
@@ -302,6 +304,7 @@ def huber(delta: float = 1.0) -> Loss:
     return replace(LOSSES["huber"], parameter=real("delta", delta, above=0))
 
 
+@advised
 def quantile(q: float = 0.5) -> Loss:
     """Make the quantile loss, which is least where a share `q` of the targets lies below the prediction.
 
@@ -335,6 +338,7 @@ def quantile(q: float = 0.5) -> Loss:
     return replace(LOSSES["quantile"], parameter=real("q", q, "between 0 and 1", above=0, below=1))
 
 
+@advised
 def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     """Make the cross-entropy of a sigmoid output with label smoothing.
 
@@ -370,6 +374,7 @@ def binary_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     return replace(LOSSES["binary_cross_entropy"], label_smoothing=label_smoothing)
 
 
+@advised
 def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     """Make the cross-entropy of a softmax output with label smoothing, for one row of labels per class.
 
@@ -404,6 +409,7 @@ def categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     return replace(LOSSES["categorical_cross_entropy"], label_smoothing=label_smoothing)
 
 
+@advised
 def sparse_categorical_cross_entropy(label_smoothing: float = 0.0) -> Loss:
     """Make the cross-entropy of a softmax output with label smoothing, for class numbers.
 

@@ -86,13 +86,69 @@ def test_the_monitored_quantity():
     assert net.fit(X, Y, **run, **opposite, callbacks=[EarlyStopping(3, monitor="loss")]).epochs == 50
 
 
+@pytest.mark.parametrize(
+    ("monitor", "mode", "improves"),
+    [
+        ("accuracy", None, "up"),
+        ("validation_accuracy", None, "up"),
+        ("accuracy", "min", "down"),
+        ("error", "min", "down"),
+        ("validation_error", "min", "down"),
+        ("validation_error", "max", "up"),
+    ],
+)
+def test_metrics_are_monitored_in_their_direction(monitor, mode, improves):
+    """The curve rises to epoch 4 and falls from then on, or the other way round."""
+    curve = [0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1, 0.0]
+    values = curve if improves == "up" else [-value for value in curve]
+    metric = monitor.removeprefix("validation_")
+    history = deepnet.History(planned_epochs=8, learning_rate=1.0)
+    curves = history.metrics if metric == monitor else history.validation_metrics
+    options = {"monitor": monitor, "mode": mode, "patience": 3}
+    stop, reduce = EarlyStopping(**options), ReduceLROnPlateau(**options)
+    net, stopped, rates = network(), [], []
+    for value in values:
+        history.loss.append(0.5)
+        curves.setdefault(metric, []).append(value)
+        net.parameters["b1"][...] = history.epochs
+        stopped.append(stop(net, history))
+        reduce(net, history)
+        rates.append(history.learning_rate)
+    assert stopped == [False] * 6 + [True] * 2
+    assert rates == [1.0] * 6 + [0.1] * 2
+    stop.finish(net)
+    assert (net.parameters["b1"] == 4).all()
+
+
 @pytest.mark.parametrize("kind", [EarlyStopping, ReduceLROnPlateau])
 def test_what_cannot_be_monitored(kind):
-    with pytest.raises(ValueError, match=r"monitor is 'accuracy'.*'loss'.*'validation_loss'"):
-        kind(monitor="accuracy")
     run = {"epochs": 2, "batch_size": 40}
-    with pytest.raises(ValueError, match="monitor is 'validation_loss', but fit has no validation_data"):
-        network().fit(X, Y, **run, callbacks=[kind(monitor="validation_loss")])
+    for name, recorded, missing in (
+        ("validation_loss", "loss only", "validation_data"),
+        ("accuracy", "loss only", "metrics"),
+        ("validation_accuracy", "loss only", "metrics and validation_data"),
+    ):
+        words = f"monitor is '{name}', but this run records {recorded}: give fit {missing}$"
+        with pytest.raises(ValueError, match=words):
+            network().fit(X, Y, **run, callbacks=[kind(monitor=name)])
+    with pytest.raises(ValueError, match="records loss and validation_loss and accuracy and"):
+        network().fit(
+            X,
+            Y,
+            **run,
+            metrics=["accuracy"],
+            validation_split=0.2,
+            callbacks=[kind(monitor="f1", mode="max")],
+        )
+    for wrong, right in (("val_loss", "validation_loss"), ("acuracy", "accuracy")):
+        with pytest.raises(ValueError, match=f"monitor is '{wrong}': did you mean '{right}'"):
+            kind(monitor=wrong)
+    with pytest.raises(ValueError, match="monitor is 'f1': add mode='max' or mode='min'"):
+        kind(monitor="f1")
+    with pytest.raises(ValueError, match="mode is 'most', but must be 'min' or 'max'"):
+        kind(mode="most")
+    with pytest.raises(TypeError, match="monitor is 3, but must be a name"):
+        kind(monitor=3)
     with pytest.raises(TypeError, match="monitor returned None"):
         network().fit(X, Y, **run, callbacks=[kind(monitor=lambda net, history: None)])
     with pytest.raises(ValueError, match="patience is 0"):

@@ -62,6 +62,7 @@ NETWORKS = [  # arguments, options, error, words
         "activation is given, but each Dense layer",
     ),
     (([6, Dense(1)],), {"output": "tanh"}, ValueError, "each Dense layer has its own activation"),
+    (([6, Dense(4), Dense(1)], "relu"), {}, ValueError, "activation is given, but each Dense"),
     (([6, Dense(4), Dense(1)],), {"dropout": 0.5}, ValueError, "dropout is given, but each Dense layer"),
     (([6, Dense(1)],), {"l2": 0.5}, ValueError, "l2 is given, but each Dense layer"),
 ]

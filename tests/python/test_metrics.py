@@ -21,7 +21,30 @@ def test_accuracy_of_a_sigmoid_output():
     assert len(history.metrics["accuracy"]) == len(history.validation_metrics["accuracy"]) == 3
     assert all(type(value) is float for value in history.metrics["accuracy"])
     assert f"accuracy {history.metrics['accuracy'][0]:.4g} to" in repr(history)
-    assert f"validation accuracy {history.validation_metrics['accuracy'][0]:.4g} to" in repr(history)
+    assert f"validation_accuracy {history.validation_metrics['accuracy'][0]:.4g} to" in repr(history)
+
+
+def test_evaluate_returns_metrics_beside_the_loss():
+    net = deepnet.Network([6, 5, 1], seed=0)
+
+    def share(AL, Y):
+        return float(AL.mean())
+
+    found = net.evaluate(X, Y, metrics=["accuracy", share])
+    AL = net.predict(X)
+    assert found == {
+        "loss": net.evaluate(X, Y),
+        "accuracy": float(((AL[0] > 0.5) == np.ravel(Y)).mean()),
+        "share": float(AL.mean()),
+    }
+    assert net.evaluate(X, Y, metrics=[]) == {"loss": net.evaluate(X, Y)}
+    assert isinstance(net.evaluate(X, Y), float)
+    scaled = net.evaluate(X, Y, metrics=[share], input_scale=0.5)
+    assert scaled["share"] == float(net.predict(X, input_scale=0.5).mean())
+    for name in ("loss", "validation_loss"):
+        share.__name__ = name
+        with pytest.raises(ValueError, match=rf"metrics\[0\] is called '{name}'"):
+            net.evaluate(X, Y, metrics=[share])
 
 
 def test_accuracy_of_several_labels_is_that_of_each():

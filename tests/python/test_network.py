@@ -307,14 +307,6 @@ def test_a_network_from_parameters_takes_options():
             deepnet.Network.from_parameters(parameters, **{name: value})
 
 
-def test_a_misspelt_argument_is_named_with_the_right_one():
-    for wrong, right in (("drpout", "dropout"), ("activations", "activation"), ("init", "initializer")):
-        with pytest.raises(TypeError, match=f"argument of Network '{wrong}': did you mean '{right}'"):
-            deepnet.Network([2, 1], **{wrong: 0.5})
-    with pytest.raises(TypeError, match="unknown argument of Network 'xyz'"):
-        deepnet.Network([2, 1], xyz=1)
-
-
 def test_a_star_import_has_networks():
     names = {}
     exec("from deepnet import *", names)

@@ -55,7 +55,7 @@ def stack(
     as_dense = isinstance(layer_dims, (list, tuple)) and any(isinstance(entry, Dense) for entry in layer_dims)
     if as_dense:
         given = [name for name, value in shared.items() if value]
-        given += ["activation"] * (activation != "relu") + ["output"] * (output is not None)
+        given += ["activation"] * (activation is not None) + ["output"] * (output is not None)
         if given:
             option = "activation" if given[0] == "output" else given[0]
             raise ValueError(f"{given[0]} is given, but each Dense layer has its own {option}: set it there")
@@ -70,7 +70,7 @@ def stack(
         plans = tuple(_layer_plan(i, layer, i == count) for i, layer in enumerate(layers, start=1))
         starts = [initializer if layer.initializer is None else layer.initializer for layer in layers]
     else:
-        chosen = activations(activation, output, count, "activation")
+        chosen = activations("relu" if activation is None else activation, output, count, "activation")
         hidden = LayerPlan(**shared)
         plans = (hidden,) * (count - 1) + (hidden._replace(dropout=0.0),)
         starts = [initializer] * count

@@ -45,9 +45,9 @@ class History:
         return len(self.loss)
 
     def curves(self) -> dict[str, list[float]]:
-        """Return every recorded curve by name, those of validation with the prefix "validation "."""
-        validation = {f"validation {name}": curve for name, curve in self.validation_metrics.items()}
-        named = {"loss": self.loss, "validation loss": self.validation_loss, **self.metrics, **validation}
+        """Return every recorded curve by name, those of validation with the prefix "validation_"."""
+        validation = {f"validation_{name}": curve for name, curve in self.validation_metrics.items()}
+        named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics, **validation}
         return {name: curve for name, curve in named.items() if curve}
 
     def __repr__(self) -> str:

@@ -31,6 +31,8 @@ def checked_metrics(value: Any, loss: Loss, output: str) -> dict[str, Metric]:
             metric = _one_number(name, entry)
         else:
             raise TypeError(f"metrics[{i}] is {entry!r}, but must be a name or a function of (AL, Y)")
+        if name in ("loss", "validation_loss"):
+            raise ValueError(f"metrics[{i}] is called {name!r}, like the recorded loss: give it another name")
         if name in metrics:
             raise ValueError(f"metrics[{i}] is another {name!r}: metrics need different names")
         metrics[name] = metric

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, Never, Self
+from typing import Any, Never, Self, overload
 
 import numpy as np
 
 from deepnet import reference
-from deepnet._names import find
+from deepnet._arguments import advice, advised, unknown_argument
 from deepnet._validation import examples as check
 from deepnet._validation import labels
 from deepnet._validation import layers as stacking
 from deepnet._validation import options as option
 from deepnet._validation.custom import checked, checked_loss
+from deepnet._validation.options import LARGEST_SEED
 from deepnet._validation.structures import network_parameters
 from deepnet._validation.weights import example_weights
 from deepnet.activations import ACTIVATIONS, Activation, Array
@@ -45,6 +45,14 @@ ClassWeight = dict[int, float] | str
 ValidationData = tuple[Array, Array] | tuple[Array, Array, Array | None]
 
 
+@dataclass(slots=True)
+class _Position:
+    """Where train_on_batch is in the schedule of the rate, and in the stream of dropout."""
+
+    updates: int = 0
+    batches: int = 0
+
+
 class Network:
     """A dense network of any depth; each of its methods is one native call.
 
@@ -53,8 +61,9 @@ class Network:
     layer_dims : sequence of int or Dense
         Units of each layer, from the input: ``[784, 128, 10]`` has two layers of weights. Or the number of
         inputs and a :class:`deepnet.Dense` for each layer, which carries the options of that layer.
-    activation : str, Activation or sequence of them
-        One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, or one for each of the L layers.
+    activation : str, Activation or sequence of them, optional
+        One name from :data:`deepnet.ACTIVATIONS` for all hidden layers, "relu" by default, or one for each
+        of the L layers.
     output : str, optional
         The last layer's activation, "sigmoid" by default; not together with a sequence of names.
     dropout, l2, l1 : float
@@ -82,12 +91,17 @@ class Network:
     optimizer : Optimizer
         The optimizer of training calls that name no other.
 
+    Other attributes may be added, but not under a name that looks like a setting, such as ``optimiser`` or
+    ``learning_rate``, unless a subclass declares it: ``class Mine(deepnet.Network): learning_rate = None``.
+
     Raises
     ------
     ValueError
         For example ``layer_dims[1] is 0: zero units``, or if a name is unknown.
     TypeError
         For example ``dtype is 'int64', but must be float32 or float64``.
+    AttributeError
+        From ``net.optimiser = "adam"``: ``Network has no attribute 'optimiser': did you mean 'optimizer'?``.
 
     Notes
     -----
@@ -114,10 +128,11 @@ class Network:
 
     # --- creation -------------------------------------------------------------------------------------------
 
+    @advised
     def __init__(
         self,
         layer_dims: Layers,
-        activation: Names = "relu",
+        activation: Names | None = None,
         output: str | Activation | None = None,
         *,
         dropout: float = 0.0,
@@ -128,13 +143,7 @@ class Network:
         initializer: str | Draw = "glorot_uniform",
         dtype: Any = "float32",
         seed: Whole | None = None,
-        **unknown: Never,
     ) -> None:
-        for name in unknown:
-            try:
-                find("argument of Network", name, dict.fromkeys(_ARGUMENTS))
-            except ValueError as error:
-                raise TypeError(str(error)) from None
         stack = stacking.stack(
             layer_dims,
             activation,
@@ -153,6 +162,7 @@ class Network:
         self._dropout_seed = _drawn_seed(rng)
 
     @classmethod
+    @advised
     def from_parameters(
         cls,
         parameters: Parameters,
@@ -223,9 +233,18 @@ class Network:
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
         self._parameters = NetworkParameters(self._engine.parameters(), partial(snapshot, self._engine))
-        self._updates = self._batches = 0  # positions in the schedule and in the stream of dropout
+        self._position = _Position()
 
     # --- attributes -----------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse names that seem meant for a setting: arguments, misspelt attributes, names elsewhere."""
+        if not (name.startswith("_") or hasattr(type(self), name)):
+            public = [known for known in dir(type(self)) if not known.startswith("_")]
+            hint = advice(name, value, public, cutoff=0.8)
+            if hint:
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: {hint}")
+        object.__setattr__(self, name, value)
 
     @property
     def parameters(self) -> Parameters:
@@ -306,7 +325,7 @@ class Network:
 
     def _use_optimizer(self, optimizer: Optimizer) -> None:
         if vars(self).get("_optimizer") != optimizer:
-            self._updates = 0  # its schedule begins
+            self._position.updates = 0  # its schedule begins
         self._optimizer = optimizer
         rate = optimizer.learning_rate
         engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
@@ -315,6 +334,7 @@ class Network:
 
     # --- training -------------------------------------------------------------------------------------------
 
+    @advised
     def fit(
         self,
         X: Array,
@@ -440,11 +460,11 @@ class Network:
         history = History(planned_epochs=run.epochs)
         with self._engine.begin_training() as hold:
             self._use_optimizer(chosen)
-            self._input_scale, self._updates = run.input_scale, 0
+            self._input_scale, self._position.updates = run.input_scale, 0
             try:
                 train(self, engine, hold, plan, run, history)
             finally:
-                self._updates = history.epochs * run.batches
+                self._position.updates = history.epochs * run.batches
         return history
 
     def train_on_batch(
@@ -458,6 +478,7 @@ class Network:
         class_weight: ClassWeight | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
+        **unknown: Never,
     ) -> float:
         """Update once with all these examples, for a custom training loop.
 
@@ -492,9 +513,12 @@ class Network:
         >>> net.train_on_batch(np.ones((3, 5)), np.ones(5))
         0.693147...
         """
+        if unknown:
+            raise unknown_argument(Network.train_on_batch, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count, rate = 0 if threads is None else option.thread_count(threads), 0.0
-        seed = self._dropout_seed + self._batches & option.LARGEST_SEED
+        position = self._position
+        seed = self._dropout_seed + position.batches & LARGEST_SEED
         value = None
         try:
             if (
@@ -516,8 +540,8 @@ class Network:
             examples, _ = self._examples(X, Y, loss, sample_weight, class_weight)
             where = "before this update, which was not made"
             raise explained(bad, where, rate, self._parameters.values(), examples, scale) from None
-        self._updates += 1
-        self._batches += 1
+        position.updates += 1
+        position.batches += 1
         return value  # type: ignore[no-any-return]
 
     def _rate_of(self, optimizer: Optimizer | None) -> float:
@@ -527,7 +551,7 @@ class Network:
             return float(rate)
         if getattr(rate, "per", "step") == "epoch":
             raise ValueError("learning_rate counts epochs, but train_on_batch has no epochs: per='step'")
-        return float(rates(rate, self._updates, 1, 1, self._dtype)[0])
+        return float(rates(rate, self._position.updates, 1, 1, self._dtype)[0])
 
     # --- use ------------------------------------------------------------------------------------------------
 
@@ -578,28 +602,59 @@ class Network:
             result = result if out is None else out
         return result  # type: ignore[no-any-return]
 
+    @overload
     def evaluate(
         self,
         X: Array,
         Y: Array,
         *,
+        metrics: None = None,
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
-    ) -> float:
+    ) -> float: ...
+    @overload
+    def evaluate(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        metrics: Sequence[str | Metric],
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: ClassWeight | None = None,
+        input_scale: float | None = None,
+        threads: Whole | None = None,
+    ) -> dict[str, float]: ...
+    @advised
+    def evaluate(
+        self,
+        X: Array,
+        Y: Array,
+        *,
+        metrics: Sequence[str | Metric] | None = None,
+        loss: str | Loss | None = None,
+        sample_weight: Array | None = None,
+        class_weight: ClassWeight | None = None,
+        input_scale: float | None = None,
+        threads: Whole | None = None,
+    ) -> float | dict[str, float]:
         """Compute the mean loss over these examples, with penalties and without dropout.
 
         Parameters
         ----------
         X, Y, loss, sample_weight, class_weight, input_scale, threads
             As in :meth:`train_on_batch`; the loss of an earlier fit is not remembered.
+        metrics : list of str or callable, optional
+            As in :meth:`fit`: "accuracy", and functions ``(AL, Y)`` that return a number.
 
         Returns
         -------
-        loss : float
-            nan or inf if the examples or the parameters make it so.
+        loss : float or dict of float
+            nan or inf if the examples or the parameters make it so. With `metrics`, a dict of the loss and of
+            each metric.
 
         Raises
         ------
@@ -608,14 +663,23 @@ class Network:
 
         Examples
         --------
-        >>> deepnet.Network([2, 1], initializer="zeros").evaluate(np.ones((2, 3)), np.ones(3))
+        >>> net = deepnet.Network([2, 1], initializer="zeros")
+        >>> net.evaluate(np.ones((2, 3)), np.ones(3))
         0.693147...
+        >>> net.evaluate(np.ones((2, 3)), np.zeros(3), metrics=["accuracy"])
+        {'loss': 0.693147..., 'accuracy': 1.0}
         """
         examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
-        value = engine.evaluate(*examples, plan, self._scale(input_scale), _threads(threads))
-        return answered(value)  # type: ignore[no-any-return]
+        scale, count = self._scale(input_scale), _threads(threads)
+        chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
+        value: float = answered(engine.evaluate(*examples, plan, scale, count))
+        if chosen is None:
+            return value
+        AL: Any = answered(engine.predict(examples.X, None, scale, count)) if chosen else None
+        return {"loss": value} | {name: metric(AL, examples.Y) for name, metric in chosen.items()}
 
+    @advised
     def loss_and_grads(
         self,
         X: Array,
@@ -662,6 +726,7 @@ class Network:
 
     # --- copies and files -----------------------------------------------------------------------------------
 
+    @advised
     def astype(self, dtype: Any) -> Self:
         """Create a network with the same layers, values and optimizer that computes in another dtype.
 
@@ -694,6 +759,7 @@ class Network:
         net._assign(snapshot(self._engine))
         return net
 
+    @advised
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write layers, settings and parameters to a file that :func:`deepnet.load` reads.
 
@@ -825,6 +891,7 @@ class Network:
         return engine, prepared(engine, plan)
 
 
+@advised
 def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
     """Read a network that :meth:`deepnet.Network.save` wrote.
 
@@ -871,11 +938,9 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
     return net
 
 
-_ARGUMENTS = tuple(inspect.signature(Network).parameters)[:-1]
-
 # What copies and pickles create again.
 _RECREATED = {
-    *("_engine", "_fallback", "_predict", "_train", "_parameters", "_default", "_updates", "_batches"),
+    *("_engine", "_fallback", "_predict", "_train", "_parameters", "_default", "_position"),
 }
 
 

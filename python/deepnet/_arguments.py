@@ -1,0 +1,127 @@
+"""Arguments that a function or class does not have: the error suggests the right one.
+
+Most are misspelt, come from other libraries (``lr``), or belong to another function (``Network(epochs=5)``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar
+
+from ._names import nearest
+from ._numbers import is_number
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# deepnet's names, and those of other libraries for them. Of several the first that the function has is meant.
+_FOREIGN = {
+    "learning_rate initial": "lr eta learning_rate_init initial_learning_rate",
+    "rho l2 learning_rate": "alpha",
+    "every learning_rate": "step_size",
+    "maximum": "max_lr",
+    "length": "total_steps decay_steps t_max t_0",
+    "factor": "gamma",
+    "min_rate": "min_lr",
+    "beta1": "betas",
+    "epsilon": "eps",
+    "l2 weight_decay": "l2_regularization kernel_regularizer lambd",
+    "epochs": "max_iter n_iter num_epochs n_epochs iterations",
+    "batch_size": "batch bs minibatch",
+    "loss": "criterion loss_function loss_fn objective",
+    "optimizer": "solver optim",
+    "progress": "verbose",
+    "callbacks": "early_stopping",
+    "seed": "random_state rng",
+    "threads": "n_jobs workers num_workers",
+    "validation_data": "val_data eval_set validation",
+    "validation_split": "validation_fraction val_split test_size",
+    "X": "data inputs features",
+    "Y": "labels targets target",
+    "layer_dims": "layers layer_sizes hidden_layer_sizes sizes hidden",
+    "units": "n_units out_features size",
+    "activation": "nonlinearity act",
+    "initializer scale": "kernel_initializer init weight_init std stddev sigma",
+    "dropout": "drop dropout_rate p",
+    "parameters": "weights params",
+    "patience": "n_iter_no_change",
+    "min_delta": "tol",
+    "path": "filename file filepath",
+}
+_MEANT = {name: ours.split() for ours, theirs in _FOREIGN.items() for name in theirs.split()}
+_CODE = {
+    "betas": "beta1=0.9, beta2=0.999",
+    "early_stopping": "callbacks=[deepnet.callbacks.EarlyStopping()]",
+    "verbose": "progress=True",
+}
+# Whose argument it is, of those that are given to the wrong function.
+_ARGUMENTS = {
+    "Network.fit": "epochs batch_size optimizer loss sample_weight class_weight shuffle metrics callbacks "
+    "progress validation_data validation_split",
+    "Network": "activation output dropout l2 l1 initializer seed",
+    "Network.fit, Network.predict and Network.evaluate": "threads",
+}
+_SETTINGS = {
+    "SGD": "learning_rate weight_decay clip_value clip_norm",
+    "Momentum": "momentum",
+    "RMSprop": "rho",
+    "Adam": "beta1 beta2 epsilon",
+}
+_OWNERS = {name: owner for owner, names in (_ARGUMENTS | _SETTINGS).items() for name in names.split()}
+
+
+def advised(function: F) -> F:
+    """Decorate a function: an argument that it does not have raises a TypeError that suggests one.
+
+    The call takes 0.2 us longer; :func:`unknown_argument` makes the error for functions that cannot wait.
+
+    >>> advised(lambda units: units)(unit=3)
+    Traceback (most recent call last):
+    TypeError: unknown argument of <lambda> 'unit': did you mean 'units'?
+    """
+    known = frozenset(signature(function).parameters)
+
+    @wraps(function)
+    def call(*args: Any, **arguments: Any) -> Any:
+        if not known.issuperset(arguments):
+            raise unknown_argument(function, arguments)
+        return function(*args, **arguments)
+
+    return call  # type: ignore[return-value]
+
+
+def unknown_argument(function: Callable[..., Any], arguments: Mapping[str, Any]) -> TypeError:
+    """Return the error for the first of these arguments that the function does not have."""
+    name = function.__qualname__.removesuffix(".__init__").rpartition("<locals>.")[2]
+    parameters = signature(function).parameters
+    wrong = next(key for key in arguments if key not in parameters)
+    known = [key for key, p in parameters.items() if p.kind is not p.VAR_KEYWORD and key != "self"]
+    hint = advice(wrong, arguments[wrong], known)
+    return TypeError(f"unknown argument of {name} {wrong!r}: {hint or 'known are ' + ', '.join(known)}")
+
+
+def advice(wrong: str, value: Any, known: Sequence[str], cutoff: float = 0.6) -> str:
+    """Say what to write instead of a name, given with this value, that is not `known`; "" if unclear."""
+    meant = _MEANT.get(wrong.lower(), [wrong])
+    here = next((name for name in meant if name in known), None)
+    if here and wrong in _CODE:
+        return f"use {_CODE[wrong]}"
+    elsewhere = None if here else next((name for name in meant if name in _OWNERS), None)
+    if not (here or elsewhere):
+        here = nearest(wrong, known, cutoff=cutoff)
+        elsewhere = None if here else nearest(wrong, _OWNERS, cutoff=0.8)
+    if elsewhere:
+        return _elsewhere(elsewhere, value, known)
+    return f"did you mean {here!r}?" if here else ""
+
+
+def _elsewhere(name: str, value: Any, known: Sequence[str]) -> str:
+    owner = _OWNERS[name]
+    if owner in _ARGUMENTS:
+        return f"{name} is an argument of {owner}"
+    code = f"deepnet.{owner}({name}={value if is_number(value) else 0.1})"
+    if "learning_rate" in known:
+        return f"{name} is a setting of another optimizer: {code}"
+    target = "optimizer=" if {"X", "optimizer"} <= set(known) else "net.optimizer = "
+    return f"{name} is a setting of the optimizer: {target}{code}"

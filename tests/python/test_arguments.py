@@ -1,0 +1,159 @@
+"""Arguments and attributes that do not exist: the error names the right one."""
+
+import copy
+import inspect
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+
+import deepnet
+from advice import advice_in, follow
+
+X, Y = np.random.default_rng(0).normal(size=(2, 8)), np.arange(8) % 2
+
+
+def network():
+    return deepnet.Network([2, 3, 1], seed=0)
+
+
+METHODS = ["fit", "train_on_batch", "evaluate", "loss_and_grads", "astype", "save"]
+FUNCTIONS = [
+    *deepnet.OPTIMIZERS.values(),
+    deepnet.optimizers.Optimizer,
+    *(getattr(deepnet.schedules, name) for name in deepnet.schedules.__all__ if name[0].isupper()),
+    deepnet.callbacks.EarlyStopping,
+    deepnet.callbacks.ReduceLROnPlateau,
+    deepnet.losses.Loss,
+    deepnet.losses.huber,
+    deepnet.losses.quantile,
+    deepnet.losses.binary_cross_entropy,
+    deepnet.losses.categorical_cross_entropy,
+    deepnet.losses.sparse_categorical_cross_entropy,
+    deepnet.initializers.normal,
+    deepnet.initializers.orthogonal,
+    deepnet.Activation,
+    deepnet.Dense,
+    deepnet.Network,
+    deepnet.Network.from_parameters,
+    deepnet.load,
+    *(getattr(deepnet.Network, name) for name in METHODS),
+]
+FUNCTIONS.remove(deepnet.schedules.Schedule)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)
+def test_every_function_knows_its_arguments(function):
+    """Only predict leaves the error to Python: it has four arguments, and the check would take 5 % longer."""
+    parameters = inspect.signature(function).parameters
+    given = {"self": network(), "X": X, "Y": Y}
+    given = {name: value for name, value in given.items() if name in parameters}
+    with pytest.raises(TypeError, match=r"unknown argument of [\w.]+ 'nonsense': known are \w+"):
+        function(**given, nonsense=1)
+    for name, p in parameters.items():
+        if p.kind is not p.VAR_KEYWORD and name not in given and len(name) > 3:
+            with pytest.raises(TypeError, match=f"'{name}z': did you mean '{name}'"):
+                function(**given, **{f"{name}z": 1})
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "right"),
+    [
+        (deepnet.Adam, {"lr": 0.1}, "did you mean 'learning_rate'"),
+        (deepnet.Adam, {"beta_1": 0.1}, "did you mean 'beta1'"),
+        (deepnet.Adam, {"betas": (0.9, 0.999)}, "use beta1=0.9, beta2=0.999"),
+        (deepnet.Adam, {"eps": 1e-8}, "did you mean 'epsilon'"),
+        (deepnet.SGD, {"momentum": 0.8}, r"deepnet\.Momentum\(momentum=0\.8\)"),
+        (deepnet.Dense, {"dropuot": 0.5}, "did you mean 'dropout'"),
+        (deepnet.schedules.OneCycle, {"max_lr": 0.1}, "did you mean 'maximum'"),
+        (deepnet.schedules.StepDecay, {"step_size": 3}, "did you mean 'every'"),
+        (deepnet.callbacks.EarlyStopping, {"restore_best_weights": True}, "did you mean 'restore_best'"),
+        (deepnet.callbacks.EarlyStopping, {"n_iter_no_change": 3}, "did you mean 'patience'"),
+        (deepnet.Network, {"optimiser": "adam"}, "optimizer is an argument of Network.fit"),
+        (deepnet.Network, {"hidden_layer_sizes": (100,)}, "did you mean 'layer_dims'"),
+        (deepnet.Network, {"random_state": 0}, "did you mean 'seed'"),
+        (network().fit, {"batchsize": 4}, "did you mean 'batch_size'"),
+        (network().fit, {"batch": 4}, "did you mean 'batch_size'"),
+        (network().fit, {"epoch": 4}, "did you mean 'epochs'"),
+        (network().fit, {"dropout": 0.5}, "dropout is an argument of Network"),
+        (network().fit, {"x": X}, "did you mean 'X'"),
+        (partial(network().train_on_batch, X, Y), {"sample_weights": Y}, "did you mean 'sample_weight'"),
+    ],
+)
+def test_names_of_other_libraries_and_functions(function, wrong, right):
+    with pytest.raises(TypeError, match=f"unknown argument of .*'{next(iter(wrong))}': .*{right}"):
+        function(**wrong)
+
+
+@pytest.mark.parametrize("wrong", ["learning_rate=0.05", "lr=0.05", "early_stopping=True"])
+def test_advice_for_fit_runs(wrong):
+    net = network()
+    call = f"net.fit(X, Y, epochs=1, batch_size=4, {wrong})"
+    with pytest.raises(TypeError) as error:
+        exec(call, {"net": net, "X": X, "Y": Y})
+    (code,) = advice_in(str(error.value))
+    exec(call.replace(wrong, code), {"net": net, "X": X, "Y": Y, "deepnet": deepnet})
+    assert net.optimizer.learning_rate == (0.05 if "0.05" in wrong else 0.01)
+
+
+def test_signatures_stay_visible():
+    assert list(inspect.signature(deepnet.Network).parameters)[:3] == ["layer_dims", "activation", "output"]
+    fit = inspect.signature(deepnet.Network.fit).parameters
+    assert fit["epochs"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert all(p.kind is not p.VAR_KEYWORD for p in fit.values())
+    assert next(iter(inspect.signature(deepnet.Adam).parameters)) == "learning_rate"
+    assert deepnet.Network.fit.__doc__.startswith("Train by mini-batches")
+
+
+# --- attributes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("optimiser", "did you mean 'optimizer'"),
+        ("optim", "did you mean 'optimizer'"),
+        ("input_scales", "did you mean 'input_scale'"),
+        ("params", "did you mean 'parameters'"),
+        ("weights", "did you mean 'parameters'"),
+        ("layer", "did you mean 'layers'"),
+        ("loss", "loss is an argument of Network.fit"),
+        ("callbacks", "callbacks is an argument of Network.fit"),
+        ("dropout", "dropout is an argument of Network"),
+    ],
+)
+def test_a_misspelt_attribute_is_refused(name, right):
+    net = network()
+    with pytest.raises(AttributeError, match=f"Network has no attribute '{name}': {right}"):
+        setattr(net, name, 0.1)
+    assert name not in vars(net)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "lr"])
+def test_advice_for_attributes_runs(name):
+    names = {"net": network()}
+    with pytest.raises(AttributeError) as error:
+        setattr(names["net"], name, 0.25)
+    assert advice_in(str(error.value)) == ["net.optimizer = deepnet.SGD(learning_rate=0.25)"]
+    follow(f"if net.optimizer.learning_rate != 0.25: net.{name} = 0.25", names)
+    assert names["net"].optimizer == deepnet.SGD(0.25)
+
+
+def test_users_may_have_attributes_of_their_own():
+    class Mine(deepnet.Network):
+        learning_rate = None  # declared, so it is no mistake
+
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self.names = ["no", "yes"]
+            self.learning_rate = 3
+
+    for net in (network(), Mine([2, 1])):
+        net.foo, net.classes = 1, ("cat", "dog")
+        for same in (copy.deepcopy(net), copy.copy(net)):
+            assert (same.foo, same.classes) == (1, ("cat", "dog"))
+    assert (net.names, net.learning_rate) == (["no", "yes"], 3)
+    net = network()
+    net.foo = 1
+    assert pickle.loads(pickle.dumps(net)).foo == 1
