@@ -34,8 +34,8 @@ PyObject* key(Prefix prefix, size_t layer) {
   static std::array<std::vector<PyObject*>, names.size()> keys;  // guarded by the GIL, kept until the process ends
   auto& known = keys[static_cast<size_t>(prefix)];
   while (known.size() <= layer)
-    known.push_back(
-        PyUnicode_InternFromString((names[static_cast<size_t>(prefix)] + std::to_string(known.size())).c_str()));
+    known.push_back(checked(
+        PyUnicode_InternFromString((names[static_cast<size_t>(prefix)] + std::to_string(known.size())).c_str())));
   return known[layer];
 }
 
@@ -45,7 +45,7 @@ const std::vector<PyObject*>& interned_activation_names() {
   static const std::vector<PyObject*> names = [] {
     std::vector<PyObject*> interned;
     for (const std::string_view name : activation_names())
-      interned.push_back(PyUnicode_InternFromString(std::string(name).c_str()));
+      interned.push_back(checked(PyUnicode_InternFromString(std::string(name).c_str())));
     return interned;
   }();
   return names;
@@ -129,7 +129,7 @@ PyTypeObject* network_parameters_type() {
 }
 
 PyObject* activation_attribute() {
-  static PyObject* const name = PyUnicode_InternFromString("activation");
+  static PyObject* const name = checked(PyUnicode_InternFromString("activation"));
   return name;
 }
 
@@ -142,11 +142,8 @@ bool is_parameter_dict(PyObject* object) {
 py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject* Z, ActivationId activation) {
   PyTypeObject* type = layer_cache_type();
   // What tuple.__new__ does, without the tuple in between.
-  auto cache = py::reinterpret_steal<py::object>(type->tp_alloc(type, 2));
-  if (!cache) throw py::error_already_set();
-  PyObject* linear = PyTuple_Pack(3, A_prev, W, b);
-  if (!linear) throw py::error_already_set();
-  PyTuple_SET_ITEM(cache.ptr(), 0, linear);
+  auto cache = py::reinterpret_steal<py::object>(checked(type->tp_alloc(type, 2)));
+  PyTuple_SET_ITEM(cache.ptr(), 0, checked(PyTuple_Pack(3, A_prev, W, b)));
   PyTuple_SET_ITEM(cache.ptr(), 1, Py_NewRef(Z));
   if (PyObject_SetAttr(cache.ptr(), activation_attribute(), activation_name(activation)) != 0)
     throw py::error_already_set();
@@ -165,8 +162,7 @@ bool parse_cache(PyObject* cache, CacheParts& out) {
 
 bool remembered_activation(PyObject* cache, ActivationId& out) {
   if (Py_TYPE(cache) != layer_cache_type()) return true;
-  const auto name = py::reinterpret_steal<py::object>(PyObject_GetAttr(cache, activation_attribute()));
-  if (!name) throw py::error_already_set();
+  const auto name = py::reinterpret_steal<py::object>(checked(PyObject_GetAttr(cache, activation_attribute())));
   if (name.is_none()) return true;
   const auto id = parse_activation(name.ptr());
   if (id) out = *id;

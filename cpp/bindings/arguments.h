@@ -53,6 +53,12 @@ void without_gil(Work work) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// A new reference that Python returned; throws Python's error, such as MemoryError, if it is null.
+inline PyObject* checked(PyObject* object) {
+  if (!object) throw py::error_already_set();
+  return object;
+}
+
 /// A key of the course's dicts, interned: "W" and 3 give "W3".
 enum class Prefix { W, b, dW, db, dA };
 PyObject* key(Prefix prefix, size_t layer);

@@ -1,10 +1,14 @@
 #include "bindings/array_memory.h"
 
+#include "bindings/arguments.h"
+
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #if defined(__linux__)
@@ -48,7 +52,11 @@ class Idle {
 
   void keep(Block block) {
     const std::lock_guard lock(mutex_);
-    blocks_.push_back(block);
+    try {
+      blocks_.push_back(block);
+    } catch (const std::bad_alloc&) {
+      return std::free(block.data);
+    }
     bytes_ += block.capacity;
     size_t oldest = 0;
     for (; bytes_ > kKept; ++oldest) {
@@ -64,8 +72,11 @@ class Idle {
   size_t bytes_ = 0;
 };
 
+/// Never destroyed, since arrays may outlive the module; not on the heap, since NumPy's C code cannot pass on a
+/// bad_alloc.
 Idle& idle() {
-  static Idle* const blocks = new Idle;  // never destroyed: arrays may outlive the module
+  alignas(Idle) static std::byte memory[sizeof(Idle)];
+  static Idle* const blocks = new (memory) Idle;
   return *blocks;
 }
 
@@ -111,7 +122,8 @@ struct Handler {
 
 Handler handler = {"deepnet large arrays", 1, {nullptr, &allocate, &allocate_zeros, &reallocate, &release}};
 
-/// PyDataMem_SetHandler, number 304 of NumPy's table of functions since 1.22.
+/// PyDataMem_SetHandler, number 304 of NumPy's table of functions since 1.22. Returns null, with Python's error set,
+/// when memory runs out.
 PyObject* set_handler(PyObject* capsule) {
   using SetHandler = PyObject* (*)(PyObject*);
   PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<SetHandler> function;
@@ -122,20 +134,20 @@ PyObject* set_handler(PyObject* capsule) {
     const py::object table = core.attr("_ARRAY_API");
     return reinterpret_cast<SetHandler>(static_cast<void**>(PyCapsule_GetPointer(table.ptr(), nullptr))[304]);
   });
-  PyObject* previous = function.get_stored()(capsule);
-  if (!previous) throw py::error_already_set();
-  return previous;
+  return function.get_stored()(capsule);
 }
 
 }  // namespace
 
 LargeArrayMemory::LargeArrayMemory() {
-  static PyObject* const capsule = PyCapsule_New(&handler, "mem_handler", nullptr);
-  previous_ = set_handler(capsule);
+  static PyObject* const capsule = checked(PyCapsule_New(&handler, "mem_handler", nullptr));
+  previous_ = checked(set_handler(capsule));
 }
 
 LargeArrayMemory::~LargeArrayMemory() {
-  Py_DECREF(set_handler(previous_));
+  PyObject* ours = set_handler(previous_);
+  if (!ours) PyErr_Clear();  // no memory to go back: this handler serves all arrays then
+  Py_XDECREF(ours);
   Py_DECREF(previous_);
 }
 

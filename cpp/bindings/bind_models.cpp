@@ -232,8 +232,8 @@ py::object backward(const py::object& AL, const py::object& Y, const py::object&
                     const py::object& compute_dA0, const py::object& out) {
   if (!PyList_CheckExact(caches.ptr()) && !PyTuple_CheckExact(caches.ptr())) return py::none();
   if (!PyBool_Check(compute_dA0.ptr())) return py::none();
-  const auto all = py::reinterpret_steal<py::object>(PySequence_Tuple(caches.ptr()));  // the list may change meanwhile
-  if (!all) throw py::error_already_set();
+  // The list may change meanwhile.
+  const auto all = py::reinterpret_steal<py::object>(checked(PySequence_Tuple(caches.ptr())));
   const BackwardArguments given{AL.ptr(),          Y.ptr(),   all.ptr(),
                                 activations.ptr(), out.ptr(), compute_dA0.ptr() == Py_True};
   return with_dtype(AL.ptr(), [&]<class T>(T) { return backward_of<T>(given); });

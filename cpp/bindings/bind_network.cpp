@@ -8,6 +8,7 @@
 
 #include "bindings/arguments.h"
 #include "bindings/examples.h"
+#include "bindings/owner.h"
 
 namespace deepnet::bindings {
 
@@ -72,6 +73,20 @@ void set_error(const NonFinite& e, const py::object& losses = py::tuple()) {
   const auto error = py::reinterpret_steal<py::object>(PyObject_Call(non_finite_class, arguments.ptr(), nullptr));
   if (error) PyErr_SetObject(non_finite_class, error.ptr());
 }
+
+template <class T>
+class Engine;
+
+}  // namespace
+
+template <class T>
+constexpr bool is_owned<Engine<T>> = true;
+template <class T>
+constexpr bool is_owned<TrainingHold<T>> = true;
+template <>
+constexpr bool is_owned<Plan> = true;
+
+namespace {
 
 template <class T>
 class Engine {
@@ -189,7 +204,9 @@ class Engine {
     return py::make_tuple(losses, seconds);
   }
 
-  std::unique_ptr<TrainingHold<T>> begin_training() const { return std::make_unique<TrainingHold<T>>(network_); }
+  py::object begin_training() const {
+    return Owner<TrainingHold<T>>::make(std::make_unique<TrainingHold<T>>(network_));
+  }
 
  private:
   /// The memory of the parameters.
@@ -211,8 +228,9 @@ class Engine {
   }
 
   py::array array_of(const Matrix<T>& matrix) const {
-    const py::capsule keeper(new std::shared_ptr<void>(network_.memory()),
-                             [](void* owner) { delete static_cast<std::shared_ptr<void>*>(owner); });
+    auto owner = std::make_unique<std::shared_ptr<void>>(network_.memory());
+    const py::capsule keeper(owner.get(), [](void* kept) { delete static_cast<std::shared_ptr<void>*>(kept); });
+    static_cast<void>(owner.release());
     constexpr index_t size = sizeof(T);
     return py::array_t<T>({matrix.rows, matrix.cols}, {matrix.row * size, matrix.col * size}, matrix.data, keeper);
   }
@@ -240,29 +258,33 @@ Plan plan_of(const py::dict& settings) {
 }
 
 template <class T>
-void bind_engine(py::module_& m, const std::string& dtype) {
-  using Hold = TrainingHold<T>;
-  py::class_<Hold>(m, ("TrainingHold" + dtype).c_str())
-      .def("__enter__", [](Hold& hold) -> Hold& { return hold; })
-      .def("__exit__", [](Hold& hold, const py::args&) { hold.release(); });
-  py::class_<Engine<T>>(m, ("Engine" + dtype).c_str())
-      .def(py::init<const std::vector<index_t>&, const std::vector<std::string>&>())
-      .def("parameters", &Engine<T>::parameters)
-      .def("copy_parameters", &Engine<T>::copy_parameters)
-      .def("predict", &Engine<T>::predict)
-      .def("train_on_batch", &Engine<T>::train_on_batch)
-      .def("evaluate", &Engine<T>::evaluate)
-      .def("loss_and_grads", &Engine<T>::loss_and_grads)
-      .def("begin_training", &Engine<T>::begin_training)
-      .def("fit", &Engine<T>::fit);
+void bind_engine(py::module_& m, const char* maker, const char* engine, const char* hold) {
+  using EngineOwner = Owner<Engine<T>>;
+  using HoldOwner = Owner<TrainingHold<T>>;
+  HoldOwner::bind(hold);
+  HoldOwner::def("__enter__", [](const py::object& self) { return self; });
+  HoldOwner::def("__exit__", [](TrainingHold<T>& self, const py::args&) { self.release(); });
+  EngineOwner::bind(engine);
+  EngineOwner::def("parameters", &Engine<T>::parameters);
+  EngineOwner::def("copy_parameters", &Engine<T>::copy_parameters);
+  EngineOwner::def("predict", &Engine<T>::predict);
+  EngineOwner::def("train_on_batch", &Engine<T>::train_on_batch);
+  EngineOwner::def("evaluate", &Engine<T>::evaluate);
+  EngineOwner::def("loss_and_grads", &Engine<T>::loss_and_grads);
+  EngineOwner::def("begin_training", &Engine<T>::begin_training);
+  EngineOwner::def("fit", &Engine<T>::fit);
+  m.def(maker, [](const std::vector<index_t>& units, const std::vector<std::string>& activations) {
+    return EngineOwner::make(std::make_unique<Engine<T>>(units, activations));
+  });
 }
 
 }  // namespace
 
 void bind_network(py::module_& m) {
-  bind_engine<float>(m, "Float32");
-  bind_engine<double>(m, "Float64");
-  py::class_<Plan>(m, "Plan").def(py::init(&plan_of));
+  bind_engine<float>(m, "EngineFloat32", "deepnet._core.EngineFloat32", "deepnet._core.TrainingHoldFloat32");
+  bind_engine<double>(m, "EngineFloat64", "deepnet._core.EngineFloat64", "deepnet._core.TrainingHoldFloat64");
+  Owner<Plan>::bind("deepnet._core.Plan");
+  m.def("Plan", [](const py::dict& settings) { return Owner<Plan>::make(std::make_unique<Plan>(plan_of(settings))); });
   m.def("loss_names", [] { return list_of(loss_names()); });
   m.def("optimizer_names", [] { return list_of(optimizer_names()); });
   m.def("measure_peak", [](const std::string& dtype, int threads) {

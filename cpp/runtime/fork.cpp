@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <new>
 
 namespace deepnet {
 
@@ -12,11 +13,14 @@ std::atomic<uint32_t> forked_by{0}, threads_numbered{0};
 }  // namespace
 
 int forks() {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] {
-    forked_by.store(thread_number(), std::memory_order_relaxed);
-    fork_count.fetch_add(1, std::memory_order_relaxed);
-  });
-  static_cast<void>(registered);
+  [[maybe_unused]] static const bool registered = [] {
+    const auto in_child = [] {
+      forked_by.store(thread_number(), std::memory_order_relaxed);
+      fork_count.fetch_add(1, std::memory_order_relaxed);
+    };
+    if (pthread_atfork(nullptr, nullptr, in_child) != 0) throw std::bad_alloc();
+    return true;
+  }();
   return fork_count.load(std::memory_order_relaxed);
 }
 
