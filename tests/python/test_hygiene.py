@@ -57,12 +57,13 @@ def floating_point_control():
 
 def state():
     with open("/proc/self/status") as file:
-        masks = dict(line.split(":\\t") for line in file if line.startswith("Sig"))
+        status = dict(line.split(":\\t", 1) for line in file)
     return {
         "threads": len(os.listdir("/proc/self/task")),
         "floating-point control": floating_point_control(),
         "denormals": [float(np.float32(1e-40) * np.float32(1)), float(np.float64(1e-310) * np.float64(1))],
-        "signal masks": masks,
+        # Not SigQ: it counts the queued signals of all processes of the user.
+        "signal masks": [status[name] for name in ("SigPnd", "SigBlk", "SigIgn", "SigCgt")],
         "signal handlers": [str(signal.getsignal(number)) for number in signal.valid_signals()],
         "environment": dict(os.environ),
     }
