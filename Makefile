@@ -68,11 +68,12 @@ format: .venv/with-dev
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP_FILES)
 
-# With the time of the last commit as time stamp, two builds are the same bytes.
+# The wheel comes from the objects of the editable install. The tests build another from the sdist, in a fresh
+# environment: with the time of the last commit as time stamp, the two are the same bytes.
 wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 946684800)
 wheel: .venv/with-dev
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --no-isolation --sdist --wheel --outdir dist
 	$(BIN)/python -m pytest tests/wheel
 
 clean:
