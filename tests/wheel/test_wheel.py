@@ -1,6 +1,6 @@
 """The sdist and the wheel in dist/, as a user gets them. `make wheel` builds both and then runs this.
 
-`make test` leaves these out: they build the wheel again from the sdist, and pip must be able to install NumPy.
+`make test` leaves these out: they compile all of it again, and pip must be able to install NumPy.
 """
 
 import os
