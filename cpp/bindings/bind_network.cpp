@@ -188,6 +188,7 @@ class Engine {
     o.steps_done = &steps;
     Data data;
     if (!parse_data(X, Y, weights, plan, options["input_scale"].cast<double>(), data)) return py::none();
+    if (options.contains("order")) o.order = parse_order(options["order"], o.epochs, data.X.count);
     const Py_intptr_t shape[] = {o.epochs};
     py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape);
     const auto epochs = static_cast<size_t>(o.epochs);
@@ -209,6 +210,19 @@ class Engine {
   }
 
  private:
+  /// An ndarray of uint32, shape (epochs, examples per epoch), of numbers below `count`.
+  static std::span<const uint32_t> parse_order(const py::object& order, index_t epochs, index_t count) {
+    using Array = py::array_t<uint32_t, py::array::c_style>;
+    if (!py::isinstance<Array>(order)) throw py::type_error("order must be a C-contiguous array of uint32");
+    const auto array = py::reinterpret_borrow<Array>(order);
+    if (array.ndim() != 2 || array.shape(0) != epochs || array.size() == 0)
+      throw py::value_error("order must have one row per epoch");
+    const std::span<const uint32_t> numbers(array.data(), size_t(array.size()));
+    if (std::any_of(numbers.begin(), numbers.end(), [&](uint32_t i) { return index_t(i) >= count; }))
+      throw py::value_error("order has an example that X does not have");
+    return numbers;
+  }
+
   /// The memory of the parameters.
   Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
 
@@ -249,6 +263,9 @@ Plan plan_of(const py::dict& settings) {
   std::copy_n(hyper.begin(), std::min<size_t>(hyper.size(), kPlanHypers), plan.hyper);
   plan.epsilon = settings["epsilon"].cast<double>();
   plan.weight_decay = settings["weight_decay"].cast<double>();
+  plan.epsilon_hat = settings["epsilon_hat"].cast<bool>();
+  plan.rate_inside = settings["rate_inside"].cast<bool>();
+  plan.normalized = settings["normalized"].cast<bool>();
   plan.clip_value = settings["clip_value"].cast<double>();
   plan.clip_norm = settings["clip_norm"].cast<double>();
   plan.input_dropout = settings["input_dropout"].cast<double>();

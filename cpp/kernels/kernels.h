@@ -249,6 +249,7 @@ struct Update {
   Penalties<T> penalties;
   T decay, rate, epsilon;
   Hyper<T> hyper[kMostHypers];
+  T gain = 1;  // of the gradient in the sum that momentum keeps
 };
 
 template <class T>

@@ -26,23 +26,24 @@ struct Sgd {
   }
 };
 
-/// v = momentum v + g; p -= rate v
+/// v = momentum v + gain g; p -= rate v. Either gain or rate is 1, the other one the learning rate.
 template <class T>
 struct Momentum {
   static constexpr const char* name = "momentum";
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
-    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g);
+    slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g * u.gain);
     p = fma(broadcast(-u.rate), slot[0], p);
   }
 };
 
-/// v = momentum v + g; p -= rate (g + momentum v)
+/// v = momentum v + gain g; p -= rate (gain g + momentum v)
 template <class T>
 struct Nesterov {
   static constexpr const char* name = "nesterov";
   static constexpr int slots = 1;
   static DEEPNET_INLINE void step(const Update<T>& u, Vec<T>& p, Vec<T> g, Vec<T>* slot) {
+    g = g * u.gain;
     slot[0] = fma(broadcast(u.hyper[0].value), slot[0], g);
     p = fma(broadcast(-u.rate), fma(broadcast(u.hyper[0].value), slot[0], g), p);
   }

@@ -115,6 +115,12 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   }
 }
 
+/// The sum of the weights of a chunk's examples.
+template <class T>
+double BatchRunner<T>::weight_of(const Batch& chunk) const {
+  return data_.weights.data ? std::accumulate(weights_, weights_ + chunk.count, 0.0) : double(chunk.count);
+}
+
 /// Returns the loss of one panel; if `back`, its output becomes dZ.
 template <class T>
 double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch, bool back) {
@@ -251,26 +257,28 @@ template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   assert(batch.count > 0 && batch.count <= largest_);
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
-  const bool at_once = updates_at_once();
-  const double rate_each = rate / double(batch.count);
-  double total = 0, penalty = 0;
-  // The update of a block computes its penalty as well.
-  if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
-    penalty = sum_of_blocks([&](const Block& block) { return updater_.penalty(block, block.layer); });
+  const bool at_once = updates_at_once(), normalized = updater_.plan().normalized;
+  double total = 0, penalty = 0, weight = 0;
   for (index_t c = 0; c < chunks; ++c) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), c * chunk_};
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
     ThreadPool::run((panels + group_panels_ - 1) / group_panels_, threads_,
                     [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
-    has_X_ = keeps_X();
+    has_X_ = keeps_X(batch);
     for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
-    if (use == Use::kLoss) continue;
+    if (normalized) weight += weight_of(chunk);
     const bool first = c == 0, last = c + 1 == chunks;
+    if (last) {
+      divisor_ = !normalized ? double(batch.count) : weight > 0 ? weight : HUGE_VAL;
+      updater_.divide_by(divisor_);
+    }
+    if (use == Use::kLoss) continue;
     if (use == Use::kSteps && last && !std::isfinite(total)) return total;
     if (use == Use::kSteps && last && at_once) {
       const Writing writing(network_, *progress_);
-      penalty += sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate_each); });
+      penalty =
+          sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate / divisor_); });
       undo_if_not_finite(penalty);
     } else {
       each_block([&](const Block& block) {
@@ -279,22 +287,29 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
       });
     }
   }
+  // The update of a block computes its penalty as well.
+  if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
+    penalty = sum_of_blocks([&](const Block& block) { return updater_.penalty(block, block.layer); });
+  const auto objective = [&] {
+    const auto count = double(batch.count);
+    return normalized ? (total / divisor_ + penalty) * count : total + penalty * count;
+  };
   if (use == Use::kSteps && !at_once) {
-    if (updater_.needs_norm() && !clip_to_norm()) return total + penalty * double(batch.count);
+    if (updater_.needs_norm() && !clip_to_norm()) return objective();
     const Writing writing(network_, *progress_);
-    penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate_each); });
+    penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate / divisor_); });
     undo_if_not_finite(penalty);
   }
   updated_ = use == Use::kSteps && !non_finite_;
   if (updated_) updater_.did_update();
-  return total + penalty * double(batch.count);
+  return objective();
 }
 
 template <class T>
 typename BatchRunner<T>::Step BatchRunner<T>::step(const Batch& batch, double rate, uint64_t seed, uint64_t step) {
   for (size_t l = 0; l < masks_.size(); ++l)
     masks_[l] = {1 - dropout_of(l), mix(random_bits(seed ^ kDropoutStream, step) + l)};
-  if (!updater_.is_fused()) updater_.begin(rate, batch.count);
+  if (!updater_.is_fused()) updater_.begin(rate);
   updated_ = non_finite_ = false;
   const double loss = run(batch, Use::kSteps, rate);
   return {loss, updated_};

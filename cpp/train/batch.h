@@ -86,11 +86,13 @@ class BatchRunner {
   };
   /// `seed` and `step` determine dropout.
   Step step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
-  /// Returns the sum of the losses and leaves the sums of their gradients, without penalties, in gradient().
+  /// Returns the sum of the losses and leaves the sums of their gradients, without penalties, in gradient(); divisor()
+  /// turns them into means.
   double loss_and_gradients(const Batch& batch) { return run(batch, Use::kGradients, 0); }
   double loss(const Batch& batch) { return run(batch, Use::kLoss, 0); }
 
   const Updater<T>& updater() const { return updater_; }
+  double divisor() const { return divisor_; }
   index_t bytes() const { return index_t(memory_.size()); }
   /// The gradients, laid out as the network's parameters.
   const T* gradient() const { return gradient_; }
@@ -105,6 +107,7 @@ class BatchRunner {
   double run(const Batch& batch, Use use, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
+  double weight_of(const Batch& chunk) const;
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
   BlockGradient<T> kept_gradient(const Block& block) const;
   void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,
@@ -129,7 +132,9 @@ class BatchRunner {
     return layer == 0 ? plan.input_dropout : plan.layers.empty() ? 0 : plan.layers[layer - 1].dropout;
   }
   /// True if every batch is the same chunk, unchanged: then X and Y are gathered once.
-  bool keeps_X() const { return data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0; }
+  bool keeps_X(const Batch& batch) const {
+    return !batch.order && data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0;
+  }
   /// True if each block is updated as soon as its gradient is summed, which then need not be kept. A long update and
   /// one that needs the norm are a separate pass.
   bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm(); }
@@ -144,6 +149,7 @@ class BatchRunner {
   int threads_;
   Progress* progress_;
   index_t largest_, chunk_, group_panels_;
+  double divisor_ = 1;  // of the last batch
   bool has_X_ = false, updated_ = false;
   std::atomic<bool> non_finite_{false};
 

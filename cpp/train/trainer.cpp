@@ -59,11 +59,11 @@ class Run {
   Run(NetworkState<T>& network, const Data& data, const Plan& plan, const FitOptions& options, Progress& progress)
       : network_(network),
         options_(options),
-        examples_(data.X.count),
+        examples_(options.order.empty() ? data.X.count : index_t(options.order.size()) / options.epochs),
         size_(std::min(options.batch_size, examples_)),
         batches_((examples_ + size_ - 1) / size_),
         progress_(&progress),
-        shuffled_(options.shuffle && batches_ > 1),
+        shuffled_(options.shuffle && options.order.empty() && batches_ > 1),
         order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(examples_)) : nullptr),
         kept_(KeptRunner<T>::of(network, data, plan, size_, options.threads, progress)) {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
@@ -88,12 +88,15 @@ class Run {
       ordered_epoch_ = epoch;
     }
     const std::span<const double> rates = options_.learning_rates;
-    return kept_.runner.step({order_.get(), first, examples(step)},
+    const uint32_t* order = options_.order.empty() ? order_.get() : options_.order.data() + step / batches_ * examples_;
+    return kept_.runner.step({order, first, examples(step)},
                              rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
                              uint64_t(options_.first_epoch * batches_ + step));
   }
 
   index_t batches() const { return batches_; }
+  /// Per epoch.
+  index_t examples() const { return examples_; }
   /// Of step number `step`.
   index_t examples(index_t step) const { return std::min(size_, examples_ - step % batches_ * size_); }
 
@@ -193,6 +196,7 @@ void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOpt
          std::span<double> seconds, Interrupt* interrupt) {
   const typename TrainingHold<T>::Call call(hold);
   assert(options.epochs >= 0 && options.batch_size > 0);
+  assert(options.order.empty() || (options.epochs > 0 && options.order.size() % size_t(options.epochs) == 0));
   assert(losses.size() >= size_t(options.epochs) && seconds.size() >= size_t(options.epochs));
   NetworkState<T>& state = hold.network().state();
   Progress progress(interrupt);
@@ -218,7 +222,7 @@ void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOpt
         progress.step_done();
       }
       const auto end = Clock::now();
-      losses[size_t(epoch)] = total / double(data.X.count);
+      losses[size_t(epoch)] = total / double(run.examples());
       seconds[size_t(epoch)] = std::chrono::duration<double>(end - begin).count();
       begin = end;
     }
@@ -261,12 +265,12 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   const index_t count = data.X.count;
   BatchRunner<T> runner(state, data, plan, count, threads, Use::kGradients, progress);
   const double total = runner.loss_and_gradients({nullptr, 0, count});
-  const T scale = T(1) / T(count);
+  const T scale = T(1) / T(runner.divisor());
   assert(gradients.size() == state.layers.size());
   for (size_t l = 0; l < gradients.size(); ++l) {
     const Layer<T>& layer = state.layers[l];
     assert(gradients[l].dW.rows == layer.units && gradients[l].dW.cols == layer.inputs && gradients[l].dW.col == 1);
-    const LayerPlan penalty = plan.layers.empty() ? LayerPlan{} : plan.layers[l];
+    const LayerPlan penalty = runner.updater().of_layer(l);
     const T *dW = runner.gradient() + (layer.W - state.layers[0].W),
             *db = runner.gradient() + (layer.b - state.layers[0].W);
     const auto& [out_W, out_b] = gradients[l];

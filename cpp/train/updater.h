@@ -70,10 +70,9 @@ class Updater {
   bool needs_norm() const { return plan_.clip_norm > 0; }
 
   /// Begins a step: computes the constants of all its updates.
-  void begin(double rate, index_t examples) {
+  void begin(double rate) {
     const uint64_t t = network_.optimizer_state.updates + 1;
     rate_ = rate;
-    gradient_scale_ = 1 / double(examples);
     for (size_t i = 0; i < kMostHypers; ++i) {
       const double value = plan_.hyper[i], correction = 1 / (1 - std::pow(value, double(t)));
       hyper_[i] = {.value = T(value),
@@ -83,11 +82,17 @@ class Updater {
                    .one_over = T(correction),
                    .one_over_root = T(std::sqrt(correction))};
     }
+    epsilon_ = plan_.epsilon * (plan_.epsilon_hat ? hyper_[1].one_over_root : 1);
     has_whole_gradient_ = false;
+  }
+  /// Sets what a batch's sums of losses and gradients are divided by, and with a normalized plan the penalties too.
+  void divide_by(double divisor) {
+    gradient_scale_ = 1 / divisor;
+    penalty_scale_ = plan_.normalized ? gradient_scale_ : 1;
   }
   void did_update() const { ++network_.optimizer_state.updates; }
 
-  /// The l2 and l1 terms of the loss.
+  /// The l2 and l1 terms of the loss; divide_by comes first.
   double penalty(const WeightBlock& block, size_t layer) const {
     const LayerPlan l = of_layer(layer);
     double sum = 0;
@@ -139,6 +144,14 @@ class Updater {
     each_run(block, layer, gradient, [](T* p, const T* g, index_t count, bool) { std::copy_n(g, count, p); });
   }
 
+  /// The options of a layer, with the penalties of this batch.
+  LayerPlan of_layer(size_t layer) const {
+    LayerPlan l = plan_.layers.empty() ? LayerPlan{} : plan_.layers[layer];
+    l.l2 *= penalty_scale_;
+    l.l1 *= penalty_scale_;
+    return l;
+  }
+
  private:
   double update_run(T* p, T* g, index_t count, size_t layer, bool is_W) const {
     constexpr T no_clip = std::numeric_limits<T>::infinity();
@@ -154,14 +167,14 @@ class Updater {
         .slots = {},
         .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
         .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
-        .rate = T(rate_),
-        .epsilon = T(plan_.epsilon),
-        .hyper = {}};
+        .rate = plan_.rate_inside ? T(1) : T(rate_),
+        .epsilon = T(epsilon_),
+        .hyper = {},
+        .gain = plan_.rate_inside ? T(rate_) : T(1)};
     for (int i = 0; i < optimizer_.slots; ++i) update.slots[i] = slot(i, p);
     std::copy(std::begin(hyper_), std::end(hyper_), update.hyper);
     return update;
   }
-  LayerPlan of_layer(size_t layer) const { return plan_.layers.empty() ? LayerPlan{} : plan_.layers[layer]; }
   Penalties<T> penalties(size_t layer, bool is_W) const {
     const LayerPlan l = is_W ? of_layer(layer) : LayerPlan{};
     const T clip = plan_.clip_value > 0 ? T(plan_.clip_value) : std::numeric_limits<T>::infinity();
@@ -188,7 +201,7 @@ class Updater {
   Plan plan_;
   const Optimizer<T>& optimizer_;
   bool has_penalty_;
-  double rate_ = 0, gradient_scale_ = 1, whole_scale_ = 1;
+  double rate_ = 0, epsilon_ = 1, gradient_scale_ = 1, penalty_scale_ = 1, whole_scale_ = 1;
   bool has_whole_gradient_ = false, scales_twice_ = false;
   Hyper<T> hyper_[kMostHypers]{};
 };

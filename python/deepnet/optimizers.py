@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._immutable import immutable
-from ._numbers import real
+from ._numbers import flag, real
 from .activations import Array
 
 Rate = float | Callable[[Any], Any]
@@ -87,6 +87,9 @@ class Optimizer:
             self._check(name, low=0, below=1)
         if hasattr(self, "epsilon"):
             self._check("epsilon", above=0)
+        for name in ("rate_inside", "epsilon_hat"):
+            if hasattr(self, name):
+                object.__setattr__(self, name, flag(name, getattr(self, name)))
 
     def _check(self, name: str, must: str = "", **bounds: Any) -> None:
         """Check a setting and store it as a Python number."""
@@ -160,6 +163,9 @@ class Momentum(Optimizer):
         As in :class:`Optimizer`.
     momentum : float
         How much of v each step keeps; from 0 to less than 1.
+    rate_inside : bool
+        ``v = momentum v + learning_rate g; p -= v``, as in scikit-learn and Keras: the same unless the
+        learning rate changes, which then applies to new gradients only.
 
     Raises
     ------
@@ -179,6 +185,7 @@ class Momentum(Optimizer):
     """
 
     momentum: float = 0.9
+    rate_inside: bool = field(default=False, kw_only=True)
     name = "momentum"
     native = "momentum"
     slots = 1
@@ -187,7 +194,8 @@ class Momentum(Optimizer):
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """v = momentum v + g; p -= rate v."""
         (v,) = slots
-        v[...] = p.dtype.type(self.momentum) * v + g
+        gain, rate = (rate, 1) if self.rate_inside else (1, rate)
+        v[...] = p.dtype.type(self.momentum) * v + p.dtype.type(gain) * g
         p -= p.dtype.type(rate) * v
 
 
@@ -202,6 +210,8 @@ class Nesterov(Momentum):
         As in :class:`Optimizer`.
     momentum : float
         How much of v each step keeps; from 0 to less than 1.
+    rate_inside : bool
+        As in :class:`Momentum`.
 
     Raises
     ------
@@ -227,6 +237,8 @@ class Nesterov(Momentum):
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """v = momentum v + g; p -= rate (g + momentum v)."""
         (v,) = slots
+        gain, rate = (rate, 1) if self.rate_inside else (1, rate)
+        g = p.dtype.type(gain) * g
         v[...] = p.dtype.type(self.momentum) * v + g
         p -= p.dtype.type(rate) * (g + p.dtype.type(self.momentum) * v)
 
@@ -341,6 +353,9 @@ class Adam(Optimizer):
         from 0 to less than 1.
     epsilon : float
         Prevents division by 0; more than 0, also in the network's dtype.
+    epsilon_hat : bool
+        Add epsilon to sqrt(s) before it is corrected, as scikit-learn and TensorFlow do; the paper's last
+        remark in section 2.
 
     Raises
     ------
@@ -363,6 +378,7 @@ class Adam(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    epsilon_hat: bool = field(default=False, kw_only=True)
     name = "adam"
     native = "adam"
     slots = 2
@@ -373,8 +389,9 @@ class Adam(Optimizer):
         (v, root), T = slots, p.dtype.type
         v[...] = T(self.beta1) * v + T(1 - self.beta1) * g
         root[...] = np.hypot(T(self.beta2**0.5) * root, T((1 - self.beta2) ** 0.5 / UNIT) * g)
-        root_corrected = root * T((1 - self.beta2**t) ** -0.5)
-        p -= T(rate / (1 - self.beta1**t) / UNIT) * (v / (root_corrected + T(self.epsilon / UNIT)))
+        correction = (1 - self.beta2**t) ** -0.5
+        epsilon = self.epsilon * correction if self.epsilon_hat else self.epsilon
+        p -= T(rate / (1 - self.beta1**t) / UNIT) * (v / (root * T(correction) + T(epsilon / UNIT)))
 
 
 @immutable("net.optimizer")
@@ -393,6 +410,8 @@ class AdamW(Adam):
         from 0 to less than 1.
     epsilon : float
         Prevents division by 0; more than 0, also in the network's dtype.
+    epsilon_hat : bool
+        As in :class:`Adam`.
 
     Raises
     ------

@@ -29,6 +29,9 @@ class Plan:
     optimizer: Optimizer = _DEFAULT
     layers: tuple[LayerPlan, ...] = ()  # one per layer, or none
     input_dropout: float = 0.0
+    # True: losses and penalties of a batch are divided by the sum of its weights. False: the losses by the
+    # number of its examples, the penalties by nothing.
+    normalized: bool = False
 
     def is_known_to(self, losses: Sequence[str], optimizers: Sequence[str]) -> bool:
         """Return whether the extension has this loss and optimizer; it has no custom ones."""
@@ -54,9 +57,12 @@ class Plan:
             "optimizer": optimizers.index(optimizer.native),
             "hyper": optimizer.hyper,
             "epsilon": getattr(optimizer, "epsilon", 1.0),
+            "epsilon_hat": getattr(optimizer, "epsilon_hat", False),
+            "rate_inside": getattr(optimizer, "rate_inside", False),
             "weight_decay": optimizer.weight_decay,
             "clip_value": optimizer.clip_value or 0.0,
             "clip_norm": optimizer.clip_norm or 0.0,
+            "normalized": self.normalized,
             "input_dropout": self.input_dropout,
             "layers": [list(map(float, layer)) for layer in self.layers],
         }

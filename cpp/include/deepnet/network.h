@@ -99,7 +99,12 @@ struct Plan {
   OptimizerId optimizer = 0;
   double hyper[kPlanHypers] = {}, epsilon = 1e-8;  // its settings in [0, 1), in the order of its struct
   double weight_decay = 0;                         // W -= rate * weight_decay * W before each update
+  bool epsilon_hat = false;                        // adam: epsilon is added to the root before its correction
+  bool rate_inside = false;                        // momentum, nesterov: their sum is of rate * dW
   double clip_value = 0, clip_norm = 0;            // limits of a gradient's entries and of its norm; 0: none
+  /// Of each batch, losses and penalties alike are divided by the sum of its weights; else the losses by its number of
+  /// examples, and the penalties by nothing. A batch whose weights are all 0 has the loss 0.
+  bool normalized = false;
   double input_dropout = 0;
   std::vector<LayerPlan> layers = {};  // one per layer, or empty
   bool operator==(const Plan&) const = default;
@@ -116,6 +121,8 @@ struct FitOptions {
   double learning_rate = 0.01;
   std::span<const double> learning_rates = {};  // of each step, instead of learning_rate
   bool shuffle = true;
+  /// Instead of all examples, shuffled or not: the numbers of those that each epoch takes, one epoch after the other.
+  std::span<const uint32_t> order = {};
   uint64_t seed = 0;
   index_t first_epoch = 0;  // above 0: continues a run, with the optimizer's state and the sequence of shuffles
   int threads = 0;

@@ -455,16 +455,20 @@ class Network:
         )
         if run.shuffle and m > MOST_SHUFFLED:
             raise ValueError(f"X has {m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False")
+        return self._train_by(run, self._plan(chosen_loss, chosen))
+
+    def _train_by(self, run: Run, plan: Plan) -> History:
+        """Train; with a plan of their own, the estimators of :mod:`deepnet.sklearn` do, too."""
         run.check_rates(self._dtype)
-        engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
+        engine, prepared_plan = self._engine_for(plan)
         history = History(planned_epochs=run.epochs)
         with self._engine.begin_training() as hold:
-            self._use_optimizer(chosen)
+            self._use_optimizer(plan.optimizer)
             self._input_scale, self._position.updates = run.input_scale, 0
             try:
-                train(self, engine, hold, plan, run, history)
+                train(self, engine, hold, prepared_plan, run, history)
             finally:
-                self._position.updates = history.epochs * run.batches
+                self._position.updates = (run.first_epoch + history.epochs) * run.batches
         return history
 
     def train_on_batch(

@@ -52,11 +52,16 @@ class Run:
     metrics: dict[str, Metric]
     callbacks: Sequence[Callable[[Any, History], object]]
     progress: Any
+    # Instead of all examples in the engine's order: the numbers of those that the next epochs take, uint32
+    # (epochs, examples per epoch), by the number of epochs. Called once for each call of the engine.
+    order: Callable[[int], Array] | None = None
+    examples_per_epoch: int = 0  # with `order`
+    first_epoch: int = 0  # above 0: continues training, with the optimizer's memory, after so many epochs
 
     @property
     def batches(self) -> int:
         """Batches per epoch."""
-        return -(-int(self.examples.X.shape[1]) // self.batch_size)
+        return -(-(self.examples_per_epoch or int(self.examples.X.shape[1])) // self.batch_size)
 
     @property
     def rate(self) -> Rate:
@@ -72,6 +77,7 @@ class Run:
         """Return the learning rate of each step of these epochs, or the single rate of all."""
         if not callable(rate):
             return np.array([rate])
+        first_epoch += self.first_epoch
         return rates(rate, first_epoch * self.batches, epochs * self.batches, self.batches, dtype)
 
     def check_rates(self, dtype: np.dtype[Any]) -> None:
@@ -141,7 +147,7 @@ def _epochs(
     done = history.epochs * run.batches
     options = {
         "epochs": count,
-        "first_epoch": history.epochs,
+        "first_epoch": run.first_epoch + history.epochs,
         "batch_size": run.batch_size,
         "learning_rates": step_rates,
         "shuffle": run.shuffle,
@@ -149,12 +155,15 @@ def _epochs(
         "threads": run.threads,
         "input_scale": run.input_scale,
     }
+    if run.order is not None:
+        options["order"] = run.order(count)
     report = None if show is None else lambda steps: show(done + steps)
     try:
         losses, seconds = answered(engine.fit(hold, *run.examples, plan, options, report))
     except NonFinite as bad:
-        step = (bad.epoch - history.epochs) * run.batches + bad.batch
-        where = f"in epoch {bad.epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
+        epoch = bad.epoch - run.first_epoch
+        step = (epoch - history.epochs) * run.batches + bad.batch
+        where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
         rate = float(step_rates[min(step, len(step_rates) - 1)])
         raise explained(bad, where, rate, engine.parameters(), run.examples, run.input_scale) from None
     history.loss += losses.tolist()

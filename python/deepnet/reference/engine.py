@@ -3,6 +3,7 @@
     A_0 = X;  Z_l = W_l A_{l-1} + b_l;  A_l = g_l(Z_l), times the mask of dropout
     dZ_L from the loss;  dZ_{l-1} = W_l^T dZ_l * g'(Z_{l-1})
     dW_l = dZ_l A_{l-1}^T / m + l2 W_l + l1 sign(W_l);  db_l = (row sums of dZ_l) / m
+    (a normalized plan divides by the sum of the weights instead of m, and l2 and l1 likewise)
     W_l and b_l: the optimizer's update
 
 Like everything in this folder it does not check its input; :mod:`deepnet.network` does.
@@ -138,7 +139,9 @@ class Engine:
         A loss that is not finite raises NonFinite, with the parameters left as they were before the update
         that went wrong.
         """
-        epochs, size, m = options["epochs"], options["batch_size"], X.shape[1]
+        epochs, given = options["epochs"], options.get("order")
+        m = X.shape[1] if given is None else given.shape[1]
+        size = min(options["batch_size"], m)
         losses, seconds, rates = np.zeros(epochs), np.zeros(epochs), options["learning_rates"]
         steps, reported, last_finite = 0, time.perf_counter(), list[Array]()
         batches, seed = -(-m // size), options["seed"]
@@ -147,6 +150,7 @@ class Engine:
         for i, epoch in enumerate(range(options["first_epoch"], options["first_epoch"] + epochs)):
             begin = time.perf_counter()
             order = permutation(m, seed, epoch) if options["shuffle"] and size < m else np.arange(m)
+            order = order if given is None else given[i]
             for batch, first in enumerate(range(0, m, size)):
                 chosen = order[first : first + size]
                 x, y = X[:, chosen], Y[..., chosen]
@@ -230,8 +234,13 @@ class Engine:
         result = A[-1] if loss.activation is None else Z[-1]
         w = self.dtype.type(1) if weights is None else self._numbers(weights)
         terms = loss.value(result, labels, loss.parameter) * w
-        value = float(np.sum(terms, dtype=np.float64)) / m
-        for (W, _, _), layer_plan in zip(layers, self._plans(plan), strict=True):
+        total, penalties = float(np.sum(terms, dtype=np.float64)), self._plans(plan)
+        divisor: float = m
+        if plan.normalized:
+            divisor = m if weights is None else float(np.sum(w, dtype=np.float64)) or np.inf
+            penalties = [LayerPlan(l.dropout, l.l2 / divisor, l.l1 / divisor) for l in penalties]
+        value = total / divisor
+        for (W, _, _), layer_plan in zip(layers, penalties, strict=True):
             if layer_plan.l2:  # 0 times an infinite sum would be nan
                 value += layer_plan.l2 / 2 * float(np.sum(np.square(W), dtype=np.float64))
             if layer_plan.l1:
@@ -242,8 +251,10 @@ class Engine:
         dZ = layers[-1][2].backward(d, Z[-1]) if loss.activation is None else d
         grads: list[Array] = []
         for layer in range(len(layers), 0, -1):
-            (W, b, _), layer_plan = layers[layer - 1], self._plans(plan)[layer - 1]
+            (W, b, _), layer_plan = layers[layer - 1], penalties[layer - 1]
             dA_prev, dW, db = self.linear_backward(dZ, A[layer - 1], W, b, layer > 1)
+            if plan.normalized:
+                dW, db = (g * self.dtype.type(m / divisor) for g in (dW, db))
             penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)
             grads = [dW + penalty, db, *grads]
             if layer > 1:
