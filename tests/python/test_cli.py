@@ -205,11 +205,15 @@ def test_data_that_cannot_be_used_is_one_line_and_exit_code_2(run, tmp_path, nam
     [
         (("demo",), {"MPLBACKEND": "no_such_thing"}, "MPLBACKEND is 'no_such_thing'"),
         (("info",), {"DEEPNET_ISA": "no_such_thing"}, "DEEPNET_ISA is 'no_such_thing'"),
+        (("demo",), {"DEEPNET_ISA": "no_such_thing"}, "DEEPNET_ISA is 'no_such_thing'"),
+        (("demo",), {"DEEPNET_BACKEND": "no_such_thing"}, "unknown backend 'no_such_thing'"),
+        (("--help",), {"DEEPNET_BACKEND": "no_such_thing"}, "unknown backend 'no_such_thing'"),
+        (("info",), {"DEEPNET_NUM_THREADS": "abc"}, "DEEPNET_NUM_THREADS is 'abc'"),
     ],
 )
 def test_a_variable_that_cannot_be_obeyed_is_one_line(tmp_path, arguments, variables, message):
     result = subprocess.run(
-        [sys.executable, "-m", "deepnet.cli", *arguments],
+        [sys.executable, "-m", "deepnet_command", *arguments],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -220,11 +224,47 @@ def test_a_variable_that_cannot_be_obeyed_is_one_line(tmp_path, arguments, varia
     assert message in result.stderr
 
 
+def limited(which, size):
+    """Return a function that a child process calls before it runs a program."""
+    resource = pytest.importorskip("resource")
+    return lambda: resource.setrlimit(getattr(resource, which), (size, size))
+
+
+@pytest.mark.parametrize(("arguments", "megabytes"), [(("info",), 100), (("demo",), 500)])
+def test_too_little_memory_is_one_line(arguments, megabytes):
+    result = subprocess.run(
+        [sys.executable, "-m", "deepnet_command", *arguments],
+        capture_output=True,
+        text=True,
+        preexec_fn=limited("RLIMIT_AS", megabytes * 2**20),
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"but may use {megabytes} MB (ulimit -v)" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_full_disk_keeps_the_older_picture(tmp_path):
+    (tmp_path / "deepnet-demo.png").write_text("older")
+    result = subprocess.run(
+        [sys.executable, "-m", "deepnet_command", "demo", "--epochs", "1"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=limited("RLIMIT_FSIZE", 8192),
+    )
+    assert result.returncode == 2
+    assert "File too large: 'deepnet-demo.png'" in result.stderr.splitlines()[-1]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("deepnet-demo.png", "older")]
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("info",), ("--version",)])
 def test_a_full_standard_output_is_one_line(arguments):
     with open("/dev/full", "w") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "deepnet.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "deepnet_command", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
@@ -232,7 +272,7 @@ def test_a_full_standard_output_is_one_line(arguments):
 
 
 def test_a_closed_standard_output_is_no_traceback():
-    command = f"{shlex.quote(sys.executable)} -m deepnet.cli --version >&-"
+    command = f"{shlex.quote(sys.executable)} -m deepnet_command --version >&-"
     result = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True)
     assert "Traceback" not in result.stderr
 
@@ -272,7 +312,7 @@ def test_pillow_is_needed_only_for_a_folder(run, photos, monkeypatch):
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
 def test_without_its_extra_the_command_says_what_to_install(missing):
-    code = f"import sys; sys.modules[{missing!r}] = None; from deepnet.cli import main; main()"
+    code = f"import sys; sys.modules[{missing!r}] = None; from deepnet_command import main; main()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stdout == ""
@@ -306,7 +346,7 @@ def test_a_backend_that_is_not_there_names_its_variable():
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_ends_politely(tmp_path):
-    command = [sys.executable, "-m", "deepnet.cli", "demo", "--epochs", "1000000"]
+    command = [sys.executable, "-m", "deepnet_command", "demo", "--epochs", "1000000"]
     with subprocess.Popen(
         command,
         cwd=tmp_path,

@@ -54,11 +54,12 @@ def test_the_sdist_has_what_a_build_and_its_tests_need_and_no_build(sdist):
 
 
 def test_the_wheel_has_the_package_and_the_extension_alone(wheel):
-    sources = {p for p in PACKAGE.rglob("*") if p.suffix in {".py", ".pyi"} or p.name == "py.typed"}
+    packages = [*PACKAGE.rglob("*"), *PACKAGE.with_name("deepnet_command").rglob("*")]
+    sources = {p for p in packages if p.suffix in {".py", ".pyi"} or p.name == "py.typed"}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         licences = [name for name in archive.namelist() if ".dist-info/licenses/" in name]
-    package = {f"deepnet/{path.relative_to(PACKAGE).as_posix()}" for path in sources}
+    package = {path.relative_to(PACKAGE.parent).as_posix() for path in sources}
     assert {name for name in names if not name.endswith(".so")} == package
     assert {"deepnet/py.typed", "deepnet/_core.pyi"} <= package
     extensions = [name for name in names if name.endswith(".so")]

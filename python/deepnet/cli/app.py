@@ -3,6 +3,7 @@
 import importlib
 import math
 import os
+import signal
 import stat
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 
 import deepnet
+from deepnet import backends
 from deepnet._extras import needs
 from deepnet.cli.terminal import displayable
 from deepnet.io import DataError
@@ -29,6 +31,20 @@ app = typer.Typer(
 
 
 @contextmanager
+def _raising_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, as `deepnet_command` does not: a progress bar must be cleared."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _clear_endings() -> Iterator[None]:
     """Print one line and set the exit code for everything that is not a bug of deepnet."""
     try:
@@ -41,7 +57,7 @@ def _clear_endings() -> Iterator[None]:
     except (DataError, ImportError, OSError) as error:
         _fail(str(error), error)
     except RuntimeError as error:
-        if not str(error).startswith("DEEPNET_ISA"):
+        if not str(error).startswith(("DEEPNET_ISA", "can't start new thread")):
             raise
         _fail(str(error), error)
 
@@ -93,9 +109,9 @@ def _output(path: Path) -> Path:
 
 
 def _check_packages(data: Path | None) -> None:
-    """Find a missing package before the training, not after it."""
-    wanted = ["plotille", "threadpoolctl", "matplotlib"]
-    wanted += ["sklearn"] if data is None else ["PIL"] if os.path.isdir(data) else []
+    """Find a missing package and an unknown instruction set before the training, not after it."""
+    wanted = ["plotille", "threadpoolctl", "matplotlib", "matplotlib.backends.backend_agg"]
+    wanted += ["sklearn", "sklearn.datasets"] if data is None else ["PIL"] if os.path.isdir(data) else []
     for package in wanted:
         with needs("cli", "deepnet demo"):
             try:
@@ -104,8 +120,10 @@ def _check_packages(data: Path | None) -> None:
                 reason = displayable(error)[:200]
                 backend = os.environ.get("MPLBACKEND")
                 raise DataError(
-                    f"{package} cannot be imported (MPLBACKEND is {backend!r}): {reason}"
+                    f"matplotlib cannot be imported (MPLBACKEND is {backend!r}): {reason}"
                 ) from error
+    if backends.native and deepnet.backend_name() == "native":
+        backends.native.config()
 
 
 def _version(wanted: bool) -> None:
@@ -176,17 +194,18 @@ def demo(
         from deepnet.cli.demo import run
 
         console = Console(highlight=False)
-        run(
-            console,
-            data,
-            hidden,
-            epochs,
-            learning_rate,
-            seed=seed,
-            size=size,
-            follow_links=follow_links,
-            output=output,
-        )
+        with _raising_interrupts():
+            run(
+                console,
+                data,
+                hidden,
+                epochs,
+                learning_rate,
+                seed=seed,
+                size=size,
+                follow_links=follow_links,
+                output=output,
+            )
 
 
 @app.command()

@@ -1,5 +1,0 @@
-"""`python -m deepnet.cli` is `deepnet`."""
-
-from deepnet.cli import main
-
-main()

@@ -1,0 +1,79 @@
+"""The console command `deepnet`, from its first moment to its last: one line for whatever goes wrong.
+
+It is a package of its own since `deepnet` takes some time to import, and may fail to: what happens before and
+meanwhile (Ctrl-C, an unknown DEEPNET_BACKEND, too little memory) is handled here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False  # importing typing takes longer than all of this module
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+# Memory addresses that the commands need, in MB: about 1.5 times what they took. With less, OpenBLAS may end
+# the process by itself.
+ADDRESSES, ADDRESSES_OF_DEMO = 256, 768
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C ends the process at once, except while a command works: an exception in the middle of an import may
+    # be taken for a broken package.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
+
+def main() -> None:
+    """Run the command, and end the process: the console entry point."""
+    try:
+        _check_addresses()
+        app = _import()
+        try:
+            app(prog_name="deepnet")
+        finally:
+            if sys.stdout:  # None: it was closed before the start
+                sys.stdout.flush()
+    except MemoryError:
+        _fail("not enough memory")
+    except OSError as error:  # standard output is closed or full
+        # Or Python would try to write the rest at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"deepnet: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _check_addresses() -> None:
+    """Under a limit of addresses (``ulimit -v``), look whether it suffices, and give BLAS one thread."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return
+    needed = ADDRESSES_OF_DEMO if "demo" in sys.argv[1:] else ADDRESSES
+    if limit < needed * 2**20:
+        _fail(f"this needs {needed} MB of memory addresses, but may use {limit // 2**20} MB (ulimit -v)")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _import() -> Callable[..., None]:
+    """Return the command; if its packages or `deepnet` cannot be imported, say why in one line."""
+    try:
+        from deepnet._extras import needs
+
+        with needs("cli", "the deepnet command"):
+            from deepnet.cli.app import app
+    except ValueError as error:  # from `import deepnet`, about a variable
+        if not str(error).startswith("DEEPNET_"):
+            raise
+        _fail(str(error))
+    except ImportError as error:
+        _fail(" ".join(str(error).split()))
+    return app
