@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 ADDRESSES, ADDRESSES_OF_DEMO = 256, 768
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Ctrl-C ends the process at once, except while a command works: an exception in the middle of an import may
-    # be taken for a broken package.
+    # Ctrl-C ends the process at once, except while a command works: an exception in the middle of an import
+    # may be taken for a broken package.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 
