@@ -9,12 +9,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all examples bench lint format cpp-test wheel clean
+.PHONY: help demo test test-all stress examples bench lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
 	@echo "make test-all  the same, with the tests that take long"
+	@echo "make stress    forks, copies during training, little memory, damaged files, Ctrl-C: 15 minutes (SHORT=1: one)"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
@@ -34,6 +35,10 @@ test: .venv/with-test
 
 test-all: .venv/with-test
 	$(PYTEST) $(ARGS)
+
+SHORT ?=
+stress: .venv/with-test
+	$(BIN)/python tests/stress/run.py $(if $(SHORT),--short) $(ARGS)
 
 examples: .venv/with-examples
 	$(BIN)/python examples/scores.py $(ARGS)

@@ -1,12 +1,8 @@
-"""Who may train a network: one call at a time, and nothing that interrupts or forks leaves it locked."""
+"""Who may train a network: one call at a time, and nothing that interrupts leaves it locked."""
 
-import os
 import pickle
 import random
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 
 import numpy as np
@@ -136,111 +132,3 @@ def test_engine_errors_survive_a_pickle():
     assert (bad.loss, bad.epoch, bad.batch, bad.updated, bad.recovered) == (np.inf, 3, 5, True, False)
     assert bad.losses == [1.0]
     assert isinstance(pickle.loads(pickle.dumps(Busy())), RuntimeError)
-
-
-FORKS = """
-import os, sys, warnings, threading
-import numpy as np
-import deepnet
-warnings.simplefilter("ignore", DeprecationWarning)  # Python warns when a process with threads forks
-X = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
-Y = X[:1] > 0
-net = deepnet.Network([8, 32, 16, 1], seed=0)
-parent, states = os.getpid(), []
-run = {"epochs": 3, "batch_size": 8, "seed": 1, "threads": 2}
-
-def every_call(net):
-    refused = 0
-    for call in (lambda: net.fit(X, Y, **run), lambda: net.train_on_batch(X, Y)):
-        try:
-            call()
-        except RuntimeError as error:
-            refused += "being trained" in str(error)
-    assert np.isfinite(net.predict(X)).all() and np.isfinite(net.evaluate(X, Y))
-    assert np.isfinite(net.loss_and_grads(X, Y)[0])
-    return refused
-
-def fork(expected_refusals):
-    pid = os.fork()
-    if pid == 0:
-        try:
-            assert every_call(net) == expected_refusals
-        except BaseException as error:
-            print(repr(error), file=sys.stderr, flush=True)
-            os._exit(3)
-        return True
-    states.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    return False
-
-def end():
-    '''What is left of the run that the child returned into must be as good as the parent's.'''
-    assert every_call(net) == 0
-    if os.getpid() != parent:
-        os._exit(0)
-"""
-
-
-def run_forks(program, expected):
-    ended = subprocess.run(
-        [sys.executable, "-c", FORKS + textwrap.dedent(program) + "\nprint(states)\n"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == f"{expected}\n"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_forks_in_callbacks():
-    run_forks(
-        """
-        for _ in range(40):
-            net.fit(X, Y, callbacks=[lambda net, history: fork(2) and None], **run)
-            end()
-        """,
-        [0] * 120,
-    )
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_forks_in_progress_reports():
-    run_forks(
-        """
-        for _ in range(5):
-            forked = []
-            def report(done, steps):
-                if not forked:
-                    forked.append(done)
-                    fork(2)
-            net.fit(X, Y, epochs=10**4, batch_size=8, threads=2, progress=report)
-            end()
-        """,
-        [0] * 5,
-    )
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_forks_beside_another_threads_training_and_prediction():
-    run_forks(
-        """
-        stop = threading.Event()
-        def forever(call):
-            while not stop.is_set():
-                call()
-        other = [
-            threading.Thread(target=forever, args=(lambda: net.fit(X, Y, **run),)),
-            threading.Thread(target=forever, args=(lambda: net.predict(X),)),
-        ]
-        for thread in other:
-            thread.start()
-        for _ in range(60):
-            if fork(0):
-                end()
-        stop.set()
-        for thread in other:
-            thread.join()
-        """,
-        [0] * 60,
-    )
