@@ -43,7 +43,7 @@ def test_normal_is_the_course_s_rule():
 
 
 @pytest.mark.parametrize("gain", [1.0, math.sqrt(2), 100])
-@pytest.mark.parametrize(("n", "n_prev"), [(1, 1), (1, 40), (40, 1), (30, 50), (50, 30), (64, 64)])
+@pytest.mark.parametrize(("n", "n_prev"), [(1, 1), (1, 40), (40, 1), (30, 50), (64, 64), (65, 65), (200, 130)])
 def test_rows_or_columns_are_orthogonal(n, n_prev, gain):
     """Householder's Q differs from an exact one by at most sqrt(k) m k eps in Frobenius norm (N. Higham,
     2002, theorem 19.4, with m >= k), so Q^T Q from I by twice that, and the product here by less again.
@@ -53,6 +53,32 @@ def test_rows_or_columns_are_orthogonal(n, n_prev, gain):
     m, k = max(n, n_prev), min(n, n_prev)
     product = (W @ W.T if n <= n_prev else W.T @ W) / gain**2
     assert np.linalg.norm(product - np.eye(k)) <= 3 * math.sqrt(k) * m * k * EPS
+
+
+@pytest.mark.parametrize(("m", "k"), [(5, 5), (65, 65), (90, 64), (200, 130)])
+def test_orthogonal_matrices_are_the_q_of_their_draws(m, k):
+    """Q^T A is triangular up to Householder's error, at most sqrt(k) m k eps of A (N. Higham, theorem 19.4),
+    once for A = Q R and once for Q^T Q = I, with a positive diagonal: any other Q or sign fails.
+    """
+    A = np.random.default_rng(4).standard_normal((m, k))
+    R = draw(orthogonal(), m, k, 4).T @ A
+    assert np.linalg.norm(np.tril(R, -1)) <= 3 * math.sqrt(k) * m * k * EPS * np.linalg.norm(A)
+    assert (np.diag(R) > 0).all()
+
+
+def test_orthogonal_matrices_do_not_depend_on_the_panels(monkeypatch):
+    """Ctrl-C is noticed between the calls of LAPACK, which get few columns.
+
+    Q differs by the error of A = Q R, at most sqrt(k) m k eps of A each, times the condition of A (J. Sun, 1991).
+    """
+    m, k = 150, 100
+    whole, sizes, qr = draw(orthogonal(), m, k), [], np.linalg.qr
+    condition = np.linalg.cond(np.random.default_rng(0).standard_normal((m, k)))
+    monkeypatch.setattr(np.linalg, "qr", lambda A, **options: sizes.append(A.shape[1]) or qr(A, **options))
+    monkeypatch.setattr(initializers, "PANEL", 7)
+    difference = np.linalg.norm(draw(orthogonal(), m, k) - whole)
+    assert difference <= 2 * 2 * condition * math.sqrt(k) * m * k * EPS * math.sqrt(k)
+    assert max(sizes) == 7
 
 
 def test_orthogonal_matrices_are_uniformly_distributed():
