@@ -178,7 +178,7 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 def _orthogonal(A: Array) -> Array:
     """Return Q of A = Q R, (m, k) with m >= k, where diag(R) is positive; A is overwritten.
 
-    Householder's method in panels of columns, each a call of LAPACK: 3000 x 3000 takes as long as in one call,
+    Householder's method in panels of columns, each a call of LAPACK: 3000 x 3000 takes as long as one call,
     but Ctrl-C waits 0.03 s at most, not for seconds. The reflections of a panel are I - V T V^T with
     T^-1 = striu(V^T V) + diag(1 / tau).
     """

@@ -124,6 +124,7 @@ def test_gradients_are_clipped_to_a_norm_however_large_they_are():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore:row . of X has values of size:UserWarning")
 def test_no_update_has_the_direction_of_an_infinite_gradient(dtype):
     largest = float(np.finfo(dtype).max)
     net, x, y = steep(np.sqrt(largest) / 4, dtype)

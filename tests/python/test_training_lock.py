@@ -98,6 +98,7 @@ def test_a_callback_cannot_train_the_network_of_its_run(loss):
     assert net.train_on_batch(X, Y) > 0
 
 
+@pytest.mark.filterwarnings("ignore:row . of X has values of size:UserWarning")
 def test_a_kept_traceback_holds_no_network():
     X, Y = problem(4, 32)
     net = deepnet.Network([4, 6, 1], seed=0)

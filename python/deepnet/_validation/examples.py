@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,6 +33,34 @@ def inputs(value: Any, units: int) -> Array:
     if X.shape[1] == 0:
         raise ValueError(f"X has shape {X.shape}: zero examples")
     return X
+
+
+SEEN = 256  # examples whose size is measured
+SMALL, LARGE = 0.01, 100.0  # sizes that spoil training: see docs/guide.md
+
+
+def warn_of_size(X: Array, scale: float, stacklevel: int) -> None:
+    """Warn if a row of X, a feature, is very large, or all are very small; the first examples tell.
+
+    The size is the root of the mean square. On three tables, a single feature of size 100 took 0.03 to 0.7 of
+    the test score with SGD or Adam, and more the larger it was; with all of size 0.01, SGD learned nothing.
+    """
+    seen = X[:, : max(16, min(SEEN, 2**16 // len(X)))].astype(np.float64)
+    size = np.sqrt(np.einsum("ij,ij->i", seen, seen) / seen.shape[1]) * abs(scale)
+    row = int(size.argmax())
+    largest = float(size[row])
+    if not (largest > LARGE or 0 < largest < SMALL):
+        return
+    what = f"row {row} of X has" if largest > LARGE else "all rows of X have"
+    most = "" if largest > LARGE else "at most "
+    way_out = "X = (X - X.mean(axis=1, keepdims=True)) / (X.std(axis=1, keepdims=True) + 1e-6)"
+    if X.dtype == np.uint8:
+        way_out = "for pixels, input_scale=1 / 255"
+    warnings.warn(
+        f"{what} values of size {most}{largest:.3g}, but networks learn well from inputs of size 1 only, "
+        f"scaled in the same way to train and to predict: {way_out}",
+        stacklevel=stacklevel + 1,
+    )
 
 
 def _kind(array: Array) -> str:

@@ -419,6 +419,12 @@ class Network:
             If an argument does not fit, before anything is changed: ``X has 3 rows, but the network has 2
             inputs``.
 
+        Warns
+        -----
+        UserWarning
+            If the first examples have a feature of size (root mean square) above 100, or none of 0.01:
+            ``row 3 of X has values of size 880, ...``.
+
         Notes
         -----
         Networks learn best from inputs of about unit size: standardise X by its training part, and the
@@ -455,6 +461,7 @@ class Network:
         )
         if run.shuffle and m > MOST_SHUFFLED:
             raise ValueError(f"X has {m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False")
+        check.warn_of_size(examples.X, run.input_scale, stacklevel=3)  # the caller of fit, which is decorated
         return self._train_by(run, self._plan(chosen_loss, chosen))
 
     def _train_by(self, run: Run, plan: Plan) -> History:

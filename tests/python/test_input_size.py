@@ -1,0 +1,84 @@
+"""The warning about inputs that are not scaled, when it comes and when it does not."""
+
+import numpy as np
+import pytest
+
+import deepnet
+from advice import advice_in
+
+Y = np.arange(400) % 2
+X = np.random.default_rng(0).normal(size=(3, 400))
+
+
+def fit(X, **options):
+    return deepnet.Network([len(X), 2, 1], seed=0).fit(X, Y, epochs=1, batch_size=100, **options)
+
+
+def with_one(size, row=1):
+    large = X.copy()
+    large[row] *= size
+    return large
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (with_one(1000), r"row 1 of X has values of size 1e\+03, "),
+        (X + np.array([[0], [0], [2000]]), r"row 2 of X has values of size 2e\+03, "),
+        (X * 1e-3, r"all rows of X have values of size at most 0\.001"),
+        ((X * 1e30).astype(np.float32), r"size 1.*e\+30"),
+    ],
+)
+def test_inputs_far_from_unit_size_are_named_and_the_advice_runs(inputs, words):
+    with pytest.warns(UserWarning, match=words) as caught:
+        fit(inputs, optimizer=deepnet.SGD(0.0))
+    (warning,) = caught
+    assert warning.filename == __file__
+    (code,) = advice_in(str(warning.message))
+    names = {"X": inputs.astype(np.float64), "np": np}
+    exec(code, names)
+    fit(names["X"])  # warnings are errors in these tests
+
+
+def test_pixels_get_the_advice_to_scale_them():
+    pixels = np.random.default_rng(0).integers(0, 256, size=(9, 400), dtype=np.uint8)
+    with pytest.warns(UserWarning, match="input_scale=1 / 255"):
+        fit(pixels)
+    fit(pixels, input_scale=1 / 255)
+    deepnet.Network([9, 2, 1], input_scale=1 / 255).fit(pixels, Y, epochs=1, batch_size=100)
+
+
+@pytest.mark.parametrize(
+    "inputs", [X, X * 10, X * 0.05, with_one(50), with_one(0), X * 0, X + 3, (X > 0).astype(np.float16)]
+)
+def test_usual_inputs_raise_no_warning(inputs):
+    fit(inputs)
+
+
+def test_nothing_is_changed_where_the_warning_is_an_error():
+    net = deepnet.Network([3, 2, 1], seed=0)
+    before = {key: p.copy() for key, p in net.parameters.items()}
+    with pytest.raises(UserWarning):
+        net.fit(with_one(1000), Y, epochs=1, batch_size=100, optimizer="adam")
+    assert all((net.parameters[key] == p).all() for key, p in before.items())
+    assert net.optimizer == deepnet.SGD()
+
+
+def test_custom_loops_are_not_measured():
+    deepnet.Network([3, 2, 1], seed=0).train_on_batch(with_one(1000), Y)
+
+
+def test_sizes_beyond_all_floats_are_large():
+    with pytest.warns(UserWarning, match="row 0 of X has values of size inf"):
+        deepnet._validation.examples.warn_of_size(np.full((2, 3), 1e200), 1.0, stacklevel=1)
+
+
+def test_few_examples_are_read_however_large_the_data():
+    class Counting(np.ndarray):
+        """Notes the shape of what is converted."""
+
+    seen = []
+    data = np.lib.stride_tricks.as_strided(np.ones(1), (5, 10**9), (0, 0)).view(Counting)
+    Counting.astype = lambda self, *args, **options: seen.append(self.shape) or np.asarray(self).astype(*args)
+    deepnet._validation.examples.warn_of_size(data, 1.0, stacklevel=1)
+    assert seen == [(5, 256)]
