@@ -7,7 +7,7 @@ Plan, EngineFloat32 and EngineFloat64 are functions that return objects with the
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from .activations import Array
 from .caches import LayerCache, Parameters
@@ -53,8 +53,8 @@ def measure_peak(dtype: str, threads: int, /) -> float: ...
 class Plan:
     def __init__(self, settings: dict[str, Any], /) -> None: ...
 
-class TrainingHold:
-    def __enter__(self) -> TrainingHold: ...
+class _TrainingHold:
+    def __enter__(self) -> Self: ...
     def __exit__(self, *exception: object) -> None: ...
 
 class _Engine:
@@ -80,10 +80,10 @@ class _Engine:
         threads: int,
         /,
     ) -> float | None: ...
-    def begin_training(self) -> TrainingHold: ...
+    def begin_training(self) -> _TrainingHold: ...
     def fit(
         self,
-        hold: TrainingHold,
+        hold: _TrainingHold,
         X: Array,
         Y: Array,
         weights: Array | None,

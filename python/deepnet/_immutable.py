@@ -35,10 +35,19 @@ def immutable(called: str) -> Callable[[Class], Class]:
             raise FrozenInstanceError(f"{name} of {type(self).__name__} cannot be changed: {way_out}")
 
         type.__setattr__(cls, "__setattr__", refuse)
+        if "__repr__" not in vars(cls):
+            type.__setattr__(cls, "__repr__", shown)
         type.__setattr__(cls, "__init__", advised(vars(cls)["__init__"]))
         return cls
 
     return decorate
+
+
+def shown(self: Any) -> str:
+    """Return code that makes the object: its name, and the settings that have no default or another value."""
+    given = ((entry, getattr(self, entry.name)) for entry in fields(self))
+    known = [(e.name, value) for e, value in given if value != e.default or e.name == "learning_rate"]
+    return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in known)})"
 
 
 def _code(value: object) -> str:

@@ -26,7 +26,7 @@ _COURSE = "A. Ng, deeplearning.ai, Neural Networks and Deep Learning"
 
 
 @immutable("activation")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Activation:
     """A custom activation: A from Z, and dZ from dA and Z.
 
@@ -79,6 +79,10 @@ class Activation:
             function = getattr(self, what)
             if not callable(function):
                 raise TypeError(f"{what} is {function!r}, but must be a function: {form}")
+
+    def __repr__(self) -> str:
+        known = ACTIVATIONS.get(self.name) is self
+        return f"ACTIVATIONS[{self.name!r}]" if known else f"<Activation {self.name!r}>"
 
 
 ACTIVATIONS: dict[str, Activation] = {

@@ -39,10 +39,14 @@ class _Plateau:
                 hint = f"did you mean {match!r}?" if match else "add mode='max' or mode='min'"
                 raise ValueError(f"monitor is {monitor!r}: {hint}")
         self.monitor = monitor
-        self._sign = -1 if mode == "max" else 1
+        self.mode, self._sign = mode, -1 if mode == "max" else 1
         self.patience = whole("patience", patience, 1)
         self.min_delta = real("min_delta", min_delta, low=0)
         self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
+
+    def __repr__(self) -> str:
+        settings = (f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     def _improves(self, net: Network, history: History) -> bool:
         """Note the last epoch's value, and return whether it is the best so far; nan and inf never are."""

@@ -35,7 +35,7 @@ _SAXE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Initializer:
     """A named distribution of the weights W (n, n_prev) of a layer."""
 
@@ -47,6 +47,9 @@ class Initializer:
     def __call__(self, rng: np.random.Generator, n: int, n_prev: int) -> Array:
         """Draw W."""
         return self.draw(rng, n, n_prev)
+
+    def __repr__(self) -> str:
+        return f"<Initializer {self.name!r}: {self.formula}>"
 
 
 def _normal(variance: Callable[[int, int], float]) -> Draw:

@@ -10,7 +10,7 @@ from .activations import Activation
 
 
 @immutable("layer")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Dense:
     """A fully connected layer.
 

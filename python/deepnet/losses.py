@@ -42,7 +42,7 @@ Terms = Callable[[Array, Array, float], Array]
 
 
 @immutable("loss")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Loss:
     """What training minimises: terms (n_L, m) that sum to the loss of each example, and their derivative.
 
@@ -110,6 +110,15 @@ class Loss:
         object.__setattr__(self, "label_smoothing", smoothing)
         if smoothing and self.activation in (None, "identity"):
             raise ValueError(f"label_smoothing is for losses of classes, but {self.name!r} takes numbers")
+
+    def __repr__(self) -> str:
+        known = self.name in LOSSES and _known(self.name, self.parameter, self.label_smoothing) == self
+        if not known:
+            return f"<Loss {self.name!r}: {self.formula}>"
+        if self == LOSSES[self.name]:
+            return f"LOSSES[{self.name!r}]"
+        smoothed = f"label_smoothing={self.label_smoothing}"
+        return f"{self.name}({smoothed if self.label_smoothing else self.parameter})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a listed loss by its name and settings, since its functions may be lambdas."""

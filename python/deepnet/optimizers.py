@@ -7,7 +7,7 @@ both. The tests compare the C++ engine with `update`, which also trains where Nu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,11 +99,6 @@ class Optimizer:
     def hyper(self) -> tuple[float, ...]:
         """The settings that lie in [0, 1), in the order of the native struct."""
         return tuple(getattr(self, name) for name in self.hyper_names)
-
-    def __repr__(self) -> str:
-        given = ((entry, getattr(self, entry.name)) for entry in fields(self))
-        shown = ", ".join(f"{entry.name}={value!r}" for entry, value in given if value != entry.default)
-        return f"{type(self).__name__}({shown})"
 
     def update(self, p: Array, g: Array, slots: list[Array], rate: float, t: int) -> None:
         """Change p and its slots in place; t counts updates from 1."""

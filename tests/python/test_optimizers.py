@@ -203,12 +203,12 @@ def test_a_run_of_fit_is_a_hundred_steps_too(backend):
 # --- as objects ---------------------------------------------------------------------------------------------
 
 
-def test_a_representation_shows_settings_that_are_not_the_default():
-    assert repr(deepnet.SGD()) == "SGD()"
+def test_a_representation_shows_the_rate_and_settings_that_are_not_the_default():
+    assert repr(deepnet.SGD()) == "SGD(learning_rate=0.01)"
     assert repr(deepnet.SGD(0.1)) == "SGD(learning_rate=0.1)"
-    assert repr(deepnet.Adam(beta1=0.8, clip_norm=1)) == "Adam(clip_norm=1.0, beta1=0.8)"
-    assert repr(deepnet.AdamW(weight_decay=0.0)) == "AdamW(weight_decay=0.0)"
-    assert repr(deepnet.AdamW()) == "AdamW()"
+    assert repr(deepnet.Adam(beta1=0.8, clip_norm=1)) == "Adam(learning_rate=0.001, clip_norm=1.0, beta1=0.8)"
+    assert repr(deepnet.AdamW(weight_decay=0.0)) == "AdamW(learning_rate=0.001, weight_decay=0.0)"
+    assert repr(deepnet.AdamW()) == "AdamW(learning_rate=0.001)"
     schedule = deepnet.schedules.ExponentialDecay(0.1, 0.9)
     assert eval(
         repr(deepnet.Nesterov(schedule)), vars(deepnet) | vars(deepnet.schedules)

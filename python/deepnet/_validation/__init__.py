@@ -50,18 +50,18 @@ Arguments = dict[str, Any]
 
 def activation_forward(Z: Any, name: Any) -> Arguments:
     """Z may have any shape, or be a float."""
-    return {"Z": _elements("Z", Z), "name": find_activation(name).name}
+    return {"Z": elements("Z", Z), "name": find_activation(name).name}
 
 
 def activation_backward(dA: Any, Z: Any, name: Any) -> Arguments:
     """Z, the cache, may have any shape, and dA the same."""
-    Z = _elements("Z", Z)
-    dA = shaped("dA", _elements("dA", dA), Z.shape, "the shape of Z, the cache")
+    Z = elements("Z", Z)
+    dA = shaped("dA", elements("dA", dA), Z.shape, "the shape of Z, the cache")
     one_dtype({"Z": Z, "dA": dA})
     return {"dA": dA, "Z": Z, "name": find_activation(name).name}
 
 
-def _elements(label: str, value: Any) -> Array:
+def elements(label: str, value: Any) -> Array:
     """Accept floats of any shape: Python and NumPy numbers, too, but no ints, as integer arrays are refused.
 
     The extension reads arrays of one and two dimensions with any strides, others in C order.

@@ -26,7 +26,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Training and held-out rows with their labels.
 
@@ -56,6 +56,11 @@ class Dataset:
     def n_features(self) -> int:
         """Number of values per example."""
         return int(np.prod(self.train_x.shape[1:]))
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.train_y)} to train on, {len(self.test_y)} held out"
+        kind = f"shape {self.train_x.shape[1:]}, {self.train_x.dtype}"
+        return f"<Dataset of {len(self.classes)} classes: {counts}; {kind}, scale {self.scale:g}>"
 
 
 def as_columns(rows: NDArray[Any], scale: float = 1.0, dtype: DTypeLike = np.float64) -> NDArray[Any]:

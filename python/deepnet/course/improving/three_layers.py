@@ -45,8 +45,7 @@ def sigmoid(x: Any) -> Any:
     Raises
     ------
     TypeError
-        If x is not floating-point, for example ``Z is int64, but must be float32 or float64:
-        Z.astype(np.float64)``.
+        If x is not floating-point: ``x is int64, but must be float32 or float64: x.astype(np.float64)``.
 
     Notes
     -----
@@ -58,7 +57,7 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return step_by_step.sigmoid(x)[0]
+    return step_by_step.sigmoid(check.elements("x", x))[0]
 
 
 def relu(x: Any) -> Any:
@@ -75,8 +74,7 @@ def relu(x: Any) -> Any:
     Raises
     ------
     TypeError
-        If x is not floating-point, for example ``Z is int64, but must be float32 or float64:
-        Z.astype(np.float64)``.
+        If x is not floating-point: ``x is int64, but must be float32 or float64: x.astype(np.float64)``.
 
     Notes
     -----
@@ -88,7 +86,7 @@ def relu(x: Any) -> Any:
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    return step_by_step.relu(x)[0]
+    return step_by_step.relu(check.elements("x", x))[0]
 
 
 # --- forward ------------------------------------------------------------------------------------------------
