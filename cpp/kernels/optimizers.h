@@ -143,7 +143,7 @@ template <class T, class O, bool kPenalty>
 double update_all(const Update<T> u) {  // a copy, which no store can alias, so its numbers stay in registers
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   Vec<T> sums[vectors] = {};
-  for_each_vector<T>(u.count, [&sums, u](index_t j, auto get, auto put) {
+  for_each_vector<T>(u.count, [&, u](index_t j, auto get, auto put) {
     Vec<T> p = get(u.p + j), slot[O::slots ? O::slots : 1];
     const Vec<T> g = whole_gradient<T, kPenalty>(u.penalties, p, get(u.g + j));
     if constexpr (kPenalty) sums[j / lanes % vectors] += penalty_of<T>(p, u.penalties.l2, u.penalties.l1);

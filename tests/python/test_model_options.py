@@ -34,7 +34,8 @@ def test_options_that_no_layer_can_have_are_refused(tmp_path):
             {"layers": [{"dropout": 2}, {}]},
             r"layer_dims\[1\].dropout is 2, but must be from 0 to less than 1",
         ),
-        ({"layers": [{}]}, "do not describe a valid network"),
+        ({"layers": [{}]}, r"layers is \[\{\}\], but must be a list of 2 objects"),
+        ({"layers": [1, 2]}, r"layers is \[1, 2\], but must be a list of 2 objects"),
         ({"layers": [{"units": 3}, {}]}, "do not describe a valid network"),
         ({"input_dropout": -1}, "input_dropout is -1, but must be 0 or more"),
     ):

@@ -60,8 +60,11 @@ def read(path: str | os.PathLike[str]) -> Saved:
         raise ValueError(
             f"{os.fspath(path)}: holds settings that this deepnet does not know: {quoted(unknown)[1:-1]}"
         )
-    options = model.extra.get("layers", [{}] * len(model.activations))
+    count = len(model.activations)
+    options = model.extra.get("layers", [{}] * count)
     try:
+        if not isinstance(options, list) or [type(option) for option in options] != [dict] * count:
+            raise ValueError(f"layers is {quoted(options)}, but must be a list of {count} objects")
         layers = zip(model.layer_dims[1:], model.activations, options, strict=True)
         stack: list[int | Dense] = [
             model.layer_dims[0],
