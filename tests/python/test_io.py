@@ -234,6 +234,8 @@ def test_train_and_test_folders_are_the_split(tmp_path, classes):
     [
         ("Train", "TEST"),
         ("training_set", "test_set"),
+        ("seg_train", "seg_test"),
+        ("trainingset", "testset"),
         ("training", "val"),
         ("train", "Validation"),
         ("TRAIN-SET", "valid"),
@@ -250,6 +252,29 @@ def test_names_of_the_split(tmp_path, classes, train, held_out):
     data = io.load(tmp_path)
     assert (data.classes, len(data.train_y), data.test_y.tolist()) == (("cat", "dog"), 8, [0, 1])
     assert [Path(skipped.path).name for skipped in data.skipped] == ["__MACOSX"]
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_folder_that_holds_one_folder_stands_for_it(tmp_path, classes, split):
+    """As archives are unpacked: data/data/cat, or seg_train/seg_train/cat."""
+    expected = io.load(classes)
+    for name in ("cat", "dog"):
+        for part in ("seg_train/seg_train", "seg_test/seg_test") if split else ("",):
+            shutil.copytree(tmp_path / name, tmp_path / "archive" / "data" / part / name)
+        shutil.rmtree(tmp_path / name)
+    (tmp_path / "__MACOSX" / "data").mkdir(parents=True)
+    (tmp_path / "archive" / "notes.txt").write_text("beside")
+    data = io.load(tmp_path)
+    assert data.classes == expected.classes
+    assert (len(data.train_y), len(data.test_y)) == ((10, 10) if split else (8, 2))
+    assert {Path(skipped.path).name for skipped in data.skipped} == {"__MACOSX", "notes.txt"}
+
+
+def test_only_held_out_data_is_an_error(tmp_path, classes):
+    for name in ("cat", "dog"):
+        shutil.copytree(tmp_path / name, tmp_path / "data" / "test" / name)
+    with pytest.raises(DataError, match="data has test, but no folder train"):
+        io.load(tmp_path / "data")
 
 
 def test_a_split_that_is_not_clear_is_an_error_or_named(tmp_path, classes):

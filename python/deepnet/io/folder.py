@@ -16,7 +16,7 @@ from deepnet.io.images import MAX_SIZE, UnreadableImage, load_image
 
 OnImage = Callable[[int, int], None]
 
-# Names of folders that hold a part of the data, in lower case, without "set" and what separates words.
+# Last words of the names of folders that hold a part of the data, in lower case, without "set".
 _SPLITS = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
@@ -36,8 +36,9 @@ def load_folder(
 
     Folders ``train`` and ``test`` in it, each with the classes inside, are the split. Without ``test``, a
     folder ``validation`` is held out; without both, a fifth of each class at random. Capitals and names like
-    ``training_set`` or ``val`` are understood. Hidden files are ignored. Whatever else is not used, such as
-    folders without images, is listed in ``skipped``.
+    ``training_set``, ``seg_train`` or ``val`` are understood. A folder that holds only one folder of
+    such folders, as archives do, stands for that one. Hidden files are ignored. Whatever else is not used,
+    such as folders without images, is listed in ``skipped``.
 
     Parameters
     ----------
@@ -112,6 +113,14 @@ def load_folder(
     return Dataset(*x_y, tuple(classes), 255.0, tuple(reader.skipped))
 
 
+def _split_of(folder: Path) -> str | None:
+    """Return which part of the data a folder holds by its name: the last word but "set", or all of it."""
+    words = [word.removesuffix("set") for word in re.split(r"[\W_]+", folder.name.lower())]
+    words = [word for word in words if word]
+    names = {"".join(words), *words[-1:]}
+    return next((part for part, known in _SPLITS.items() if names & {*known}), None)
+
+
 class _Reader:
     """Lists folders and reads their images; notes what is skipped."""
 
@@ -125,9 +134,9 @@ class _Reader:
         """The folders with the training and the held-out classes; None: to be held out at random."""
         parts: dict[str, Path] = {}
         others, named = list[Path](), list[Path]()
-        for entry in self._visible(self._root):
-            name = re.sub(r"[\W_]|set$", "", entry.name.lower())
-            part = next((part for part, names in _SPLITS.items() if name in names), None)
+        root = self._descend(self._root, stop=("test", "validation"))
+        for entry in self._visible(root):
+            part = _split_of(entry)
             if part is None or not self._is_split(entry):
                 others.append(entry)
                 named += [entry] if part and os.path.isdir(entry) else []
@@ -138,15 +147,28 @@ class _Reader:
         if "train" not in parts:
             if parts:
                 found = ", ".join(folder.name for folder in parts.values())
-                raise DataError(f"{self._root} has {found}, but no folder train")
+                raise DataError(f"{root} has {found}, but no folder train")
             if len(named) > 1 and len(named) == sum(map(os.path.isdir, others)):
                 raise DataError(f"{named[0]} has no sub-folders; give each class a folder with its images")
-            return self._root, None
+            return root, None
         for entry in others:
             self._skip(entry, f"beside {parts['train'].name}")
         if "test" in parts and "validation" in parts:
             self._skip(parts["validation"], f"not used, {parts['test'].name} is held out")
-        return parts["train"], parts.get("test", parts.get("validation"))
+        test = parts.get("test", parts.get("validation"))
+        return self._descend(parts["train"]), None if test is None else self._descend(test)
+
+    def _descend(self, folder: Path, stop: tuple[str, ...] = ()) -> Path:
+        """Return the one folder that a folder holds, if it holds others, and so on; __MACOSX is ignored."""
+        while True:
+            entries = self._visible(folder)
+            inside = [entry for entry in entries if os.path.isdir(entry) and entry.name != "__MACOSX"]
+            if len(inside) != 1 or not self._is_split(inside[0]) or _split_of(inside[0]) in stop:
+                return folder
+            for entry in entries:
+                if entry != inside[0]:
+                    self._skip(entry, f"beside {inside[0].name}")
+            folder = inside[0]
 
     def _is_split(self, folder: Path) -> bool:
         """True if the folder holds folders: a class of that name would hold images."""
