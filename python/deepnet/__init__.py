@@ -126,11 +126,11 @@ else:
             from .gradient_checking import gradient_check
 
             return gradient_check
-        if name == "io":
+        if name in ("io", "sklearn"):
             from importlib import import_module
 
-            return import_module("deepnet.io")
+            return import_module(f"deepnet.{name}")
         raise AttributeError(f"module 'deepnet' has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), "__version__", "gradient_check", "io"} - {"TYPE_CHECKING"})
+        return sorted({*globals(), "__version__", "gradient_check", "io", "sklearn"} - {"TYPE_CHECKING"})

@@ -130,7 +130,7 @@ PYTHON_ROWS = [
     {"backends"},
     {"network", "threads"},
     {"callbacks", "gradient_checking"},
-    {"course"},
+    {"course", "sklearn"},
     {"cli"},
 ]
 ROW_OF = {room: row for row, rooms in enumerate(PYTHON_ROWS) for room in rooms}

@@ -94,7 +94,8 @@ def train(net: Any, engine: Any, hold: Any, plan: Any, run: Run, history: Histor
     At the end, whatever it is, every callback's ``finish(net)`` is called; their exceptions are chained.
     """
     try:
-        with shown(run.progress, history, run.epochs * run.batches) as show:
+        rows_per_step = (run.examples_per_epoch or int(run.examples.X.shape[1])) / run.batches
+        with shown(run.progress, history, run.epochs * run.batches, rows_per_step) as show:
             _run(net, engine, hold, plan, run, history, show)
     finally:
         _finish(run.callbacks, net)

@@ -1,0 +1,99 @@
+"""Class labels of any type: what the network learns of them, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+from deepnet.activations import Array
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of one column y, or the columns of an indicator matrix, which is sparse or not."""
+
+    classes: Array
+    multilabel: bool = False
+    sparse: bool = False
+
+    @classmethod
+    def of(cls, y: Any) -> Labels:
+        """Learn the classes of y."""
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multilabel-indicator":
+            return cls(np.arange(y.shape[1]), multilabel=True, sparse=sparse.issparse(y))
+        if kind.endswith("multioutput"):
+            raise ValueError(
+                f"y has {y.shape[1]} columns of classes: multioutput targets need one classifier for each "
+                "column, as sklearn.multioutput.MultiOutputClassifier makes them"
+            )
+        classes = unique_labels(y)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y has only one class, {classes.tolist()[0]!r}, but a classifier needs two or more"
+            )
+        return cls(classes)
+
+    @property
+    def outputs(self) -> int:
+        """The number of the network's outputs: one for two classes."""
+        return 1 if len(self.classes) == 2 and not self.multilabel else len(self.classes)
+
+    @property
+    def activation(self) -> str:
+        """The output activation: softmax for classes of which each example has one."""
+        return "sigmoid" if self.outputs == 1 or self.multilabel else "softmax"
+
+    def check(self, y: Any, *, same: bool) -> None:
+        """Refuse classes that these are not; `same`: also if one is missing."""
+        if self.multilabel or type_of_target(y, input_name="y").startswith("multilabel"):
+            columns = y.shape[1] if getattr(y, "ndim", 1) == 2 else 1
+            if not self.multilabel or columns != len(self.classes):
+                raise ValueError(f"`y` has {columns} columns, but not the classes in `self.classes_`")
+            return
+        given = unique_labels(y)
+        unknown = set(given.tolist()) - set(self.classes.tolist())
+        if same and (unknown or len(given) != len(self.classes)):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes}, `y` has {given}"
+            )
+        if unknown:
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes}. 'y' has {given}."
+            )
+
+    def encode(self, y: Any) -> Array:
+        """Return the labels as the network's losses take them: (n_L, m), class numbers (1, m) for softmax."""
+        if self.multilabel:
+            dense = y.toarray() if sparse.issparse(y) else np.asarray(y)
+            return np.ascontiguousarray(dense.T, dtype=bool)
+        if len(self.classes) == 2:
+            return np.asarray(y == self.classes[1]).reshape(1, -1)
+        numbers: Array = np.searchsorted(self.classes, y)
+        return numbers.reshape(1, -1)
+
+    def decode(self, A: Array) -> Any:
+        """Return the labels that the outputs A (m, n_L) stand for."""
+        if self.multilabel:
+            chosen = (A > 0.5).astype(int)
+            return sparse.csr_matrix(chosen) if self.sparse else chosen
+        if self.outputs == 1:
+            return self.classes[(A[:, 0] > 0.5).astype(np.intp)]
+        return self.classes[A.argmax(axis=1)]
+
+    def accuracy(self, A: Array, encoded: Array, weights: Array | None) -> float:
+        """The share of the outputs A (m, n_L) whose labels are all right; nan if A is not finite."""
+        if not np.isfinite(A).all():
+            return np.nan
+        if self.activation == "softmax":
+            right = A.argmax(axis=1) == encoded[0]
+        else:
+            right = ((A > 0.5) == encoded.T).all(axis=1)
+        return float(np.average(right, weights=weights))

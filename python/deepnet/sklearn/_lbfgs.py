@@ -1,0 +1,48 @@
+"""The solver "lbfgs": SciPy's L-BFGS-B on the native loss and gradients of all examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.utils.optimize import _check_optimize_result
+
+from deepnet.activations import Array
+from deepnet.backends import answered
+from deepnet.network import Network
+from deepnet.plan import Plan
+
+from ._recipe import Objective
+
+
+def minimise(
+    estimator: Any, net: Network, examples: tuple[Any, ...], plan: Plan, objective: Objective, threads: int
+) -> None:
+    """Train `net` until SciPy stops; record loss_ and n_iter_."""
+    parameters = list(net.parameters.values())
+    engine: Any
+    engine, prepared = net._engine_for(plan)
+
+    def assign(vector: Array) -> None:
+        start = 0
+        for p in parameters:
+            p[...] = vector[start : start + p.size].reshape(p.shape)
+            start += p.size
+
+    def loss_and_gradient(vector: Array) -> tuple[float, Array]:
+        assign(vector)
+        value, grads = answered(engine.loss_and_grads(*examples, prepared, 1.0, threads))
+        gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
+        return value / objective.scale, gradient / objective.scale
+
+    options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
+    begin = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
+    result = minimize(loss_and_gradient, begin, method="L-BFGS-B", jac=True, options=options)
+    assign(result.x)
+    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    penalty = 0.0
+    if objective.penalty_share:
+        weight = examples[0].shape[1] if examples[2] is None else float(examples[2].sum())
+        penalty = estimator.alpha / 2 / weight * sum(float(np.vdot(W, W)) for W in parameters[::2])
+    estimator.loss_ = objective.reported(float(result.fun) * objective.scale, penalty)

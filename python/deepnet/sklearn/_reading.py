@@ -1,0 +1,90 @@
+"""The caller's tables: read in place where the engine can, and errors that name the column."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from deepnet.activations import Array
+
+KINDS = [np.float64, np.float32, np.float16, np.uint8]  # which the engine reads; others become the first
+_QUICK = {np.dtype(np.float64), np.dtype(np.float32)}
+NAMED = 5  # columns that a message names
+
+
+def is_usable(X: Any, features: int) -> bool:
+    """Return whether X is a table of finite floats of so many columns; False also if that is hard to tell."""
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in _QUICK or not X.flags.c_contiguous:
+        return False
+    if X.shape[1] != features or not len(X):
+        return False
+    flat = X.reshape(-1)
+    with np.errstate(over="ignore"):
+        return math.isfinite(flat.dot(flat))  # faster than isfinite(X).all(), but may overflow
+
+
+NO_TARGETS = "no_validation"  # scikit-learn's word for it; None would be missing targets
+
+
+def table(estimator: Any, X: Any, y: Any = NO_TARGETS, *, reset: bool, **options: Any) -> Any:
+    """Return X, or X and y, checked and converted; `reset`: learn the names and the number of the columns."""
+    if getattr(X, "columns", None) is not None and X.shape[1] == 0:
+        raise ValueError(f"X is a frame with 0 feature(s) (shape={X.shape}), but 1 is needed at least")
+    given = {} if isinstance(y, str) else {"y": y, "multi_output": True, **options}
+    try:
+        return validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=KINDS, reset=reset, **given)
+    except ValueError as error:
+        where = _bad_columns(X)
+        if where is None:
+            raise
+        raise type(error)(f"{error}\n{where}") from None
+
+
+def _bad_columns(X: Any) -> str | None:
+    """Name the columns of a frame or array that are no numbers, or not finite."""
+    columns = getattr(X, "columns", None)
+    if columns is None:
+        if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind != "f" or not X.size:
+            return None
+        named = {f"X[:, {j}]": X[:, j] for j in np.flatnonzero(~np.isfinite(X).all(axis=0))[:NAMED]}
+    else:
+        named = {f"the column {name!r}": np.asarray(X[name]) for name in columns}
+    words, holes = [], []
+    for name, column in named.items():
+        try:
+            finite = np.isfinite(column.astype(np.float64))
+        except (TypeError, ValueError):
+            words.append(f"{name}, such as {column[0]!r}")
+            continue
+        if not finite.all():
+            i = int(np.argmin(finite))
+            holes.append(f"{name} ({column[i]} in row {i})")
+    if words:
+        return f"Not numbers: {_listed(words)}. sklearn.preprocessing.OneHotEncoder makes columns of classes."
+    return f"Not finite: {_listed(holes)}." if holes else None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+
+
+def weights_of(sample_weight: Any, X: Any) -> Array | None:
+    """Return the weight of each row, float64, or None."""
+    if sample_weight is None:
+        return None
+    weights: Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any():
+        i = int(np.argmin(weights))
+        raise ValueError(f"sample_weight[{i}] is {weights[i]:g}, but weights must be 0 or more")
+    if not weights.any():
+        raise ValueError("sample_weight is zero for all rows, but must be more than 0 for some")
+    return weights
+
+
+def columns(X: Any) -> Array:
+    """Return the rows of X as the columns of an array."""
+    return np.asarray(X.toarray() if sparse.issparse(X) else X).T

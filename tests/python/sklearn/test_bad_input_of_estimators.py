@@ -1,0 +1,192 @@
+"""Bad input: an error that names the column or the argument, and an estimator that is what it was before."""
+
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+import pandas as pd
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
+
+from deepnet.sklearn import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, y = load_wine(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+FRAME = pd.DataFrame(X[:, :3], columns=["ash", "hue", "flavour"])
+
+
+def with_entry(value):
+    changed = X.copy()
+    changed[7, 2] = value
+    return changed
+
+
+def frame_with(column, value):
+    changed = FRAME.astype({column: object}) if isinstance(value, str) else FRAME.copy()
+    changed.loc[7, column] = value
+    return changed
+
+
+class Raises:
+    """A callback or scorer that fails in its second call."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        if self.calls > 1:
+            raise RuntimeError("no more")
+        return 0.5
+
+
+FIT = {  # settings, X, y, other arguments, message
+    "nan": ({}, with_entry(np.nan), y, {}, r"contains NaN(.|\n)*Not finite: X\[:, 2\] \(nan in row 7\)"),
+    "inf": ({}, with_entry(np.inf), y, {}, r"infinity(.|\n)*X\[:, 2\] \(inf in row 7\)"),
+    "nan in a frame": ({}, frame_with("hue", np.nan), y, {}, r"the column 'hue' \(nan in row 7\)"),
+    "a word in a frame": ({}, frame_with("hue", "red"), y, {}, "Not numbers: the column 'hue'"),
+    "an empty frame": ({}, FRAME[:0], y[:0], {}, r"Found array with 0 sample\(s\)"),
+    "no columns": ({}, FRAME[[]], y, {}, r"0 feature\(s\)"),
+    "one class": ({}, X, np.zeros(len(y)), {}, "y has only one class, 0.0"),
+    "mixed labels": ({}, X, np.array([1, "a"] * 89, object), {}, "unknown label type|Mix|mix|Unknown label"),
+    "y longer": ({}, X, np.r_[y, 0], {}, r"inconsistent numbers of samples: \[178, 179\]"),
+    "nan in y": ({}, X, np.where(y > 0, y, np.nan), {}, "y contains NaN"),
+    "several columns of classes": ({}, X, np.c_[y, y], {}, "y has 2 columns of classes"),
+    "negative weights": ({}, X, y, {"sample_weight": np.full(len(y), -1.0)}, r"sample_weight\[0\] is -1"),
+    "no weight": (
+        {},
+        X,
+        y,
+        {"sample_weight": np.zeros(len(y))},
+        "zero for all rows|one non-zero",
+    ),
+    "weights shorter": ({}, X, y, {"sample_weight": np.ones(5)}, r"sample_weight.shape == \(5,\)"),
+    "X_val alone": ({}, X, y, {"X_val": X}, "X_val and y_val belong together"),
+    "X_val narrower": (
+        {},
+        X,
+        y,
+        {"X_val": X[:, :2], "y_val": y},
+        "2 features, but MLPClassifier is expecting 13",
+    ),
+    "y_val of other classes": ({}, X, y, {"X_val": X, "y_val": y + 1}, "classes not in `self.classes_`"),
+    "solver": ({"solver": "newton"}, X, y, {}, "The 'solver' parameter of MLPClassifier must be"),
+    "alpha": ({"alpha": -1}, X, y, {}, "The 'alpha' parameter"),
+    "hidden size": (
+        {"hidden_layer_sizes": (3, 0)},
+        X,
+        y,
+        {},
+        r"hidden_layer_sizes must be > 0, got \[3, 0\]",
+    ),
+    "hidden fraction": ({"hidden_layer_sizes": (2.5,)}, X, y, {}, "hidden_layer_sizes must be whole numbers"),
+    "activation": ({"activation": "rellu"}, X, y, {}, "The 'activation' parameter"),
+    "an activation": ({"activation": ["rellu"]}, X, y, {}, "did you mean 'relu'"),
+    "activations": (
+        {"activation": ["relu", "tanh"]},
+        X,
+        y,
+        {},
+        "activation has 2 entries, but there are 1 hidden",
+    ),
+    "dropout": ({"dropout": [1.0]}, X, y, {}, "dropout is 1.0"),
+    "dropout twice": ({"dropout": [0.1, 0.2]}, X, y, {}, "dropout has 2 entries"),
+    "optimizer": ({"optimizer": "adamm"}, X, y, {}, "did you mean 'adam'"),
+    "scorer": ({"early_stopping": "acuracy"}, X, y, {}, "acuracy"),
+    "class_weight": ({"class_weight": "fair"}, X, y, {}, "The 'class_weight' parameter"),
+    "threads": ({"n_threads": 0}, X, y, {}, "The 'n_threads' parameter"),
+    "dtype": ({"dtype": "float16"}, X, y, {}, "The 'dtype' parameter"),
+    "validation rows": (
+        {"early_stopping": True, "validation_fraction": 0.1},
+        *(X[:9], np.arange(9) % 2, {}, "The validation set is too small|The test_size = 1"),
+    ),
+    "a scorer that raises": ({"early_stopping": Raises()}, X, y, {}, "no more"),
+    "a scorer of words": ({"early_stopping": lambda *_: "good"}, X, y, {}, "the scorer returned 'good'"),
+    "a callback that raises": ({"callbacks": [Raises()]}, X, y, {}, "no more"),
+    "callbacks": ({"callbacks": [3]}, X, y, {}, r"callbacks\[0\] is"),
+}
+
+
+@pytest.mark.parametrize("case", FIT)
+@pytest.mark.parametrize("fitted", [False, True])
+def test_fit_refuses_and_leaves_the_estimator_as_it_was(case, fitted):
+    settings, table, labels, arguments, message = FIT[case]
+    model = MLPClassifier((3,), max_iter=3, random_state=0)
+    if fitted:
+        model.fit(X, y)
+    model.set_params(**settings)
+    before = vars(model).copy()
+    weights = [p.copy() for p in model.coefs_] if fitted else []
+    with pytest.raises((ValueError, TypeError, RuntimeError), match=message):
+        model.fit(table, labels, **arguments)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[key] is value for key, value in before.items())
+    for p, kept in zip(model.coefs_ if fitted else [], weights, strict=True):
+        np.testing.assert_array_equal(p, kept)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_failure_while_training_goes_on_restores_the_weights(method):
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, warm_start=True, random_state=0).fit(X, y)
+    before, curve = model.predict(X), [*model.loss_curve_]
+    failing = Raises()
+    failing.calls = method == "partial_fit"
+    model.set_params(callbacks=[failing])
+    with pytest.raises(RuntimeError, match="no more"):
+        getattr(model, method)(X, y)
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert model.loss_curve_ == curve
+
+
+def test_losses_that_overflow_say_what_to_do():
+    model = MLPRegressor(hidden_layer_sizes=(3,), solver="sgd", learning_rate_init=1e30, dtype="float32")
+    with pytest.raises(FloatingPointError, match="try a smaller learning rate than 1e"):
+        model.fit(X, y)
+    assert not hasattr(model, "network_")
+
+
+def test_poisson_needs_counts():
+    with pytest.raises(ValueError, match="y has the target -1, but loss='poisson' needs counts"):
+        MLPRegressor("poisson").fit(X, y - 1)
+
+
+def test_partial_fit_refuses():
+    with pytest.raises(ValueError, match="classes must be passed"):
+        MLPClassifier().partial_fit(X, y)
+    model = MLPClassifier((3,), random_state=0).partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        model.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"classes not in `self\.classes_`"):
+        model.partial_fit(X, y + 1)
+    with pytest.raises(ValueError, match="y has 2 columns, but the fitted model has 1"):
+        MLPRegressor(hidden_layer_sizes=(3,)).partial_fit(X, y).partial_fit(X, np.c_[y, y])
+    assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_predict_refuses(method):
+    with pytest.raises(ValueError, match="not fitted"):
+        getattr(MLPClassifier(), method)(X)
+    call = getattr(MLPClassifier((3,), max_iter=3).fit(X, y), method)
+    for table, message in [
+        (with_entry(np.nan), r"X\[:, 2\] \(nan in row 7\)"),
+        (with_entry(-np.inf), "infinity"),
+        (X[:, :4], "X has 4 features, but MLPClassifier is expecting 13"),
+        (X[0], "Expected 2D array, got 1D array"),
+        (X[:0], r"Found array with 0 sample\(s\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call(table)
+    assert call(X * 1e160).shape[0] == len(X)  # finite, though the sum of the squares is not
+    framed = getattr(MLPClassifier((3,), max_iter=3).fit(FRAME, y), method)
+    for wrong in (
+        FRAME[["hue", "ash", "flavour"]],
+        FRAME[["ash", "hue"]],
+        FRAME.rename(columns={"ash": "a"}),
+    ):
+        with pytest.raises(ValueError, match=re.compile("feature names|features")):
+            framed(wrong)

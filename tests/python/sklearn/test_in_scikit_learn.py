@@ -1,0 +1,344 @@
+"""The estimators inside of scikit-learn: searches, pipelines, meta-estimators, frames, copies, callbacks."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+import joblib
+import pandas as pd
+import sklearn
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_wine
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_selection import RFE
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import deepnet
+from deepnet.sklearn import MLPClassifier, MLPRegressor, from_sklearn
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, y = load_wine(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+SMALL = {"hidden_layer_sizes": (10,), "max_iter": 40, "random_state": 0, "learning_rate_init": 0.01}
+
+
+# --- compositions -------------------------------------------------------------------------------------------
+
+
+def test_grid_search_in_a_pipeline():
+    model = make_pipeline(StandardScaler(), MLPClassifier(**SMALL))
+    grid = {
+        "mlpclassifier__hidden_layer_sizes": [(3,), (10, 5)],
+        "mlpclassifier__activation": ["relu", "selu"],
+    }
+    search = GridSearchCV(model, grid, cv=3).fit(X, y)
+    assert search.best_score_ > 0.9
+    assert search.predict(X).shape == y.shape
+
+
+def test_cross_validation_in_two_processes():
+    alone = cross_val_score(MLPClassifier(**SMALL), X, y, cv=3)
+    np.testing.assert_array_equal(cross_val_score(MLPClassifier(**SMALL), X, y, cv=3, n_jobs=2), alone)
+    assert alone.mean() > 0.9
+
+
+def test_columns_of_a_frame():
+    frame = pd.DataFrame({"size": X[:, 0], "weight": X[:, 1], "kind": np.where(X[:, 9] > 0, "dark", "light")})
+    columns = ColumnTransformer(
+        [("numbers", StandardScaler(), ["size", "weight"]), ("words", OneHotEncoder(), ["kind"])]
+    ).set_output(transform="default")
+    model = make_pipeline(columns, MLPClassifier(**SMALL)).fit(frame, y)
+    assert model.score(frame, y) > 0.7
+
+
+def test_set_output_gives_frames_whose_names_are_checked():
+    model = make_pipeline(StandardScaler(), MLPRegressor(**SMALL)).set_output(transform="pandas")
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    model.fit(frame, y)
+    assert list(model[-1].feature_names_in_) == list(frame)
+    reordered = frame[list(frame)[::-1]]
+    with pytest.raises(ValueError, match="feature names should match"):
+        model[-1].predict(reordered)
+
+
+def test_calibration_voting_and_selection():
+    calibrated = CalibratedClassifierCV(MLPClassifier(**SMALL), cv=3).fit(X, y)
+    assert calibrated.score(X, y) > 0.9
+    votes = VotingClassifier(
+        [("net", MLPClassifier(**SMALL)), ("line", LogisticRegression())], voting="soft"
+    ).fit(X, y)
+    assert votes.score(X, y) > 0.9
+
+    def importance(model):
+        return permutation_importance(model, X[:, : model.n_features_in_], y, n_repeats=2, random_state=0)[
+            "importances_mean"
+        ]
+
+    selection = RFE(MLPClassifier(**SMALL), n_features_to_select=11, importance_getter=importance).fit(X, y)
+    assert selection.support_.sum() == 11
+
+
+def test_metadata_routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = (
+            MLPClassifier(**SMALL).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        )
+        scores = sklearn.model_selection.cross_validate(
+            model, X, y, params={"sample_weight": np.ones(len(y))}, cv=3, error_score="raise"
+        )
+    assert scores["test_score"].mean() > 0.9
+
+
+# --- copies -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [MLPClassifier(**SMALL), MLPRegressor(**SMALL)])
+def test_copies_predict_the_same_and_are_independent(model, tmp_path):
+    model = clone(model).fit(X, y)
+    before = model.predict(X)
+    joblib.dump(model, tmp_path / "model")
+    others = [joblib.load(tmp_path / "model"), pickle.loads(pickle.dumps(model)), copy.deepcopy(model)]
+    for other in others:
+        np.testing.assert_array_equal(other.predict(X), before)
+        other.coefs_[0][...] = 0
+        other.partial_fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), before)
+    assert not hasattr(clone(model), "network_")
+    assert "MLP" in model._repr_html_()
+
+
+def test_coefs_and_intercepts_are_the_networks():
+    model = MLPClassifier(**SMALL).fit(X, y)
+    with pytest.raises(AttributeError, match="before fit"):
+        MLPClassifier().coefs_  # noqa: B018
+    assert not hasattr(MLPClassifier(), "classes_")
+    assert [W.shape for W in model.coefs_] == [(13, 10), (10, 3)]
+    assert [b.shape for b in model.intercepts_] == [(10,), (3,)]
+    model.coefs_ = [np.zeros_like(W) for W in model.coefs_]
+    model.intercepts_[1] = [0.0, 1.0, 0.0]
+    assert set(model.predict(X)) == {1}
+    np.testing.assert_array_equal(model.network_.parameters["b2"][:, 0], [0, 1, 0])
+    with pytest.raises(ValueError, match="intercepts_ have the shapes"):
+        model.intercepts_ = [np.zeros(3)]
+
+
+# --- conversion ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "targets"),
+    [
+        ("MLPClassifier", {}, y),
+        (
+            "MLPClassifier",
+            {"activation": "logistic", "hidden_layer_sizes": (4, 3)},
+            np.where(y > 0, "a", "b"),
+        ),
+        (
+            "MLPClassifier",
+            {"activation": "tanh", "early_stopping": True},
+            np.stack([y > 0, y > 1], 1).astype(int),
+        ),
+        ("MLPRegressor", {"solver": "lbfgs"}, y.astype(float)),
+        ("MLPRegressor", {"loss": "poisson"}, np.stack([y, y], 1)),
+        ("MLPRegressor", {"hidden_layer_sizes": ()}, y.astype(float)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_there_and_back(kind, settings, targets, dtype):
+    import sklearn.neural_network as theirs
+
+    settings = {"max_iter": 20, "random_state": 0, **settings}
+    model = getattr(theirs, kind)(**settings).fit(X.astype(dtype), targets)
+    ours = from_sklearn(model)
+    back = ours.to_sklearn()
+    assert back.get_params() == model.get_params()
+    rtol = 1e-4 if dtype == "float32" and settings.get("solver") != "lbfgs" else 1e-10
+    method = "predict_proba" if kind == "MLPClassifier" else "predict"
+    expected = getattr(model, method)(X.astype(dtype))
+    for other in (ours, back):
+        np.testing.assert_allclose(getattr(other, method)(X.astype(dtype)), expected, rtol=rtol, atol=rtol)
+    if kind == "MLPClassifier":
+        np.testing.assert_array_equal(back.predict(X), model.predict(X))
+    assert ours.loss_ == model.loss_ == back.loss_
+    if settings.get("solver") != "lbfgs" and not settings.get("early_stopping"):
+        for other in (ours, back):
+            other.partial_fit(X, targets)
+
+
+def test_only_what_can_be_converted_is():
+    with pytest.raises(TypeError, match="model is a LogisticRegression"):
+        from_sklearn(LogisticRegression())
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        from_sklearn(sklearn.neural_network.MLPClassifier())
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        MLPClassifier().to_sklearn()
+    model = MLPRegressor(**SMALL | {"activation": "gelu"}).fit(X, y)
+    with pytest.raises(ValueError, match="have the activations gelu"):
+        model.to_sklearn()
+    extended = MLPRegressor("huber", **SMALL, dropout=0.1, optimizer="adamw", early_stopping="r2").fit(X, y)
+    np.testing.assert_allclose(extended.to_sklearn().predict(X), extended.predict(X), rtol=1e-6)
+
+
+# --- beyond scikit-learn's ----------------------------------------------------------------------------------
+
+
+def test_activations_dropout_optimizers_and_losses():
+    model = MLPClassifier(
+        (12, 8),
+        ["gelu", "tanh"],
+        dropout=[0.1, 0.2],
+        optimizer=deepnet.AdamW(deepnet.schedules.CosineDecay(0.02, 200)),
+        max_iter=60,
+        random_state=0,
+    ).fit(X, y)
+    assert model.network_.activations == ("gelu", "tanh", "softmax")
+    assert model.score(X, y) > 0.95
+    for loss in ("huber", "absolute_error", deepnet.losses.quantile(0.9)):
+        high = MLPRegressor(loss, (16,), max_iter=300, learning_rate_init=0.01, random_state=0).fit(X, y)
+        assert np.mean(high.predict(X) >= y - 0.3) > 0.8
+
+
+def test_balanced_classes_are_weighted_ones():
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    weights = compute_sample_weight("balanced", y)
+    given = MLPClassifier(**SMALL).fit(X, y, weights * 2)
+    balanced = MLPClassifier(**SMALL, class_weight="balanced").fit(X, y, np.full(len(y), 2.0))
+    np.testing.assert_array_equal(balanced.predict_proba(X), given.predict_proba(X))
+    with pytest.raises(ValueError, match="needs all rows at once"):
+        MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize("rule", ["neg_log_loss", "balanced_accuracy", lambda model, X, y: model.score(X, y)])
+def test_early_stopping_by_any_score_keeps_the_best_weights(rule):
+    X_val, y_val = X[::4], y[::4]
+    settings = SMALL | {"max_iter": 200, "n_iter_no_change": 5}
+    model = MLPClassifier(**settings, early_stopping=rule).fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.stopped_
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    scorer = sklearn.metrics.get_scorer(rule) if isinstance(rule, str) else rule
+    assert scorer(model, X_val, y_val) == pytest.approx(model.best_validation_score_, rel=1e-12)
+
+
+def test_validation_rows_are_scored_without_early_stopping_too():
+    model = MLPRegressor(**SMALL).fit(X, y, X_val=X[:20], y_val=y[:20])
+    assert len(model.validation_scores_) == model.n_iter_
+    assert model.validation_scores_[-1] == pytest.approx(model.score(X[:20], y[:20]), rel=1e-12)
+
+
+def test_partial_fit_with_early_stopping_ends_with_the_best_weights():
+    model = MLPClassifier(**SMALL, early_stopping=True, n_iter_no_change=3)
+    for _ in range(300):
+        model.partial_fit(X[20:], y[20:], classes=[0, 1, 2], X_val=X[:20], y_val=y[:20])
+        if model.stopped_:
+            break
+    assert model.stopped_
+    assert len(model.validation_scores_) == len(model.loss_curve_)
+    assert model.score(X[:20], y[:20]) == max(model.validation_scores_)
+    before = [W.copy() for W in model.coefs_]
+    model.partial_fit(X[20:], y[20:], X_val=X[:20], y_val=y[:20])
+    for W, kept in zip(model.coefs_, before, strict=True):
+        np.testing.assert_array_equal(W, kept)
+
+
+def test_callbacks_see_the_network_and_may_stop():
+    seen = []
+
+    def look(net, history):
+        seen.append((net, history.loss[-1]))
+        return history.epochs == 3
+
+    model = MLPClassifier(**SMALL, callbacks=[look]).fit(X, y)
+    assert model.n_iter_ == 3
+    assert {net for net, _ in seen} == {model.network_}
+    np.testing.assert_allclose([loss for _, loss in seen], model.loss_curve_)
+
+
+def test_scikit_learns_callbacks():
+    pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
+    calls = []
+
+    class Recorder:
+        def setup(self, estimator, context):
+            calls.append("setup")
+
+        def teardown(self, estimator, context):
+            calls.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context):
+            calls.append(f"begin {context.task_name}")
+
+        def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+            calls.append(f"end {context.task_name}")
+            assert fitted_estimator.network_ is not estimator.network_
+            assert fitted_estimator.score(X, y) >= 0
+            return context.task_name == "epoch" and context.task_id == 1
+
+    model = MLPClassifier(**SMALL).set_callbacks(Recorder()).fit(X, y)
+    assert model.n_iter_ == 2
+    epoch = ["begin epoch", "end epoch"]
+    assert calls == ["setup", "begin fit", *epoch, *epoch, "end fit", "teardown"]
+
+
+def test_verbose_shows_a_bar(capsys):
+    pytest.importorskip("rich")
+    MLPClassifier(**SMALL, verbose=True, early_stopping=True).fit(X, y)
+    shown = capsys.readouterr().out
+    assert "rows/s" in shown
+    assert "score (" in shown
+
+
+def test_threads_change_no_bit():
+    models = [MLPClassifier(**SMALL, n_threads=n).fit(X, y) for n in (1, 2)]
+    np.testing.assert_array_equal(*(model.predict_proba(X) for model in models))
+
+
+# --- data ---------------------------------------------------------------------------------------------------
+
+
+def test_labels_of_any_type():
+    for labels in (["one", "two", "three"], [3.0, -1.0, 2.0], [True, False, True]):
+        given = np.array(labels)[y]
+        model = MLPClassifier(**SMALL).fit(X, given)
+        assert model.score(X, given) > 0.9
+        assert model.predict(X).dtype == given.dtype
+    series = pd.Series(y, dtype="category").cat.rename_categories(["x", "y", "z"])
+    assert MLPClassifier(**SMALL).fit(X, series).score(X, series) > 0.9
+
+
+@pytest.mark.parametrize("dtype", ["float16", "uint8", "float32", "int64", "bool"])
+def test_tables_of_any_type(dtype):
+    table = (
+        (10 * (X + 4)).astype("uint8")
+        if dtype == "uint8"
+        else (X > 0 if dtype == "bool" else X).astype(dtype)
+    )
+    model = MLPRegressor(**SMALL).fit(table, y)
+    as_double = MLPRegressor(**SMALL).fit(table.astype(float), y)
+    np.testing.assert_array_equal(model.predict(table), as_double.predict(table.astype(float)))
+
+
+def test_tables_are_not_copied(tmp_path):
+    import tracemalloc
+
+    rows = 200_000
+    table = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.uint8, (rows, 100))
+    table[:] = np.random.default_rng(0).integers(0, 255, table.shape, dtype=np.uint8)
+    targets = table[:, 0] / 255
+    model = MLPRegressor(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
+    tracemalloc.start()
+    model.fit(table, targets)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < table.nbytes / 2
