@@ -168,7 +168,7 @@ def save_training_picture(
     costs : sequence of float
         The curve.
     images : ndarray, shape (k, h, w) or (k, h, w, 3)
-        Up to 24 examples.
+        Up to 24 examples; if there are none, the curve takes the whole picture.
     titles : sequence of str
         The caption above each; a caption that is wider than its place is drawn smaller.
     right : sequence of bool
@@ -198,7 +198,7 @@ def save_training_picture(
     figure = Figure(figsize=(10, 4.2), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
-    halves = figure.add_gridspec(1, 2, width_ratios=(1, 1.35))
+    halves = figure.add_gridspec(1, 2, width_ratios=(1, 1.35)) if len(images) else figure.add_gridspec(1, 1)
     axes = figure.add_subplot(halves[0])
     axes.plot(np.arange(1, len(costs) + 1), costs, color=_CURVE, linewidth=1.8)
     axes.set(xlabel=x_label, ylabel="cost", facecolor=_PAPER)
@@ -207,7 +207,8 @@ def save_training_picture(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="#e4e4e0", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
-    _draw_grid(halves[1].subgridspec(4, 6).subplots(squeeze=False), images, titles, right)
+    if len(images):
+        _draw_grid(halves[1].subgridspec(4, 6).subplots(squeeze=False), images, titles, right)
     _save(figure, path)
 
 

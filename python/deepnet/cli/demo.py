@@ -50,6 +50,7 @@ def run(
         "Network",
         f"{sizes}: relu, dropout {recipe.dropout:g}, then {net.activations[-1]}; AdamW, rate "
         f"{recipe.learning_rate:g}, batches of {training.BATCH}, seed {seed}"
+        + features.shrunk
         + ("; images and their mirror images" if recipe.mirrored else ""),
     )
 
@@ -57,7 +58,7 @@ def run(
     in_training = np.mean(training.predict(net, X) == Y)
     predicted = training.predict(net, features(data.test_x))
     right = predicted == data.test_y
-    accuracy = f"{right.mean():.4f} on {len(right)} held-out rows"
+    accuracy = f"{right.mean():.4f} on {len(right)} held-out {training.called(data)}"
     say(
         console,
         "Accuracy",
@@ -100,8 +101,8 @@ def _load(
 
             data = io.load(path, size=size, seed=seed, on_image=on_image, follow_links=follow_links)
         name = "/".join(path.resolve().parts[-2:])
-    rows = f"{len(data.train_y):,} rows to train on, {len(data.test_y):,} held out"
-    say(console, "Data", f"{printable(path or name)}: {rows}; {data.n_features:,} features each")
+    counts = f"{len(data.train_y):,} {training.called(data)} to train on, {len(data.test_y):,} held out"
+    say(console, "Data", f"{printable(path or name)}: {counts}; {data.n_features:,} numbers each")
     say(console, "Classes", abridged(data.classes))
     if data.skipped:
         n = len(data.skipped)
@@ -155,7 +156,7 @@ def _compare_speed(
     say(
         console,
         "Speed",
-        f"[bold]{result.median:.1f}x[/bold] the NumPy reference: an epoch of this training on {len(Y)} rows, "
+        f"[bold]{result.median:.1f}x[/bold] the NumPy reference: an epoch of this on {len(Y)} examples, "
         f"one thread each (80 % of {result.rounds} rounds {result.low:.1f}x to {result.high:.1f}x; "
         f"same loss to {result.difference:.0e})",
     )
@@ -183,7 +184,7 @@ def _save_pictures(
     shown = _proportional(right) if training.is_image(rows) else np.empty(0, np.intp)
     names = [name if len(name) <= 12 else f"{name[:11]}…" for name in map(displayable, data.classes)]
     captions = [
-        names[p] if p == y else f"{names[p]}\nis {names[y]}"
+        names[p] if p == y else f"{names[p]}?\nis {names[y]}"
         for p, y in zip(predicted, data.test_y, strict=True)
     ]
     plotting.save_training_picture(
@@ -192,7 +193,7 @@ def _save_pictures(
         rows[shown],
         [captions[i] for i in shown],
         [bool(right[i]) for i in shown],
-        title=displayable(title),
+        title=displayable(title) + ("\ngreen: right; red: wrong, with the true class" if len(shown) else ""),
     )
     say(console, "Wrote", printable(output))
     wrong = np.flatnonzero(~right)

@@ -1,5 +1,6 @@
 """The output of the commands: lines with a topic, a progress bar, a curve in braille dots."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,18 @@ def progress_bar(console: Console, *, transient: bool = False) -> Progress:
     )
 
 
+def _round_step(step: float) -> float:
+    """Return the least round number that is not below the step: 1, 1.5, 2, 2.5, 3, 4, 5 or 8, times 10^n.
+
+    >>> _round_step(0.33), _round_step(0.0)
+    (0.4, 1.0)
+    """
+    if step <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(n * power for n in (1, 1.5, 2, 2.5, 3, 4, 5, 8, 10) if n * power >= step)
+
+
 def draw_costs(console: Console, costs: Sequence[float], unit: str) -> None:
     """Draw the cost curve, unless the terminal cannot show braille."""
     finite = [(i, cost) for i, cost in enumerate(costs, start=1) if np.isfinite(cost)]
@@ -60,13 +73,14 @@ def draw_costs(console: Console, costs: Sequence[float], unit: str) -> None:
         return
     x, y = zip(*finite, strict=True)
     figure = plotille.Figure()
-    figure.width, figure.height = max(20, min(50, console.width - 24)), 8
+    figure.width, figure.height = max(20, min(50, (console.width - 24) // 10 * 10)), 8
     figure.origin = False
     figure.x_label, figure.y_label = unit, "cost"
-    figure.set_x_limits(0, len(costs))
-    figure.set_y_limits(0, 1.05 * max(y) or 1)
+    ticks = figure.width // 10
+    figure.set_x_limits(0, -(-len(costs) // ticks) * ticks)
+    figure.set_y_limits(0, 8 * _round_step(max(y) / 8))
     figure.x_ticks_fkt = lambda value, _: f"{value:.0f}"
-    figure.y_ticks_fkt = lambda value, _: f"{value:.3f}"
+    figure.y_ticks_fkt = lambda value, _: f"{value:.4g}"
     figure.plot(x, y)
     for line in figure.show().splitlines():
         console.print(f"{'':10}{line}", markup=False, soft_wrap=True)

@@ -50,6 +50,9 @@ class Features:
         self._mean = X.mean(axis=1, keepdims=True, dtype=np.float64)
         deviation = X.std(axis=1, keepdims=True, dtype=np.float64)
         self._deviation = np.where(deviation > 0, deviation, 1)
+        factor = _factor(rows)
+        sides = " x ".join(str(n // factor) for n in rows.shape[1:3])
+        self.shrunk = f"; images shrunk to {sides} pixels" if factor > 1 else ""  # for the report
 
     def __call__(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         """Return X of shape (features, examples)."""
@@ -61,14 +64,23 @@ class Features:
 
 def _reduced(rows: NDArray[Any]) -> Any:
     """Return one column per row, a new array; images are averaged over squares of pixels."""
-    m = len(rows)
-    factor = max(min(rows.shape[1:3]) // SIDE, 1) if is_image(rows) else 1
+    m, factor = len(rows), _factor(rows)
     if factor > 1:
         h, w = (n // factor for n in rows.shape[1:3])
         parts = rows[:, : h * factor, : w * factor].reshape(m, h, factor, w, factor, -1)
         return parts.mean(axis=(2, 4), dtype=np.float32).reshape(m, -1).T
     # float64: numbers of a table may be beyond float32 before they are standardised
     return rows.reshape(m, -1).T.astype(np.float32 if rows.dtype == np.uint8 else np.float64)
+
+
+def _factor(rows: NDArray[Any]) -> int:
+    """Return how many pixels a side become one."""
+    return max(min(rows.shape[1:3]) // SIDE, 1) if is_image(rows) else 1
+
+
+def called(data: Dataset) -> str:
+    """Return what the examples are called in reports."""
+    return "images" if is_image(data.train_x) else "rows"
 
 
 def is_image(rows: NDArray[Any]) -> bool:
