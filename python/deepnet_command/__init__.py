@@ -4,11 +4,14 @@ It is a package of its own since `deepnet` takes some time to import, and may fa
 meanwhile (Ctrl-C, an unknown DEEPNET_BACKEND, too little memory) is handled here.
 """
 
-from __future__ import annotations
-
+import _signal  # type: ignore[import-not-found] # signal itself imports enum, which takes milliseconds
 import os
-import signal
 import sys
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    # Ctrl-C ends the process at once, except while a command works: an exception in the middle of an import
+    # may be taken for a broken package.
+    _signal.signal(_signal.SIGINT, lambda *_: os._exit(130))
 
 TYPE_CHECKING = False  # importing typing takes longer than all of this module
 if TYPE_CHECKING:
@@ -18,11 +21,6 @@ if TYPE_CHECKING:
 # Memory addresses that the commands need, in MB: about 1.5 times what they took. With less, OpenBLAS may end
 # the process by itself.
 ADDRESSES, ADDRESSES_OF_DEMO = 256, 768
-
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Ctrl-C ends the process at once, except while a command works: an exception in the middle of an import
-    # may be taken for a broken package.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 
 def main() -> None:
@@ -43,7 +41,7 @@ def main() -> None:
         _fail(str(error))
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str) -> "NoReturn":
     print(f"deepnet: {message}", file=sys.stderr)
     sys.exit(2)
 
@@ -63,7 +61,7 @@ def _check_addresses() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def _import() -> Callable[..., None]:
+def _import() -> "Callable[..., None]":
     """Return the command; if its packages or `deepnet` cannot be imported, say why in one line."""
     try:
         from deepnet._extras import needs

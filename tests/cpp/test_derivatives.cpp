@@ -266,7 +266,7 @@ TEST_CASE_TEMPLATE("instruction sets with fused multiply-adds give the same deri
   const auto run = [&](const Kernels<T>& kernels, index_t id) {
     std::vector<T> all(size_t(2 * m + 2 * kPanel<T>));
     T *d_z = all.data(), *sums = d_z + 2 * m;
-    const auto read = [m](const std::vector<T>& x) { return deepnet::Rows<const T>{x.data(), m}; };
+    const auto read = [&](const std::vector<T>& x) { return deepnet::Rows<const T>{x.data(), m}; };
     kernels.activations[id].backward({1, m, read(d_a), read(z), {d_z, m}, sums});
     kernels.activations[id].output_backward({1, m, read(al), read(y), read(z), {d_z + m, m}, sums + kPanel<T>});
     return all;

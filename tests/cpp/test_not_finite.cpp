@@ -78,7 +78,7 @@ TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found,
   for (const index_t m : {1, 64, 65, 200}) {
     CAPTURE(m);
     Overflowing<T> overflowing(size_t(m - 1)), stopped(0);
-    const auto run = [m](const Task<T>& task, index_t steps) {
+    const auto run = [](const Task<T>& task, index_t steps) {
       const Examples x = task.x(), y = task.y();
       std::vector<double> losses(1), seconds(1);
       deepnet::fit<T>(task.net,
