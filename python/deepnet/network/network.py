@@ -464,8 +464,11 @@ class Network:
         check.warn_of_size(examples.X, run.input_scale, stacklevel=3)  # the caller of fit, which is decorated
         return self._train_by(run, self._plan(chosen_loss, chosen))
 
-    def _train_by(self, run: Run, plan: Plan) -> History:
-        """Train; with a plan of their own, the estimators of :mod:`deepnet.sklearn` do, too."""
+    def _train_by(self, run: Run, plan: Plan, through: Callable[[Any], Any] | None = None) -> History:
+        """Train; with a plan of their own, the estimators of :mod:`deepnet.sklearn` do, too.
+
+        `through` makes of the engine one that reads the examples of this run.
+        """
         run.check_rates(self._dtype)
         engine, prepared_plan = self._engine_for(plan)
         history = History(planned_epochs=run.epochs)
@@ -473,7 +476,7 @@ class Network:
             self._use_optimizer(plan.optimizer)
             self._input_scale, self._position.updates = run.input_scale, 0
             try:
-                train(self, engine, hold, prepared_plan, run, history)
+                train(self, through(engine) if through else engine, hold, prepared_plan, run, history)
             finally:
                 self._position.updates = (run.first_epoch + history.epochs) * run.batches
         return history

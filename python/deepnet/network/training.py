@@ -192,7 +192,8 @@ def _measure(engine: Any, plan: Any, run: Run, history: History) -> None:
 
 def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | None:
     """Name the first entry of X or Y that is nan or inf in this dtype."""
-    return first_not_finite("X", examples.X, dtype, scale) or first_not_finite("Y", examples.Y, dtype, 1.0)
+    X = examples.X if isinstance(examples.X, np.ndarray) else np.zeros((1, 1))  # a sparse one is finite
+    return first_not_finite("X", X, dtype, scale) or first_not_finite("Y", examples.Y, dtype, 1.0)
 
 
 def explained(

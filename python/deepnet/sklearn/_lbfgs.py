@@ -14,6 +14,7 @@ from deepnet.network import Network
 from deepnet.plan import Plan
 
 from ._recipe import Objective
+from ._sparse import is_sparse, loss_and_grads
 
 
 def minimise(
@@ -32,7 +33,11 @@ def minimise(
 
     def loss_and_gradient(vector: Array) -> tuple[float, Array]:
         assign(vector)
-        value, grads = answered(engine.loss_and_grads(*examples, prepared, 1.0, threads))
+        if is_sparse(examples[0]):
+            X, Y, weights = examples
+            value, grads = loss_and_grads(net, X, Y, weights, plan, threads)
+        else:
+            value, grads = answered(engine.loss_and_grads(*examples, prepared, 1.0, threads))
         gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
         return value / objective.scale, gradient / objective.scale
 
@@ -43,6 +48,6 @@ def minimise(
     estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
     penalty = 0.0
     if objective.penalty_share:
-        weight = examples[0].shape[1] if examples[2] is None else float(examples[2].sum())
+        weight = examples[1].shape[1] if examples[2] is None else float(examples[2].sum())
         penalty = estimator.alpha / 2 / weight * sum(float(np.vdot(W, W)) for W in parameters[::2])
     estimator.loss_ = objective.reported(float(result.fun) * objective.scale, penalty)

@@ -26,7 +26,8 @@ from deepnet.optimizers import SGD, Optimizer
 
 from . import _lbfgs, _recipe
 from ._epochs import AfterEachEpoch, Orders, warn_of_no_convergence
-from ._reading import columns, is_usable, table, weights_of
+from ._reading import is_usable, table, weights_of
+from ._sparse import EngineOfRows, is_sparse, predict
 from ._their_callbacks import TheirCallbacks
 
 try:
@@ -154,7 +155,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             if lbfgs:
                 objective = self._objective(targets.Y, weights)
                 plan = _recipe.plan(self, objective, SGD())
-                examples = Examples(columns(X), targets.Y, weights)
+                examples = Examples(X if is_sparse(X) else X.T, targets.Y, weights)
                 _lbfgs.minimise(self, self.network_, examples, plan, objective, self.n_threads or 0)
             else:
                 self._descend(X, targets, weights, given, rng, incremental)
@@ -241,7 +242,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         ]
         reduced = len(rows) < X.shape[0]
         run = Run(
-            examples=Examples(columns(X), targets.Y, weights),
+            examples=Examples(X if is_sparse(X) else X.T, targets.Y, weights),
             validation=None,
             learning_rate=chosen.learning_rate,
             epochs=epochs,
@@ -259,7 +260,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         )
         self.n_iter_ = 0
         try:
-            history = self.network_._train_by(run, plan)
+            history = self.network_._train_by(run, plan, EngineOfRows if is_sparse(X) else None)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
         else:
@@ -308,8 +309,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         """Return a function of nothing: the score of the validation rows now."""
         rule = self.early_stopping
         if isinstance(rule, (bool, np.bool_)):
-            X = columns(validation.X)
-            return lambda: self._own_score(self.network_.predict(X, threads=self.n_threads).T, validation)
+            return lambda: self._own_score(self._forward(validation.X), validation)
         scorer = get_scorer(rule) if isinstance(rule, str) else rule
         settings = {} if validation.weights is None else {"sample_weight": validation.weights}
 
@@ -329,8 +329,14 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         net = fitted.get("network_")
         if net is None or "feature_names_in_" in fitted or not is_usable(X, self.n_features_in_):
             check_is_fitted(self)
-            net, X = self.network_, table(self, X, reset=False)
-            X = columns(X).T
+            X = table(self, X, reset=False)
+        return self._forward(X)
+
+    def _forward(self, X: Any) -> Array:
+        """Return the same for a table that was checked."""
+        net = self.network_
+        if is_sparse(X):
+            return predict(net, X, self.n_threads)
         A = np.empty((X.shape[0], net.layer_dims[-1]), net.dtype)
         net.predict(X.T, A.T, threads=self.n_threads)
         return A

@@ -36,7 +36,8 @@ def table(estimator: Any, X: Any, y: Any = NO_TARGETS, *, reset: bool, **options
         raise ValueError(f"X is a frame with 0 feature(s) (shape={X.shape}), but 1 is needed at least")
     given = {} if isinstance(y, str) else {"y": y, "multi_output": True, **options}
     try:
-        return validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=KINDS, reset=reset, **given)
+        read = validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=KINDS, reset=reset, **given)
+        return (_by_rows(read[0]), read[1]) if given else _by_rows(read)
     except ValueError as error:
         where = _bad_columns(X)
         if where is None:
@@ -85,6 +86,6 @@ def weights_of(sample_weight: Any, X: Any) -> Array | None:
     return weights
 
 
-def columns(X: Any) -> Array:
-    """Return the rows of X as the columns of an array."""
-    return np.asarray(X.toarray() if sparse.issparse(X) else X).T
+def _by_rows(X: Any) -> Any:
+    """Return a sparse X in CSR form."""
+    return X.tocsr() if sparse.issparse(X) else X
