@@ -152,15 +152,16 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   assert(out.rows == network.units(network.layers()) && out.cols == X.count);
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
-  threads = threads_worth(threads, 2.0 * double(state.size) * double(X.count));
-  index_t group = 2;  // one tile
-  while (group > 1 && (panels + group - 1) / group < threads) group /= 2;
   const Reading reading(state, progress);
   if (X.count <= kFewColumns) return predict_few(kernels, state, X, out);
-  ThreadPool::run((panels + group - 1) / group, threads, [&](index_t i) {
+  if (panels == 1) return predict_group(kernels, state, X, 0, X.count, out, progress);
+  SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);
+  const index_t group = panels < 2 * work.threads() ? 1 : 2;  // 2: one tile
+  ThreadPool::run((panels + group - 1) / group, work.threads(), [&](index_t i) {
     const index_t first = i * group * kPanel<T>;
     predict_group(kernels, state, X, first, std::min(group * kPanel<T>, X.count - first), out, progress);
   });
+  work.done();
 }
 
 template class Network<float>;

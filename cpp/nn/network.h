@@ -10,6 +10,7 @@
 #include "deepnet/network.h"
 #include "nn/locks.h"
 #include "nn/session.h"
+#include "runtime/thread_choice.h"
 
 namespace deepnet {
 
@@ -62,6 +63,9 @@ struct NetworkState {
   TrainingFlag training;
   OptimizerState<T> optimizer_state;
   std::shared_ptr<void> kept;  // the KeptRunner of the training calls
+  struct {
+    ThreadChoices predict, loss, gradients, step;
+  } choices;
 
   T* parameters() { return memory.reserve<T>(size); }
   /// True if the parameters exceed an L2 cache.
@@ -75,6 +79,8 @@ struct NetworkState {
     if (before == now) return;
     if (before >= 0 && made_after.compare_exchange_strong(before, kBeingFreed)) {
       lock.reset(reading ? 1 : 0);
+      for (ThreadChoices* each : {&choices.predict, &choices.loss, &choices.gradients, &choices.step})
+        each->after_fork();
       if (!training.keep_after_fork()) {
         std::construct_at(&optimizer_state);
         std::construct_at(&kept);

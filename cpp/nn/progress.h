@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "deepnet/interrupt.h"
-#include "runtime/thread_pool.h"
 
 namespace deepnet {
 
@@ -62,12 +61,5 @@ class Progress {
   std::atomic<bool> stop_{false};
   double work_ = 0;
 };
-
-/// The number of threads for so many operations: at most `threads` (0: num_threads()). Two threads that meet twice in a
-/// step lose about 1 us, so below 5 us of arithmetic there is nothing to gain.
-inline int threads_worth(int threads, double operations) {
-  if (operations < 1e6) return 1;
-  return threads > 0 ? threads : num_threads();
-}
 
 }  // namespace deepnet

@@ -32,12 +32,13 @@ void relax() {
 #endif
 }
 
-/// Spins until `ready` or the time is up; returns ready().
+/// Spins until `ready` or the time is up; returns ready(). From some microseconds on it offers the core to other
+/// threads: perhaps to the one that it waits for.
 template <class Ready>
 bool spin(Clock::duration limit, Ready ready) {
   for (int i = 0; i < 64; ++i, relax())
     if (ready()) return true;
-  for (const auto end = Clock::now() + limit; Clock::now() < end;)
+  for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::yield())
     for (int i = 0; i < 64; ++i, relax())
       if (ready()) return true;
   return ready();

@@ -17,14 +17,14 @@ PanelGroup<T> BatchRunner<T>::activations(size_t layer, index_t first_panel, ind
 template <class T>
 template <class Task>
 void BatchRunner<T>::each_block(Task task) {
-  ThreadPool::run(index_t(blocks_.size()), threads_, [&](index_t i) { task(blocks_[size_t(i)]); });
+  ThreadPool::run(index_t(blocks_.size()), workers_, [&](index_t i) { task(blocks_[size_t(i)]); });
 }
 
 /// The sum of task over all blocks, always in the same order.
 template <class T>
 template <class Task>
 double BatchRunner<T>::sum_of_blocks(Task task) {
-  ThreadPool::run(index_t(blocks_.size()), threads_,
+  ThreadPool::run(index_t(blocks_.size()), workers_,
                   [&](index_t i) { block_sums_[size_t(i)] = task(blocks_[size_t(i)]); });
   return std::accumulate(block_sums_.begin(), block_sums_.end(), 0.0);
 }
@@ -49,6 +49,7 @@ void BatchRunner<T>::transpose_weights(const Block& block) {
   if (!transposed) return;
   const Layer<T>& layer = network_.layers[block.layer];
   const index_t row = W_transposed_row_[block.layer];
+  assert(block.row * index_t(sizeof(T)) % 64 == 0);  // no other block's lines are written
   kernels_.transpose_matrix(block.rows, block.columns, layer.W + block.row * layer.W_row + block.column, layer.W_row,
                             transposed + block.column * row + block.row, row);
 }
@@ -253,9 +254,28 @@ void BatchRunner<T>::undo_if_not_finite(double penalty) {
   updater_.start(/*keep=*/false);
 }
 
+/// Decides how many threads work for a batch, and cuts it into groups for them.
+template <class T>
+SharedWork BatchRunner<T>::begin_work(index_t examples, Use use) {
+  auto& choices = network_.choices;
+  const bool back = use != Use::kLoss;
+  const double operations = (back ? 6.0 : 2.0) * double(network_.size) * double(examples);
+  const index_t panels = panels_for<T>(std::min(chunk_, examples)), per_thread = panels / threads_.most;
+  // Until measured: weights travel twice in a training step, which pays from some 64 examples a thread on.
+  const SharedWork work(!back                    ? choices.loss
+                        : use == Use::kGradients ? choices.gradients
+                                                 : choices.step,
+                        threads_, operations, back ? per_thread >= 2 && operations > 2e7 : per_thread >= 1);
+  workers_ = work.threads();
+  const index_t each = (panels + workers_ - 1) / workers_;
+  group_panels_ = std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
+  return work;
+}
+
 template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   assert(batch.count > 0 && batch.count <= largest_);
+  SharedWork work = begin_work(batch.count, use);
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
   const bool at_once = updates_at_once(), normalized = updater_.plan().normalized;
   double total = 0, penalty = 0, weight = 0;
@@ -263,7 +283,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), c * chunk_};
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
-    ThreadPool::run((panels + group_panels_ - 1) / group_panels_, threads_,
+    ThreadPool::run((panels + group_panels_ - 1) / group_panels_, workers_,
                     [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
     has_X_ = keeps_X(batch);
     for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
@@ -302,6 +322,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   }
   updated_ = use == Use::kSteps && !non_finite_;
   if (updated_) updater_.did_update();
+  work.done();
   return objective();
 }
 

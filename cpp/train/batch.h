@@ -17,6 +17,7 @@
 
 #include "nn/panels.h"
 #include "nn/progress.h"
+#include "runtime/thread_pool.h"
 #include "train/updater.h"
 
 namespace deepnet {
@@ -68,13 +69,15 @@ class BlockBuffers {
 /// An update can't be interrupted. If the last sums of its gradients take more operations than this, it is a separate
 /// pass after them.
 constexpr double kLongUpdate = 4e9;
+/// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
+constexpr index_t kLargeGroup = 8;
 constexpr uint64_t kDropoutStream = 0xd509'0075;  // apart from that of the examples' order
 
 template <class T>
 class BatchRunner {
  public:
   /// For batches of up to `largest` examples.
-  BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, int threads, Use use,
+  BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads, Use use,
               Progress& progress);
 
   /// Switches to other data of the same shape, and to parameters that may have changed.
@@ -104,6 +107,7 @@ class BatchRunner {
     size_t layer;
   };
 
+  SharedWork begin_work(index_t examples, Use use);
   double run(const Batch& batch, Use use, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
@@ -146,9 +150,10 @@ class BatchRunner {
   Data data_;
   const Loss<T>& loss_;
   Updater<T> updater_;
-  int threads_;
+  Threads threads_;
+  int workers_;  // threads of the current step
   Progress* progress_;
-  index_t largest_, chunk_, group_panels_;
+  index_t largest_, chunk_, group_panels_ = 1;
   double divisor_ = 1;  // of the last batch
   bool has_X_ = false, updated_ = false;
   std::atomic<bool> non_finite_{false};

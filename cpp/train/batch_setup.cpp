@@ -18,13 +18,25 @@ constexpr index_t kChunkBytes = index_t{1} << 20;
 /// of W, updated with every step, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTransposedFrom = 96;
 constexpr index_t kTransposedBytes = kSpareBytes / 2;  // of all such copies; layers beyond that have none
-/// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
-constexpr index_t kLargeGroup = 8;
+/// A block begins at a multiple of this many rows: of whole row groups, and of whole cache lines of the transposed W,
+/// which is written line by line.
+constexpr index_t kBlockStep = 4 * kRowGroup;
+static_assert(kBlockStep * sizeof(float) % 64 == 0 && kBlockRows % kBlockStep == 0);
+/// A W of this many weights is two blocks at least, so that two threads can share it.
+constexpr index_t kTwoBlocks = index_t{1} << 14;
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
   const auto fitting = index_t(double(kChunkBytes) / bytes_per_example) / 64 * 64;
   return std::clamp<index_t>(fitting, 256, kOneChunk);
+}
+
+/// Rows of a block: about equal parts of the layer. They do not depend on the number of threads, so neither do the bits
+/// of the penalty and the norm, which are sums over blocks.
+index_t block_rows(index_t units, index_t inputs) {
+  const index_t least = units * inputs >= kTwoBlocks ? 2 : 1,
+                parts = std::max((units + kBlockRows - 1) / kBlockRows, least);
+  return round_up((units + parts - 1) / parts, kBlockStep);
 }
 
 /// Cuts one allocation into aligned pieces, in two passes: the first, without memory, counts.
@@ -56,13 +68,15 @@ bool BatchRunner<T>::needs_Z(size_t layer) const {
 }
 
 template <class T>
-BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, int threads,
-                            Use use, Progress& progress)
+BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest,
+                            Threads threads, Use use, Progress& progress)
     : kernels_(kernels<T>()),
       network_(network),
       data_(data),
       loss_(kernels_.losses[plan.loss]),
       updater_(kernels_, network, plan),
+      threads_(threads),
+      workers_(network.exceeds_cache() ? threads.most : 1),
       progress_(&progress),
       largest_(largest) {
   const Examples &X = data.X, &Y = data.Y;
@@ -77,22 +91,19 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   double units = double(X.units);
   for (const Layer<T>& layer : network.layers) units += double(layer.units);
   chunk_ = chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
-  threads_ = threads_worth(threads, 6.0 * double(network.size) * double(std::min(chunk_, largest)));
-  const index_t panels = chunk_ / kPanel<T>;
-  const index_t each = (panels + threads_ - 1) / threads_;  // panels of a thread
-  group_panels_ = std::clamp<index_t>(each, 1, network.exceeds_cache() ? kLargeGroup : 2);
   const bool back = use != Use::kLoss;
   const bool keeps_gradient =
       use == Use::kGradients || (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
 
   for (size_t l = L; l-- > 0;) {
     const Layer<T>& layer = network.layers[l];
-    for (index_t row = 0; row < layer.units; row += kBlockRows)
+    const index_t rows = block_rows(layer.units, layer.inputs);
+    for (index_t row = 0; row < layer.units; row += rows)
       for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
         blocks_.push_back(
-            {{row, std::min(kBlockRows, layer.units - row), column, std::min(kBlockColumns, layer.inputs - column)},
-             l});
+            {{row, std::min(rows, layer.units - row), column, std::min(kBlockColumns, layer.inputs - column)}, l});
   }
+  const index_t most_at_once = std::min<index_t>(threads.most, index_t(blocks_.size()));
   index_t block_size = 0;
   for (const Block& block : blocks_)
     block_size = std::max(block_size, block.rows * padded_row<T>(block.columns) + round_up(block.rows, 64));
@@ -104,7 +115,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   W_transposed_.resize(L);
   W_transposed_row_.resize(L);
   lane_sums_.resize(L);
-  losses_.resize(size_t(panels));
+  losses_.resize(size_t(chunk_ / kPanel<T>));
   const auto lay_out = [&](Pieces<T> pieces) {
     for (size_t l = 0; l <= L; ++l) {
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
@@ -127,7 +138,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
     }
     if (keeps_gradient) gradient_ = pieces.take(network.size);
     if (use == Use::kSteps && !keeps_gradient && !updater_.is_fused())
-      block_gradients_.set(pieces.take(block_size * threads_), block_size, threads_);
+      block_gradients_.set(pieces.take(block_size * most_at_once), block_size, int(most_at_once));
     return pieces.size();
   };
   const index_t size = lay_out(Pieces<T>(nullptr));
@@ -139,11 +150,12 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   }
 
   block_sums_.resize(blocks_.size());
-  parameters_changed();
+  if (back) parameters_changed();
 }
 
-template BatchRunner<float>::BatchRunner(NetworkState<float>&, const Data&, const Plan&, index_t, int, Use, Progress&);
-template BatchRunner<double>::BatchRunner(NetworkState<double>&, const Data&, const Plan&, index_t, int, Use,
+template BatchRunner<float>::BatchRunner(NetworkState<float>&, const Data&, const Plan&, index_t, Threads, Use,
+                                         Progress&);
+template BatchRunner<double>::BatchRunner(NetworkState<double>&, const Data&, const Plan&, index_t, Threads, Use,
                                           Progress&);
 
 }  // namespace deepnet

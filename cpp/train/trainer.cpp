@@ -31,15 +31,14 @@ template <class T>
 struct KeptRunner {
   Plan plan;
   index_t largest;
-  int threads;
+  Threads threads;
   BatchRunner<T> runner;
   std::vector<T> copy;  // of the parameters and the optimizer's memory, see kStepsPerCopy
 
   index_t bytes() const { return runner.bytes() + index_t(copy.size() * sizeof(T)); }
 
-  static KeptRunner& of(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, int threads,
+  static KeptRunner& of(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads,
                         Progress& progress) {
-    threads = threads > 0 ? threads : num_threads();
     auto* kept = static_cast<KeptRunner*>(network.kept.get());
     if (kept && kept->plan == plan && kept->largest == largest && kept->threads == threads) {
       kept->runner.take(data, progress);
@@ -65,7 +64,7 @@ class Run {
         progress_(&progress),
         shuffled_(options.shuffle && options.order.empty() && batches_ > 1),
         order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(examples_)) : nullptr),
-        kept_(KeptRunner<T>::of(network, data, plan, size_, options.threads, progress)) {
+        kept_(KeptRunner<T>::of(network, data, plan, size_, Threads::of(options.threads), progress)) {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
@@ -241,7 +240,7 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   const TrainingHold<T> hold(network);
   Progress progress(interrupt);
   const index_t count = data.X.count;
-  BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, threads, progress).runner;
+  BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress).runner;
   runner.updater().start(/*keep=*/true);
   const auto [total, updated] = runner.step({nullptr, 0, count}, learning_rate, seed, state.optimizer_state.updates);
   if (!updated || !std::isfinite(total)) throw NonFinite(total / double(count), 0, 0, updated, true);
@@ -252,7 +251,7 @@ template <class T>
 double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads, Interrupt* interrupt) {
   Progress progress(interrupt);
   const Reading reading(network.state(), progress);
-  BatchRunner<T> runner(network.state(), data, plan, data.X.count, threads, Use::kLoss, progress);
+  BatchRunner<T> runner(network.state(), data, plan, data.X.count, Threads::of(threads), Use::kLoss, progress);
   return runner.loss({nullptr, 0, data.X.count}) / double(data.X.count);
 }
 
@@ -263,7 +262,7 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   Progress progress(interrupt);
   const Reading reading(state, progress);
   const index_t count = data.X.count;
-  BatchRunner<T> runner(state, data, plan, count, threads, Use::kGradients, progress);
+  BatchRunner<T> runner(state, data, plan, count, Threads::of(threads), Use::kGradients, progress);
   const double total = runner.loss_and_gradients({nullptr, 0, count});
   const T scale = T(1) / T(runner.divisor());
   assert(gradients.size() == state.layers.size());

@@ -1,8 +1,8 @@
 """The number of threads of the C++ extension.
 
-The default is ``DEEPNET_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the number of cores that this process
-may use. Results have the same bits for any number of threads. A call with too little work for two threads
-uses one. The NumPy backend uses the threads of NumPy's BLAS instead.
+The limit is ``DEEPNET_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the number of cores that this process
+may use. A network measures its calls: where several threads are slower than one, one does the work. Results
+have the same bits for any number of threads. The NumPy backend uses the threads of NumPy's BLAS instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .caches import Whole
 
 
 def set_num_threads(threads: Whole) -> None:
-    """Set the number of threads of calls without an argument `threads`.
+    """Set the most threads that calls without an argument `threads` use.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def set_num_threads(threads: Whole) -> None:
 
 
 def get_num_threads() -> int:
-    """Return the number of threads of calls without an argument `threads`; 1 without the extension."""
+    """Return the most threads that calls without an argument `threads` use; 1 without the extension."""
     return 1 if native is None else int(native.get_num_threads())
 
 

@@ -135,8 +135,8 @@ TEST_CASE_TEMPLATE("an update made in a pass of its own, as of huge networks, is
   const auto trained = [](index_t largest) {
     const Task<T> task({2048, 2000, 1}, {"relu", "sigmoid"}, 12);
     deepnet::Progress progress(nullptr);
-    deepnet::BatchRunner<T> runner(task.net.state(), task.data(), task.plan(), largest, 2, deepnet::Use::kSteps,
-                                   progress);
+    deepnet::BatchRunner<T> runner(task.net.state(), task.data(), task.plan(), largest, deepnet::Threads{2, true},
+                                   deepnet::Use::kSteps, progress);
     double total = 0;
     for (index_t first = 0; first < 12; first += 4) total += runner.step({nullptr, first, 4}, 0.01, 0, 0).loss;
     std::vector<T> result = task.parameters();

@@ -188,8 +188,8 @@ TEST_CASE_TEMPLATE("masks, updates and losses are the same in one chunk and in s
     const auto trained = [&](index_t largest, int threads) {
       const Task<T> task({300, 400, 350, 2}, {"relu", "leaky_relu", "sigmoid"}, 500);
       deepnet::Progress progress(nullptr);
-      deepnet::BatchRunner<T> runner(task.net.state(), task.data(), plan, largest, threads, deepnet::Use::kSteps,
-                                     progress);
+      deepnet::BatchRunner<T> runner(task.net.state(), task.data(), plan, largest, deepnet::Threads::of(threads),
+                                     deepnet::Use::kSteps, progress);
       runner.updater().start(false);
       double total = 0;
       for (uint64_t s = 0; s < 2; ++s) total += runner.step({nullptr, 0, 500}, 1e-3, 7, s).loss;

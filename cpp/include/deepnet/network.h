@@ -65,7 +65,7 @@ class Network {
   std::shared_ptr<NetworkState<T>> state_;
 };
 
-/// out = A_L, n_L x m, with any strides. `threads` 0 means num_threads().
+/// out = A_L, n_L x m, with any strides. `threads` 0, here and below: as many of num_threads() as make it faster.
 template <class T>
 void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int threads = 0,
              Interrupt* interrupt = nullptr);
@@ -228,7 +228,7 @@ void copy_parameters(const Network<T>& network, std::span<const ParameterGradien
 template <class T>
 double measure_peak(int threads);
 
-/// The default number of threads: at first DEEPNET_NUM_THREADS, OMP_NUM_THREADS or the number of cores.
+/// The most threads that a call uses by default: at first DEEPNET_NUM_THREADS, OMP_NUM_THREADS or the number of cores.
 int num_threads();
 void set_num_threads(int threads);
 
