@@ -1,4 +1,4 @@
-// Interrupts of a call that several threads work for.
+// The progress of a call, for which several threads may work: when to ask for an interrupt.
 #pragma once
 
 #include <atomic>

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "deepnet/deepnet.h"
+#include "nn/progress.h"
 #include "runtime/dispatch.h"
 #include "runtime/workspace.h"
 
@@ -15,20 +16,14 @@ class Session {
   BorrowedWorkspace borrowed_;
 
  public:
-  explicit Session(Interrupt* interrupt) : interrupt_(interrupt) {}
+  explicit Session(Interrupt* interrupt) : progress_(interrupt) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   const Kernels<T>& kernels = deepnet::kernels<T>();
   Workspace& workspace = borrowed_.get();
 
-  /// Counts operations, and asks the interrupt every 2e7 of them (some 20 ms on a slow core).
-  void did(double operations) {
-    work_ += operations;
-    if (work_ < 2e7) return;
-    work_ = 0;
-    if (interrupt_ && interrupt_->requested()) throw Interrupted{};
-  }
+  void did(double operations) { progress_.did(operations); }
 
   const Activation<T>& activation(ActivationId id) const {
     assert(0 <= id && id < kernels.activation_count);
@@ -36,8 +31,7 @@ class Session {
   }
 
  private:
-  Interrupt* interrupt_;
-  double work_ = 0;
+  Progress progress_;
 };
 
 constexpr index_t round_up(index_t n, index_t multiple) { return (n + multiple - 1) / multiple * multiple; }
