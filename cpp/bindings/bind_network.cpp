@@ -170,7 +170,8 @@ class Engine {
     return py::make_tuple(value, arrays);
   }
 
-  /// Returns (losses, seconds); `hold` is what begin_training returned.
+  /// Returns (losses, seconds); `hold` is what begin_training returned. The labels follow the rule of the loss: they
+  /// are checked once per run, which may take a call per epoch.
   py::object fit(TrainingHold<T>& hold, const py::object& X, const py::object& Y, const py::object& weights,
                  const Plan& plan, const py::dict& options, const py::object& report) const {
     if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
@@ -187,7 +188,7 @@ class Engine {
     index_t steps = 0;
     o.steps_done = &steps;
     Data data;
-    if (!parse_data(X, Y, weights, plan, options["input_scale"].cast<double>(), data)) return py::none();
+    if (!parse_arrays(X, Y, weights, plan, options["input_scale"].cast<double>(), data)) return py::none();
     if (options.contains("order")) o.order = parse_order(options["order"], o.epochs, data.X.count);
     const Py_intptr_t shape[] = {o.epochs};
     py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape);
@@ -232,13 +233,17 @@ class Engine {
     return ids;
   }
 
-  bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
-                  Data& data) const {
+  bool parse_arrays(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
+                    Data& data) const {
     const index_t labels = label_rule(plan.loss) == LabelRule::kClasses ? 1 : outputs_;
     if (!parse_inputs(X.ptr(), inputs_, scale, data.X)) return false;
     if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
-    if (!weights.is_none() && !parse_targets(weights.ptr(), 1, data.X.count, data.weights)) return false;
-    return labels_follow(label_rule(plan.loss), outputs_, data.Y);
+    return weights.is_none() || parse_targets(weights.ptr(), 1, data.X.count, data.weights);
+  }
+
+  bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
+                  Data& data) const {
+    return parse_arrays(X, Y, weights, plan, scale, data) && labels_follow(label_rule(plan.loss), outputs_, data.Y);
   }
 
   py::array array_of(const Matrix<T>& matrix) const {

@@ -232,6 +232,8 @@ class Network:
         self._fallback: reference.Engine | None = None  # for custom losses and optimizers
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
+        self._evaluate: Callable[..., Any] = unchecked(self._engine, "evaluate")
+        self._kept_plan: tuple[Plan, tuple[reference.Engine, Any]] | None = None
         self._parameters = NetworkParameters(self._engine.parameters(), partial(snapshot, self._engine))
         self._position = _Position()
 
@@ -329,7 +331,7 @@ class Network:
         self._optimizer = optimizer
         rate = optimizer.learning_rate
         engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
-        # What train_on_batch passes to the engine if no other options are given.
+        # What train_on_batch and evaluate pass to the engine if no other options are given.
         self._default = (plan, rate) if engine is self._engine and not callable(rate) else None
 
     # --- training -------------------------------------------------------------------------------------------
@@ -683,11 +685,17 @@ class Network:
         >>> net.evaluate(np.ones((2, 3)), np.zeros(3), metrics=["accuracy"])
         {'loss': 0.693147..., 'accuracy': 1.0}
         """
+        scale, count = self._scale(input_scale), _threads(threads)
+        default = self._default
+        is_plain = loss is None and sample_weight is None and class_weight is None and metrics is None
+        if is_plain and default is not None:
+            value: float | None = self._evaluate(X, Y, None, default[0], scale, count)
+            if value is not None:
+                return value
         examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
-        scale, count = self._scale(input_scale), _threads(threads)
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
-        value: float = answered(engine.evaluate(*examples, plan, scale, count))
+        value = answered(engine.evaluate(*examples, plan, scale, count))
         if chosen is None:
             return value
         AL: Any = answered(engine.predict(examples.X, None, scale, count)) if chosen else None
@@ -894,7 +902,16 @@ class Network:
         return Plan(loss, chosen, self._layer_plans, self._input_dropout)
 
     def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
-        """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it."""
+        """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it.
+
+        The last answer is kept for the next call with an equal plan; plans are immutable.
+        """
+        kept = self._kept_plan
+        if kept is None or kept[0] != plan:
+            self._kept_plan = kept = plan, self._prepared(plan)
+        return kept[1]
+
+    def _prepared(self, plan: Plan) -> tuple[reference.Engine, Any]:
         engine = self._engine
         if not knows(engine, plan):
             if self._fallback is None:
@@ -954,7 +971,8 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
 
 # What copies and pickles create again.
 _RECREATED = {
-    *("_engine", "_fallback", "_predict", "_train", "_parameters", "_default", "_position"),
+    *("_engine", "_fallback", "_predict", "_train", "_evaluate", "_parameters", "_default", "_kept_plan"),
+    "_position",
 }
 
 
