@@ -127,14 +127,14 @@ class Orders:
     """The order of the examples in each epoch: shuffled as in scikit-learn, with the same random numbers."""
 
     def __init__(self, examples: Array, rng: Any | None) -> None:
-        self._examples, self._rng = examples.astype(np.uint32), rng
+        self._examples, self._rng = examples, rng
 
     def __call__(self, epochs: int) -> Array:
         """Return the numbers of the examples of the next epochs, one row each."""
         rows = np.empty((epochs, len(self._examples)), np.uint32)
         for row in rows:
             if self._rng is not None:
-                places = np.arange(len(self._examples), dtype=np.uint32)
+                places = np.arange(len(self._examples))
                 self._rng.shuffle(places)
                 self._examples = self._examples[places]
             row[...] = self._examples

@@ -23,7 +23,6 @@ class Labels:
     @classmethod
     def of(cls, y: Any) -> Labels:
         """Learn the classes of y."""
-        check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), multilabel=True, sparse=sparse.issparse(y))
@@ -32,7 +31,9 @@ class Labels:
                 f"y has {y.shape[1]} columns of classes: multioutput targets need one classifier for each "
                 "column, as sklearn.multioutput.MultiOutputClassifier makes them"
             )
-        classes = unique_labels(y)
+        if kind not in ("binary", "multiclass"):
+            check_classification_targets(y)  # raises
+        classes = np.unique(y)
         if len(classes) < 2:
             raise ValueError(
                 f"y has only one class, {classes.tolist()[0]!r}, but a classifier needs two or more"
