@@ -1,7 +1,10 @@
 """The estimators inside of scikit-learn: searches, pipelines, meta-estimators, frames, copies, callbacks."""
 
 import copy
+import os
 import pickle
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -342,3 +345,51 @@ def test_tables_are_not_copied(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < table.nbytes / 2
+
+
+def test_frames_of_polars():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": X[:, 0], "b": X[:, 1]})
+    model = MLPClassifier(**SMALL).fit(frame, polars.Series(y))
+    assert list(model.feature_names_in_) == ["a", "b"]
+    np.testing.assert_array_equal(
+        model.predict(frame), MLPClassifier(**SMALL).fit(X[:, :2], y).predict(X[:, :2])
+    )
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame.rename({"a": "c"}))
+    with pytest.raises(ValueError, match="Not numbers: the column 'a'"):
+        MLPClassifier(**SMALL).fit(polars.DataFrame({"a": ["x"] * len(y)}), y)
+
+
+# --- interrupts ---------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_training_with_a_usable_model():
+    """As in scikit-learn: a warning, and the weights of that moment."""
+
+    def interrupt(net, history):
+        if history.epochs == 3:
+            raise KeyboardInterrupt
+
+    model = MLPClassifier(**SMALL, callbacks=[interrupt])
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model.fit(X, y)
+    assert model.n_iter_ == len(model.loss_curve_) == 3
+    same = MLPClassifier(**SMALL | {"max_iter": 3}).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_ctrl_c_during_a_long_epoch(solver):
+    """It ends training within the epoch; "lbfgs" passes the interrupt on, as scikit-learn does."""
+    table = np.random.default_rng(0).random((50_000, 200), np.float32)
+    model = MLPRegressor(hidden_layer_sizes=(500, 500), solver=solver, batch_size=10_000, n_threads=1)
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    expected = (
+        pytest.raises(KeyboardInterrupt) if solver == "lbfgs" else pytest.warns(UserWarning, match="interr")
+    )
+    with expected:
+        timer.start()
+        model.fit(table, table[:, 0])
+        timer.join()
+    assert hasattr(model, "network_") == (solver == "adam")
