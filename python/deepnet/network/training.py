@@ -56,6 +56,7 @@ class Run:
     # (epochs, examples per epoch), by the number of epochs. Called once for each call of the engine.
     order: Callable[[int], Array] | None = None
     examples_per_epoch: int = 0  # with `order`
+    rate_unit: float = 1.0  # messages name the learning rate times this
     first_epoch: int = 0  # above 0: continues training, with the optimizer's memory, after so many epochs
 
     @property
@@ -165,7 +166,7 @@ def _epochs(
         epoch = bad.epoch - run.first_epoch
         step = (epoch - history.epochs) * run.batches + bad.batch
         where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
-        rate = float(step_rates[min(step, len(step_rates) - 1)])
+        rate = float(step_rates[min(step, len(step_rates) - 1)]) * run.rate_unit
         raise explained(bad, where, rate, engine.parameters(), run.examples, run.input_scale) from None
     history.loss += losses.tolist()
     history.seconds += seconds.tolist()

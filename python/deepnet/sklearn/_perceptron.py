@@ -256,6 +256,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             progress=has_bar,
             order=Orders(rows, rng if self.shuffle else None) if self.shuffle or reduced else None,
             examples_per_epoch=len(rows),
+            rate_unit=1.0 if self.optimizer is not None or self.solver == "adam" else objective.scale,
             first_epoch=len(self.loss_curve_) if continues else 0,
         )
         self.n_iter_ = 0
