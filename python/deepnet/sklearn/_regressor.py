@@ -10,6 +10,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from deepnet._validation import labels
 from deepnet.activations import Array
 from deepnet.losses import Loss
 
@@ -251,12 +252,23 @@ class MLPRegressor(RegressorMixin, Perceptron):
             y = column_or_1d(y, warn=True)
         if _loss_name(self.loss) == "poisson" and (y < 0).any():
             raise ValueError(f"y has the target {y.min():g}, but loss='poisson' needs counts: 0 or more")
+        if isinstance(self.loss, Loss):
+            self._check_own_loss(y)
         outputs = y.shape[1] if y.ndim == 2 else 1
         if first:
             self._outputs_of_y = outputs
         elif outputs != self.n_outputs_:
             raise ValueError(f"y has {outputs} columns, but the fitted model has {self.n_outputs_} outputs")
         return y
+
+    def _check_own_loss(self, y: Array) -> None:
+        """Refuse losses of classes, and targets that do not follow the rule of the loss."""
+        if self.loss.activation not in (None, "identity") or self.loss.takes_classes:
+            raise ValueError(
+                f"loss is {self.loss.name!r}, which is for classes: MLPClassifier has it already"
+            )
+        Y = y.reshape(len(y), -1).T
+        labels.check("y", Y, Y.shape, self.loss)
 
     def _known(self, y: Any) -> Any:
         return self._learn_targets(y, incremental=True, first=False)

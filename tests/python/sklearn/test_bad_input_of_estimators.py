@@ -1,6 +1,7 @@
 """Bad input: an error that names the column or the argument, and an estimator that is what it was before."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pandas as pd
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
+import deepnet
 from deepnet.sklearn import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -152,6 +154,15 @@ def test_losses_that_overflow_say_what_to_do():
 def test_poisson_needs_counts():
     with pytest.raises(ValueError, match="y has the target -1, but loss='poisson' needs counts"):
         MLPRegressor("poisson").fit(X, y - 1)
+
+
+def test_losses_of_regression_only():
+    for name in ("binary_cross_entropy", "sparse_categorical_cross_entropy"):
+        with pytest.raises(ValueError, match=f"loss is '{name}', which is for classes"):
+            MLPRegressor(deepnet.LOSSES[name]).fit(X, y)
+    counts = replace(deepnet.LOSSES["mean_squared_error"], name="own", label_rule="counts")
+    with pytest.raises(ValueError, match=r"y\[0, 0\] is -1.0, but counts must be"):
+        MLPRegressor(counts, max_iter=1).fit(X, y - 1.0)
 
 
 def test_partial_fit_refuses():
