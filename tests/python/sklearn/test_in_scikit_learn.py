@@ -4,6 +4,8 @@ import copy
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -393,3 +395,9 @@ def test_ctrl_c_during_a_long_epoch(solver):
         model.fit(table, table[:, 0])
         timer.join()
     assert hasattr(model, "network_") == (solver == "adam")
+
+
+def test_without_scikit_learn_the_error_names_the_command():
+    program = "import sys; sys.modules['sklearn'] = None; import deepnet; deepnet.sklearn"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ImportError: deepnet.sklearn needs scikit-learn: pip install scikit-learn" in ended.stderr
