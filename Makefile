@@ -56,6 +56,7 @@ bench: .venv/with-bench
 	build/$(if $(SMOKE),dev,bench)/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
+	$(BIN)/python benchmarks/fit_many.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/late_epochs.py $(if $(SMOKE),--epochs 1 --rounds 1 --no-limit)
 	$(BIN)/python benchmarks/threads.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/compare_libraries.py $(if $(SMOKE),--smoke) $(ARGS)

@@ -26,9 +26,11 @@ class WithoutGil final : public Interrupt {
   template <class Work>
   auto call(Work work) {
     take_gil_back();
-    const auto result = work();
-    state_ = PyEval_SaveThread();
-    return result;
+    const struct Released {
+      PyThreadState*& state;
+      ~Released() { state = PyEval_SaveThread(); }
+    } released{state_};
+    return work();
   }
 
  private:

@@ -3,45 +3,16 @@
 #include <pybind11/stl.h>
 
 #include <array>
-#include <chrono>
 #include <cmath>
 
 #include "bindings/arguments.h"
 #include "bindings/examples.h"
+#include "bindings/fit_call.h"
 #include "bindings/owner.h"
 
 namespace deepnet::bindings {
 
 namespace {
-
-/// Reports the number of steps to a Python callable during training, only every 50 ms since that takes the GIL.
-class Reporting final : public Interrupt {
- public:
-  Reporting(WithoutGil* gil, PyObject* report, const index_t* steps) : gil_(gil), report_(report), steps_(steps) {}
-  bool requested() override {
-    is_due_ = report_ != Py_None && Clock::now() - last_ > std::chrono::milliseconds(50);
-    return gil_->requested();
-  }
-  bool requested_between_steps() override {
-    if (!is_due_) return false;
-    is_due_ = false;
-    const bool raised = gil_->call([&] {
-      PyObject* result = PyObject_CallFunction(report_, "n", static_cast<Py_ssize_t>(*steps_));
-      Py_XDECREF(result);
-      return result == nullptr;
-    });
-    last_ = Clock::now();
-    return raised;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  WithoutGil* gil_;
-  PyObject* report_;
-  const index_t* steps_;
-  bool is_due_ = false;
-  Clock::time_point last_ = Clock::now();
-};
 
 /// True if no two elements share memory and rows (or columns) do not interleave; examples.py checks the same.
 template <class T>
@@ -63,16 +34,8 @@ bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vecto
   return true;
 }
 
-/// The classes of deepnet.engine_errors; never freed, since exceptions may come while the interpreter ends.
-PyObject *busy_class, *non_finite_class;
-
-/// Sets Python's error. The exception is made first: a signal handler may raise another one in its __init__, which is
-/// then the error, whereas pybind11 accepts no other exception than the one that was set.
-void set_error(const NonFinite& e, const py::object& losses = py::tuple()) {
-  const auto arguments = py::make_tuple(e.loss, e.epoch, e.batch, e.updated, e.recovered, losses);
-  const auto error = py::reinterpret_steal<py::object>(PyObject_Call(non_finite_class, arguments.ptr(), nullptr));
-  if (error) PyErr_SetObject(non_finite_class, error.ptr());
-}
+/// The class of deepnet.engine_errors; never freed, since exceptions may come while the interpreter ends.
+PyObject* busy_class;
 
 template <class T>
 class Engine;
@@ -89,7 +52,7 @@ constexpr bool is_owned<Plan> = true;
 namespace {
 
 template <class T>
-class Engine {
+class Engine final : public AnyEngine {
  public:
   Engine(const std::vector<index_t>& units, const std::vector<std::string>& names)
       : network_(units, ids_of(names)), inputs_(units.front()), outputs_(units.back()) {}
@@ -142,9 +105,9 @@ class Engine {
   }
 
   py::object evaluate(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
-                      double scale, int threads) const {
+                      double scale, int threads, const py::object& chosen) const {
     Data data;
-    if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
+    if (!parse_data(X, Y, weights, plan, scale, data) || !parse_chosen(chosen.ptr(), data)) return py::none();
     double value = 0;
     without_gil([&](Interrupt* interrupt) { value = deepnet::evaluate<T>(network_, data, plan, threads, interrupt); });
     return py::float_(value);
@@ -174,36 +137,26 @@ class Engine {
   /// are checked once per run, which may take a call per epoch.
   py::object fit(TrainingHold<T>& hold, const py::object& X, const py::object& Y, const py::object& weights,
                  const Plan& plan, const py::dict& options, const py::object& report) const {
-    if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
-    FitOptions o;
-    o.epochs = options["epochs"].cast<index_t>();
-    o.batch_size = options["batch_size"].cast<index_t>();
-    const auto rates = options["learning_rates"].cast<py::array_t<double, py::array::c_style>>();
-    o.learning_rates = {rates.data(), static_cast<size_t>(rates.size())};
-    if (o.learning_rates.size() == 1) o.learning_rate = o.learning_rates[0], o.learning_rates = {};
-    o.shuffle = options["shuffle"].cast<bool>();
-    o.seed = options["seed"].cast<uint64_t>();
-    o.first_epoch = options["first_epoch"].cast<index_t>();
-    o.threads = options["threads"].cast<int>();
-    index_t steps = 0;
-    o.steps_done = &steps;
-    Data data;
-    if (!parse_arrays(X, Y, weights, plan, options["input_scale"].cast<double>(), data)) return py::none();
-    if (options.contains("order")) o.order = parse_order(options["order"], o.epochs, data.X.count);
-    const Py_intptr_t shape[] = {o.epochs};
-    py::object losses = new_array<double>(1, shape), seconds = new_array<double>(1, shape);
-    const auto epochs = static_cast<size_t>(o.epochs);
-    const std::span<double> loss_of(data_of<double>(losses), epochs), seconds_of(data_of<double>(seconds), epochs);
-    try {
-      without_gil([&](WithoutGil* gil) {
-        Reporting interrupt(gil, report.ptr(), &steps);
-        deepnet::fit<T>(hold, data, plan, o, loss_of, seconds_of, &interrupt);
-      });
-    } catch (const NonFinite& e) {
-      set_error(e, losses[py::slice(0, e.epoch - o.first_epoch, 1)]);
-      throw py::error_already_set();
-    }
-    return py::make_tuple(losses, seconds);
+    std::atomic<index_t> steps{0};
+    const auto call = call_of(hold, X, Y, weights, plan, options, steps);
+    if (!call) return py::none();
+    without_gil([&](WithoutGil* gil) {
+      Reporting interrupt(gil, report.ptr(), [&] { return steps.load(std::memory_order_relaxed); });
+      call->run(&interrupt);
+    });
+    py::object result = call->result();
+    if (!call->has_failed()) return result;
+    PyErr_SetObject(py::type::of(result).ptr(), result.ptr());
+    throw py::error_already_set();
+  }
+
+  std::unique_ptr<FitCall> fit_call(const py::object& hold, const py::object& X, const py::object& Y,
+                                    const py::object& weights, const py::object& plan, const py::dict& options,
+                                    std::atomic<index_t>& steps) const override {
+    auto* held = Owner<TrainingHold<T>>::value_in(hold.ptr());
+    const auto* planned = Owner<Plan>::value_in(plan.ptr());
+    if (!held || !planned) return nullptr;
+    return call_of(*held, X, Y, weights, *planned, options, steps);
   }
 
   py::object begin_training() const {
@@ -211,17 +164,32 @@ class Engine {
   }
 
  private:
-  /// An ndarray of uint32, shape (epochs, examples per epoch), of numbers below `count`.
-  static std::span<const uint32_t> parse_order(const py::object& order, index_t epochs, index_t count) {
-    using Array = py::array_t<uint32_t, py::array::c_style>;
-    if (!py::isinstance<Array>(order)) throw py::type_error("order must be a C-contiguous array of uint32");
-    const auto array = py::reinterpret_borrow<Array>(order);
-    if (array.ndim() != 2 || array.shape(0) != epochs || array.size() == 0)
-      throw py::value_error("order must have one row per epoch");
-    const std::span<const uint32_t> numbers(array.data(), size_t(array.size()));
-    if (std::any_of(numbers.begin(), numbers.end(), [&](uint32_t i) { return index_t(i) >= count; }))
-      throw py::value_error("order has an example that X does not have");
-    return numbers;
+  class CallOf final : public FitCall {
+   public:
+    CallOf(TrainingHold<T>& hold, const Plan& plan, const py::dict& options, std::atomic<index_t>& steps)
+        : FitCall(plan, options, steps), hold_(hold) {}
+    void free_memory() override { hold_.free_memory(); }
+
+   protected:
+    void train(const FitOptions& options, std::span<double> losses, std::span<double> seconds,
+               Interrupt* interrupt) override {
+      deepnet::fit<T>(hold_, data, plan_, options, losses, seconds, interrupt);
+    }
+
+   private:
+    TrainingHold<T>& hold_;
+  };
+
+  std::unique_ptr<FitCall> call_of(TrainingHold<T>& hold, const py::object& X, const py::object& Y,
+                                   const py::object& weights, const Plan& plan, const py::dict& options,
+                                   std::atomic<index_t>& steps) const {
+    if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
+    auto call = std::make_unique<CallOf>(hold, plan, options, steps);
+    const auto chosen = options.contains("chosen") ? py::object(options["chosen"]) : py::none();
+    if (!parse_arrays(X, Y, weights, plan, options["input_scale"].cast<double>(), call->data)) return nullptr;
+    if (options.contains("order")) call->set_order(options["order"]);
+    if (!parse_chosen(chosen.ptr(), call->data)) return nullptr;
+    return call;
   }
 
   /// The memory of the parameters.
@@ -291,7 +259,8 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
   EngineOwner::def("copy_parameters", &Engine<T>::copy_parameters);
   EngineOwner::def("predict", &Engine<T>::predict);
   EngineOwner::def("train_on_batch", &Engine<T>::train_on_batch);
-  EngineOwner::def("evaluate", &Engine<T>::evaluate);
+  EngineOwner::def("evaluate", &Engine<T>::evaluate, py::arg(), py::arg(), py::arg(), py::arg(), py::arg(), py::arg(),
+                   py::arg() = py::none());
   EngineOwner::def("loss_and_grads", &Engine<T>::loss_and_grads);
   EngineOwner::def("begin_training", &Engine<T>::begin_training);
   EngineOwner::def("fit", &Engine<T>::fit);
@@ -301,6 +270,11 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
 }
 
 }  // namespace
+
+const AnyEngine* any_engine(PyObject* object) {
+  if (const auto* engine = Owner<Engine<float>>::value_in(object)) return engine;
+  return Owner<Engine<double>>::value_in(object);
+}
 
 void bind_network(py::module_& m) {
   bind_engine<float>(m, "EngineFloat32", "deepnet._core.EngineFloat32", "deepnet._core.TrainingHoldFloat32");
@@ -318,10 +292,9 @@ void bind_network(py::module_& m) {
   m.def("get_num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads);
   const py::module_ errors = py::module_::import("deepnet.engine_errors");
-  for (const auto& [name, kept] : {std::pair("Busy", &busy_class), std::pair("NonFinite", &non_finite_class)}) {
-    m.attr(name) = errors.attr(name);
-    *kept = py::object(errors.attr(name)).release().ptr();
-  }
+  for (const char* name : {"Busy", "NonFinite"}) m.attr(name) = errors.attr(name);
+  busy_class = py::object(errors.attr("Busy")).release().ptr();
+  bind_fit_many(m);
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);

@@ -1,5 +1,6 @@
 #include "bindings/examples.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -116,6 +117,22 @@ bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out) {
 
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out) {
   return parse(array, units, true, out) && out.count == count;
+}
+
+bool parse_chosen(PyObject* object, Data& data) {
+  using Numpy = py::detail::npy_api::constants;
+  if (object == Py_None) return true;
+  if (!is_directly_usable(object)) return false;
+  const auto* array = py::detail::array_proxy(object);
+  if (array->nd != 1 || array->dimensions[0] == 0 || array->strides[0] != sizeof(uint32_t)) return false;
+  if (type_number(object) != Numpy::NPY_UINT_) return false;
+  const auto* chosen = reinterpret_cast<const uint32_t*>(array->data);
+  if (!std::all_of(chosen, chosen + array->dimensions[0], [&](uint32_t j) { return index_t(j) < data.X.count; }))
+    return false;
+  data.chosen = chosen;
+  data.X.count = data.Y.count = array->dimensions[0];
+  if (data.weights.data) data.weights.count = data.X.count;
+  return true;
 }
 
 bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y) {

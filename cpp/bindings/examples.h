@@ -12,6 +12,9 @@ bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out);
 /// Y: the same or bool or another integer type, shape (units, m), for one unit also (m,); `count` columns.
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out);
 
+/// The examples to use: None for all, or their columns as a contiguous uint32 array.
+bool parse_chosen(PyObject* array, Data& data);
+
 /// How far shares may miss the sum 1: three times 0.333 is good, two classes of an example are not.
 constexpr double kShareTolerance = 1e-3;
 

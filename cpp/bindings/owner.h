@@ -19,10 +19,10 @@ class Owner {
     type_ = checked(PyType_FromSpec(&spec));
   }
 
-  template <class Method>
-  static void def(const char* name, Method method) {
+  template <class Method, class... Extra>
+  static void def(const char* name, Method method, const Extra&... extra) {
     const py::handle type(type_);
-    type.attr(name) = py::cpp_function(method, py::name(name), py::is_method(type));
+    type.attr(name) = py::cpp_function(method, py::name(name), py::is_method(type), extra...);
   }
 
   static py::object make(std::unique_ptr<C> value) {

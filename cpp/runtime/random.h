@@ -18,15 +18,16 @@ constexpr uint64_t random_bits(uint64_t stream, uint64_t counter) {
   return mix(stream + (counter + 1) * 0x9e3779b97f4a7c15u);
 }
 
-/// The order of the examples in one epoch: Fisher and Yates' shuffle of 0, 1, ... Calls did(operations) every 2^19
-/// numbers, some 10 ms where each swap misses the caches; what it throws ends the shuffle.
+/// The order of the examples in one epoch: Fisher and Yates' shuffle of chosen[0], chosen[1], ..., or if it is null of
+/// 0, 1, ... Calls did(operations) every 2^19 numbers, some 10 ms where each swap misses the caches; what it throws
+/// ends the shuffle.
 template <class Did>
-void shuffle(std::span<uint32_t> order, uint64_t seed, uint64_t epoch, Did did) {
+void shuffle(std::span<uint32_t> order, uint64_t seed, uint64_t epoch, Did did, const uint32_t* chosen = nullptr) {
   constexpr uint64_t kPart = uint64_t{1} << 19;
   constexpr double kOperations = 40 * double(kPart);  // of a part, as long as so many operations of a product take
   const uint64_t stream = mix(random_bits(seed, epoch));
   for (uint64_t i = 0; i < order.size(); ++i) {
-    order[i] = uint32_t(i);
+    order[i] = chosen ? chosen[i] : uint32_t(i);
     if (i % kPart == kPart - 1) did(kOperations);
   }
   for (uint64_t i = order.size(); i-- > 1;) {

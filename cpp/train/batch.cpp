@@ -59,7 +59,7 @@ template <class T>
 void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
   const index_t start = panel * kPanel<T>, count = std::min(kPanel<T>, chunk.count - start),
                 first = chunk.first + start;
-  const auto [X, Y, weights] = data_;
+  const Examples &X = data_.X, &Y = data_.Y, &weights = data_.weights;
   PanelGroup<T> x = activations(0, panel, 1);
   T* transposed = transposed_[0] + start * kPanel<T>;
   const bool drops = back && masks_[0].keep != 1;

@@ -64,6 +64,7 @@ class Run {
         progress_(&progress),
         shuffled_(options.shuffle && options.order.empty() && batches_ > 1),
         order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(examples_)) : nullptr),
+        chosen_(data.chosen),
         kept_(KeptRunner<T>::of(network, data, plan, size_, Threads::of(options.threads), progress)) {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
@@ -82,12 +83,15 @@ class Run {
     const index_t epoch = options_.first_epoch + step / batches_, first = step % batches_ * size_;
     if (shuffled_ && epoch != ordered_epoch_) {
       ordered_epoch_ = -1;
-      shuffle(std::span(order_.get(), size_t(examples_)), options_.seed, static_cast<uint64_t>(epoch),
-              [&](double operations) { progress_->did(operations); });
+      shuffle(
+          std::span(order_.get(), size_t(examples_)), options_.seed, static_cast<uint64_t>(epoch),
+          [&](double operations) { progress_->did(operations); }, chosen_);
       ordered_epoch_ = epoch;
     }
     const std::span<const double> rates = options_.learning_rates;
-    const uint32_t* order = options_.order.empty() ? order_.get() : options_.order.data() + step / batches_ * examples_;
+    const uint32_t* order = !options_.order.empty() ? options_.order.data() + step / batches_ * examples_
+                            : shuffled_             ? order_.get()
+                                                    : chosen_;
     return kept_.runner.step({order, first, examples(step)},
                              rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
                              uint64_t(options_.first_epoch * batches_ + step));
@@ -154,6 +158,7 @@ class Run {
   bool shuffled_;
   index_t ordered_epoch_ = -1;
   std::unique_ptr<uint32_t[]> order_;
+  const uint32_t* chosen_;
   index_t steps_per_copy_, copied_at_ = 0;
   uint64_t copied_updates_ = 0;
   KeptRunner<T>& kept_;
@@ -179,6 +184,12 @@ void TrainingHold<T>::release() {
   if (kept && kept->bytes() > kSpareBytes) state.kept.reset();
   state.training.release(token_);
   token_ = 0;
+}
+
+template <class T>
+void TrainingHold<T>::free_memory() {
+  const Call call(*this);
+  network_.state().kept.reset();
 }
 
 template <class T>
@@ -217,7 +228,7 @@ void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOpt
         if (!updated || !std::isfinite(loss)) give_up(step, loss);
         total += last_loss = loss;
         ++step;
-        if (options.steps_done) ++*options.steps_done;
+        if (options.steps_done) options.steps_done->fetch_add(1, std::memory_order_relaxed);
         progress.step_done();
       }
       const auto end = Clock::now();
@@ -242,7 +253,8 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   const index_t count = data.X.count;
   BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress).runner;
   runner.updater().start(/*keep=*/true);
-  const auto [total, updated] = runner.step({nullptr, 0, count}, learning_rate, seed, state.optimizer_state.updates);
+  const auto [total, updated] =
+      runner.step({data.chosen, 0, count}, learning_rate, seed, state.optimizer_state.updates);
   if (!updated || !std::isfinite(total)) throw NonFinite(total / double(count), 0, 0, updated, true);
   return total / double(count);
 }
@@ -252,7 +264,7 @@ double evaluate(const Network<T>& network, const Data& data, const Plan& plan, i
   Progress progress(interrupt);
   const Reading reading(network.state(), progress);
   BatchRunner<T> runner(network.state(), data, plan, data.X.count, Threads::of(threads), Use::kLoss, progress);
-  return runner.loss({nullptr, 0, data.X.count}) / double(data.X.count);
+  return runner.loss({data.chosen, 0, data.X.count}) / double(data.X.count);
 }
 
 template <class T>
@@ -263,7 +275,7 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   const Reading reading(state, progress);
   const index_t count = data.X.count;
   BatchRunner<T> runner(state, data, plan, count, Threads::of(threads), Use::kGradients, progress);
-  const double total = runner.loss_and_gradients({nullptr, 0, count});
+  const double total = runner.loss_and_gradients({data.chosen, 0, count});
   const T scale = T(1) / T(runner.divisor());
   assert(gradients.size() == state.layers.size());
   for (size_t l = 0; l < gradients.size(); ++l) {

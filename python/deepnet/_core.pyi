@@ -63,7 +63,14 @@ class _Engine:
     def copy_parameters(self) -> list[Array]: ...
     def predict(self, X: Array, out: Array | None, scale: float, threads: int, /) -> Array | None: ...
     def evaluate(
-        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int, /
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        plan: Plan,
+        scale: float,
+        threads: int,
+        chosen: Array | None = None,
     ) -> float | None: ...
     def loss_and_grads(
         self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int, /
@@ -92,6 +99,10 @@ class _Engine:
         report: Callable[[int], object] | None,
         /,
     ) -> tuple[Array, Array] | None: ...
+
+def fit_many(
+    trainings: list[tuple[Any, ...]], threads: int, report: Callable[[int], object] | None, /
+) -> None: ...
 
 class EngineFloat32(_Engine): ...
 class EngineFloat64(_Engine): ...

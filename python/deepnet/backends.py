@@ -137,6 +137,17 @@ def _native_names() -> tuple[list[str], list[str]]:
     return ([], []) if native is None else (native.loss_names(), native.optimizer_names())
 
 
+def is_native(engine: Any) -> bool:
+    """Return whether this is an engine of the extension itself."""
+    return type(engine).__module__ == "deepnet._core"
+
+
+def fit_side_by_side(trainings: list[Any], threads: int, report: Any) -> None:
+    """Train many engines of the extension: for each (engine, hold, X, Y, weights, plan, calls, steps)."""
+    assert native is not None
+    native.fit_many(trainings, threads, report)
+
+
 def snapshot(engine: Any) -> list[Any]:
     """Return copies of the parameters, taken between two updates of this engine or of one over it."""
     with updating:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,18 @@ _MODES = {"loss": "min", "accuracy": "max"}  # which is better
 _KNOWN = ["loss", "accuracy", "validation_loss", "validation_accuracy"]
 
 
-class _Plateau:
+@dataclass(slots=True)
+class _Record:
     """The best value of a monitored quantity in a run, and how long ago it was."""
+
+    best: float = math.inf
+    best_epoch: int = 0
+    waiting_since: int = 0
+    parameters: list[Array] = field(default_factory=list)  # of the best epoch
+
+
+class _Plateau:
+    """Watches a monitored quantity of one run, or of those of several networks at once."""
 
     def __init__(self, monitor: Monitor, mode: str | None, patience: int, min_delta: float) -> None:
         if not (monitor is None or callable(monitor) or isinstance(monitor, str)):
@@ -42,27 +53,34 @@ class _Plateau:
         self.mode, self._sign = mode, -1 if mode == "max" else 1
         self.patience = whole("patience", patience, 1)
         self.min_delta = real("min_delta", min_delta, low=0)
-        self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
+        self._records = dict[int, _Record]()  # by the id of the network, until its run ends
 
     def __repr__(self) -> str:
         settings = (f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
         return f"{type(self).__name__}({', '.join(settings)})"
 
-    def _improves(self, net: Network, history: History) -> bool:
-        """Note the last epoch's value, and return whether it is the best so far; nan and inf never are."""
+    def _record(self, net: Network, history: History) -> _Record:
         if history.epochs == 1:  # a new run
-            self._best, self._best_epoch, self._waiting_since = math.inf, 0, 0
+            self._records[id(net)] = _Record()
+        return self._records.setdefault(id(net), _Record())
+
+    def finish(self, net: Network) -> None:
+        """Forget the run."""
+        self._records.pop(id(net), None)
+
+    def _improves(self, record: _Record, net: Network, history: History) -> bool:
+        """Note the last epoch's value, and return whether it is the best so far; nan and inf never are."""
         value = self._sign * self._value(net, history)
-        if not (math.isfinite(value) and value < self._best - self.min_delta):
+        if not (math.isfinite(value) and value < record.best - self.min_delta):
             return False
-        self._best, self._best_epoch = value, history.epochs
-        self._waiting_since = history.epochs
+        record.best, record.best_epoch = value, history.epochs
+        record.waiting_since = history.epochs
         return True
 
-    def _is_out_of_patience(self, history: History) -> bool:
-        if history.epochs - self._waiting_since < self.patience:
+    def _is_out_of_patience(self, record: _Record, history: History) -> bool:
+        if history.epochs - record.waiting_since < self.patience:
             return False
-        if self._best_epoch == 0:
+        if record.best_epoch == 0:
             raise FloatingPointError(
                 f"{self._name(history)} was nan or infinite after each of {history.epochs} epochs, so none "
                 "is the best: see history, or monitor something else"
@@ -144,22 +162,21 @@ class EarlyStopping(_Plateau):
     ) -> None:
         super().__init__(monitor, mode, patience, min_delta)
         self.restore_best = flag("restore_best", restore_best)
-        self._kept = list[Array]()
 
     def __call__(self, net: Network, history: History) -> bool:
         """Look at the last epoch; True stops the run."""
-        if history.epochs == 1:
-            self._kept = []
-        if self._improves(net, history) and self.restore_best:
-            self._kept = [p.copy() for p in net.parameters.values()]
-        return self._is_out_of_patience(history)
+        record = self._record(net, history)
+        if self._improves(record, net, history) and self.restore_best:
+            record.parameters = [p.copy() for p in net.parameters.values()]
+        return self._is_out_of_patience(record, history)
 
     def finish(self, net: Network) -> None:
         """Restore the best parameters."""
-        if self._kept:
-            for p, best in zip(net.parameters.values(), self._kept, strict=True):
+        record = self._records.get(id(net), _Record())
+        if record.parameters:
+            for p, best in zip(net.parameters.values(), record.parameters, strict=True):
                 np.copyto(p, best)
-        self._kept = []
+        super().finish(net)
 
 
 class ReduceLROnPlateau(_Plateau):
@@ -212,7 +229,8 @@ class ReduceLROnPlateau(_Plateau):
         """Look at the last epoch, and reduce the rate if patience has run out."""
         if callable(net.optimizer.learning_rate):
             raise ValueError("learning_rate is a schedule, but ReduceLROnPlateau needs a number to reduce")
-        if not self._improves(net, history) and self._is_out_of_patience(history):
+        record = self._record(net, history)
+        if not self._improves(record, net, history) and self._is_out_of_patience(record, history):
             assert history.learning_rate is not None
             history.learning_rate = max(history.learning_rate * self.factor, self.min_rate)
-            self._waiting_since = history.epochs
+            record.waiting_since = history.epochs

@@ -33,8 +33,8 @@ class NonFinite(FloatingPointError):
     recovered : bool
         True if the parameters are finite again, as they were before the update that went wrong; False if they
         were not finite when the call began.
-    losses : sequence of float
-        The losses of the epochs that the call completed before.
+    losses, seconds : sequence of float
+        The losses and durations of the epochs that the call completed before.
     """
 
     def __init__(
@@ -45,10 +45,11 @@ class NonFinite(FloatingPointError):
         updated: bool = False,
         recovered: bool = True,
         losses: Any = (),
+        seconds: Any = (),
     ) -> None:
-        super().__init__(loss, epoch, batch, updated, recovered, losses)
+        super().__init__(loss, epoch, batch, updated, recovered, losses, seconds)
         self.loss, self.epoch, self.batch = loss, epoch, batch
-        self.updated, self.recovered, self.losses = updated, recovered, losses
+        self.updated, self.recovered, self.losses, self.seconds = updated, recovered, losses, seconds
 
     def __str__(self) -> str:
         return f"the loss is {self.loss} in epoch {self.epoch}, batch {self.batch}"

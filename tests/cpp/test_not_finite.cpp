@@ -1,4 +1,5 @@
 // A loss that is not finite: training stops, names the batch and gives back the last finite parameters.
+#include <atomic>
 #include <optional>
 
 #include "doctest/doctest.h"
@@ -54,7 +55,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
           .epochs = 2, .batch_size = 1, .learning_rate = kRate, .shuffle = shuffle, .seed = 9};
       const std::vector<uint32_t> order = order_of_epoch(200, 9, 0);
       const Overflowing<T> task(shuffle ? order[size_t(step)] : size_t(step));
-      index_t steps = 0;
+      std::atomic<index_t> steps{0};
       deepnet::FitOptions counted = options;
       counted.steps_done = &steps;
       const auto thrown = failure<T>(task, counted);

@@ -139,7 +139,7 @@ TEST_CASE_TEMPLATE("predictions beside a fit are each those of one finished step
         ready.fetch_add(1);
       });
     Call until_ready([&] { return ready == kReaders; });  // for ever, if a reader starved
-    index_t steps = 0;
+    std::atomic<index_t> steps{0};
     const deepnet::FitOptions options{.epochs = 1 << 20,
                                       .batch_size = 64,
                                       .learning_rate = 1e-3,

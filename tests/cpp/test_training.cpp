@@ -151,7 +151,7 @@ TEST_CASE_TEMPLATE("an interrupt leaves the parameters of a finished update", T,
   for (const int yes_at : {1, 2, 5, 9}) {
     const Task<T> stopped({60, 110, 100, 1}, {"relu", "tanh", "sigmoid"}, 500),
         stepwise({60, 110, 100, 1}, {"relu", "tanh", "sigmoid"}, 500);
-    index_t steps = 0;
+    std::atomic<index_t> steps{0};
     options.steps_done = &steps;
     Asked interrupt(yes_at);
     CHECK_THROWS_AS(fit<T>(stopped, options, &interrupt), deepnet::Interrupted);

@@ -1,5 +1,6 @@
 // Whole updates: every optimizer by the textbook, dropout as networks without some units, weights of examples, and what
 // must depend on neither threads nor chunks.
+#include <atomic>
 #include <numeric>
 
 #include "doctest/doctest.h"
@@ -391,7 +392,7 @@ TEST_CASE_TEMPLATE("an interrupt at any moment after an update that overflows le
     for (int question = 1; !failed; ++question) {
       CAPTURE(question);
       const Task<T> task(units, names, 20 * 512);
-      index_t steps = 0;
+      std::atomic<index_t> steps{0};
       Asked interrupt(question);
       try {
         deepnet::fit<T>(
@@ -403,7 +404,7 @@ TEST_CASE_TEMPLATE("an interrupt at any moment after an update that overflows le
         failed = true;
         CHECK(thrown.batch == kBad + 1);
       }
-      if (steps > 0) CHECK(same_bits(all_of(task), after[size_t(std::min(steps, kBad))]));
+      if (steps > 0) CHECK(same_bits(all_of(task), after[size_t(std::min(steps.load(), kBad))]));
       REQUIRE(question < 1000);
     }
   }
@@ -419,7 +420,7 @@ TEST_CASE_TEMPLATE("an interrupt leaves parameters and memory of a finished upda
       const std::vector<std::string> names{"relu", "tanh", "sigmoid"};
       const Task<T> stopped({60, 110, 100, 1}, names, 512), stepwise({60, 110, 100, 1}, names, 512);
       std::vector<double> losses(100), seconds(100);
-      index_t steps = 0;
+      std::atomic<index_t> steps{0};
       Asked interrupt(question);
       const deepnet::FitOptions options{.epochs = 100,
                                         .batch_size = 64,

@@ -10,9 +10,11 @@
 // are split into calls. T is float or double.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -114,6 +116,8 @@ struct Plan {
 struct Data {
   Examples X, Y;
   Examples weights = {};  // one row, the weight of each example; no data: 1
+  /// Example i is column chosen[i] of X, Y and weights, whose `count` says how many are chosen; null: column i.
+  const uint32_t* chosen = nullptr;
 };
 
 struct FitOptions {
@@ -126,7 +130,7 @@ struct FitOptions {
   uint64_t seed = 0;
   index_t first_epoch = 0;  // above 0: continues a run, with the optimizer's state and the sequence of shuffles
   int threads = 0;
-  index_t* steps_done = nullptr;  // incremented after each update
+  std::atomic<index_t>* steps_done = nullptr;  // incremented after each update
 };
 
 /// Thrown when a loss is not finite or, with a finite `loss`, when an update would not be. The parameters are those
@@ -160,6 +164,8 @@ class TrainingHold {
   TrainingHold& operator=(const TrainingHold&) = delete;
 
   void release();
+  /// Frees what fit keeps for its next call with batches as large: working memory.
+  void free_memory();
   const Network<T>& network() const { return network_; }
 
   /// Marks one call that trains; throws Busy if there is one, or if the network is not held any more.
@@ -193,6 +199,22 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
   TrainingHold<T> hold(network);
   fit(hold, data, plan, options, losses, seconds, interrupt);
 }
+
+/// One network of fit_many, with the arguments of its fit.
+template <class T>
+struct FitOfMany {
+  TrainingHold<T>& hold;
+  Data data;
+  Plan plan;
+  FitOptions options;
+  std::span<double> losses, seconds;
+  std::optional<NonFinite> failure = {};  // which does not stop the other networks
+};
+
+/// Trains independent networks, each on one thread and up to `threads` (0: num_threads()) at once, begun in the order
+/// given: put the longest first. Each ends with the bits that its fit alone gives. Throws Interrupted and Busy.
+template <class T>
+void fit_many(std::span<FitOfMany<T>> fits, int threads = 0, Interrupt* interrupt = nullptr);
 
 /// One update with all examples; returns their mean loss before it. The optimizer's state continues from call to call.
 /// `seed`: of the dropout. Throws Interrupted, NonFinite and Busy. If the network is so large that fit keeps no copy

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._numbers import is_whole
 from deepnet.activations import Array
 
 from .arrays import _into_two_dimensions, a, anything, counted
@@ -77,11 +78,47 @@ def _way_out(name: str, array: Array) -> str:
     return f"{name}.astype(np.float32)"
 
 
+def chosen(name: str, value: Any, m: int) -> Array | None:
+    """Accept None for all m columns of X, their numbers, or an array of m bools; return the numbers."""
+    if value is None:
+        return None
+    given = np.asarray(value) if isinstance(value, (list, range)) else value
+    expected = "must be an array of column numbers of X, or of bools"
+    if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
+        raise TypeError(f"{name} is {a(value)}, but {expected}")
+    if given.ndim != 1:
+        raise ValueError(f"{name} has shape {given.shape}, but {expected}, with one dimension")
+    if given.dtype == bool:
+        if len(given) != m:
+            raise ValueError(f"{name} has {counted(len(given), 'entry')}, but X has {counted(m, 'example')}")
+        given = np.flatnonzero(given)
+    elif given.dtype.kind not in "iu" and given.size:
+        raise TypeError(f"{name} is {given.dtype}, but {expected}")
+    if m > 2**32:
+        raise ValueError(f"{name} is given, but X has {m} examples, and {2**32} at most have numbers")
+    if not given.size:
+        raise ValueError(f"{name} names no examples")
+    bad = (given < 0) | (given >= m)
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise ValueError(f"{name}[{i}] is {given[i]}, but X has {counted(m, 'column')}: 0 to {m - 1}")
+    return np.ascontiguousarray(given, dtype=np.uint32)
+
+
+def names_columns(value: Any) -> bool:
+    """Return whether this is an array of columns of X, or a list of them, rather than examples."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, range) or (isinstance(value, list) and all(map(is_whole, value)))
+
+
 def validation_data(value: Any) -> tuple[Any, Any, Any]:
     """Accept (X, Y) and (X, Y, sample_weight)."""
     if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
         kind = f"has {counted(len(value), 'entry')}" if isinstance(value, (tuple, list)) else f"is {a(value)}"
-        raise TypeError(f"validation_data {kind}, but must be (X, Y) or (X, Y, sample_weight)")
+        raise TypeError(
+            f"validation_data {kind}, but must be (X, Y) or (X, Y, sample_weight), or columns of X"
+        )
     return value[0], value[1], value[2] if len(value) == 3 else None
 
 
@@ -127,10 +164,29 @@ def _share_memory(first: Array, second: Array) -> bool:
         return True
 
 
-def first_not_finite(name: str, array: Array, dtype: np.dtype[Any], scale: float) -> str | None:
-    """Name the first entry that is nan or infinite, or becomes so in the network's dtype, if there is one."""
+def first_not_finite(
+    name: str, array: Array, dtype: np.dtype[Any], scale: float, chosen: Array | None = None
+) -> str | None:
+    """Name the first entry that is nan or infinite, or becomes so in the network's dtype, if there is one.
+
+    `chosen`: the columns to search.
+    """
     if array.dtype.kind != "f":
         return None
+    if chosen is not None:
+        width = max(1, PART // array.shape[0])
+        for first in range(0, len(chosen), width):
+            columns = np.unique(chosen[first : first + width])
+            found = _first_not_finite(name, array[:, columns], dtype, scale, columns)
+            if found is not None:
+                return found
+        return None
+    return _first_not_finite(name, array, dtype, scale, None)
+
+
+def _first_not_finite(
+    name: str, array: Array, dtype: np.dtype[Any], scale: float, columns: Array | None
+) -> str | None:
     by_columns = abs(array.strides[0]) < abs(array.strides[1])
     rows = array.T if by_columns else array  # in the order of memory
     for i, j, part in _tiles(rows):
@@ -143,7 +199,7 @@ def first_not_finite(name: str, array: Array, dtype: np.dtype[Any], scale: float
             entry = array[at]
             beyond = f" times input_scale {scale:g}" if np.isfinite(entry) and scale != 1 else ""
             beyond += f", beyond the range of {dtype}" if np.isfinite(entry) else ""
-            return f"{name}[{at[0]}, {at[1]}] is {entry}{beyond}"
+            return f"{name}[{at[0]}, {at[1] if columns is None else columns[at[1]]}] is {entry}{beyond}"
     return None
 
 

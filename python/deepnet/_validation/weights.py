@@ -25,13 +25,20 @@ def example_weights(
     dtype: np.dtype[Any],
     classes: int | None = None,
     trained: Array | None = None,
+    chosen: Array | None = None,
 ) -> Array | None:
     """Return the weight of each example, (m,), or None: `sample_weight` times `class_weight` of its label.
 
     Y holds checked labels. A class below `classes` may be missing from Y; None: any class may. For examples
-    to validate with, `trained` holds the labels to train on: "balanced" counts these.
+    to validate with, `trained` holds the labels to train on: "balanced" counts these. If only the `chosen`
+    columns are used, those alone count; the others get any weight.
     """
     m = Y.shape[1]
+    if chosen is not None and class_weight is not None:
+        given = None if sample_weight is None else _by_example(sample_weight, m, dtype)[chosen]
+        weights_of_all = np.zeros(m, dtype)
+        weights_of_all[chosen] = example_weights(given, class_weight, Y[:, chosen], dtype, classes, trained)
+        return weights_of_all
     weights = None if sample_weight is None else _by_example(sample_weight, m, dtype)
     if class_weight is None:
         return weights
@@ -50,11 +57,11 @@ def example_weights(
     return by_class
 
 
-def heaviest(weights: Array | None) -> str | None:
+def heaviest(weights: Array | None, chosen: Array | None = None) -> str | None:
     """Name the largest weight if it is the likely cause of an overflow: gradients are proportional to it."""
     if weights is None:
         return None
-    j = int(np.argmax(weights))
+    j = int(np.argmax(weights) if chosen is None else chosen[np.argmax(weights[chosen])])
     if weights[j] < 1e6:
         return None
     return f"example {j} has the weight {weights[j]:g}: scale sample_weight and class_weight to a mean of 1"

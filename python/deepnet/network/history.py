@@ -21,6 +21,8 @@ class History:
         Duration of the epoch, without validation, metrics and callbacks.
     planned_epochs : int
         Number of epochs requested; a callback may stop the run earlier.
+    error : FloatingPointError or None
+        Why :func:`deepnet.fit_many` ended the run of this network, if its loss was nan or infinite.
     learning_rate : float or None
         The rate of the last update. A callback that assigns another one sets the rate of all updates that
         follow in this run, instead of the optimizer's rate or schedule.
@@ -38,6 +40,7 @@ class History:
     metrics: dict[str, list[float]] = field(default_factory=dict)
     validation_metrics: dict[str, list[float]] = field(default_factory=dict)
     learning_rate: float | None = None
+    error: FloatingPointError | None = None
 
     @property
     def epochs(self) -> int:
@@ -54,5 +57,6 @@ class History:
         count = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
         if self.epochs < self.planned_epochs:
             count = f"{self.epochs} of {self.planned_epochs} epochs"
+        time = f"{sum(self.seconds):.3g} s" + ("" if self.error is None else ", failed")
         curves = [f"{name} {curve[0]:.4g} to {curve[-1]:.4g}" for name, curve in self.curves().items()]
-        return f"<History of {count} in {sum(self.seconds):.3g} s{': ' if curves else ''}{', '.join(curves)}>"
+        return f"<History of {count} in {time}{': ' if curves else ''}{', '.join(curves)}>"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -36,8 +37,9 @@ from deepnet.schedules import rates
 from . import files
 from .history import History
 from .metrics import Metric, checked_metrics
+from .once import Once
 from .parameters import NetworkParameters, copy_into, parameter_keys
-from .training import MOST_SHUFFLED, Examples, Run, explained, train
+from .training import MOST_SHUFFLED, Examples, Run, Training, explained, train
 
 Layers = Sequence[int | np.integer[Any] | Dense] | Array
 Names = str | Activation | Sequence[str | Activation]
@@ -350,7 +352,8 @@ class Network:
         class_weight: ClassWeight | None = None,
         shuffle: bool = True,
         seed: Whole | None = None,
-        validation_data: ValidationData | None = None,
+        examples: Array | Sequence[int] | None = None,
+        validation_data: ValidationData | Array | Sequence[int] | None = None,
         validation_split: float | None = None,
         metrics: Sequence[str | Metric] = (),
         callbacks: Sequence[Callable[[Network, History], object]] = (),
@@ -385,11 +388,14 @@ class Network:
             Draw a new order of the examples for each epoch.
         seed : int or None
             Determines these orders and dropout; None: different on each run.
-        validation_data : (X, Y) or (X, Y, sample_weight), optional
-            Examples whose loss is recorded after each epoch.
+        examples : ndarray of integers or bools, optional
+            The columns of X and Y to train on, a fold of a cross-validation for example; all by default. A
+            column may be named several times. Nothing is copied. `sample_weight` is that of all columns.
+        validation_data : (X, Y), (X, Y, sample_weight) or ndarray of integers or bools, optional
+            Examples whose loss is recorded after each epoch; an array names columns of X and Y.
         validation_split : float, optional
             The fraction of the examples to validate with instead, taken from the end and not trained on. If
-            the examples are sorted, shuffle them first.
+            the examples are sorted, shuffle them, or the numbers in `examples`, first.
         metrics : list of str or callable
             "accuracy", and functions ``(AL, Y)`` that return a number, computed after each epoch for all
             training examples, without dropout, and for the validation examples. Weights do not count.
@@ -440,19 +446,69 @@ class Network:
         >>> net.fit(X, Y, epochs=500, batch_size=2, optimizer=deepnet.SGD(0.5), seed=0, metrics=["accuracy"])
         <History of 500 epochs in ... s: loss ... to 0.00..., accuracy ... to 1>
         """
-        chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
-        given = class_weight if validation_split is None else None  # else of the parts, see _split
-        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, given)
-        examples, validation = self._split(
-            examples, chosen_loss, class_weight, validation_data, validation_split
-        )
-        m = examples.X.shape[1]
-        run = Run(
+        training = self._training(
+            X,
+            Y,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            loss=loss,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            shuffle=shuffle,
+            seed=seed,
             examples=examples,
+            validation_data=validation_data,
+            validation_split=validation_split,
+            metrics=metrics,
+            callbacks=callbacks,
+            progress=progress,
+            threads=threads,
+            input_scale=input_scale,
+        )
+        check.warn_of_size(
+            training.run.examples.X, training.run.input_scale, stacklevel=3
+        )  # fit is decorated
+        return self._train_alone(training)
+
+    def _training(
+        self,
+        X: Any,
+        Y: Any,
+        *,
+        epochs: Any,
+        batch_size: Any,
+        optimizer: Any,
+        loss: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        shuffle: Any,
+        seed: Any,
+        examples: Any,
+        validation_data: Any,
+        validation_split: Any,
+        metrics: Any,
+        callbacks: Any,
+        progress: Any,
+        threads: Any,
+        input_scale: Any,
+        once: Once | None = None,
+    ) -> Training:
+        """Check the arguments of fit. `once` has checked some of them for other networks."""
+        chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
+        trained, validation, chosen_loss = self._split(
+            (X, Y, loss, sample_weight, class_weight),
+            examples,
+            validation_data,
+            validation_split,
+            Once() if once is None else once,
+        )
+        run = Run(
+            examples=trained,
             validation=validation,
             learning_rate=chosen.learning_rate,
             epochs=option.whole("epochs", epochs, 0, 2**62),
-            batch_size=min(option.whole("batch_size", batch_size, 1), m),
+            batch_size=min(option.whole("batch_size", batch_size, 1), trained.m),
             shuffle=option.flag("shuffle", shuffle),
             seed=_seed_or_fresh(seed),
             threads=_threads(threads),
@@ -461,27 +517,42 @@ class Network:
             callbacks=option.callbacks(callbacks),
             progress=option.progress(progress),
         )
-        if run.shuffle and m > MOST_SHUFFLED:
-            raise ValueError(f"X has {m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False")
-        check.warn_of_size(examples.X, run.input_scale, stacklevel=3)  # the caller of fit, which is decorated
-        return self._train_by(run, self._plan(chosen_loss, chosen))
+        if run.shuffle and trained.m > MOST_SHUFFLED:
+            raise ValueError(
+                f"X has {trained.m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False"
+            )
+        return self._by(run, self._plan(chosen_loss, chosen))
+
+    def _by(self, run: Run, plan: Plan) -> Training:
+        run.check_rates(self._dtype)
+        engine, prepared_plan = self._engine_for(plan)
+        return Training(self, engine, prepared_plan, plan.optimizer, run, History(planned_epochs=run.epochs))
 
     def _train_by(self, run: Run, plan: Plan, through: Callable[[Any], Any] | None = None) -> History:
         """Train; with a plan of their own, the estimators of :mod:`deepnet.sklearn` do, too.
 
         `through` makes of the engine one that reads the examples of this run.
         """
-        run.check_rates(self._dtype)
-        engine, prepared_plan = self._engine_for(plan)
-        history = History(planned_epochs=run.epochs)
-        with self._engine.begin_training() as hold:
-            self._use_optimizer(plan.optimizer)
-            self._input_scale, self._position.updates = run.input_scale, 0
-            try:
-                train(self, through(engine) if through else engine, hold, prepared_plan, run, history)
-            finally:
-                self._position.updates = (run.first_epoch + history.epochs) * run.batches
-        return history
+        training = self._by(run, plan)
+        if through is not None:
+            training = replace(training, engine=through(training.engine))
+        return self._train_alone(training)
+
+    def _train_alone(self, training: Training) -> History:
+        with self._engine.begin_training() as hold, self._in(training):
+            train(training, hold)
+        return training.history
+
+    @contextmanager
+    def _in(self, training: Training) -> Iterator[None]:
+        """Take the settings of a run that begins, and count its updates when it ends."""
+        run = training.run
+        self._use_optimizer(training.optimizer)
+        self._input_scale, self._position.updates = run.input_scale, 0
+        try:
+            yield
+        finally:
+            self._position.updates = (run.first_epoch + training.history.epochs) * run.batches
 
     def train_on_batch(
         self,
@@ -551,7 +622,7 @@ class Network:
                 rate = self._rate_of(chosen)
                 examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
-                value = answered(engine.train_on_batch(*examples, plan, rate, seed, scale, count))
+                value = answered(engine.train_on_batch(*examples[:3], plan, rate, seed, scale, count))
         except NonFinite as bad:
             examples, _ = self._examples(X, Y, loss, sample_weight, class_weight)
             where = "before this update, which was not made"
@@ -695,7 +766,7 @@ class Network:
         examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
-        value = answered(engine.evaluate(*examples, plan, scale, count))
+        value = answered(engine.evaluate(*examples[:3], plan, scale, count))
         if chosen is None:
             return value
         AL: Any = answered(engine.predict(examples.X, None, scale, count)) if chosen else None
@@ -741,7 +812,7 @@ class Network:
         """
         examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
-        result = engine.loss_and_grads(*examples, plan, self._scale(input_scale), _threads(threads))
+        result = engine.loss_and_grads(*examples[:3], plan, self._scale(input_scale), _threads(threads))
         value, arrays = answered(result)
         keys = (f"d{key}" for key in parameter_keys(len(self._activations)))
         return value, dict(zip(keys, arrays, strict=True))
@@ -850,47 +921,89 @@ class Network:
         class_weight: Any = None,
         *,
         trained: Array | None = None,
+        chosen: Array | None = None,
+        once: Once | None = None,
     ) -> tuple[Examples, Loss]:
         """Check examples; `trained` are the labels to train on if these are to validate with."""
-        X, outputs = check.inputs(X, self.layer_dims[0]), self.layer_dims[-1]
+        once = Once() if once is None else once
+        X, outputs = once(check.inputs, X, self.layer_dims[0]), self.layer_dims[-1]
         m = X.shape[1]
-        chosen = option.loss(loss, self._activations[-1], Y, outputs, m)
-        Y = labels.check("Y", Y, (outputs, m), chosen)
-        return Examples(X, Y, self._weights(sample_weight, class_weight, Y, trained)), chosen
+        chosen_loss = option.loss(loss, self._activations[-1], Y, outputs, m)
+        Y = once(labels.check, "Y", Y, (outputs, m), chosen_loss)
+        weights = self._weights(sample_weight, class_weight, Y, trained, chosen, once)
+        return Examples(X, Y, weights, chosen), chosen_loss
 
     def _weights(
-        self, sample_weight: Any, class_weight: Any, Y: Array, trained: Array | None
+        self,
+        sample_weight: Any,
+        class_weight: Any,
+        Y: Array,
+        trained: Array | None,
+        chosen: Array | None = None,
+        once: Once | None = None,
     ) -> Array | None:
         if sample_weight is None and class_weight is None:
             return None
         classes = max(self.layer_dims[-1], 2)
-        return example_weights(sample_weight, class_weight, Y, self._dtype, classes, trained)
+        arguments = sample_weight, class_weight, Y, self._dtype, classes, trained, chosen
+        if once is None or trained is not None:
+            return example_weights(*arguments)
+        return once(example_weights, *arguments)  # type: ignore[no-any-return]
 
     def _split(
-        self, examples: Examples, loss: Loss, class_weight: Any, data: Any, fraction: Any
-    ) -> tuple[Examples, Examples | None]:
-        """Return the examples to train on and those to validate with."""
-        if fraction is not None:
-            if data is not None:
-                raise ValueError("validation_data and validation_split are both given: leave one out")
-            first = option.validation_start(fraction, examples.X.shape[1])
-            X, Y, weights = examples
-            training, validation = (
-                Examples(
-                    X[:, part],
-                    Y[:, part],
-                    self._weights(
-                        None if weights is None else weights[part], class_weight, Y[:, part], Y[:, :first]
-                    ),
-                )
-                for part in (slice(None, first), slice(first, None))
+        self, given: tuple[Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any, once: Once
+    ) -> tuple[Examples, Examples | None, Loss]:
+        """Check the examples to train on and those to validate with.
+
+        `given` are X, Y, loss, sample_weight and class_weight.
+        """
+        X, Y, loss, sample_weight, class_weight = given
+        chosen = once(check.chosen, "examples", chosen, once(check.inputs, X, self.layer_dims[0]).shape[1])
+        if fraction is None:
+            trained, chosen_loss = self._examples(*given, chosen=chosen, once=once)
+            return (
+                trained,
+                self._validation(trained, data, chosen_loss, sample_weight, class_weight, once),
+                chosen_loss,
             )
-            return training, validation
+        if data is not None:
+            raise ValueError("validation_data and validation_split are both given: leave one out")
+        whole, chosen_loss = self._examples(X, Y, loss, sample_weight, chosen=chosen, once=once)
+        X, Y, weights, _ = whole
+        first = option.validation_start(fraction, whole.m)
+        parts = []
+        for part in (slice(None, first), slice(first, None)):
+            if chosen is None:
+                part_weights = None if weights is None else weights[part]
+                part_weights = self._weights(part_weights, class_weight, Y[:, part], Y[:, :first])
+                parts.append(Examples(X[:, part], Y[:, part], part_weights))
+            else:
+                labels_of_first = None if class_weight is None else Y[:, chosen[:first]]
+                part_weights = self._weights(weights, class_weight, Y, labels_of_first, chosen[part])
+                parts.append(Examples(X, Y, part_weights, chosen[part]))
+        return parts[0], parts[1], chosen_loss
+
+    def _validation(
+        self,
+        trained: Examples,
+        data: Any,
+        loss: Loss,
+        sample_weight: Any,
+        class_weight: Any,
+        once: Once,
+    ) -> Examples | None:
         if data is None:
-            return examples, None
+            return None
+        labels = trained.Y
+        if trained.chosen is not None and class_weight is not None:
+            labels = labels[:, trained.chosen]
+        if check.names_columns(data):
+            chosen = once(check.chosen, "validation_data", data, trained.X.shape[1])
+            weights = self._weights(sample_weight, class_weight, trained.Y, labels, chosen, once)
+            return Examples(trained.X, trained.Y, weights, chosen)
         X, Y, sample_weight = check.validation_data(data)
         try:
-            return examples, self._examples(X, Y, loss, sample_weight, class_weight, trained=examples.Y)[0]
+            return self._examples(X, Y, loss, sample_weight, class_weight, trained=labels, once=once)[0]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from deepnet._validation.weights import heaviest
 from deepnet.activations import Array
 from deepnet.backends import answered
 from deepnet.engine_errors import NonFinite
-from deepnet.optimizers import Rate
+from deepnet.optimizers import Optimizer, Rate
 from deepnet.schedules import Schedule, rates
 
 from .history import History
@@ -26,6 +26,9 @@ EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
 RATES_PER_CALL, MOST_RATES = 2**16, 2**22  # given to a call, and checked before a run
 SECONDS_PER_CALL = 0.2  # a progress bar shows losses that are at most this old
 MOST_SHUFFLED = 2**32 - 1
+PREDICTED_AT_ONCE = 2**12  # examples whose X is copied
+
+Calls = Generator[dict[str, Any], Any, None]
 
 
 class Examples(NamedTuple):
@@ -34,6 +37,12 @@ class Examples(NamedTuple):
     X: Array
     Y: Array
     weights: Array | None
+    chosen: Array | None = None  # the columns that are used, all by default
+
+    @property
+    def m(self) -> int:
+        """The number of examples used."""
+        return int(self.X.shape[1] if self.chosen is None else len(self.chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +71,18 @@ class Run:
     @property
     def batches(self) -> int:
         """Batches per epoch."""
-        return -(-(self.examples_per_epoch or int(self.examples.X.shape[1])) // self.batch_size)
+        return -(-(self.examples_per_epoch or self.examples.m) // self.batch_size)
+
+    @property
+    def steps(self) -> int:
+        """Updates planned."""
+        return self.epochs * self.batches
 
     @property
     def rate(self) -> Rate:
         """A number, or a schedule that knows the length of this run."""
         rate = self.learning_rate
-        return rate.over(self.epochs * self.batches, self.epochs) if isinstance(rate, Schedule) else rate
+        return rate.over(self.steps, self.epochs) if isinstance(rate, Schedule) else rate
 
     def epochs_per_call(self) -> int:
         """Return how many epochs a native call may take: with a schedule, it is given a rate per step."""
@@ -89,39 +103,140 @@ class Run:
             self.rates(rate, first, min(step, self.epochs - first), dtype)
 
 
-def train(net: Any, engine: Any, hold: Any, plan: Any, run: Run, history: History) -> None:
-    """Run the epochs on `engine`, which `hold` reserves; `net` has the dtype and goes to the callbacks.
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A network, the engine and the plan it is trained with, its run and the record of it."""
 
-    At the end, whatever it is, every callback's ``finish(net)`` is called; their exceptions are chained.
-    """
+    net: Any
+    engine: Any
+    plan: Any
+    optimizer: Optimizer
+    run: Run
+    history: History
+
+    def calls(self, threads: int, show: Show | None = None) -> Calls:
+        """Yield the options of each call of the engine's fit, and get its result, which may be NonFinite.
+
+        In between come validation, metrics and callbacks. At the end, whatever it is, every callback's
+        ``finish(net)`` is called; their exceptions are chained.
+        """
+        try:
+            yield from self._calls(threads, show)
+        finally:
+            _finish(self.run.callbacks, self.net)
+
+    def _calls(self, threads: int, show: Show | None) -> Calls:
+        run, history, dtype = self.run, self.history, self.net.dtype
+        rate, most = run.rate, run.epochs_per_call()
+        watched = bool(run.callbacks or run.metrics or run.validation)
+        at_once, stop = (1 if watched or show else most), False
+        while history.epochs < run.epochs and not stop:
+            begin = time.perf_counter()
+            count = min(at_once, run.epochs - history.epochs)
+            step_rates = run.rates(rate, history.epochs, count, dtype)
+            options = {
+                "epochs": count,
+                "first_epoch": run.first_epoch + history.epochs,
+                "steps_before": history.epochs * run.batches,
+                "batch_size": run.batch_size,
+                "learning_rates": step_rates,
+                "shuffle": run.shuffle,
+                "seed": run.seed,
+                "threads": threads,
+                "input_scale": run.input_scale,
+                "chosen": run.examples.chosen,
+            }
+            if run.order is not None:
+                options["order"] = run.order(count)
+            result = yield options
+            self._note(result, step_rates)
+            if not watched and time.perf_counter() - begin < SECONDS_PER_CALL:
+                at_once = min(2 * at_once, most)
+            self._measure(threads)
+            if show is not None:
+                show(history.epochs * run.batches)
+            last = history.learning_rate = float(step_rates[-1])
+            for callback in run.callbacks:
+                answer = callback(self.net, history)
+                stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
+            if history.learning_rate != last:
+                rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
+
+    def _note(self, result: Any, step_rates: Array) -> None:
+        """Append the losses and seconds of a call, and raise its error."""
+        run, history = self.run, self.history
+        first = history.epochs
+        bad = result if isinstance(result, NonFinite) else None
+        losses, seconds = answered(result) if bad is None else (bad.losses, bad.seconds)
+        history.loss += [float(loss) for loss in losses]
+        history.seconds += [float(duration) for duration in seconds]
+        if bad is not None:
+            epoch = bad.epoch - run.first_epoch
+            step = (epoch - first) * run.batches + bad.batch
+            where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
+            rate = float(step_rates[min(step, len(step_rates) - 1)]) * run.rate_unit
+            raise explained(bad, where, rate, self.engine.parameters(), run.examples, run.input_scale)
+
+    def _measure(self, threads: int) -> None:
+        """Append the validation loss and the metrics of this epoch."""
+        run, history, engine = self.run, self.history, self.engine
+        if run.validation is not None:
+            X, Y, weights, chosen = run.validation
+            loss = answered(engine.evaluate(X, Y, weights, self.plan, run.input_scale, threads, chosen))
+            history.validation_loss.append(loss)
+            if not np.isfinite(loss):  # one that overflowed may pass; bad examples stay
+                entry = bad_entry(run.validation, engine.parameters()[0].dtype, run.input_scale)
+                if entry is not None:
+                    where = f"after epoch {history.epochs} of {run.epochs}"
+                    raise FloatingPointError(f"the validation loss is {loss} {where}: validation's {entry}")
+        parts = [(run.examples, history.metrics)]
+        parts += [(run.validation, history.validation_metrics)] if run.validation is not None else []
+        for examples, curves in parts if run.metrics else ():
+            AL, Y = self._predictions(examples, threads)
+            for name, metric in run.metrics.items():
+                curves.setdefault(name, []).append(metric(AL, Y))
+
+    def _predictions(self, examples: Examples, threads: int) -> tuple[Array, Array]:
+        """Return A_L and Y; of chosen examples without a copy of their X as a whole."""
+        X, Y, _, chosen = examples
+        settings = self.run.input_scale, threads
+        if chosen is None:
+            return answered(self.engine.predict(X, None, *settings)), Y
+        AL = np.empty((self.net.layer_dims[-1], len(chosen)), self.net.dtype)
+        for first in range(0, len(chosen), PREDICTED_AT_ONCE):
+            part = slice(first, first + PREDICTED_AT_ONCE)
+            AL[:, part] = answered(self.engine.predict(X[:, chosen[part]], None, *settings))
+        return AL, Y[:, chosen]
+
+
+def train(training: Training, hold: Any) -> None:
+    """Train one network, which `hold` reserves, with all threads of the run."""
+    run = training.run
+    rows_per_step = (run.examples_per_epoch or run.examples.m) / run.batches
+    with shown(run.progress, run.steps, training.history, rows_per_step) as show:
+        drive(training, hold, training.calls(run.threads, show), show)
+
+
+def drive(training: Training, hold: Any, calls: Calls, show: Show | None) -> None:
+    """Call the engine's fit as `calls` asks for; `show` gets the number of steps completed."""
+    engine, plan, run = training.engine, training.plan, training.run
+    X, Y, weights, _ = run.examples
+    result: Any = None
     try:
-        rows_per_step = (run.examples_per_epoch or int(run.examples.X.shape[1])) / run.batches
-        with shown(run.progress, history, run.epochs * run.batches, rows_per_step) as show:
-            _run(net, engine, hold, plan, run, history, show)
+        while True:
+            options = calls.send(result)
+            done = options["steps_before"]
+            report = None if show is None else lambda steps, done=done: show(done + steps)
+            try:
+                result = engine.fit(hold, X, Y, weights, plan, options, report)
+            except NonFinite as bad:
+                result = bad
+            except BaseException as error:
+                calls.throw(error)
+    except StopIteration:
+        pass
     finally:
-        _finish(run.callbacks, net)
-
-
-def _run(net: Any, engine: Any, hold: Any, plan: Any, run: Run, history: History, show: Show | None) -> None:
-    dtype, rate, most = net.dtype, run.rate, run.epochs_per_call()
-    watched = bool(run.callbacks or run.metrics or run.validation)
-    at_once, stop = (1 if watched or show else most), False
-    while history.epochs < run.epochs and not stop:
-        begin = time.perf_counter()
-        count = min(at_once, run.epochs - history.epochs)
-        step_rates = run.rates(rate, history.epochs, count, dtype)
-        _epochs(engine, hold, plan, run, history, count, step_rates, show)
-        if not watched and time.perf_counter() - begin < SECONDS_PER_CALL:
-            at_once = min(2 * at_once, most)
-        _measure(engine, plan, run, history)
-        if show is not None:
-            show(history.epochs * run.batches)
-        last = history.learning_rate = float(step_rates[-1])
-        for callback in run.callbacks:
-            answer = callback(net, history)
-            stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
-        if history.learning_rate != last:
-            rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
+        calls.close()
 
 
 def _finish(callbacks: Sequence[Any], net: Any) -> None:
@@ -135,66 +250,11 @@ def _finish(callbacks: Sequence[Any], net: Any) -> None:
             _finish(callbacks[1:], net)
 
 
-def _epochs(
-    engine: Any,
-    hold: Any,
-    plan: Any,
-    run: Run,
-    history: History,
-    count: int,
-    step_rates: Array,
-    show: Show | None,
-) -> None:
-    """Run the next `count` epochs in one call of the engine."""
-    done = history.epochs * run.batches
-    options = {
-        "epochs": count,
-        "first_epoch": run.first_epoch + history.epochs,
-        "batch_size": run.batch_size,
-        "learning_rates": step_rates,
-        "shuffle": run.shuffle,
-        "seed": run.seed,
-        "threads": run.threads,
-        "input_scale": run.input_scale,
-    }
-    if run.order is not None:
-        options["order"] = run.order(count)
-    report = None if show is None else lambda steps: show(done + steps)
-    try:
-        losses, seconds = answered(engine.fit(hold, *run.examples, plan, options, report))
-    except NonFinite as bad:
-        epoch = bad.epoch - run.first_epoch
-        step = (epoch - history.epochs) * run.batches + bad.batch
-        where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
-        rate = float(step_rates[min(step, len(step_rates) - 1)]) * run.rate_unit
-        raise explained(bad, where, rate, engine.parameters(), run.examples, run.input_scale) from None
-    history.loss += losses.tolist()
-    history.seconds += seconds.tolist()
-
-
-def _measure(engine: Any, plan: Any, run: Run, history: History) -> None:
-    """Append the validation loss and the metrics of this epoch."""
-    settings = run.input_scale, run.threads
-    if run.validation is not None:
-        loss = answered(engine.evaluate(*run.validation, plan, *settings))
-        history.validation_loss.append(loss)
-        if not np.isfinite(loss):  # one that overflowed may pass; bad examples stay
-            entry = bad_entry(run.validation, engine.parameters()[0].dtype, run.input_scale)
-            if entry is not None:
-                where = f"after epoch {history.epochs} of {run.epochs}"
-                raise FloatingPointError(f"the validation loss is {loss} {where}: validation's {entry}")
-    parts = [(run.examples, history.metrics)]
-    parts += [(run.validation, history.validation_metrics)] if run.validation is not None else []
-    for examples, curves in parts if run.metrics else ():
-        AL = answered(engine.predict(examples.X, None, *settings))
-        for name, metric in run.metrics.items():
-            curves.setdefault(name, []).append(metric(AL, examples.Y))
-
-
 def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | None:
     """Name the first entry of X or Y that is nan or inf in this dtype."""
-    X = examples.X if isinstance(examples.X, np.ndarray) else np.zeros((1, 1))  # a sparse one is finite
-    return first_not_finite("X", X, dtype, scale) or first_not_finite("Y", examples.Y, dtype, 1.0)
+    X, Y, _, chosen = examples
+    X = X if isinstance(X, np.ndarray) else np.zeros((1, 1))  # a sparse one is finite
+    return first_not_finite("X", X, dtype, scale, chosen) or first_not_finite("Y", Y, dtype, 1.0, chosen)
 
 
 def explained(
@@ -226,7 +286,7 @@ def explained(
     entry = bad_entry(examples, arrays[0].dtype, scale)
     if entry is not None:
         return FloatingPointError(f"{what}: {entry}. {kept}")
-    heavy = heaviest(examples.weights)
+    heavy = heaviest(examples.weights, examples.chosen)
     if heavy is not None:
         return FloatingPointError(f"{what}: {heavy}. {kept}")
     remedy = f"try a smaller learning rate than {rate:g}" if rate else "start from smaller ones"

@@ -90,9 +90,17 @@ class Engine:
 
     @_silent
     def evaluate(
-        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        plan: Plan,
+        scale: float,
+        threads: int,
+        chosen: Array | None = None,
     ) -> float:
-        """The mean loss."""
+        """The mean loss of the examples, or of those in the columns `chosen`."""
+        X, Y, weights = _columns(X, Y, weights, slice(None) if chosen is None else chosen)
         return self._loss_and_grads(X, Y, weights, plan, scale, loss_only=True)[0]
 
     @_silent
@@ -136,11 +144,13 @@ class Engine:
     ) -> tuple[Array, Array]:
         """Epochs of batches: their losses and seconds. `hold` is what `begin_training` returned.
 
+        ``options["chosen"]``, if there is one, has the columns of the examples to train on.
+
         A loss that is not finite raises NonFinite, with the parameters left as they were before the update
         that went wrong.
         """
-        epochs, given = options["epochs"], options.get("order")
-        m = X.shape[1] if given is None else given.shape[1]
+        epochs, given, columns = options["epochs"], options.get("order"), options.get("chosen")
+        m = given.shape[1] if given is not None else X.shape[1] if columns is None else len(columns)
         size = min(options["batch_size"], m)
         losses, seconds, rates = np.zeros(epochs), np.zeros(epochs), options["learning_rates"]
         steps, reported, last_finite = 0, time.perf_counter(), list[Array]()
@@ -148,25 +158,23 @@ class Engine:
         self._start(plan, keep=options["first_epoch"] > 0)
         updates = self._updates
         for i, epoch in enumerate(range(options["first_epoch"], options["first_epoch"] + epochs)):
-            begin = time.perf_counter()
+            begin, before = time.perf_counter(), (losses[:i], seconds[:i])
             order = permutation(m, seed, epoch) if options["shuffle"] and size < m else np.arange(m)
-            order = order if given is None else given[i]
+            if given is not None:
+                order = given[i]
+            elif columns is not None:
+                order = columns[order]
             for batch, first in enumerate(range(0, m, size)):
                 chosen = order[first : first + size]
-                x, y = X[:, chosen], Y[..., chosen]
+                x, y, w = _columns(X, Y, weights, chosen)
                 masks = self._masks(plan, len(chosen), seed, epoch * batches + batch)
-                w = None if weights is None else weights[chosen]
                 value, grads = self._loss_and_grads(x, y, w, plan, options["input_scale"], masks)
                 if not np.isfinite(value):
-                    raise NonFinite(
-                        value, epoch, batch, False, self._restore(last_finite, updates), losses[:i]
-                    )
+                    raise NonFinite(value, epoch, batch, False, self._restore(last_finite, updates), *before)
                 if self._is_finite():
                     last_finite, updates = [p.copy() for p in self._memory()], self._updates
                 if not self._update(grads, plan, rates[steps] if len(rates) > 1 else rates[0]):
-                    raise NonFinite(
-                        value, epoch, batch, False, self._restore(last_finite, updates), losses[:i]
-                    )
+                    raise NonFinite(value, epoch, batch, False, self._restore(last_finite, updates), *before)
                 losses[i] += value * len(chosen) / m
                 steps += 1
                 if report is not None and time.perf_counter() - reported > SECONDS_BETWEEN_REPORTS:
@@ -174,7 +182,7 @@ class Engine:
                     reported = time.perf_counter()
             seconds[i] = time.perf_counter() - begin
         if steps and not self._is_finite():  # the last update's doing: no loss follows it
-            raise NonFinite(value, epoch, batch, False, self._restore(last_finite, updates), losses[:i])
+            raise NonFinite(value, epoch, batch, False, self._restore(last_finite, updates), *before)
         return losses, seconds
 
     def _is_finite(self) -> bool:
@@ -293,6 +301,11 @@ class Engine:
                 for array in (p, *slots):
                     array[...] = _flushed(array)
         return True
+
+
+def _columns(X: Array, Y: Array, weights: Array | None, chosen: Any) -> tuple[Array, Array, Array | None]:
+    """Return the examples in these columns."""
+    return X[:, chosen], Y[..., chosen], None if weights is None else weights[chosen]
 
 
 def _flushed(x: Array) -> Array:

@@ -34,10 +34,10 @@ def minimise(
     def loss_and_gradient(vector: Array) -> tuple[float, Array]:
         assign(vector)
         if is_sparse(examples[0]):
-            X, Y, weights = examples
+            X, Y, weights = examples[:3]
             value, grads = loss_and_grads(net, X, Y, weights, plan, threads)
         else:
-            value, grads = answered(engine.loss_and_grads(*examples, prepared, 1.0, threads))
+            value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, 1.0, threads))
         gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
         return value / objective.scale, gradient / objective.scale
 

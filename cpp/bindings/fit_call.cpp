@@ -1,0 +1,191 @@
+#include "bindings/fit_call.h"
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+
+#include "bindings/array_memory.h"
+#include "train/fit_many.h"
+
+namespace deepnet::bindings {
+
+namespace {
+
+/// The exception NonFinite, or null and Python's error.
+py::object new_non_finite(const NonFinite& e, const py::object& losses, const py::object& seconds) {
+  // Never freed, since exceptions may come while the interpreter ends.
+  static PyObject* const made_by =
+      py::object(py::module_::import("deepnet.engine_errors").attr("NonFinite")).release().ptr();
+  const auto arguments = py::make_tuple(e.loss, e.epoch, e.batch, e.updated, e.recovered, losses, seconds);
+  return py::reinterpret_steal<py::object>(PyObject_Call(made_by, arguments.ptr(), nullptr));
+}
+
+}  // namespace
+
+void set_error(const NonFinite& e, const py::object& losses, const py::object& seconds) {
+  // The exception is made first: a signal handler may raise another one in its __init__, which is then the error,
+  // whereas pybind11 accepts no other exception than the one that was set.
+  const py::object error = new_non_finite(e, losses, seconds);
+  if (error) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+}
+
+bool Reporting::requested() {
+  is_due_ = report_ != Py_None && Clock::now() - last_ > std::chrono::milliseconds(50);
+  return gil_->requested();
+}
+
+bool Reporting::requested_between_steps() {
+  if (!is_due_) return false;
+  is_due_ = false;
+  const bool raised = gil_->call([&] {
+    PyObject* result = PyObject_CallFunction(report_, "n", static_cast<Py_ssize_t>(steps_()));
+    Py_XDECREF(result);
+    return result == nullptr;
+  });
+  last_ = Clock::now();
+  return raised;
+}
+
+// --- one call -------------------------------------------------------------------------------------------------------
+
+FitCall::FitCall(Plan plan, py::dict options, std::atomic<index_t>& steps)
+    : plan_(std::move(plan)), given_(std::move(options)) {
+  options_.epochs = given_["epochs"].cast<index_t>();
+  options_.batch_size = given_["batch_size"].cast<index_t>();
+  rates_ = given_["learning_rates"].cast<py::array_t<double, py::array::c_style>>();
+  if (rates_.size() == 1)
+    options_.learning_rate = *rates_.data();
+  else
+    options_.learning_rates = {rates_.data(), static_cast<size_t>(rates_.size())};
+  options_.shuffle = given_["shuffle"].cast<bool>();
+  options_.seed = given_["seed"].cast<uint64_t>();
+  options_.first_epoch = given_["first_epoch"].cast<index_t>();
+  options_.threads = given_["threads"].cast<int>();
+  options_.steps_done = &steps;
+  const Py_intptr_t shape[] = {options_.epochs};
+  losses_ = new_array<double>(1, shape);
+  seconds_ = new_array<double>(1, shape);
+}
+
+void FitCall::set_order(const py::object& order) {
+  using Array = py::array_t<uint32_t, py::array::c_style>;
+  if (!py::isinstance<Array>(order)) throw py::type_error("order must be a C-contiguous array of uint32");
+  const auto array = py::reinterpret_borrow<Array>(order);
+  if (array.ndim() != 2 || array.shape(0) != options_.epochs || array.size() == 0)
+    throw py::value_error("order must have one row per epoch");
+  const std::span<const uint32_t> numbers(array.data(), size_t(array.size()));
+  if (std::any_of(numbers.begin(), numbers.end(), [&](uint32_t i) { return index_t(i) >= data.X.count; }))
+    throw py::value_error("order has an example that X does not have");
+  options_.order = numbers;
+}
+
+void FitCall::run(Interrupt* interrupt) {
+  const auto epochs = static_cast<size_t>(options_.epochs);
+  try {
+    train(options_, {data_of<double>(losses_), epochs}, {data_of<double>(seconds_), epochs}, interrupt);
+  } catch (const NonFinite& bad) {
+    failure_ = bad;
+  }
+}
+
+py::object FitCall::result() const {
+  if (!failure_) return py::make_tuple(losses_, seconds_);
+  const py::slice completed(0, failure_->epoch - options_.first_epoch, 1);
+  py::object error = new_non_finite(*failure_, losses_[completed], seconds_[completed]);
+  if (!error) throw py::error_already_set();
+  return error;
+}
+
+// --- many of them ---------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The GIL of a thread that Python does not know, released until it is needed.
+class OfWorker {
+ public:
+  WithoutGil& gil() { return *gil_; }
+  OfWorker() {
+    try {
+      state_ = PyGILState_Ensure();
+    } catch (...) {  // as in WithoutGil::take_gil_back
+      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+    gil_.emplace();
+  }
+  ~OfWorker() {
+    gil_->take_gil_back();
+    gil_.reset();
+    PyGILState_Release(state_);
+  }
+  OfWorker(const OfWorker&) = delete;
+  OfWorker& operator=(const OfWorker&) = delete;
+
+ private:
+  PyGILState_STATE state_;
+  std::optional<WithoutGil> gil_;
+};
+
+/// One network: (engine, hold, X, Y, weights, plan, calls, steps). `calls` is a generator that yields the options of
+/// each call of fit and gets its result; `steps` is what the progress counts for it in the end.
+class Training {
+ public:
+  explicit Training(const py::tuple& parts)
+      : parts_(parts), engine_(any_engine(py::object(parts[0]).ptr())), planned_(parts[7].cast<index_t>()) {}
+
+  index_t steps() const { return steps_.load(std::memory_order_relaxed); }
+
+  void run(WithoutGil& gil, Interrupt* interrupt) {
+    while (gil.call([&] { return has_next(); })) call_->run(interrupt);
+    steps_.store(planned_, std::memory_order_relaxed);  // it may have been stopped early
+    if (call_) call_->free_memory();                    // so that only as many networks as there are threads have any
+  }
+
+ private:
+  /// Gives the generator the result of the last call, and prepares the next.
+  bool has_next() {
+    const py::object result = call_ ? call_->result() : py::none();
+    PyObject* answer = nullptr;
+    switch (PyIter_Send(py::object(parts_[6]).ptr(), result.ptr(), &answer)) {
+      case PYGEN_RETURN: Py_DECREF(answer); return false;
+      case PYGEN_ERROR: throw py::error_already_set();
+      case PYGEN_NEXT: break;
+    }
+    const auto options = py::reinterpret_steal<py::dict>(answer);
+    if (engine_) call_ = engine_->fit_call(parts_[1], parts_[2], parts_[3], parts_[4], parts_[5], options, steps_);
+    if (!engine_ || !call_) throw py::value_error("deepnet bug: the engine declined arguments that the checks accept");
+    steps_.store(options["steps_before"].cast<index_t>(), std::memory_order_relaxed);
+    return true;
+  }
+
+  py::tuple parts_;
+  const AnyEngine* engine_;
+  index_t planned_;
+  std::atomic<index_t> steps_{0};
+  std::unique_ptr<FitCall> call_;
+};
+
+void fit_many(const py::list& trainings, int threads, const py::object& report) {
+  std::deque<Training> all;
+  for (const auto& parts : trainings) all.emplace_back(parts.cast<py::tuple>());
+  const auto steps = [&] {
+    index_t sum = 0;
+    for (const Training& training : all) sum += training.steps();
+    return sum;
+  };
+  const std::thread::id caller = std::this_thread::get_id();
+  without_gil([&](WithoutGil* gil) {
+    Reporting interrupt(gil, report.ptr(), steps);
+    side_by_side(index_t(all.size()), threads, &interrupt, [&](index_t i, Interrupt* asked) {
+      Training& training = all[size_t(i)];
+      if (std::this_thread::get_id() == caller) return training.run(*gil, asked);
+      OfWorker worker;
+      training.run(worker.gil(), asked);
+    });
+  });
+}
+
+}  // namespace
+
+void bind_fit_many(py::module_& m) { m.def("fit_many", &fit_many); }
+
+}  // namespace deepnet::bindings

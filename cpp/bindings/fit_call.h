@@ -1,0 +1,84 @@
+// One call of an engine's fit. Its arguments are read and its results made with the GIL; in between it trains without.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "bindings/arguments.h"
+#include "deepnet/network.h"
+
+namespace deepnet::bindings {
+
+class FitCall {
+ public:
+  /// Reads the options but the data; they stay referenced.
+  FitCall(Plan plan, py::dict options, std::atomic<index_t>& steps);
+  virtual ~FitCall() = default;
+  FitCall(const FitCall&) = delete;
+  FitCall& operator=(const FitCall&) = delete;
+
+  /// Trains. A loss or an update that is not finite becomes the result.
+  void run(Interrupt* interrupt);
+  virtual void free_memory() = 0;
+
+  /// (losses, seconds), or the exception NonFinite.
+  py::object result() const;
+  bool has_failed() const { return failure_.has_value(); }
+  /// The examples of each epoch: an ndarray of uint32, shape (epochs, examples per epoch), of columns of data.X.
+  void set_order(const py::object& order);
+
+  Data data;
+
+ protected:
+  virtual void train(const FitOptions& options, std::span<double> losses, std::span<double> seconds,
+                     Interrupt* interrupt) = 0;
+  const Plan plan_;
+
+ private:
+  py::dict given_;
+  FitOptions options_;
+  py::array_t<double, py::array::c_style> rates_;
+  py::object losses_, seconds_;
+  std::optional<NonFinite> failure_;
+};
+
+/// The engines of both dtypes.
+class AnyEngine {
+ public:
+  virtual ~AnyEngine() = default;
+  /// Null: the arguments cannot be used as they are. `steps` counts the updates.
+  virtual std::unique_ptr<FitCall> fit_call(const py::object& hold, const py::object& X, const py::object& Y,
+                                            const py::object& weights, const py::object& plan, const py::dict& options,
+                                            std::atomic<index_t>& steps) const = 0;
+};
+
+/// Null: the object is no engine.
+const AnyEngine* any_engine(PyObject* object);
+
+/// Sets Python's error to NonFinite.
+void set_error(const NonFinite& e, const py::object& losses = py::tuple(), const py::object& seconds = py::tuple());
+
+/// Reports the number of steps to a Python callable (or None) during training, only every 50 ms since that takes the
+/// GIL.
+class Reporting final : public Interrupt {
+ public:
+  Reporting(WithoutGil* gil, PyObject* report, std::function<index_t()> steps)
+      : gil_(gil), report_(report), steps_(std::move(steps)) {}
+  bool requested() override;
+  bool requested_between_steps() override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  WithoutGil* gil_;
+  PyObject* report_;
+  std::function<index_t()> steps_;
+  bool is_due_ = false;
+  Clock::time_point last_ = Clock::now();
+};
+
+void bind_fit_many(py::module_& m);
+
+}  // namespace deepnet::bindings
