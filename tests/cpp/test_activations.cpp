@@ -153,7 +153,8 @@ std::vector<Judge<T>> judges() {
 
 TEST_SUITE_BEGIN("kernels");
 
-TEST_CASE("activations and the exp inside them keep their ulps for all floats, also where results are subnormal") {
+TEST_CASE(
+    "activations and the exp inside them are within their ulp bounds for all floats, also for subnormal results") {
   std::vector<Judge<float>> all = judges<float>();
   Judge<float> exp("sigmoid");  // below -18 sigmoid is e^x, and 1 + e^x rounds to 1
   std::vector<float> negative;
@@ -168,7 +169,7 @@ TEST_CASE("activations and the exp inside them keep their ulps for all floats, a
   exp.report("exp", Curves<float>::kExpUlps);
 }
 
-TEST_CASE("activations and the exp inside them keep their ulps for doubles, also where results are subnormal") {
+TEST_CASE("activations and the exp inside them are within their ulp bounds for doubles, also for subnormal results") {
   std::vector<Judge<double>> all = judges<double>();
   Judge<double> exp("sigmoid");
   std::vector<double> z = many_doubles();
@@ -179,7 +180,7 @@ TEST_CASE("activations and the exp inside them keep their ulps for doubles, also
   exp.report("exp", Curves<double>::kExpUlps);
 }
 
-TEST_CASE_TEMPLATE("limits: what falls to 0 does so at any distance, what grows is z itself", T, float, double) {
+TEST_CASE_TEMPLATE("limits: tails fall to 0 at any distance, and the growing side is z itself", T, float, double) {
   const T inf = std::numeric_limits<T>::infinity(), far = std::numeric_limits<T>::max(), tiny = -1e-30f;
   for (const auto& [isa, kernels] : supported_tables<T>()) {
     CAPTURE(isa);
@@ -269,7 +270,7 @@ TEST_CASE_TEMPLATE("identity, relu and leaky_relu are exact, also at both zeros"
   }
 }
 
-TEST_CASE_TEMPLATE("every activation passes nan on and is judged here", T, float, double) {
+TEST_CASE_TEMPLATE("every activation propagates nan and is tested in this file", T, float, double) {
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (index_t i = 0; i < kernels.activation_count; ++i) {
       CAPTURE(isa);
@@ -282,7 +283,7 @@ TEST_CASE_TEMPLATE("every activation passes nan on and is judged here", T, float
     }
 }
 
-TEST_CASE_TEMPLATE("forward works in rows of any length and stride and touches nothing else", T, float, double) {
+TEST_CASE_TEMPLATE("forward takes rows of any length and stride and writes nothing else", T, float, double) {
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (index_t id = 0; id < kernels.activation_count; ++id)
       for (const index_t cols : {1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 70})

@@ -100,7 +100,7 @@ TEST_CASE_TEMPLATE("softmax and its derivative are within their bounds, from Z a
       }
 }
 
-TEST_CASE_TEMPLATE("softmax of an example has the same bits in any company, in place, and touches nothing else", T,
+TEST_CASE_TEMPLATE("softmax of an example has the same bits in any batch and in place, and writes nothing else", T,
                    float, double) {
   const index_t n = 5;
   for (const auto& [isa, kernels] : supported_tables<T>())

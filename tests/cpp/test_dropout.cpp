@@ -37,8 +37,7 @@ std::vector<T> dropped(const deepnet::Kernels<T>& kernels, index_t units, index_
 
 TEST_SUITE_BEGIN("kernels");
 
-TEST_CASE_TEMPLATE("a number is dropped to 0 or scaled, as the formula of its unit and example says", T, float,
-                   double) {
+TEST_CASE_TEMPLATE("a value is set to 0 or scaled, by the formula for its unit and example", T, float, double) {
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (const index_t units : {1, 2, 7, 100})
       for (const index_t first : {index_t{0}, kPanel<T>, index_t{1000}, index_t{1} << 31})
@@ -61,7 +60,7 @@ TEST_CASE_TEMPLATE("a number is dropped to 0 or scaled, as the formula of its un
         }
 }
 
-TEST_CASE("the same are kept in float and double, whatever panel an example lies in") {
+TEST_CASE("float and double keep the same units, in whatever panel an example is") {
   constexpr index_t units = 9, examples = 160;
   const auto kept_from = [&]<class T>(const deepnet::Kernels<T>& kernels, index_t shift) {
     std::vector<bool> all(size_t(units * examples));  // of the examples from 32 to 127 that count
@@ -82,7 +81,7 @@ TEST_CASE("the same are kept in float and double, whatever panel an example lies
   }
 }
 
-TEST_CASE("the share that is kept is as asked for, of any stream, unit and example, and streams differ") {
+TEST_CASE("the fraction kept is the one requested, for every stream, unit and example, and streams differ") {
   constexpr index_t units = 200, panels = 50, examples = panels * kPanel<float>;
   const deepnet::Kernels<float>& kernels = deepnet::kernels<float>();
   // Six standard deviations of a binomial: one in 5e8 is further off, and this looks at some 7000 of them.

@@ -162,7 +162,7 @@ TEST_CASE_TEMPLATE("a prediction has the same bits alone and in any batch", T, f
     }
 }
 
-TEST_CASE_TEMPLATE("data may lie in memory in any way, and predictions go anywhere", T, float, double) {
+TEST_CASE_TEMPLATE("data and predictions may have any memory layout", T, float, double) {
   const Task<T> task({70, 40, 3}, {"relu", "sigmoid"}, 77);
   const std::vector<T> predictions = task.predictions();
   const std::vector<double> gradients = task.gradients();
@@ -182,7 +182,7 @@ TEST_CASE_TEMPLATE("data may lie in memory in any way, and predictions go anywhe
   }
 }
 
-TEST_CASE_TEMPLATE("whole numbers and other floats are read as they are, times the scale", T, float, double) {
+TEST_CASE_TEMPLATE("integers and other floats are read unchanged, times the scale", T, float, double) {
   Task<T> task({50, 20, 1}, {"tanh", "sigmoid"}, 70);
   const auto same = [&](auto number, deepnet::Element element, double scale) {
     using S = decltype(number);
@@ -206,7 +206,7 @@ TEST_CASE_TEMPLATE("whole numbers and other floats are read as they are, times t
   }
 }
 
-TEST_CASE_TEMPLATE("a network keeps its shape, starts as zeros and has aligned rows", T, float, double) {
+TEST_CASE_TEMPLATE("a network has the given shape, zeros at first, and aligned rows", T, float, double) {
   const Network<T> net = Task<T>::make({17, 33, 512, 1}, {"relu", "tanh", "sigmoid"});
   CHECK(net.layers() == 3);
   const index_t units[] = {17, 33, 512, 1};

@@ -217,7 +217,7 @@ TEST_CASE_TEMPLATE("cross-entropies are finite for every finite Z", T, float, do
     }
 }
 
-TEST_CASE_TEMPLATE("nan stays nan, in the loss and the derivative of its own example alone", T, float, double) {
+TEST_CASE_TEMPLATE("nan gives nan only in the loss and the derivative of its own example", T, float, double) {
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (index_t id = 0; id < kernels.loss_count; ++id)
       for (const index_t output : {0, 1, 2}) {
@@ -238,8 +238,8 @@ TEST_CASE_TEMPLATE("nan stays nan, in the loss and the derivative of its own exa
       }
 }
 
-TEST_CASE_TEMPLATE("the number of a class is its one-hot label, bit for bit, beyond a panel of classes", T, float,
-                   double) {
+TEST_CASE_TEMPLATE("class numbers give the same bits as one-hot labels, also for more classes than a panel holds", T,
+                   float, double) {
   constexpr index_t outputs = kPanel<T> + 9;
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (const T smoothing : {T(0), T(0.1)})
@@ -261,7 +261,7 @@ TEST_CASE_TEMPLATE("the number of a class is its one-hot label, bit for bit, bey
       }
 }
 
-TEST_CASE_TEMPLATE("the logarithm keeps its ulps from 1 on, and at every power of two", T, float, double) {
+TEST_CASE_TEMPLATE("the logarithm is within its ulp bound from 1 on, and at every power of two", T, float, double) {
   double worst = 0;
   const auto check = [&](T x) {
     const T got = deepnet::in_this_test::log_normal<T>(deepnet::in_this_test::broadcast(x))[0];

@@ -63,7 +63,7 @@ struct After : deepnet::Interrupt {
 
 TEST_SUITE_BEGIN("runtime");
 
-TEST_CASE_TEMPLATE("networks trained side by side have the bits of each alone", T, float, double) {
+TEST_CASE_TEMPLATE("networks trained at the same time have the same bits as when trained alone", T, float, double) {
   Many<T> alone(7, 3);
   for (auto& f : alone.fits) deepnet::fit(f.hold, f.data, f.plan, f.options, f.losses, f.seconds);
   for (const int threads : {1, 2, 3, 20}) {
@@ -79,7 +79,7 @@ TEST_CASE_TEMPLATE("networks trained side by side have the bits of each alone", 
   deepnet::fit_many<T>(std::span<deepnet::FitOfMany<T>>());
 }
 
-TEST_CASE_TEMPLATE("chosen columns train and evaluate as copies of them do", T, float, double) {
+TEST_CASE_TEMPLATE("training and evaluation on selected columns equal those on copies of them", T, float, double) {
   Task<T> here({20, 40, 2}, {"relu", "sigmoid"}, 90), there({20, 40, 2}, {"relu", "sigmoid"}, 90);
   std::vector<uint32_t> chosen;
   for (uint32_t i = 0; i < 70; ++i) chosen.push_back(i * 37 % 90);
@@ -127,7 +127,7 @@ TEST_CASE("an interrupt stops all networks, also while the caller only waits") {
     }
 }
 
-TEST_CASE("an exception of one stops the others and is rethrown") {
+TEST_CASE("an exception in one network stops the others and is rethrown") {
   for (const int threads : {1, 2, 3}) {
     std::atomic<int> begun{0}, stopped{0};
     const auto work = [&](index_t i, deepnet::Interrupt* interrupt) {
@@ -147,7 +147,7 @@ TEST_CASE("an exception of one stops the others and is rethrown") {
   }
 }
 
-TEST_CASE("the caller goes on alone while another thread has the pool, and gets helpers later") {
+TEST_CASE("the caller works alone while another thread uses the pool, and gets workers later") {
   std::atomic<bool> has_pool{false}, give_back{false};
   std::thread other([&] {
     deepnet::ThreadPool::run(2, 2, [&](index_t) {

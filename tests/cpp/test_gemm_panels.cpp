@@ -224,7 +224,9 @@ std::vector<T> finishes(const deepnet::Kernels<T>& kernels, Finish finish, const
 
 TEST_SUITE_BEGIN("kernels");
 
-TEST_CASE_TEMPLATE("gemm in panels, every start and finish: its bound, or the bits of a chain", T, float, double) {
+TEST_CASE_TEMPLATE(
+    "gemm in panels, every start and finish: within its bound, or the bits of a chain of fused multiply-adds", T, float,
+    double) {
   for (const Shape& shape : kShapes)
     for (const Start start : {Start::kZero, Start::kBias, Start::kItself, Start::kApart}) {
       Problem<T> problem{shape};
@@ -258,7 +260,7 @@ TEST_CASE_TEMPLATE("gemm in panels, every start and finish: its bound, or the bi
     }
 }
 
-TEST_CASE_TEMPLATE("infinities, zeros and what is no number go through each finish as written", T, float, double) {
+TEST_CASE_TEMPLATE("infinities, zeros and nan: each finish gives the bits of its formula", T, float, double) {
   using Limits = std::numeric_limits<T>;
   const T inf = Limits::infinity(), nan = Limits::quiet_NaN(), tiny = Limits::denorm_min();
   const T odd[] = {nan, inf, -inf, T(0), -T(0), tiny, -tiny, T(2)};

@@ -98,7 +98,7 @@ struct Size {
 
 TEST_SUITE_BEGIN("nn");
 
-TEST_CASE_TEMPLATE("linear forward and backward meet their bounds however the product is cut", T, float, double) {
+TEST_CASE_TEMPLATE("linear forward and backward meet their bounds however the product is split", T, float, double) {
   for (const Size s : {Size{1, 1, 1},
                        {3, 2, 7},
                        {5, 4, 33},
@@ -120,7 +120,7 @@ TEST_CASE_TEMPLATE("linear forward and backward meet their bounds however the pr
   }
 }
 
-TEST_CASE_TEMPLATE("inputs may lie in memory in any way", T, float, double) {
+TEST_CASE_TEMPLATE("inputs may have any memory layout", T, float, double) {
   for (const Size s : {Size{13, 37, 70}, {4, 33, 32}, {30, 17, 129}, {8, 600, 5}})
     for (const Layout layout : kLayouts)
       for (int which = 0; which < 5; ++which) {
@@ -137,7 +137,7 @@ TEST_CASE_TEMPLATE("inputs may lie in memory in any way", T, float, double) {
       }
 }
 
-TEST_CASE_TEMPLATE("the layout of inputs does not change a bit", T, float, double) {
+TEST_CASE_TEMPLATE("the memory layout of inputs changes no bit of the results", T, float, double) {
   Layer<T> plain(20, 90, 75);
   check_both_ways(plain);
   for (const Layout layout : {Layout::kPaddedColumns, Layout::kReversed, Layout::kReversedColumns, Layout::kSpread}) {
@@ -161,7 +161,8 @@ TEST_CASE_TEMPLATE("the layout of inputs does not change a bit", T, float, doubl
   }
 }
 
-TEST_CASE_TEMPLATE("linear_activation_forward and backward are linear and the activation in turn", T, float, double) {
+TEST_CASE_TEMPLATE("linear_activation_forward and backward are the linear part and the activation in turn", T, float,
+                   double) {
   for (const std::string_view name : deepnet::activation_names())
     for (const Size s : {Size{1, 5, 1}, {12, 20, 33}, {17, 9, 209}, {40, 30, 2500}}) {
       CAPTURE(name);

@@ -53,7 +53,7 @@ TEST_CASE_TEMPLATE("cross_entropy is the mean over the columns, summed in double
     }
 }
 
-TEST_CASE_TEMPLATE("cross_entropy at certainty", T, float, double) {
+TEST_CASE_TEMPLATE("cross_entropy of outputs that are exactly 0 or 1", T, float, double) {
   const T nan = std::numeric_limits<T>::quiet_NaN(), tiny = std::numeric_limits<T>::denorm_min();
   CHECK(cost<T>({0, 1}, {0, 1}) == 0);  // surely right: 0 log 0 = 0
   CHECK(cost<T>({0, 0.5}, {1, 1}) == std::numeric_limits<double>::infinity());

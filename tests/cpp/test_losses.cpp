@@ -101,7 +101,7 @@ TEST_CASE_TEMPLATE("cross-entropy from Z: value and derivative, from 0 to the la
   }
 }
 
-TEST_CASE_TEMPLATE("what is not finite makes a loss that is not finite", T, float, double) {
+TEST_CASE_TEMPLATE("values that are not finite give a loss that is not finite", T, float, double) {
   const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (index_t id = 0; id < kernels.loss_count; ++id)
@@ -126,7 +126,7 @@ TEST_CASE_TEMPLATE("what is not finite makes a loss that is not finite", T, floa
       }
 }
 
-TEST_CASE_TEMPLATE("log(1 + e) keeps its ulps, compiled for this test alone", T, float, double) {
+TEST_CASE_TEMPLATE("log(1 + e) is within its ulp bound, compiled for this test alone", T, float, double) {
   double worst = 0;
   const auto check = [&](T e) {
     const T got = deepnet::in_this_test::log1p_unit<T>(deepnet::in_this_test::broadcast(e))[0];
@@ -149,7 +149,7 @@ TEST_CASE_TEMPLATE("log(1 + e) keeps its ulps, compiled for this test alone", T,
   CHECK(worst <= kLog1pUlps);
 }
 
-TEST_CASE_TEMPLATE("log(1 + e^z), as the loss has it, keeps the ulps of both on every instruction set", T, float,
+TEST_CASE_TEMPLATE("log(1 + e^z), as in the loss, is within the ulp bounds of both on every instruction set", T, float,
                    double) {
   for (const auto& [isa, kernels] : supported_tables<T>()) {
     CAPTURE(isa);
@@ -166,7 +166,7 @@ TEST_CASE_TEMPLATE("log(1 + e^z), as the loss has it, keeps the ulps of both on 
   }
 }
 
-TEST_CASE_TEMPLATE("squares: value, derivative and mean over the outputs", T, float, double) {
+TEST_CASE_TEMPLATE("squared error: value, derivative and mean over the outputs", T, float, double) {
   using W = Wide<T>;
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (const index_t outputs : {1, 2, 3, 10}) {
@@ -190,8 +190,8 @@ TEST_CASE_TEMPLATE("squares: value, derivative and mean over the outputs", T, fl
     }
 }
 
-TEST_CASE_TEMPLATE("examples behind the last add no loss and have no gradient; others count each by itself", T, float,
-                   double) {
+TEST_CASE_TEMPLATE("columns after the last example add no loss and have no gradient; each example counts separately", T,
+                   float, double) {
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (index_t id = 0; id < kernels.loss_count; ++id)
       for (index_t examples = 1; examples <= kPanel<T>; ++examples) {
@@ -242,7 +242,8 @@ TEST_CASE_TEMPLATE("examples behind the last add no loss and have no gradient; o
       }
 }
 
-TEST_CASE_TEMPLATE("sets with fused multiply-adds give the same bits of loss and derivative", T, float, double) {
+TEST_CASE_TEMPLATE("instruction sets with fused multiply-adds give the same bits of loss and derivative", T, float,
+                   double) {
   const auto tables = fusing_tables<T>();
   for (size_t t = 1; t < tables.size(); ++t)
     for (index_t id = 0; id < tables[0].kernels.loss_count; ++id) {

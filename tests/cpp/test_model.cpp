@@ -156,7 +156,7 @@ TEST_CASE_TEMPLATE("saturated outputs: every gradient is finite and dZ is AL - Y
   CHECK(db[0] * m == sum);
 }
 
-TEST_CASE_TEMPLATE("a nan stays in its example, but reaches every sum over examples", T, float, double) {
+TEST_CASE_TEMPLATE("nan stays in its example, but reaches every sum over examples", T, float, double) {
   Net<T> net({5, 4, 1}, 40, {"tanh", "sigmoid"});
   net.X[2 * 40 + 35] = std::numeric_limits<T>::quiet_NaN();
   net.forward();

@@ -11,7 +11,7 @@ namespace tested = deepnet::in_this_test_of_the_normal_distribution;
 
 TEST_SUITE_BEGIN("kernels");
 
-TEST_CASE_TEMPLATE("e^(-t^2 / 2), and the normal tail over it, keep their ulps", T, float, double) {
+TEST_CASE_TEMPLATE("e^(-t^2 / 2), and the normal tail divided by it, are within their ulp bounds", T, float, double) {
   using W = Wide<T>;
   double worst_gaussian = 0, worst_mills = 0;
   const double end = double(tested::kNormalTail<T>);

@@ -75,7 +75,7 @@ TEST_CASE_TEMPLATE("after an update that overflows, the parameters are those bef
     }
 }
 
-TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found, too", T, float, double) {
+TEST_CASE_TEMPLATE("an overflow in the last update of a fit is detected", T, float, double) {
   for (const index_t m : {1, 64, 65, 200}) {
     CAPTURE(m);
     Overflowing<T> overflowing(size_t(m - 1)), stopped(0);
@@ -102,7 +102,7 @@ TEST_CASE_TEMPLATE("an update that overflows as the very last of a fit is found,
   }
 }
 
-TEST_CASE_TEMPLATE("an infinite weight that shows long after it came", T, float, double) {
+TEST_CASE_TEMPLATE("an infinite weight that is detected many updates later", T, float, double) {
   // Example 0 moves w of a relu unit to -inf; while x > 0 the unit is merely off, until x is 0 and x w is nan.
   for (const size_t shows : {size_t{1}, size_t{50}, size_t{64}, size_t{65}, size_t{150}}) {
     CAPTURE(shows);

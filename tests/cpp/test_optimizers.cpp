@@ -85,7 +85,7 @@ TEST_CASE("every table has the same optimizers") {
   for (size_t id = 0; id < std::size(kKnown); ++id) CHECK(deepnet::optimizer_names()[id] == kKnown[id].name);
 }
 
-TEST_CASE_TEMPLATE("fifty steps of every optimizer meet their bounds, each from where the last has led", T, float,
+TEST_CASE_TEMPLATE("fifty steps of every optimizer meet their bounds, each starting from the previous result", T, float,
                    double) {
   using W = Wide<T>;
   for (const auto& [isa, kernels] : supported_tables<T>())
@@ -125,7 +125,8 @@ TEST_CASE_TEMPLATE("fifty steps of every optimizer meet their bounds, each from 
         }
 }
 
-TEST_CASE_TEMPLATE("sets with fused multiply-adds give the same bits of parameters and memory", T, float, double) {
+TEST_CASE_TEMPLATE("instruction sets with fused multiply-adds give the same bits of parameters and optimizer memory", T,
+                   float, double) {
   constexpr index_t count = 77;
   const auto tables = fusing_tables<T>();
   for (size_t id = 0; id < std::size(kKnown); ++id) {
@@ -185,7 +186,7 @@ TEST_CASE_TEMPLATE("the whole gradient in place and the sum of its squares, and 
         }
 }
 
-TEST_CASE_TEMPLATE("a gradient that is not a number is cut by nothing", T, float, double) {
+TEST_CASE_TEMPLATE("a gradient that is nan is not clipped", T, float, double) {
   const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
   for (const auto& [isa, kernels] : supported_tables<T>()) {
     CAPTURE(isa);
@@ -205,7 +206,8 @@ TEST_CASE_TEMPLATE("a gradient that is not a number is cut by nothing", T, float
   }
 }
 
-TEST_CASE_TEMPLATE("gradients of every size meet their bounds, and none freezes a parameter", T, float, double) {
+TEST_CASE_TEMPLATE("updates by gradients of every magnitude meet their bounds, and none freezes a parameter", T, float,
+                   double) {
   using Limits = std::numeric_limits<T>;
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (size_t id = 0; id < std::size(kKnown); ++id)
@@ -232,7 +234,7 @@ TEST_CASE_TEMPLATE("gradients of every size meet their bounds, and none freezes 
       }
 }
 
-TEST_CASE_TEMPLATE("nothing that an update leaves is subnormal: what decays becomes 0", T, float, double) {
+TEST_CASE_TEMPLATE("an update leaves no subnormal numbers: decaying values become 0", T, float, double) {
   const auto slow = [](T x) { return x != 0 && std::abs(x) < std::numeric_limits<T>::min(); };
   for (const auto& [isa, kernels] : supported_tables<T>())
     for (size_t id = 0; id < std::size(kKnown); ++id) {
@@ -253,7 +255,7 @@ TEST_CASE_TEMPLATE("nothing that an update leaves is subnormal: what decays beco
     }
 }
 
-TEST_CASE_TEMPLATE("the square root is the one of the standard library, of every number", T, float, double) {
+TEST_CASE_TEMPLATE("the square root equals that of the standard library for every number", T, float, double) {
   using Limits = std::numeric_limits<T>;
   const auto root = [](T x) { return deepnet::in_this_test::root(deepnet::in_this_test::broadcast(x))[0]; };
   if constexpr (sizeof(T) == 4) {

@@ -72,7 +72,7 @@ TEST_CASE_TEMPLATE("when memory runs out, a network keeps the parameters of its 
       }
 }
 
-TEST_CASE("when memory runs out, a network that is made reports it") {
+TEST_CASE("creating a network reports that memory has run out") {
   int failures = 0;
   for (bool done = false; !done; ++failures) {
     allocations_left = failures;

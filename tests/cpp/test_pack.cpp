@@ -32,7 +32,7 @@ TEST_CASE_TEMPLATE("pack copies any layout into panels and pads the last with ze
         }
 }
 
-TEST_CASE_TEMPLATE("pack moves bits: -0, nan, infinities and subnormals arrive as they are", T, float, double) {
+TEST_CASE_TEMPLATE("pack copies bits: -0, nan, infinities and subnormals are unchanged", T, float, double) {
   using Limits = std::numeric_limits<T>;
   const T odd[] = {-T(0), Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), Limits::denorm_min()};
   for (const auto& [isa, kernels] : supported_tables<T>())

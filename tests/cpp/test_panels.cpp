@@ -152,7 +152,7 @@ void check_readers(int type) {
 
 TEST_SUITE_BEGIN("kernels");
 
-TEST_CASE_TEMPLATE("every element type is converted once and scaled, wherever it lies", T, float, double) {
+TEST_CASE_TEMPLATE("every element type is converted once and scaled, at any position", T, float, double) {
   check_readers<T, Half>(0);
   check_readers<T, float>(1);
   check_readers<T, double>(2);
@@ -162,7 +162,7 @@ TEST_CASE_TEMPLATE("every element type is converted once and scaled, wherever it
   check_readers<T, int64_t>(6);
 }
 
-TEST_CASE_TEMPLATE("all 65536 halves are widened exactly", T, float, double) {
+TEST_CASE_TEMPLATE("all 65,536 values of float16 are converted exactly", T, float, double) {
   std::vector<Half> all(65536);
   for (size_t bits = 0; bits < all.size(); ++bits) all[bits].bits = uint16_t(bits);
   for (const auto& [isa, kernels] : supported_tables<T>()) {
@@ -203,7 +203,7 @@ TEST_CASE_TEMPLATE("all 65536 halves are widened exactly", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("transpose_matrix takes any shape and writes whole cache lines at the most", T, float, double) {
+TEST_CASE_TEMPLATE("transpose_matrix takes any shape and writes at most whole cache lines", T, float, double) {
   // Rows of `to` may be written up to the next multiple of 64 bytes, rows behind the last not at all.
   constexpr index_t line = 64 / index_t(sizeof(T));
   const auto whole = [](index_t x) { return (x + line - 1) / line * line; };

@@ -30,7 +30,7 @@ double limit(size_t freedom) { return double(freedom) + 5 * std::sqrt(2.0 * doub
 
 TEST_SUITE_BEGIN("runtime");
 
-TEST_CASE("an order is a permutation, and that of another implementation") {
+TEST_CASE("an order is a permutation and equals that of another implementation") {
   for (const size_t count : {0, 1, 2, 3, 31, 32, 1000, 70001})
     for (const uint64_t seed : {uint64_t{0}, uint64_t{1}, uint64_t{42}, ~uint64_t{0}})
       for (const uint64_t epoch : {0, 1, 7}) {
@@ -43,7 +43,7 @@ TEST_CASE("an order is a permutation, and that of another implementation") {
       }
 }
 
-TEST_CASE("a long shuffle is asked all the way, and can be stopped") {
+TEST_CASE("a long shuffle polls the interrupt throughout and can be stopped") {
   std::vector<uint32_t> order(5 << 19);
   double operations = 0;
   int questions = 0;
@@ -60,7 +60,7 @@ TEST_CASE("a long shuffle is asked all the way, and can be stopped") {
   }
 }
 
-TEST_CASE("the order depends on the seed and on the epoch and on nothing else") {
+TEST_CASE("the order depends only on the seed and the epoch") {
   const std::vector<uint32_t> order = shuffled(100, 3, 5);
   CHECK(shuffled(100, 3, 5) == order);
   CHECK(shuffled(100, 4, 5) != order);
@@ -69,7 +69,7 @@ TEST_CASE("the order depends on the seed and on the epoch and on nothing else") 
   CHECK(shuffled(100, 8, 0) != order);  // not a sum of the two
 }
 
-TEST_CASE("orders are uniform: all 24 of four examples, every place of every example, and neighbours") {
+TEST_CASE("orders are uniform: all 24 of four examples, every position of every example, and neighbours") {
   std::vector<int> orders(256), places(50 * 50), followers(50 * 49);
   for (uint64_t epoch = 0; epoch < 24000; ++epoch) {
     const std::vector<uint32_t> o = shuffled(4, 1, epoch);

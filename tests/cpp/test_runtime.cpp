@@ -88,7 +88,8 @@ TEST_CASE("every table has the same activations in the same order") {
   }
 }
 
-TEST_CASE("the other instruction sets pass the tests of nn, too, and fused ones give the same bits") {
+TEST_CASE(
+    "the other instruction sets also pass the tests of nn, and those with fused multiply-adds give the same bits") {
   const auto fused = fusing_tables<float>();
   const auto fuses_here = [&](std::string_view isa) {
     return std::any_of(fused.begin(), fused.end(), [&](const Table<float>& table) { return table.isa == isa; });
@@ -108,14 +109,14 @@ TEST_CASE("the other instruction sets pass the tests of nn, too, and fused ones 
   }
 }
 
-TEST_CASE("an instruction set that is not there is refused by name") {
+TEST_CASE("an instruction set that is missing is rejected by name") {
   if (deepnet::config().isas_supported.size() == 1) return;  // where nothing else runs, a child process may not either
   const std::string output = run_self("mmx", "--digest");
   CHECK_MESSAGE(output.find("DEEPNET_ISA is 'mmx'") != std::string::npos, output);
   CHECK(!output.ends_with("status 0\n"));
 }
 
-TEST_CASE_TEMPLATE("an interrupt that says yes stops a call at once; the next call is right again", T, float, double) {
+TEST_CASE_TEMPLATE("an interrupt that returns true stops a call at once; the next call is correct", T, float, double) {
   Net<T> net({256, 512, 512, 1}, 120, {"relu", "tanh", "sigmoid"}), whole = net;
   whole.forward();
   whole.backward();
@@ -131,7 +132,7 @@ TEST_CASE_TEMPLATE("an interrupt that says yes stops a call at once; the next ca
   }
 }
 
-TEST_CASE_TEMPLATE("an interrupt is asked in each part of a large call", T, float, double) {
+TEST_CASE_TEMPLATE("the interrupt is polled in each part of a large call", T, float, double) {
   // A question every 2e7 operations: 2 ms where the slowest table runs at 10 GFLOP/s. Each net has nearly all of its
   // work in another layer; a product that did not ask would leave out a third of the questions at the least.
   for (const std::vector<index_t>& units :
@@ -148,7 +149,7 @@ TEST_CASE_TEMPLATE("an interrupt is asked in each part of a large call", T, floa
   }
 }
 
-TEST_CASE_TEMPLATE("elementwise calls on large matrices are asked as well", T, float, double) {
+TEST_CASE_TEMPLATE("the interrupt is polled in elementwise calls on large matrices", T, float, double) {
   constexpr index_t rows = 300, cols = 40000;
   std::vector<T> in(rows * cols, T(0.5)), out(rows * cols);
   const Matrix<T> to = deepnet::row_major(out.data(), rows, cols);
@@ -164,7 +165,7 @@ TEST_CASE_TEMPLATE("elementwise calls on large matrices are asked as well", T, f
   asked([&](Asked* i) { deepnet::gradient_step<T>(from, from, T(0.1), to, i); });
 }
 
-TEST_CASE("an aligned buffer grows, keeps what it has and gives it back") {
+TEST_CASE("an aligned buffer grows, keeps its contents and frees its memory") {
   deepnet::AlignedBuffer buffer;
   CHECK(buffer.size() == 0);
   float* first = buffer.reserve<float>(100);
@@ -182,7 +183,7 @@ TEST_CASE("an aligned buffer grows, keeps what it has and gives it back") {
   buffer.release();
 }
 
-TEST_CASE("scratch memory is each thread's own, kept while small and given back when large") {
+TEST_CASE("each thread has its own scratch memory, which is kept if small and freed if large") {
   deepnet::Workspace& mine = deepnet::Workspace::of_this_thread();
   deepnet::Workspace* others = nullptr;
   std::thread([&] { others = &deepnet::Workspace::of_this_thread(); }).join();
@@ -207,7 +208,7 @@ TEST_CASE("scratch memory is each thread's own, kept while small and given back 
   CHECK(same_bits(small.results(), before));
 }
 
-TEST_CASE("a call during another call on the same thread has scratch memory of its own") {
+TEST_CASE("a nested call on the same thread has its own scratch memory") {
   struct Calls final : deepnet::Interrupt {
     explicit Calls(Net<float>& net) : net(net) {}
     bool requested() override {
@@ -236,7 +237,7 @@ TEST_CASE("a call during another call on the same thread has scratch memory of i
   CHECK(same_bits(inner.results(), expected_inner));
 }
 
-TEST_CASE_TEMPLATE("threads that share their inputs get the bits of one thread alone", T, float, double) {
+TEST_CASE_TEMPLATE("threads that share their inputs get the same bits as one thread", T, float, double) {
   const Net<T> shared({300, 70, 33, 1}, 150, {"relu", "tanh", "sigmoid"});
   Net<T> alone = shared;
   alone.forward();

@@ -44,7 +44,7 @@ void on_another_thread(Body body) {
 
 TEST_SUITE_BEGIN("runtime");
 
-TEST_CASE("readers see all of a step or nothing of it, and steps wait for readers") {
+TEST_CASE("readers see a whole step or none of it, and steps wait for readers") {
   deepnet::StepLock lock;
   deepnet::Progress progress(nullptr);
   int numbers[8] = {};  // not atomic: the thread sanitizer sees whatever the lock lets through
@@ -72,7 +72,7 @@ TEST_CASE("readers see all of a step or nothing of it, and steps wait for reader
   CHECK(numbers[7] == 1000);
 }
 
-TEST_CASE("several readers may be in at once") {
+TEST_CASE("several readers may read at once") {
   deepnet::StepLock lock;
   deepnet::Progress progress(nullptr);
   lock.lock_shared(progress);
@@ -88,7 +88,7 @@ TEST_CASE("several readers may be in at once") {
   lock.unlock();
 }
 
-TEST_CASE_TEMPLATE("many threads predict with one network and get the bits of one alone", T, float, double) {
+TEST_CASE_TEMPLATE("many threads predict with one network and get the same bits as one thread", T, float, double) {
   const Medium<T> task;
   const std::vector<T> expected = task.predictions();
   std::atomic<int> wrong{0};
@@ -101,7 +101,7 @@ TEST_CASE_TEMPLATE("many threads predict with one network and get the bits of on
   CHECK(wrong == 0);
 }
 
-TEST_CASE("an update of a large network is undone before anybody sees it") {
+TEST_CASE("an update of a large network is undone before any reader sees it") {
   Task<float> task({4200, 2000}, {"identity"}, 1, kSquares);  // no copy is kept of so many
   for (float& y : task.Y) y = 1e15f;
   const std::vector<float> parameters = task.parameters(), expected = task.predictions();
@@ -121,7 +121,7 @@ TEST_CASE("an update of a large network is undone before anybody sees it") {
   CHECK(same_bits(task.parameters(), parameters));
 }
 
-TEST_CASE_TEMPLATE("predictions beside a fit are each those of one finished step", T, float, double) {
+TEST_CASE_TEMPLATE("each prediction during a fit is that of one finished step", T, float, double) {
   // A tiny network, whose steps follow one another within microseconds, and one that is worth threads itself.
   for (const bool tiny : {true, false}) {
     const std::vector<index_t> units = tiny ? std::vector<index_t>{4, 6, 1} : std::vector<index_t>{60, 100, 100, 1};
@@ -173,7 +173,8 @@ TEST_CASE_TEMPLATE("predictions beside a fit are each those of one finished step
   }
 }
 
-TEST_CASE_TEMPLATE("while a network is trained, training it is refused, and all else goes on", T, float, double) {
+TEST_CASE_TEMPLATE("while a network is being trained, other training is refused and everything else works", T, float,
+                   double) {
   const Medium<T> task, other;
   int refused = 0, predicted = 0;
   const auto try_all = [&] {
@@ -201,7 +202,7 @@ TEST_CASE_TEMPLATE("while a network is trained, training it is refused, and all 
   fit<T>(task, {});  // no longer
 }
 
-TEST_CASE("a child that was forked while another thread trained can predict and train") {
+TEST_CASE("a child forked while another thread trains can predict and train") {
 #if !defined(__SANITIZE_THREAD__)  // which does not support new threads in a child of a process with threads
   const Task<float> task({8, 32, 16, 1}, {"relu", "relu", "sigmoid"}, 64);  // a third of the time within an update
   std::atomic<bool> stop{false};
@@ -272,7 +273,7 @@ TEST_CASE("a hold keeps a network between the calls of fit, and frees it when it
   fit<float>(task, {});
 }
 
-TEST_CASE("a child that is forked during a fit is refused the network until its fit ends, which it may finish") {
+TEST_CASE("a child forked during a fit cannot use the network until its copy of the fit ends, which it may finish") {
 #if !defined(__SANITIZE_THREAD__)
   struct Forking : deepnet::Interrupt {
     explicit Forking(const Task<float>& task) : task(task) {}

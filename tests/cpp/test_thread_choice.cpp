@@ -41,7 +41,7 @@ constexpr double kTrials = 1.01;
 
 TEST_SUITE_BEGIN("runtime");
 
-TEST_CASE("work that is slower shared is done alone, up to the cost of trials") {
+TEST_CASE("work that is slower on several threads runs on one, but for the trials") {
   for (const double piece : {1e-5, 1e-4, 1e-3, 5e-3})
     for (const double slower : {1.1, 1.5, 2.0, 5.0}) {
       CAPTURE(piece);
@@ -52,7 +52,7 @@ TEST_CASE("work that is slower shared is done alone, up to the cost of trials") 
     }
 }
 
-TEST_CASE("work that is faster shared is shared from the first trial on, whatever the first choice") {
+TEST_CASE("work that is faster on several threads uses them from the first trial on, whatever the first choice") {
   for (const bool at_first : {false, true})
     for (const double piece : {1e-5, 1e-4, 1e-3}) {
       CAPTURE(at_first);
@@ -64,7 +64,7 @@ TEST_CASE("work that is faster shared is shared from the first trial on, whateve
     }
 }
 
-TEST_CASE("a choice that turns wrong is changed within a few slices of the scheduler") {
+TEST_CASE("a choice that becomes wrong is changed within a few time slices of the scheduler") {
   Simulation simulation;
   const double piece = 1e-4;
   simulation.run(1, always(piece), always(0.6 * piece));
@@ -76,7 +76,7 @@ TEST_CASE("a choice that turns wrong is changed within a few slices of the sched
   CHECK(simulation.choice.shares(false));
 }
 
-TEST_CASE("long interruptions of one way count for their mean, and do not mislead") {
+TEST_CASE("long interruptions of one choice count by their mean and do not mislead") {
   // Shared work takes 0.6 of the time, but every 6 ms a worker loses its core for 3 ms: 1.2 on the whole.
   const double piece = 1e-4;
   const auto with_stalls = [last = 0.0](double now) mutable {
@@ -97,7 +97,7 @@ TEST_CASE("long interruptions of one way count for their mean, and do not mislea
   CHECK(other.run(10, rarely, always(1.5 * piece)) < 1.05);
 }
 
-TEST_CASE("sizes have choices of their own") {
+TEST_CASE("each size has its own choice") {
   deepnet::ThreadChoices choices;
   ThreadChoice& small = choices.of(2e6);
   for (int i = 0; i < 10; ++i) small.did(true, 2e6, 1e-3);
@@ -107,7 +107,7 @@ TEST_CASE("sizes have choices of their own") {
   CHECK(!choices.of(4.2e6).shares(false));
 }
 
-TEST_CASE("little work is for one thread, a given number of threads is used, and the largest work is shared") {
+TEST_CASE("small work uses one thread, a given number of threads is used, and the largest work uses several") {
   deepnet::ThreadChoices choices;
   const auto threads = [&](deepnet::Threads of, double operations, bool at_first) {
     return deepnet::SharedWork(choices, of, operations, at_first).threads();

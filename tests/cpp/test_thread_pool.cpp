@@ -73,7 +73,7 @@ TEST_CASE("every task runs once, for any number of tasks and threads") {
     }
 }
 
-TEST_CASE("a hundred thousand small jobs, their results read by the caller without locks") {
+TEST_CASE("the caller reads the results of 100,000 small jobs without locks") {
   std::vector<index_t> out(4);
   index_t wrong = 0;
   for (index_t job = 0; job < 100000; ++job) {
@@ -97,14 +97,14 @@ TEST_CASE("more than one thread takes part in tasks that last") {
   CHECK(shared);
 }
 
-TEST_CASE("workers that sleep are woken, also one job after each pause") {
+TEST_CASE("sleeping workers are woken, also for one job after each pause") {
   for (int job = 0; job < 200; ++job) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     REQUIRE(each_once(40, 3));
   }
 }
 
-TEST_CASE("long tasks: the caller sleeps until the last helper is done") {
+TEST_CASE("long tasks: the caller sleeps until the last worker is done") {
   for (int job = 0; job < 20; ++job) {
     std::atomic<int> done{0};
     ThreadPool::run(2, 2, [&](index_t i) {
@@ -115,7 +115,7 @@ TEST_CASE("long tasks: the caller sleeps until the last helper is done") {
   }
 }
 
-TEST_CASE("an exception of a task reaches the caller, and the pool works on") {
+TEST_CASE("an exception in a task reaches the caller, and the pool keeps working") {
   for (const int threads : {1, 2, 3, 8})
     for (const index_t count : {1, 2, 7, 100})
       for (index_t bad = 0; bad < count; bad += 1 + count / 5) {
@@ -141,7 +141,7 @@ TEST_CASE("when every task throws, one exception arrives and none is left for th
   }
 }
 
-TEST_CASE("a task may run a job of its own") {
+TEST_CASE("a task may run a nested job") {
   std::vector<std::vector<int>> times(20);
   ThreadPool::run(20, 3, [&](index_t i) { times[size_t(i)] = times_run(30, 3); });
   for (const std::vector<int>& inner : times) CHECK(inner == std::vector<int>(30, 1));
@@ -178,7 +178,7 @@ TEST_CASE("the number of threads can be set and is at least one") {
   CHECK(deepnet::num_threads() == before);
 }
 
-TEST_CASE("a child of fork has a pool of its own, and so has its child") {
+TEST_CASE("a forked child has its own pool, and so has its child") {
   // The thread sanitizer does not support new threads in a child of a process with threads.
   if (!kForks) return;
   REQUIRE(each_once(100, 3));

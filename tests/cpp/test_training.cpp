@@ -84,7 +84,7 @@ TEST_CASE_TEMPLATE("one update is the gradient times the rate, however many chun
     }
 }
 
-TEST_CASE_TEMPLATE("fit is one update after the other, bit for bit, for any number of threads", T, float, double) {
+TEST_CASE_TEMPLATE("fit equals its updates in turn, bit for bit, for any number of threads", T, float, double) {
   for (const bool shuffle : {true, false})
     for (const index_t batch_size : {1, 32, 50, 149, 150, 1000}) {
       if (batch_size == 1 && !shuffle) continue;
@@ -130,7 +130,7 @@ TEST_CASE_TEMPLATE("training lowers the loss", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("an update made in a pass of its own, as of huge networks, is the same", T, float, double) {
+TEST_CASE_TEMPLATE("an update in a separate pass, as for huge networks, is the same", T, float, double) {
   // 4.1 million parameters times the runner's largest batch are beyond what is updated at once.
   const auto trained = [](index_t largest) {
     const Task<T> task({2048, 2000, 1}, {"relu", "sigmoid"}, 12);

@@ -95,8 +95,8 @@ struct Asked : deepnet::Interrupt {
 
 TEST_SUITE_BEGIN("nn");
 
-TEST_CASE_TEMPLATE("fifty updates of every optimizer, with penalties, cuts and decay, by the textbook", T, float,
-                   double) {
+TEST_CASE_TEMPLATE("fifty updates of every optimizer, with penalties, clipping and decay, follow the textbook", T,
+                   float, double) {
   using W = Wide<T>;
   for (deepnet::Plan plan : plans_of_all())
     for (int kind = 0; kind < 5; ++kind) {
@@ -154,8 +154,9 @@ TEST_CASE_TEMPLATE("fifty updates of every optimizer, with penalties, cuts and d
     }
 }
 
-TEST_CASE_TEMPLATE("no bit of an update depends on threads, with memory, penalties, norms and dropout", T, float,
-                   double) {
+TEST_CASE_TEMPLATE(
+    "no bit of an update depends on the number of threads, with optimizer memory, penalties, norms and dropout", T,
+    float, double) {
   for (deepnet::Plan plan : plans_of_some())
     for (const double clip_norm : {0.0, 0.5}) {
       CAPTURE(plan.optimizer);
@@ -202,7 +203,7 @@ TEST_CASE_TEMPLATE("masks, updates and losses are the same in one chunk and in s
   }
 }
 
-TEST_CASE_TEMPLATE("dropout of the inputs is training on the data that are left", T, float, double) {
+TEST_CASE_TEMPLATE("dropout of the inputs equals training on the data with these inputs set to 0", T, float, double) {
   constexpr double keep = 0.7;
   for (const index_t m : {20, 700}) {
     deepnet::Plan plan{.loss = kSquares, .input_dropout = 1 - keep};
@@ -229,7 +230,7 @@ TEST_CASE_TEMPLATE("dropout of the inputs is training on the data that are left"
   }
 }
 
-TEST_CASE("dropout of layers is the mean of networks that lack units, one for each example") {
+TEST_CASE("dropout of layers is the mean over networks without the dropped units, one for each example") {
   // In double; each number is a sum of some thousand products of about 1, and twelve digits are left of sixteen.
   constexpr double tolerance = 1e-12, rate = 0.5;
   for (const std::string activation : {"relu", "leaky_relu", "tanh", "sigmoid", "identity"}) {
@@ -271,7 +272,7 @@ TEST_CASE("dropout of layers is the mean of networks that lack units, one for ea
   }
 }
 
-TEST_CASE_TEMPLATE("an example of weight 0 is left out, but for the mean's m", T, float, double) {
+TEST_CASE_TEMPLATE("an example of weight 0 is left out, except that it counts in m", T, float, double) {
   for (const bool squares : {false, true}) {
     const Task<T> task({9, 20, 2}, {"tanh", "sigmoid"}, 128, squares ? kSquares : kCrossEntropy);
     std::vector<T> weights(128, T(1));
@@ -295,8 +296,8 @@ TEST_CASE_TEMPLATE("an example of weight 0 is left out, but for the mean's m", T
   }
 }
 
-TEST_CASE_TEMPLATE("after an update that overflows, parameters, memory and count are those before it", T, float,
-                   double) {
+TEST_CASE_TEMPLATE("after an update that overflows, parameters, optimizer memory and count are those before it", T,
+                   float, double) {
   for (deepnet::Plan plan : plans_of_all())
     for (const index_t step : {0, 1, 40, 63, 64, 65, 130}) {
       CAPTURE(plan.optimizer);
@@ -348,8 +349,8 @@ TEST_CASE_TEMPLATE("after a penalty that overflows, the parameters are those bef
   }
 }
 
-TEST_CASE_TEMPLATE("a network that is trained by another plan, or with other data, keeps nothing of the former", T,
-                   float, double) {
+TEST_CASE_TEMPLATE("a network trained by another plan, or with other data, keeps nothing of the previous run", T, float,
+                   double) {
   const Task<T> changing({5, 8, 3}, {"relu", "sigmoid"}, 64), fresh({5, 8, 3}, {"relu", "sigmoid"}, 64);
   deepnet::Plan adam = plans_of_all().back();
   REQUIRE(deepnet::optimizer_names()[size_t(adam.optimizer)] == "adam");
@@ -372,7 +373,7 @@ TEST_CASE_TEMPLATE("a network that is trained by another plan, or with other dat
   CHECK(same_bits(all_of(changing), all_of(fresh)));
 }
 
-TEST_CASE_TEMPLATE("an interrupt at any moment after an update that overflows leaves what was before it", T, float,
+TEST_CASE_TEMPLATE("an interrupt at any time after an update that overflows leaves the state before it", T, float,
                    double) {
   constexpr index_t kBad = 5;
   for (deepnet::Plan plan : {plans_of_all().front(), plans_of_all().back()}) {
@@ -410,7 +411,7 @@ TEST_CASE_TEMPLATE("an interrupt at any moment after an update that overflows le
   }
 }
 
-TEST_CASE_TEMPLATE("an interrupt leaves parameters and memory of a finished update", T, float, double) {
+TEST_CASE_TEMPLATE("an interrupt leaves the parameters and optimizer memory of a finished update", T, float, double) {
   for (deepnet::Plan plan : plans_of_some())
     for (const int question : {1, 3, 6}) {
       CAPTURE(plan.optimizer);
