@@ -18,7 +18,7 @@ class ArrayCheck:
     ratio : float or None
         Gradient divided by difference, if the array is wrong and all its entries have the same ratio.
     passed : bool
-        True if the array agrees: within the limit, or as far as kinks and rounding let it be seen.
+        True if the array agrees: within the limit, or as far as kinks and rounding allow.
     moved : bool
         True if it was compared at nearby parameters, because of kinks at the given ones.
     """
@@ -83,7 +83,7 @@ class GradientCheck:
 
     @property
     def unchecked(self) -> list[str]:
-        """Arrays with nothing to compare, although their slopes are not too small."""
+        """Arrays with no entry to compare, except those whose gradients rounding errors hide."""
         return [key for key, array in self.arrays.items() if not (array.compared or array.passed)]
 
     def __bool__(self) -> bool:
@@ -97,15 +97,15 @@ class GradientCheck:
         lines.append(f"  {'':<8}{'compared':>10}{'left out':>10}{'of':>10}  relative error")
         lines += [f"  {key:<8}{self._row(array)}" for key, array in self.arrays.items()]
         if self.wrong:
-            lines += ["  the worst:", *(f"  {entry}" for entry in self.worst)]
+            lines += ["  largest errors:", *(f"  {entry}" for entry in self.worst)]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _row(self, array: ArrayCheck) -> str:
         row = f"{array.compared:>10}{array.left_out:>10}{array.size:>10}  {array.error:<10.2g}"
         if not array.compared:
-            row += "no slope beyond rounding" if array.passed else "not checked"
+            row += "slope smaller than rounding errors" if array.passed else "not checked"
         elif not array.passed:
-            row += "wrong" + (f": {array.ratio:.6g} times the slope" if array.ratio is not None else "")
+            row += "wrong" + (f": {array.ratio:.6g} times the difference" if array.ratio is not None else "")
         elif array.error > self.limit:
-            row += "as far as kinks and rounding let it be seen"
-        return (row + (" (at parameters nearby)" if array.moved else "")).rstrip()
+            row += "agrees as far as kinks and rounding allow"
+        return (row + (" (at nearby parameters)" if array.moved else "")).rstrip()
