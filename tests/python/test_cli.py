@@ -65,7 +65,7 @@ def test_the_demo_learns_the_digits(run, tmp_path):
     assert held_out_accuracy(result.output) >= 0.96
     assert "64-128-10: relu, dropout 0.2, then softmax" in result.output
     guess, distance = re.search(
-        r"Guessing +([\d.]+) by always naming \d; .* ([\d.]+) standard errors above", result.output
+        r"Guessing +([\d.]+) by always predicting \d; .* ([\d.]+) standard errors above", result.output
     ).groups()
     assert 0.09 < float(guess) < 0.12
     error = (float(guess) * (1 - float(guess)) / 359) ** 0.5

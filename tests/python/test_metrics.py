@@ -117,6 +117,7 @@ def test_the_bar_fits_one_line_of_a_usual_terminal(capsys, monkeypatch):
     [
         ("accuracy", "sigmoid", TypeError, r"metrics is 'accuracy', but must be a list"),
         (["acuracy"], "sigmoid", ValueError, "unknown metric 'acuracy': did you mean 'accuracy'"),
+        (["f1"], "sigmoid", ValueError, r"unknown metric 'f1': .*; or give a function of \(AL, Y\)"),
         ([3], "sigmoid", TypeError, r"metrics\[0\] is 3"),
         ([dict], "sigmoid", TypeError, r"metrics\[0\] is <class 'dict'>"),
         (["accuracy", "accuracy"], "sigmoid", ValueError, r"metrics\[1\] is another 'accuracy'"),

@@ -154,7 +154,9 @@ def demo(
     ] = None,
     layers: Annotated[
         str | None,
-        typer.Option(metavar="N,N,...", help="Sizes of the hidden layers.", show_default="by data"),
+        typer.Option(
+            metavar="N,N,...", help="Sizes of the hidden layers.", show_default="depends on the data"
+        ),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -163,18 +165,20 @@ def demo(
             "--iterations",
             min=1,
             max=MOST_EPOCHS,
-            help="Passes over the training rows.",
-            show_default="by data",
+            help="Passes over the training examples.",
+            show_default="depends on the data",
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(metavar="RATE", callback=_rate, help="Step size.", show_default="by data"),
+        typer.Option(metavar="RATE", callback=_rate, help="Step size.", show_default="depends on the data"),
     ] = None,
     seed: Annotated[
         int,
         typer.Option(
-            min=0, max=2**32 - 1, help="Chooses the held-out rows, the first weights and the batches."
+            min=0,
+            max=2**32 - 1,
+            help="Determines the held-out examples, the initial weights and the batches.",
         ),
     ] = 1,
     size: Annotated[

@@ -73,11 +73,11 @@ def run(
 
 
 def _compare_with_guessing(console: Console, data: Dataset, accuracy: float) -> None:
-    """Report the best score of always naming one class, and whether the network is clearly better."""
+    """Report the best score of always predicting one class, and whether the network is clearly better."""
     shares = np.bincount(data.test_y, minlength=len(data.classes)) / len(data.test_y)
     guess = float(shares.max())
     error = math.sqrt(guess * (1 - guess) / len(data.test_y))
-    text = f"{guess:.4f} by always naming {printable(data.classes[int(shares.argmax())])}"
+    text = f"{guess:.4f} by always predicting {printable(data.classes[int(shares.argmax())])}"
     if error:
         distance = (accuracy - guess) / error
         side = "above" if distance >= 0 else "below"
@@ -102,7 +102,7 @@ def _load(
             data = io.load(path, size=size, seed=seed, on_image=on_image, follow_links=follow_links)
         name = "/".join(path.resolve().parts[-2:])
     counts = f"{len(data.train_y):,} {training.called(data)} to train on, {len(data.test_y):,} held out"
-    say(console, "Data", f"{printable(path or name)}: {counts}; {data.n_features:,} numbers each")
+    say(console, "Data", f"{printable(path or name)}: {counts}; {data.n_features:,} features each")
     say(console, "Classes", abridged(data.classes))
     if data.skipped:
         n = len(data.skipped)
@@ -156,8 +156,8 @@ def _compare_speed(
     say(
         console,
         "Speed",
-        f"[bold]{result.median:.1f}x[/bold] the NumPy reference: an epoch of this on {len(Y)} examples, "
-        f"one thread each (80 % of {result.rounds} rounds {result.low:.1f}x to {result.high:.1f}x; "
+        f"[bold]{result.median:.1f}x[/bold] the NumPy reference: an epoch of this training on {len(Y):,} "
+        f"examples, one thread each (80 % of {result.rounds} rounds {result.low:.1f}x to {result.high:.1f}x; "
         f"same loss to {result.difference:.0e})",
     )
 
@@ -193,7 +193,8 @@ def _save_pictures(
         rows[shown],
         [captions[i] for i in shown],
         [bool(right[i]) for i in shown],
-        title=displayable(title) + ("\ngreen: right; red: wrong, with the true class" if len(shown) else ""),
+        title=displayable(title)
+        + ("\ngreen: correct; red: wrong, with the true class" if len(shown) else ""),
     )
     say(console, "Wrote", printable(output))
     wrong = np.flatnonzero(~right)
@@ -203,7 +204,7 @@ def _save_pictures(
         heading = f"{len(wrong)} of {len(right)} held-out images are predicted wrong"
         heading += f"; {len(some)} are shown" if len(some) < len(wrong) else ""
         plotting.save_image_grid(file, rows[some], [captions[i] for i in some], title=heading)
-        say(console, "", f"{printable(file)} (those it got wrong)")
+        say(console, "", f"{printable(file)} (the wrong predictions)")
     else:
         file.unlink(missing_ok=True)  # one of an earlier run would seem to belong to this one
 

@@ -94,6 +94,12 @@ def load_folder(
     images, numbers = reader.read(train)
     present = [bool((numbers == number).any()) for number in range(len(train))]
     classes = [name for name, has_images in zip(train, present, strict=True) if has_images]
+    if not classes:
+        found = ", ".join([*map(repr, list(train)[:3]), *["..."] * (len(train) > 3)])
+        raise DataError(
+            f"{train_root} has no usable images in its sub-folders ({found}); give each class a folder with "
+            "its images"
+        )
     y = (np.cumsum(present) - 1)[numbers]
     check_classes(y, classes, str(train_root))
     if test_root:
@@ -152,7 +158,7 @@ class _Reader:
                 raise DataError(f"{named[0]} has no sub-folders; give each class a folder with its images")
             return root, None
         for entry in others:
-            self._skip(entry, f"beside {parts['train'].name}")
+            self._skip(entry, f"not in the folder {parts['train'].name}")
         if "test" in parts and "validation" in parts:
             self._skip(parts["validation"], f"not used, {parts['test'].name} is held out")
         test = parts.get("test", parts.get("validation"))
@@ -167,7 +173,7 @@ class _Reader:
                 return folder
             for entry in entries:
                 if entry != inside[0]:
-                    self._skip(entry, f"beside {inside[0].name}")
+                    self._skip(entry, f"not in the folder {inside[0].name}")
             folder = inside[0]
 
     def _is_split(self, folder: Path) -> bool:

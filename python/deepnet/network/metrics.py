@@ -24,7 +24,10 @@ def checked_metrics(value: Any, loss: Loss, output: str) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {}
     for i, entry in enumerate(value):
         if isinstance(entry, str):
-            find("metric", entry, {"accuracy": accuracy})
+            try:
+                find("metric", entry, {"accuracy": accuracy})
+            except ValueError as error:
+                raise ValueError(f"{error}; or give a function of (AL, Y)") from None
             name, metric = entry, accuracy(loss, output)
         elif callable(entry) and not isinstance(entry, type):
             name = str(getattr(entry, "__name__", type(entry).__name__))

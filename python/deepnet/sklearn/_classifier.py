@@ -107,9 +107,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         From `fit`, if the loss becomes nan or infinite: ``the loss is nan in epoch 3 of 200, batch 2 of 8.
         ...``
 
-    Notes ----- Weights start from Glorot's uniform distribution, biases too. Tables are read in place:
-    float64, float32, float16 and uint8 arrays, also a memmap, are not copied. A pickle does not hold the
-    optimizer's memory.
+    Notes
+    -----
+    Weights and biases start from Glorot's uniform distribution. Arrays of float64, float32, float16 and uint8
+    are read in place and not copied, a ``numpy.memmap`` too. A pickle does not hold the optimizer's memory.
 
     Examples
     --------

@@ -62,9 +62,8 @@ def from_sklearn(model: Any) -> MLPClassifier | MLPRegressor:
     True
     """
     if not isinstance(model, (theirs.MLPClassifier, theirs.MLPRegressor)):
-        raise TypeError(
-            f"model is a {type(model).__name__}, but must be an MLPClassifier or MLPRegressor of scikit-learn"
-        )
+        given = "an estimator of deepnet" if isinstance(model, Perceptron) else f"a {type(model).__name__}"
+        raise TypeError(f"model is {given}, but must be an MLPClassifier or MLPRegressor of scikit-learn")
     check_is_fitted(model)
     dtype = np.result_type(*model.coefs_).name
     kind = MLPClassifier if is_classifier(model) else MLPRegressor

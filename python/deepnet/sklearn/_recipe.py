@@ -85,7 +85,7 @@ def per_layer(name: str, given: Any, hidden: int) -> list[Any]:
         return [given] * hidden
     entries = list(given)
     if len(entries) != hidden:
-        raise ValueError(f"{name} has {len(entries)} entries, but there are {hidden} hidden layers")
+        raise ValueError(f"{name} has {len(entries)} entries, but hidden_layer_sizes has {hidden}")
     return entries
 
 

@@ -93,7 +93,7 @@ FIT = {  # settings, X, y, other arguments, message
         X,
         y,
         {},
-        "activation has 2 entries, but there are 1 hidden",
+        "activation has 2 entries, but hidden_layer_sizes has 1",
     ),
     "dropout": ({"dropout": [1.0]}, X, y, {}, "dropout is 1.0"),
     "dropout twice": ({"dropout": [0.1, 0.2]}, X, y, {}, "dropout has 2 entries"),

@@ -184,6 +184,8 @@ def test_there_and_back(kind, settings, targets, dtype):
 def test_only_what_can_be_converted_is():
     with pytest.raises(TypeError, match="model is a LogisticRegression"):
         from_sklearn(LogisticRegression())
+    with pytest.raises(TypeError, match="model is an estimator of deepnet, but must be an MLPClassifier or"):
+        from_sklearn(MLPClassifier())
     with pytest.raises(sklearn.exceptions.NotFittedError):
         from_sklearn(sklearn.neural_network.MLPClassifier())
     with pytest.raises(sklearn.exceptions.NotFittedError):
