@@ -1,10 +1,13 @@
 #include "bindings/fit_call.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <deque>
 #include <thread>
 
 #include "bindings/array_memory.h"
+#include "runtime/fork.h"
 #include "train/fit_many.h"
 
 namespace deepnet::bindings {
@@ -134,18 +137,30 @@ class Training {
 
   index_t steps() const { return steps_.load(std::memory_order_relaxed); }
 
-  void run(WithoutGil& gil, Interrupt* interrupt) {
+  void run(WithoutGil& gil, Interrupt* interrupt, bool on_worker) {
+    on_worker_ = on_worker;
     while (gil.call([&] { return has_next(); })) call_->run(interrupt);
     steps_.store(planned_, std::memory_order_relaxed);  // it may have been stopped early
     if (call_) call_->free_memory();                    // so that only as many networks as there are threads have any
   }
 
  private:
+  /// Ends a process that a callback on a worker has forked: it has no thread that waits for fit_many.
+  [[noreturn]] static void end_child() {
+    if (PyErr_Occurred()) PyErr_Print();  // after sys.exit() it does not return
+    PySys_WriteStderr(
+        "deepnet: this process was forked by a callback of fit_many and cannot return to it: end it with os._exit\n");
+    _exit(1);
+  }
+
   /// Gives the generator the result of the last call, and prepares the next.
   bool has_next() {
     const py::object result = call_ ? call_->result() : py::none();
     PyObject* answer = nullptr;
-    switch (PyIter_Send(py::object(parts_[6]).ptr(), result.ptr(), &answer)) {
+    const int forks_before = forks();
+    const PySendResult sent = PyIter_Send(py::object(parts_[6]).ptr(), result.ptr(), &answer);
+    if (on_worker_ && forks() != forks_before) end_child();
+    switch (sent) {
       case PYGEN_RETURN: Py_DECREF(answer); return false;
       case PYGEN_ERROR: throw py::error_already_set();
       case PYGEN_NEXT: break;
@@ -160,6 +175,7 @@ class Training {
   py::tuple parts_;
   const AnyEngine* engine_;
   index_t planned_;
+  bool on_worker_ = false;
   std::atomic<index_t> steps_{0};
   std::unique_ptr<FitCall> call_;
 };
@@ -177,9 +193,9 @@ void fit_many(const py::list& trainings, int threads, const py::object& report) 
     Reporting interrupt(gil, report.ptr(), steps);
     side_by_side(index_t(all.size()), threads, &interrupt, [&](index_t i, Interrupt* asked) {
       Training& training = all[size_t(i)];
-      if (std::this_thread::get_id() == caller) return training.run(*gil, asked);
+      if (std::this_thread::get_id() == caller) return training.run(*gil, asked, /*on_worker=*/false);
       OfWorker worker;
-      training.run(worker.gil(), asked);
+      training.run(worker.gil(), asked, /*on_worker=*/true);
     });
   });
 }

@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <new>
+#include <optional>
 
 namespace deepnet {
 
 namespace {
 std::atomic<int> fork_count{0};
 std::atomic<uint32_t> forked_by{0}, threads_numbered{0};
+thread_local std::optional<sigset_t> blocked_in_children;
 }  // namespace
 
 int forks() {
@@ -17,6 +19,7 @@ int forks() {
     const auto in_child = [] {
       forked_by.store(thread_number(), std::memory_order_relaxed);
       fork_count.fetch_add(1, std::memory_order_relaxed);
+      if (blocked_in_children) pthread_sigmask(SIG_SETMASK, &*blocked_in_children, nullptr);
     };
     if (pthread_atfork(nullptr, nullptr, in_child) != 0) throw std::bad_alloc();
     return true;
@@ -28,6 +31,8 @@ uint32_t thread_number() {
   static thread_local const uint32_t number = threads_numbered.fetch_add(1, std::memory_order_relaxed) + 1;
   return number;
 }
+
+void set_signal_mask_of_children(const sigset_t& blocked) { blocked_in_children = blocked; }
 
 uint32_t forking_thread() { return forked_by.load(std::memory_order_relaxed); }
 

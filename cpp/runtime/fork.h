@@ -1,6 +1,7 @@
 // Children of fork: they have only the thread that forked. Locks of all others would stay locked forever.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 
 namespace deepnet {
@@ -14,5 +15,9 @@ uint32_t thread_number();
 
 /// The thread that made the last fork, the only one that exists in this process at first; 0 if there was none.
 uint32_t forking_thread();
+
+/// Gives a child that the calling thread forks these blocked signals. For threads that block all signals and leave them
+/// to others, which their children do not have.
+void set_signal_mask_of_children(const sigset_t& blocked);
 
 }  // namespace deepnet

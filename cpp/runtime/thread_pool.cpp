@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/cpu.h"
+#include "runtime/fork.h"
 
 namespace deepnet {
 
@@ -103,14 +104,15 @@ void ThreadPool::grow(int workers) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    for (; workers_ < workers; ++workers_) std::thread(&ThreadPool::work, this, workers_).detach();
+    for (; workers_ < workers; ++workers_) std::thread(&ThreadPool::work, this, workers_, before).detach();
   } catch (const std::exception&) {
     // The system has no more threads or memory: the existing workers do the job.
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void ThreadPool::work(int worker) {
+void ThreadPool::work(int worker, sigset_t blocked_in_children) {
+  set_signal_mask_of_children(blocked_in_children);
   run_on_all_cpus();
   for (uint64_t seen = 0;;) {
     const auto news = [&] { return jobs_.load() != seen; };

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cassert>
 #include <condition_variable>
+#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -44,7 +45,7 @@ class ThreadPool {
   static bool run_shared(index_t count, int threads, Call call, void* task);
 
   void grow(int workers);
-  void work(int worker);
+  void work(int worker, sigset_t blocked_in_children);
   void take_tasks() noexcept;
   bool join();
   void leave();

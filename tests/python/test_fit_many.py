@@ -491,6 +491,43 @@ def test_a_forked_child_trains_many_networks():
     assert output.split() == ["True"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("ending, status", [("pass", 1), ("raise KeyError", 1), ("sys.exit(7)", 7)])
+def test_a_child_that_returns_from_a_callback_on_a_worker_ends(ending, status):
+    """It has no thread that waits for fit_many; its signals are those of the parent's main thread."""
+    output = run(
+        textwrap.dedent(
+            f"""
+            import os, signal, sys, threading, warnings
+            import numpy as np
+            import deepnet
+            warnings.simplefilter("ignore", DeprecationWarning)
+            X = np.random.default_rng(0).standard_normal((8, 256)).astype(np.float32)
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+            ends = []
+            forked = threading.Event()
+            def fork(*_):
+                if threading.get_native_id() == os.getpid():
+                    forked.wait()  # so that a worker trains, too
+                elif not ends:
+                    pid = os.fork()
+                    if pid == 0:
+                        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                        if signal.pthread_sigmask(signal.SIG_BLOCK, []) != blocked:
+                            os._exit(9)
+                        {ending}
+                        return
+                    ends.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+                    forked.set()
+            networks = [deepnet.Network([8, 32, 1], seed=i) for i in range(4)]
+            deepnet.fit_many(networks, X, X[0] > 0, epochs=2, batch_size=32, callbacks=[fork], threads=2)
+            print(ends)
+            """
+        )
+    )
+    assert output.strip() == f"[{status}]"
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/status")
 def test_x_is_shared_and_working_memory_is_of_the_threads_only():
     """8 networks on halves of 64 MB of data, each with 7 MB of working memory."""
