@@ -492,7 +492,7 @@ def test_a_forked_child_trains_many_networks():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize("ending, status", [("pass", 1), ("raise KeyError", 1), ("sys.exit(7)", 7)])
+@pytest.mark.parametrize(("ending", "status"), [("pass", 1), ("raise KeyError", 1), ("sys.exit(7)", 7)])
 def test_a_child_that_returns_from_a_callback_on_a_worker_ends(ending, status):
     """It has no thread that waits for fit_many; its signals are those of the parent's main thread."""
     output = run(
