@@ -5,6 +5,7 @@ Most are misspelt, come from other libraries (``lr``), or belong to another func
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
@@ -65,7 +66,6 @@ _ARGUMENTS = {
 _SETTINGS = {
     "SGD": "learning_rate weight_decay clip_value clip_norm",
     "Momentum": "momentum",
-    "RMSprop": "rho",
     "Adam": "beta1 beta2 epsilon",
 }
 _OWNERS = {name: owner for owner, names in (_ARGUMENTS | _SETTINGS).items() for name in names.split()}
@@ -101,26 +101,31 @@ def unknown_argument(function: Callable[..., Any], arguments: Mapping[str, Any])
     return TypeError(f"unknown argument of {name} {wrong!r}: {hint or 'known are ' + ', '.join(known)}")
 
 
-def advice(wrong: str, value: Any, known: Sequence[str], cutoff: float = 0.6) -> str:
-    """Say what to write instead of a name, given with this value, that is not `known`; "" if unclear."""
+def advice(wrong: str, value: Any, known: Sequence[str], exactly: bool = False) -> str:
+    """Say what to write instead of a name, given with this value, that is not `known`; "" if unclear.
+
+    `exactly`: only if the name is a known one with a letter or two changed, or one of another library.
+    """
     meant = _MEANT.get(wrong.lower(), [wrong])
     here = next((name for name in meant if name in known), None)
     if here and wrong in _CODE:
-        return f"use {_CODE[wrong]}"
+        is_off = value is None or (is_number(value) and not value) or value is False
+        return f"{here} is off by default: leave it out" if is_off else f"use {_CODE[wrong]}"
     elsewhere = None if here else next((name for name in meant if name in _OWNERS), None)
     if not (here or elsewhere):
-        here = nearest(wrong, known, cutoff=cutoff)
-        elsewhere = None if here else nearest(wrong, _OWNERS, cutoff=0.8)
+        here = nearest(wrong, known, cutoff=0.85 if exactly else 0.6, short=not exactly)
+        elsewhere = None if here else nearest(wrong, _OWNERS, cutoff=0.85 if exactly else 0.8, short=False)
     if elsewhere:
-        return _elsewhere(elsewhere, value, known)
+        return _elsewhere(elsewhere, _CODE.get(wrong, ""), value, known)
     return f"did you mean {here!r}?" if here else ""
 
 
-def _elsewhere(name: str, value: Any, known: Sequence[str]) -> str:
+def _elsewhere(name: str, arguments: str, value: Any, known: Sequence[str]) -> str:
     owner = _OWNERS[name]
     if owner in _ARGUMENTS:
         return f"{name} is an argument of {owner}"
-    code = f"deepnet.{owner}({name}={value if is_number(value) else 0.1})"
+    usable = is_number(value) and math.isfinite(value) and value > 0
+    code = f"deepnet.{owner}({arguments or f'{name}={value if usable else 0.1}'})"
     if "learning_rate" in known:
         return f"{name} is a setting of another optimizer: {code}"
     target = "optimizer=" if {"X", "optimizer"} <= set(known) else "net.optimizer = "

@@ -37,9 +37,15 @@ def find(
 
 
 def nearest(
-    name: str, names: Iterable[str], synonyms: Mapping[str, str] = MappingProxyType({}), cutoff: float = 0.6
+    name: str,
+    names: Iterable[str],
+    synonyms: Mapping[str, str] = MappingProxyType({}),
+    cutoff: float = 0.6,
+    short: bool = True,
 ) -> str | None:
     """Return the one of `names` that is most like `name`, if any is like it.
+
+    `short`: names that begin with `name`, or abbreviate to it, are like it.
 
     >>> nearest("mse", ["huber", "mean_squared_error"])
     'mean_squared_error'
@@ -53,9 +59,11 @@ def nearest(
     close = difflib.get_close_matches(given, lower, n=1, cutoff=cutoff)
     if close:
         return lower[close[0]]
-    short = (
+    if not short:
+        return None
+    longer = (
         other
         for other in names
         if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
     )
-    return next(short, None)
+    return next(longer, None)

@@ -8,9 +8,10 @@ import _signal  # type: ignore[import-not-found] # signal itself imports enum, w
 import os
 import sys
 
-if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-    # Ctrl-C ends the process at once, except while a command works: an exception in the middle of an import
-    # may be taken for a broken package.
+_program = os.path.basename(sys.argv[0]).partition(".")[0] if hasattr(sys, "argv") and sys.argv else ""
+if _program in ("deepnet", "-m") and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    # This is the command, not a tool that imports all packages. Ctrl-C ends the process at once, except while
+    # a command works: an exception in the middle of an import may be taken for a broken package.
     _signal.signal(_signal.SIGINT, lambda *_: os._exit(130))
 
 TYPE_CHECKING = False  # importing typing takes longer than all of this module

@@ -140,6 +140,38 @@ def test_advice_for_attributes_runs(name):
     assert names["net"].optimizer == deepnet.SGD(0.25)
 
 
+@pytest.mark.parametrize(
+    "name", ["id", "input", "prediction", "train", "saved", "p", "losses", "input_shape"]
+)
+def test_usual_names_are_free(name):
+    net = network()
+    setattr(net, name, 3)
+    assert getattr(net, name) == 3
+
+
+def test_an_annotation_declares_an_attribute():
+    class Mine(deepnet.Network):
+        learning_rate: float
+
+    Mine([2, 1]).learning_rate = 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"betas": (0.9, 0.99)}, "deepnet.Adam\\(beta1=0.9, beta2=0.999\\)"),
+        ({"lr": float("nan")}, "SGD\\(learning_rate=0.1\\)"),
+        ({"lr": -1}, "SGD\\(learning_rate=0.1\\)"),
+        ({"verbose": 0}, "leave it out"),
+        ({"early_stopping": False}, "leave it out"),
+        ({"alpha": 0.01}, "l2 is an argument of Network"),
+    ],
+)
+def test_values_that_the_right_argument_cannot_have(arguments, hint):
+    with pytest.raises(TypeError, match=hint):
+        network().fit(np.zeros((2, 3)), np.zeros(3), **arguments)
+
+
 def test_users_may_have_attributes_of_their_own():
     class Mine(deepnet.Network):
         learning_rate = None  # declared, so it is no mistake

@@ -352,3 +352,20 @@ def test_losses_copy_and_pickle(name):
     for loss in (made, FOURTH):
         for other in (copy.copy(loss), copy.deepcopy(loss), pickle.loads(pickle.dumps(loss))):
             assert other == loss
+
+
+def test_equal_custom_parts_with_other_attributes_are_told_apart():
+    class Scaled(deepnet.optimizers.Optimizer):
+        def __init__(self, rate, factor):
+            super().__init__(rate)
+            self.factor = factor
+
+        def update(self, p, gradient, slots, rate, t):
+            p -= p.dtype.type(rate * self.factor) * gradient
+
+    X, Y = np.ones((2, 8)), np.ones((1, 8))
+    net = deepnet.Network([2, 1], seed=0)
+    for factor in (0.0, 1.0, 5.0):
+        before = net.parameters["W1"].copy()
+        net.train_on_batch(X, Y, optimizer=Scaled(0.1, factor))
+        assert (net.parameters["W1"] == before).all() == (factor == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -243,9 +244,11 @@ class Network:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse names that seem meant for a setting: arguments, misspelt attributes, names elsewhere."""
-        if not (name.startswith("_") or hasattr(type(self), name)):
-            public = [known for known in dir(type(self)) if not known.startswith("_")]
-            hint = advice(name, value, public, cutoff=0.8)
+        classes = type(self).__mro__
+        declared = any(name in vars(cls) or name in inspect.get_annotations(cls) for cls in classes)
+        if not (name.startswith("_") or declared):
+            public = [key for key, entry in vars(Network).items() if isinstance(entry, property)]
+            hint = "" if len(name) < 4 and name != "lr" else advice(name, value, public, exactly=True)
             if hint:
                 raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: {hint}")
         object.__setattr__(self, name, value)
@@ -1017,12 +1020,17 @@ class Network:
     def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
         """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it.
 
-        The last answer is kept for the next call with an equal plan; plans are immutable.
+        The extension's last answer is kept for the next call with an equal plan. Custom losses and optimizers
+        are not: equal ones may differ in attributes that are no fields.
         """
         kept = self._kept_plan
-        if kept is None or kept[0] != plan:
-            self._kept_plan = kept = plan, self._prepared(plan)
-        return kept[1]
+        if kept is not None and kept[0] == plan:
+            return kept[1]
+        engine: Any
+        engine, prepared_plan = self._prepared(plan)
+        if not isinstance(engine, reference.Engine):
+            self._kept_plan = plan, (engine, prepared_plan)
+        return engine, prepared_plan
 
     def _prepared(self, plan: Plan) -> tuple[reference.Engine, Any]:
         engine = self._engine
