@@ -383,6 +383,7 @@ def test_ctrl_c_ends_training_with_a_usable_model():
     np.testing.assert_array_equal(model.predict_proba(X), same.predict_proba(X))
 
 
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_ctrl_c_during_a_long_epoch(solver):
     """It ends training within the epoch; "lbfgs" passes the interrupt on, as scikit-learn does."""
