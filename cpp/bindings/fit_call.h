@@ -55,7 +55,7 @@ class AnyEngine {
                                             std::atomic<index_t>& steps) const = 0;
 };
 
-/// Null: the object is no engine.
+/// Returns null if the object is not an engine.
 const AnyEngine* any_engine(PyObject* object);
 
 /// Sets Python's error to NonFinite.

@@ -174,7 +174,7 @@ def test_values_that_the_right_argument_cannot_have(arguments, hint):
 
 def test_users_may_have_attributes_of_their_own():
     class Mine(deepnet.Network):
-        learning_rate = None  # declared, so it is no mistake
+        learning_rate = None  # a declared name may be assigned
 
         def __init__(self, *args, **options):
             super().__init__(*args, **options)

@@ -156,7 +156,7 @@ def prepared(networks: Any, X: Any, Y: Any, each: Any, shared: Mapping[str, Any]
 
 
 def _known(names: Mapping[str, Any], where: str = "") -> None:
-    """Refuse names that are no arguments of fit."""
+    """Raise a TypeError for names that are not arguments of fit."""
     if not _FIT.keys() >= names.keys():
         raise TypeError(f"{where}{unknown_argument(Network.fit, names)}")
 

@@ -1021,7 +1021,7 @@ class Network:
         """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it.
 
         The extension's last answer is kept for the next call with an equal plan. Custom losses and optimizers
-        are not: equal ones may differ in attributes that are no fields.
+        are not: equal ones may differ in attributes that are not fields.
         """
         kept = self._kept_plan
         if kept is not None and kept[0] == plan:

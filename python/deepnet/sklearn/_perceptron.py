@@ -132,7 +132,6 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         sample_weight: Any,
         validation: tuple[Any, Any, Any],
         incremental: bool,
-        read: Callable[..., Any] | None = None,
     ) -> Self:
         with self._all_or_nothing():
             first = not hasattr(self, "network_") or not (self.warm_start or incremental)

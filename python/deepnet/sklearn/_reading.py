@@ -42,7 +42,7 @@ def table(estimator: Any, X: Any, y: Any = NO_TARGETS, *, reset: bool, **options
 
 
 def _bad_columns(X: Any) -> str | None:
-    """Name the columns of a frame or array that are no numbers, or not finite."""
+    """Name the columns of a frame or array that are not numeric or not finite."""
     columns = getattr(X, "columns", None)
     if columns is None:
         if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind != "f" or not X.size:

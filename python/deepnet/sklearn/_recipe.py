@@ -49,9 +49,8 @@ def regression(loss: Any, Y: Array, weights: Array | None) -> Objective:
     if isinstance(loss, Loss):
         return Objective(loss)
     outputs, chosen = len(Y), LOSSES[LOSS_OF.get(loss, loss)]
-    if (
-        loss == "squared_error"
-    ):  # scikit-learn: half the mean of the squares, with the gradient of half their sum
+    # scikit-learn reports half the mean of the squares, with the gradient of half their sum.
+    if loss == "squared_error":
         return Objective(chosen, 2 / outputs, penalty_share=1 - 1 / outputs, factor=0.5)
     if loss == "poisson":  # half the deviance
         own = np.average(xlogy(Y, Y) - Y, axis=1, weights=weights).sum()
