@@ -88,6 +88,11 @@ def from_sklearn(model: Any) -> MLPClassifier | MLPRegressor:
 def to_sklearn(ours: Perceptron) -> Any:
     """Create scikit-learn's estimator from ours, see :meth:`MLPClassifier.to_sklearn`."""
     check_is_fitted(ours)
+    if "estimators_" in vars(ours):
+        count = len(ours.estimators_)
+        raise ValueError(
+            f"the estimator has {count} networks: estimators_[0].to_sklearn() converts the first"
+        )
     kind = theirs.MLPClassifier if isinstance(ours, MLPClassifier) else theirs.MLPRegressor
     known = {*kind().get_params()}
     hidden = set(ours.network_.activations[:-1]) or {"relu"}

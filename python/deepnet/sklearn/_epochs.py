@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -111,15 +112,23 @@ class AfterEachEpoch:
             self.announce(line)
 
 
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line that called deepnet or scikit-learn."""
+    frame: Any = sys._getframe(1)
+    level = 2
+    while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in ("deepnet", "sklearn"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level - 1)
+
+
 def warn_of_no_convergence(max_iter: int) -> None:
     """Warn that the last epoch was not the end."""
     from sklearn.exceptions import ConvergenceWarning
 
-    warnings.warn(
+    warn(
         f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization "
         "hasn't converged yet.",
         ConvergenceWarning,
-        stacklevel=2,
     )
 
 

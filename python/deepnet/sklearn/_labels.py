@@ -71,14 +71,17 @@ class Labels:
             )
 
     def encode(self, y: Any) -> Array:
-        """Return the labels as the network's losses take them: (n_L, m), class numbers (1, m) for softmax."""
+        """Return the labels as the network's losses take them: (n_L, m), class numbers (1, m) for softmax.
+
+        Labels of other classes become any.
+        """
         if self.multilabel:
             dense = y.toarray() if sparse.issparse(y) else np.asarray(y)
             return np.ascontiguousarray(dense.T, dtype=bool)
         if len(self.classes) == 2:
             return np.asarray(y == self.classes[1]).reshape(1, -1)
         numbers: Array = np.searchsorted(self.classes, y)
-        return numbers.reshape(1, -1)
+        return np.minimum(numbers, len(self.classes) - 1).reshape(1, -1)
 
     def decode(self, A: Array) -> Any:
         """Return the labels that the outputs A (m, n_L) stand for."""

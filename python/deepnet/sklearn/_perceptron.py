@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+import sklearn
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor as TheirRegressor
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from deepnet._validation import options as option
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.network import Network
+from deepnet.network.many import train_many
 from deepnet.network.training import Examples, Run
 from deepnet.optimizers import SGD, Optimizer
 
-from . import _lbfgs, _recipe
-from ._epochs import AfterEachEpoch, Orders, warn_of_no_convergence
+from . import _lbfgs, _members, _recipe
+from ._data import Data, Targets, Validation, columns, taken
+from ._epochs import AfterEachEpoch, Orders, warn, warn_of_no_convergence
+from ._members import Learning
 from ._reading import is_usable, table, weights_of
 from ._sparse import EngineOfRows, is_sparse, predict
 from ._their_callbacks import TheirCallbacks
@@ -43,19 +47,15 @@ SMALL = 2**14  # numbers in a table that is trained on in float64
 ACTIVATION_NAMES = {*ACTIVATIONS, *_recipe.ACTIVATION_OF} - {"softmax"}
 
 
-class Targets(NamedTuple):
-    """The targets of some rows: as the engine takes them, (n_L, m), and as a scorer does."""
-
-    Y: Array
-    y: Any
-
-
-class Validation(NamedTuple):
-    """The rows to validate with."""
-
-    X: Any
-    targets: Targets
-    weights: Array | None
+# Of a fit; removed where a new one starts.
+FITTED = (
+    *("network_", "loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_", "_best"),
+    *("_rate", "estimators_", "oof_", "loss_", "n_iter_", "t_", "stopped_"),
+)
+OF_ONE_NETWORK = {
+    *("network_", "coefs_", "intercepts_"),
+    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
+}
 
 
 def _is_stochastic(estimator: Any) -> bool:
@@ -63,6 +63,8 @@ def _is_stochastic(estimator: Any) -> bool:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
         )
+    if estimator.bagging is not None:
+        raise AttributeError("partial_fit is not available with bagging, which divides all rows into folds")
     return True
 
 
@@ -70,6 +72,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
     """Base class; the two estimators say what they make of y and of the network's outputs."""
 
     network_: Network
+    estimators_: list[Any]
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     best_loss_: float | None
@@ -82,6 +85,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "optimizer": [None, str, Optimizer],
         "callbacks": [None, list, tuple],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "bagging": [None, StrOptions({"kfold"})],
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
         "dtype": [None, StrOptions({"float32", "float64"}), type, np.dtype],
     }
@@ -91,20 +96,39 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
     def _learn_targets(self, y: Any, *, incremental: bool, first: bool) -> Any:
         raise NotImplementedError
 
+    def _take_kind_of(self, other: Any) -> None:
+        """Take what another estimator has learnt of the table and the targets."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if name in vars(other):
+                setattr(self, name, getattr(other, name))
+
+    def _kind_of_targets(self) -> Hashable:
+        """Return what `_targets` depends on besides y."""
+        raise NotImplementedError
+
     def _targets(self, y: Any) -> Targets:
         raise NotImplementedError
 
     def _objective(self, Y: Array, weights: Array | None) -> _recipe.Objective:
         raise NotImplementedError
 
-    def _weights(self, sample_weight: Array | None, y: Any, *, incremental: bool) -> Array | None:
-        return sample_weight
+    def _weights_of(self, data: Data, rows: Array | None, incremental: bool) -> Array | None:
+        """Return the weight of every row of the data, of which only `rows` matter."""
+        return data.weights
 
     def _output(self) -> tuple[int, str, str]:
         """Return the outputs, their activation, and scikit-learn's name of it."""
         raise NotImplementedError
 
     def _own_score(self, A: Array, validation: Validation) -> float:
+        raise NotImplementedError
+
+    def _predicted(self, A: Array) -> Array:
+        """Return what the network's outputs (m, n_L) stand for."""
+        return A
+
+    def _answer(self, A: Array) -> Array:
+        """Return what the user gets for that, of one network or the mean of several."""
         raise NotImplementedError
 
     # --- fit ------------------------------------------------------------------------------------------------
@@ -125,6 +149,37 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
                 p[...] = value
             raise
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix, shape (m, n_features)
+        y : array-like, shape (m,) or (m, n_outputs)
+            Targets; for a classifier labels of any type, or columns of 0 and 1 for classes that do not
+            exclude each other.
+        sample_weight : array-like, shape (m,), optional
+            How much each row counts; normalised within each batch.
+        X_val, y_val, sample_weight_val : optional
+            Rows to validate with, instead of a `validation_fraction` of X. Without `early_stopping`, they are
+            only scored.
+
+        Returns
+        -------
+        self
+        """
+        return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+
     def _train(
         self,
         X: Any,
@@ -134,31 +189,86 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         incremental: bool,
     ) -> Self:
         with self._all_or_nothing():
-            first = not hasattr(self, "network_") or not (self.warm_start or incremental)
-            X, y = table(self, X, y, reset=first, **self._reading_options())
-            weights = weights_of(sample_weight, X)
-            y = self._learn_targets(y, incremental=incremental, first=first)
-            weights = self._weights(weights, y, incremental=incremental)
-            targets = self._targets(y)
-            rng = check_random_state(self.random_state)
-            lbfgs = self.solver == "lbfgs" and self.optimizer is None
-            if first:
-                self._start(X, lbfgs, incremental, rng)
-            X_val, y_val, weights_val = validation
-            if (X_val is None) != (y_val is None):
-                raise ValueError("X_val and y_val belong together, but one of them is None")
-            given = None
-            if X_val is not None:
-                X_val, y_val = table(self, X_val, y_val, reset=False, **self._reading_options())
-                given = Validation(X_val, self._targets(self._known(y_val)), weights_of(weights_val, X_val))
-            if lbfgs:
-                objective = self._objective(targets.Y, weights)
-                plan = _recipe.plan(self, objective, SGD())
-                examples = Examples(X if is_sparse(X) else X.T, targets.Y, weights)
-                _lbfgs.minimise(self, self.network_, examples, plan, objective, self.n_threads or 0)
+            X, y = self._read(X, y, reset=self._is_first(incremental))
+            learning = self._learn(Data(X, y, weights_of(sample_weight, X)), None, validation, incremental)
+            trainings = next(learning)
+            try:
+                if self.n_estimators == 1:
+                    histories = [training.net._train_alone(training) for training in trainings]
+                else:
+                    histories = train_many(trainings, self._has_bar(), self.n_threads)
+            except BaseException as error:
+                with suppress(StopIteration):
+                    learning.throw(error)
             else:
-                self._descend(X, targets, weights, given, rng, incremental)
+                with suppress(StopIteration):
+                    learning.send(histories)
         return self
+
+    def _is_first(self, incremental: bool) -> bool:
+        """Return whether a fit starts from new weights."""
+        fitted = "network_" if self.n_estimators == 1 else "estimators_"
+        return fitted not in vars(self) or not (self.warm_start or incremental)
+
+    def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        """Return X and y checked; `reset`: learn the names and the number of the columns."""
+        X, y = table(self, X, y, reset=reset, **self._reading_options())
+        return X, column_or_1d(y, warn=True) if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1 else y
+
+    def _learn(
+        self,
+        data: Data,
+        rows: Array | None,
+        validation: tuple[Any, Any, Any] = (None, None, None),
+        incremental: bool = False,
+    ) -> Learning:
+        """Fit to some rows of the data, all by default; the caller trains the networks.
+
+        The generator yields the trainings and takes their histories; it does what comes before and after.
+        """
+        _members.check(self)
+        first = self._is_first(incremental)
+        y = self._learn_targets(taken(data.y, rows), incremental=incremental, first=first)
+        X_val, y_val, weights_val = validation
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together, but one of them is None")
+        given = None
+        if X_val is not None:
+            X_val, y_val = self._read(X_val, y_val, reset=False)
+            given = Validation(X_val, self._targets(self._known(y_val)), weights_of(weights_val, X_val))
+        rng = check_random_state(self.random_state)
+        if first:
+            for name in FITTED:
+                self.__dict__.pop(name, None)
+        if self.n_estimators == 1:
+            yield from self._learn_one(data, rows, given, rng, incremental)
+        else:
+            yield from _members.learn(self, data, rows, y, given, rng, incremental)
+
+    def _learn_one(
+        self, data: Data, rows: Array | None, validation: Validation | None, rng: Any, incremental: bool
+    ) -> Learning:
+        """Fit one network, whose kind of targets is known."""
+        weights = self._weights_of(data, rows, incremental)
+        if weights is not None and rows is not None and not weights[rows].any():
+            raise ValueError("sample_weight is zero for all rows that a network is trained on")
+        targets = data.once(("targets", self._kind_of_targets()), lambda: self._targets(data.y))
+        lbfgs = self.solver == "lbfgs" and self.optimizer is None
+        count = data.X.shape[0] if rows is None else len(rows)
+        if "network_" not in vars(self):
+            self._start((count, data.X.shape[1]), lbfgs, incremental, rng)
+        objective = self._objective(columns(targets.Y, rows), taken(weights, rows))
+        if lbfgs:
+            yield []
+            X, Y, w = taken(data.X, rows), columns(targets.Y, rows), taken(weights, rows)
+            examples = Examples(X if is_sparse(X) else X.T, Y, w)
+            plan = _recipe.plan(self, objective, SGD())
+            _lbfgs.minimise(self, self.network_, examples, plan, objective, self.n_threads or 0)
+        elif incremental and self.early_stopping and self._is_over:
+            yield []
+        else:
+            rows = np.arange(count) if rows is None else rows
+            yield from self._descend(data.X, rows, targets, weights, objective, validation, rng, incremental)
 
     def _reading_options(self) -> dict[str, Any]:
         return {}
@@ -166,63 +276,51 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
     def _known(self, y: Any) -> Any:
         return y
 
-    def _start(self, X: Any, lbfgs: bool, incremental: bool, rng: Any) -> None:
+    def _start(self, shape: tuple[int, int], lbfgs: bool, incremental: bool, rng: Any) -> None:
         """Create the network and the record of a first fit."""
         outputs, activation, self.out_activation_ = self._output()
-        dtype = self._network_dtype(X, lbfgs, incremental)
-        self.network_ = _recipe.new_network(self, X.shape[1], outputs, activation, dtype, rng)
+        dtype = self._network_dtype(shape, lbfgs, incremental)
+        self.network_ = _recipe.new_network(self, shape[1], outputs, activation, dtype, rng)
         self.n_iter_ = self.t_ = 0
         self.n_outputs_, self.n_layers_ = outputs, len(self.network_.layer_dims)
         self._no_improvement_count = 0
         self._is_over = False
-        for name in (
-            "loss_curve_",
-            "validation_scores_",
-            "best_validation_score_",
-            "best_loss_",
-            "_best",
-            "_rate",
-        ):
-            self.__dict__.pop(name, None)
         if not lbfgs:
             self.loss_curve_ = list[float]()
 
-    def _network_dtype(self, X: Any, lbfgs: bool, incremental: bool) -> np.dtype[Any]:
+    def _network_dtype(self, shape: tuple[int, int], lbfgs: bool, incremental: bool) -> np.dtype[Any]:
         """Return float32; float64 for line searches, which need it, and for small tables: it is cheap."""
-        small = not incremental and X.shape[0] * X.shape[1] <= SMALL
+        small = not incremental and shape[0] * shape[1] <= SMALL
         default = np.float64 if lbfgs or small else np.float32
         return option.float_dtype(default if self.dtype is None else self.dtype)
+
+    def _has_bar(self) -> bool:
+        return bool(self.verbose) and find_spec("rich") is not None
 
     def _descend(
         self,
         X: Any,
+        rows: Array,
         targets: Targets,
         weights: Array | None,
+        objective: _recipe.Objective,
         validation: Validation | None,
         rng: Any,
         incremental: bool,
-    ) -> None:
+    ) -> Learning:
         """Train by mini-batches until the stopping rules or the user's callbacks end it."""
-        if incremental and self.early_stopping and self._is_over:
-            return
-        rows = np.arange(X.shape[0])
         if self.early_stopping and validation is None:
-            rows, held_out = self._split(rows, targets, weights, rng)
-            part = Targets(targets.Y[:, held_out], targets.y[held_out])
-            validation = Validation(X[held_out], part, None if weights is None else weights[held_out])
+            rows, held_out = self._split(rows, targets, rng)
+            validation = Validation(X, targets, weights, held_out)
         if self.batch_size == "auto":
             batch_size = min(200, len(rows))
         else:
             if self.batch_size > len(rows):
-                warnings.warn(
-                    f"batch_size is {self.batch_size}, but there are {len(rows)} rows to train on: clipped",
-                    stacklevel=5,
-                )
+                warn(f"batch_size is {self.batch_size}, but there are {len(rows)} rows to train on: clipped")
             batch_size = min(int(self.batch_size), len(rows))
         batches = -(-len(rows) // batch_size)
         self._prepare_record(validation is not None)
 
-        objective = self._objective(targets.Y, weights)
         dtype = self.network_.dtype
         continues = incremental and hasattr(self, "_rate")
         if not continues:
@@ -230,12 +328,12 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         chosen = _recipe.optimizer(self, objective.scale, self._rate, dtype)
         plan = _recipe.plan(self, objective, chosen)
         score = None if validation is None else self._scorer(validation)
-        has_bar = bool(self.verbose) and find_spec("rich") is not None
-        announce = print if self.verbose and not has_bar else None
+        announce = print if self.verbose and not self._has_bar() else None
         epochs = 1 if incremental else int(self.max_iter)
         after = AfterEachEpoch(self, objective, len(rows), batches, score, announce)
         callbacks: list[Any] = [
             after,
+            *([] if validation is None else [validation]),
             *option.callbacks(self.callbacks or []),
             *self._their_callbacks(after, X, targets.y, epochs),
         ]
@@ -252,18 +350,23 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             input_scale=1.0,
             metrics={},
             callbacks=callbacks,
-            progress=has_bar,
+            progress=self._has_bar(),
             order=Orders(rows, rng if self.shuffle else None) if self.shuffle or reduced else None,
             examples_per_epoch=len(rows),
             rate_unit=1.0 if self.optimizer is not None or self.solver == "adam" else objective.scale,
             first_epoch=len(self.loss_curve_) if continues else 0,
         )
         self.n_iter_ = 0
+        training = self.network_._by(run, plan)
+        if is_sparse(X):
+            training = replace(training, engine=EngineOfRows(training.engine))
         try:
-            history = self.network_._train_by(run, plan, EngineOfRows if is_sparse(X) else None)
+            (history,) = yield [training]
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warn("Training interrupted by user.")
         else:
+            if history.error is not None:
+                raise history.error
             if not incremental and not after.stopped and history.epochs == self.max_iter:
                 warn_of_no_convergence(self.max_iter)
         self.stopped_ = after.stopped
@@ -278,10 +381,14 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             return []
         return [TheirCallbacks(self, X, y, epochs, lambda: after.stopped)]
 
-    def _split(self, rows: Array, targets: Targets, weights: Array | None, rng: Any) -> tuple[Array, Array]:
+    def _split(self, rows: Array, targets: Targets, rng: Any) -> tuple[Array, Array]:
         """Return the rows to train on and those to validate with, as scikit-learn draws them."""
+        strata = self._strata(targets)
         training, held_out = train_test_split(
-            rows, random_state=rng, test_size=self.validation_fraction, stratify=self._strata(targets)
+            rows,
+            random_state=rng,
+            test_size=self.validation_fraction,
+            stratify=None if strata is None else strata[rows],
         )
         if len(held_out) < 2:
             raise ValueError(
@@ -312,9 +419,11 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             return lambda: self._own_score(self._forward(validation.X), validation)
         scorer = get_scorer(rule) if isinstance(rule, str) else rule
         settings = {} if validation.weights is None else {"sample_weight": validation.weights}
+        context = sklearn.get_config()  # of this thread, which may not be the one that trains
 
         def score() -> float:
-            value = scorer(self, validation.X, validation.targets.y, **settings)
+            with sklearn.config_context(**context):
+                value = scorer(self, validation.X, validation.targets.y, **settings)
             if not isinstance(value, Real):
                 raise TypeError(f"early_stopping: the scorer returned {value!r}, but must return a number")
             return float(value)
@@ -323,17 +432,22 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
 
     # --- use ------------------------------------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> Array:
-        """Return the network's outputs for each row, (m, n_L)."""
+    def _checked(self, X: Any) -> Any:
+        """Return X as the engine reads it, of a fitted estimator."""
         fitted = vars(self)
-        net = fitted.get("network_")
-        if net is None or "feature_names_in_" in fitted or not is_usable(X, self.n_features_in_):
+        is_fitted = "network_" in fitted or "estimators_" in fitted
+        if not is_fitted or "feature_names_in_" in fitted or not is_usable(X, self.n_features_in_):
             check_is_fitted(self)
-            X = table(self, X, reset=False)
-        return self._forward(X)
+            return table(self, X, reset=False)
+        return X
+
+    def _response(self, X: Any) -> Array:
+        """Return what the network or the mean of several says about each row of a checked table, (m, n_L)."""
+        members = vars(self).get("estimators_")
+        return self._predicted(self._forward(X)) if members is None else _members.mean(members, X)
 
     def _forward(self, X: Any) -> Array:
-        """Return the same for a table that was checked."""
+        """Return the network's outputs for each row of a checked table, (m, n_L)."""
         net = self.network_
         if is_sparse(X):
             return predict(net, X, self.n_threads)
@@ -362,9 +476,20 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
     def _views(self, name: str, letter: str) -> list[Array]:
         net = vars(self).get("network_")
         if net is None:
-            raise AttributeError(f"{type(self).__name__} has no {name} before fit")
+            raise AttributeError(name)  # __getattr__ says more
         arrays = list(net.parameters.values())
         return _Views([W.T for W in arrays[::2]] if letter == "W" else [b[:, 0] for b in arrays[1::2]])
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where those attributes are that several networks do not have together."""
+        kind, members = type(self).__name__, vars(self).get("estimators_")
+        if name not in OF_ONE_NETWORK:
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+        if members is None:
+            raise AttributeError(f"{kind} has no {name} before fit")
+        raise AttributeError(
+            f"{kind} has {len(members)} networks: estimators_[0].{name} is that of the first"
+        )
 
     def _assign(self, name: str, views: list[Array], values: Sequence[Array]) -> None:
         if [np.shape(value) for value in values] != [view.shape for view in views]:
@@ -387,7 +512,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         ------
         ValueError
             If scikit-learn does not have the activations: ``the hidden layers have the activations gelu, but
-            ...``.
+            ...``. With `n_estimators` of 2 or more.
         sklearn.exceptions.NotFittedError
             Before fit.
 
