@@ -244,6 +244,9 @@ Plan plan_of(const py::dict& settings) {
   plan.input_dropout = settings["input_dropout"].cast<double>();
   for (const auto& layer : settings["layers"].cast<std::vector<std::array<double, 3>>>())
     plan.layers.push_back({.dropout = layer[0], .l2 = layer[1], .l1 = layer[2]});
+  for (const auto& [W, b] : settings["rates"].cast<std::vector<std::pair<double, double>>>())
+    plan.rates.push_back({.W = W, .b = b});
+  plan.feature_rate = settings["feature_rate"].cast<double>();
   return plan;
 }
 

@@ -31,23 +31,26 @@ struct Layer {
   index_t W_row;
 };
 
-/// The optimizer's state of each parameter, in the layout of the parameters: zeros before the first update.
+/// The optimizer's state of each parameter, in the layout of the parameters: zeros before the first update. Behind it,
+/// if the plan has scales of the features, `extra` numbers: see Updater.
 template <class T>
 struct OptimizerState {
   OptimizerId optimizer = -1;
-  index_t slots = 0;
+  index_t slots = 0, extra = 0, count = 0;  // count: of all numbers
   uint64_t updates = 0;
   AlignedBuffer memory;
 
-  void start(OptimizerId id, index_t slot_count, index_t size) {
+  void start(OptimizerId id, index_t slot_count, index_t size, index_t extra_count = 0) {
     optimizer = -1;  // stays if reserve() throws
-    if (index_t(memory.size()) > 2 * slot_count * size * index_t(sizeof(T))) memory.release();
-    T* numbers = memory.reserve<T>(slot_count * size);
-    std::fill_n(numbers, slot_count * size, T(0));
+    count = slot_count * size + extra_count;
+    if (index_t(memory.size()) > 2 * count * index_t(sizeof(T))) memory.release();
+    std::fill_n(numbers(), count, T(0));
     optimizer = id;
     slots = slot_count;
+    extra = extra_count;
     updates = 0;
   }
+  T* numbers() { return memory.reserve<T>(count); }
 };
 
 /// What the labels of a loss must be.

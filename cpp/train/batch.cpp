@@ -317,6 +317,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   if (use == Use::kSteps && !at_once) {
     if (updater_.needs_norm() && !clip_to_norm()) return objective();
     const Writing writing(network_, *progress_);
+    if (updater_.scales_features()) updater_.update_feature_scales(in_gradient(network_.layers[0].W));
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate / divisor_); });
     undo_if_not_finite(penalty);
   }

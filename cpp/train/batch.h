@@ -140,8 +140,8 @@ class BatchRunner {
     return !batch.order && data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0;
   }
   /// True if each block is updated as soon as its gradient is summed, which then need not be kept. A long update and
-  /// one that needs the norm are a separate pass.
-  bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm(); }
+  /// one that needs the norm, or all of a layer's gradient, are a separate pass.
+  bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm() && !updater_.scales_features(); }
   bool is_long_update() const { return 2.0 * double(network_.size) * double(chunk_) > kLongUpdate; }
   T* in_gradient(const T* parameter) const { return gradient_ + (parameter - network_.layers[0].W); }
 

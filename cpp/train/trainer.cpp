@@ -132,8 +132,7 @@ class Run {
   bool keeps_copy() const { return !kept_.runner.updater().undoes_updates(); }
   std::pair<T*, index_t> remembered() {
     OptimizerState<T>& state = network_.optimizer_state;
-    const index_t count = state.slots * network_.size;
-    return {state.memory.template reserve<T>(count), count};
+    return {state.numbers(), state.count};
   }
   void copy(index_t step) {
     const auto [slots, count] = remembered();

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <vector>
 
 #include "nn/panels.h"
 
@@ -47,27 +48,45 @@ class Updater {
         has_penalty_(std::any_of(plan.layers.begin(), plan.layers.end(),
                                  [](const LayerPlan& layer) { return layer.l2 != 0 || layer.l1 != 0; })) {
     assert(plan.layers.empty() || plan.layers.size() == network.layers.size());
+    assert(plan.rates.empty() || plan.rates.size() == network.layers.size());
+    if (!scales_features()) return;
+    assert(plan.clip_value == 0 && plan.clip_norm == 0);
+    assert(plan.layers.empty() || (plan.layers[0].l2 == 0 && plan.layers[0].l1 == 0));
+    scale_gradient_.resize(size_t(network.layers[0].inputs));
   }
 
   const Plan& plan() const { return plan_; }
   /// Clears the optimizer's state, unless `keep` is true and the state is of the same optimizer.
   void start(bool keep) const {
     OptimizerState<T>& state = network_.optimizer_state;
-    if (!keep || state.optimizer != plan_.optimizer || state.slots != optimizer_.slots)
-      state.start(plan_.optimizer, optimizer_.slots, network_.size);
+    const Layer<T>& first = network_.layers[0];
+    const index_t scales = (1 + optimizer_.slots) * round_up(first.inputs, kPanel<T>),
+                  extra = scales_features() ? first.units * first.W_row + scales : 0;
+    const bool fresh =
+        !keep || state.optimizer != plan_.optimizer || state.slots != optimizer_.slots || state.extra != extra;
+    if (fresh) state.start(plan_.optimizer, optimizer_.slots, network_.size, extra);
+    if (scales_features() && (fresh || !has_factors())) {
+      std::copy_n(first.W, first.units * first.W_row, factor());
+      std::fill_n(feature_scales(), first.inputs, T(1));
+    }
   }
 
   /// True if the update is W -= rate * dW and nothing else, which the product that computes dW then does.
   bool is_fused() const {
     return !undoes_updates() && plan_.optimizer == 0 && !has_penalty_ && plan_.weight_decay == 0 &&
-           plan_.clip_value == 0 && plan_.clip_norm == 0;
+           plan_.clip_value == 0 && plan_.clip_norm == 0 && plan_.rates.empty() && !scales_features();
   }
   bool has_penalty() const { return has_penalty_; }
   /// True if the network is too large for a copy of its parameters and the optimizer's state. Then an update stores the
   /// former parameters in place of the gradients, and undo() restores them.
-  bool undoes_updates() const { return (2 + optimizer_.slots) * network_.size * index_t(sizeof(T)) > kSpareBytes; }
+  /// With scales of the features, which it could not restore, a copy is made however large the network is.
+  bool undoes_updates() const {
+    return (2 + optimizer_.slots) * network_.size * index_t(sizeof(T)) > kSpareBytes && !scales_features();
+  }
   /// True if an update needs the norm of the whole gradient first: the sum of norm() over the blocks, see clip_to().
   bool needs_norm() const { return plan_.clip_norm > 0; }
+  /// True if an update needs the whole gradient of layer 1 first, for update_feature_scales().
+  bool scales_features() const { return plan_.feature_rate > 0; }
 
   /// Begins a step: computes the constants of all its updates.
   void begin(double rate) {
@@ -118,6 +137,22 @@ class Updater {
     if (scales_twice_) whole_scale_ = std::sqrt(whole_scale_);
   }
 
+  /// Updates the scales s of W = U diag(s) from the sums dW of all of layer 1, and turns these into those of U, which
+  /// update() then needs: dU = dW diag(s), and ds = the sums of U * dW over the rows.
+  void update_feature_scales(T* dW) {
+    const Layer<T>& first = network_.layers[0];
+    T *U = factor(), *s = feature_scales(), *ds = scale_gradient_.data();
+    std::fill_n(ds, first.inputs, T(0));
+    for (index_t i = 0; i < first.units; ++i, dW += first.W_row, U += first.W_row)
+      for (index_t j = 0; j < first.inputs; ++j) {
+        ds[j] += U[j] * dW[j];
+        dW[j] *= s[j];
+      }
+    Update<T> update = update_of(s, ds, first.inputs, 0, false, plan_.feature_rate);
+    for (int i = 0; i < optimizer_.slots; ++i) update.slots[i] = s + (1 + i) * round_up(first.inputs, kPanel<T>);
+    optimizer_.update(update);
+  }
+
   /// Updates W, and b with the block of its first columns, from sums of gradients or, after clip_to, from whole
   /// gradients. Returns the penalty of the former W, or 0 after norm(), whose caller has added it.
   double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
@@ -156,9 +191,21 @@ class Updater {
   double update_run(T* p, T* g, index_t count, size_t layer, bool is_W) const {
     constexpr T no_clip = std::numeric_limits<T>::infinity();
     if (has_whole_gradient_ && scales_twice_) kernels_.finish_gradient(count, p, g, {T(whole_scale_), 0, 0, no_clip});
-    return optimizer_.update(update_of(p, g, count, layer, is_W));
+    Update<T> update = update_of(p, g, count, layer, is_W, rate_factor(layer, is_W));
+    for (int i = 0; i < optimizer_.slots; ++i) update.slots[i] = slot(i, p);
+    if (!scales_features() || layer > 0 || !is_W) return optimizer_.update(update);
+    const index_t at = p - network_.layers[0].W;
+    update.p = factor() + at;
+    optimizer_.update(update);
+    multiply(count, update.p, feature_scales() + at % network_.layers[0].W_row, p);
+    return 0;
   }
-  Update<T> update_of(T* p, T* g, index_t count, size_t layer, bool is_W) const {
+  double rate_factor(size_t layer, bool is_W) const {
+    return plan_.rates.empty() ? 1 : is_W ? plan_.rates[layer].W : plan_.rates[layer].b;
+  }
+  /// All but the slots.
+  Update<T> update_of(T* p, T* g, index_t count, size_t layer, bool is_W, double rate_factor) const {
+    const double rate = rate_ * rate_factor;
     constexpr T no_clip = std::numeric_limits<T>::infinity();
     Update<T> update{
         .count = count,
@@ -166,12 +213,11 @@ class Updater {
         .g = g,
         .slots = {},
         .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
-        .decay = is_W ? T(rate_ * plan_.weight_decay) : T(0),
-        .rate = plan_.rate_inside ? T(1) : T(rate_),
+        .decay = is_W ? T(rate * plan_.weight_decay) : T(0),
+        .rate = plan_.rate_inside ? T(1) : T(rate),
         .epsilon = T(epsilon_),
         .hyper = {},
-        .gain = plan_.rate_inside ? T(rate_) : T(1)};
-    for (int i = 0; i < optimizer_.slots; ++i) update.slots[i] = slot(i, p);
+        .gain = plan_.rate_inside ? T(rate) : T(1)};
     std::copy(std::begin(hyper_), std::end(hyper_), update.hyper);
     return update;
   }
@@ -182,9 +228,29 @@ class Updater {
   }
   /// Slot `number` of the optimizer's state, at the place of p.
   T* slot(index_t number, const T* p) const {
-    OptimizerState<T>& state = network_.optimizer_state;
-    return state.memory.template reserve<T>(state.slots * network_.size) + number * network_.size +
-           (p - network_.layers[0].W);
+    return network_.optimizer_state.numbers() + number * network_.size + (p - network_.layers[0].W);
+  }
+
+  /// Of W = U diag(s) of layer 1: U, laid out as W, and behind it s and its slots.
+  T* factor() const { return network_.optimizer_state.numbers() + optimizer_.slots * network_.size; }
+  T* feature_scales() const { return factor() + network_.layers[0].units * network_.layers[0].W_row; }
+  /// w = u * s; tiny numbers become 0, as in every update.
+  static void multiply(index_t count, const T* u, const T* s, T* w) {
+    constexpr T tiny = 128 * std::numeric_limits<T>::min();
+    for (index_t j = 0; j < count; ++j) {
+      const T product = u[j] * s[j];
+      w[j] = std::abs(product) < tiny ? T(0) : product;
+    }
+  }
+  /// False if W was changed from outside.
+  bool has_factors() const {
+    const Layer<T>& first = network_.layers[0];
+    std::vector<T> row(size_t(first.inputs));
+    for (index_t i = 0; i < first.units; ++i) {
+      multiply(first.inputs, factor() + i * first.W_row, feature_scales(), row.data());
+      if (!std::equal(row.begin(), row.end(), first.W + i * first.W_row)) return false;
+    }
+    return true;
   }
 
   /// Calls use(p, g, count, is_W) for each row of W, and for b.
@@ -204,6 +270,7 @@ class Updater {
   double rate_ = 0, epsilon_ = 1, gradient_scale_ = 1, penalty_scale_ = 1, whole_scale_ = 1;
   bool has_whole_gradient_ = false, scales_twice_ = false;
   Hyper<T> hyper_[kMostHypers]{};
+  std::vector<T> scale_gradient_;
 };
 
 }  // namespace deepnet

@@ -32,6 +32,18 @@ class Plan:
     # True: losses and penalties of a batch are divided by the sum of its weights. False: the losses by the
     # number of its examples, the penalties by nothing.
     normalized: bool = False
+    # What the learning rate of W and of b is multiplied by: one pair per layer, or none.
+    rates: tuple[tuple[float, float], ...] = ()
+    # Above 0: W1 is learnt as U diag(s), with a scale s of each input, which starts at 1 and whose learning
+    # rate is multiplied by this. Both belong to the optimizer's memory; the network has only their product.
+    feature_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        penalised = any(layer.l2 or layer.l1 for layer in self.layers[:1])
+        optimizer = self.optimizer
+        clipped = optimizer.clip_value is not None or optimizer.clip_norm is not None
+        if self.feature_rate and (penalised or clipped):
+            raise ValueError("feature_rate goes with neither penalties on the first layer nor clipping")
 
     def is_known_to(self, losses: Sequence[str], optimizers: Sequence[str]) -> bool:
         """Return whether the extension has this loss and optimizer; it has no custom ones."""
@@ -65,4 +77,6 @@ class Plan:
             "normalized": self.normalized,
             "input_dropout": self.input_dropout,
             "layers": [list(map(float, layer)) for layer in self.layers],
+            "rates": [tuple(map(float, pair)) for pair in self.rates],
+            "feature_rate": float(self.feature_rate),
         }

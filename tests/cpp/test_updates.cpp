@@ -44,7 +44,7 @@ template <class T>
 std::vector<std::vector<T>> memory_of(const Task<T>& task) {
   deepnet::NetworkState<T>& state = task.net.state();
   auto& memory = state.optimizer_state;
-  const T* numbers = memory.memory.template reserve<T>(memory.slots * state.size);
+  const T* numbers = memory.numbers();
   std::vector<std::vector<T>> slots;
   for (index_t s = 0; s < memory.slots; ++s, numbers += state.size) {
     slots.emplace_back();
@@ -180,6 +180,33 @@ TEST_CASE_TEMPLATE(
         for (const int threads : {2, 3}) CHECK(same_bits(trained(threads, batch_size), one));
       }
     }
+}
+
+TEST_CASE_TEMPLATE("no bit of scales of the features, or of rates of their own, depends on the number of threads", T,
+                   float, double) {
+  for (deepnet::Plan plan : plans_of_some()) {
+    CAPTURE(plan.optimizer);
+    plan.weight_decay = 0.01;
+    plan.layers = {{.dropout = 0.5}, {}, {.l2 = 1e-3}};
+    plan.rates = {{.W = 0.5, .b = 0.1}, {}, {.W = 2}};
+    plan.feature_rate = 6;
+    const auto trained = [&](int threads, index_t batch_size) {
+      const Task<T> task({40, 110, 100, 3}, {"relu", "tanh", "sigmoid"}, kSlowOracle<T> ? 520 : 1200);
+      std::vector<double> losses(2), seconds(2);
+      deepnet::fit<T>(task.net, task.data(), plan,
+                      {.epochs = 2, .batch_size = batch_size, .learning_rate = 1e-3, .threads = threads}, losses,
+                      seconds);
+      std::vector<T> all = all_of(task);
+      auto& state = task.net.state().optimizer_state;
+      CHECK(state.extra > 40 * 110);
+      all.insert(all.end(), state.numbers() + state.count - state.extra, state.numbers() + state.count);
+      return all;
+    };
+    for (const index_t batch_size : {150, 1200}) {
+      const std::vector<T> one = trained(1, batch_size);
+      for (const int threads : {2, 3}) CHECK(same_bits(trained(threads, batch_size), one));
+    }
+  }
 }
 
 TEST_CASE_TEMPLATE("masks, updates and losses are the same in one chunk and in several", T, float, double) {

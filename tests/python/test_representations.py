@@ -16,7 +16,7 @@ from deepnet import (
 )
 from deepnet.callbacks import EarlyStopping, ReduceLROnPlateau
 from deepnet.losses import Loss, categorical_cross_entropy, huber
-from deepnet.schedules import CosineDecay, OneCycle, StepDecay
+from deepnet.schedules import CosineDecay, LogCosine, OneCycle, StepDecay
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ from deepnet.schedules import CosineDecay, OneCycle, StepDecay
         StepDecay(0.1, 5),
         CosineDecay(0.1, length=4, per="epoch"),
         OneCycle(0.1),
+        LogCosine(0.1),
         Dense(3),
         Dense(3, "relu", dropout=0.5, l2=1e-4),
         LOSSES["huber"],

@@ -12,7 +12,15 @@ import pytest
 
 import deepnet
 from deepnet import schedules
-from deepnet.schedules import CosineDecay, ExponentialDecay, InverseTimeDecay, OneCycle, StepDecay, rates
+from deepnet.schedules import (
+    CosineDecay,
+    ExponentialDecay,
+    InverseTimeDecay,
+    LogCosine,
+    OneCycle,
+    StepDecay,
+    rates,
+)
 from problems import assert_same_bits, problem
 
 # --- PyTorch: a schedule, its arguments there, and the formula of its documentation -------------------------
@@ -260,6 +268,7 @@ def test_positions_that_are_not_numbers_are_refused(position):
             "start_divisor is 0.5, but must be 1 or more",
         ),
         (lambda: OneCycle(0.1, 10, end_divisor=0), ValueError, "end_divisor is 0, but must be 1 or more"),
+        (lambda: LogCosine(0.1, 10, 0), ValueError, "cycles is 0, but must be 1 or more"),
     ],
 )
 def test_invalid_settings_are_refused(make, kind, message):
@@ -267,7 +276,9 @@ def test_invalid_settings_are_refused(make, kind, message):
         make()
 
 
-@pytest.mark.parametrize("schedule", [CosineDecay(0.3), CosineDecay(0.3, warmup=3), OneCycle(0.3)])
+@pytest.mark.parametrize(
+    "schedule", [CosineDecay(0.3), CosineDecay(0.3, warmup=3), OneCycle(0.3), LogCosine(0.3)]
+)
 @pytest.mark.parametrize("per", ["step", "epoch"])
 def test_the_default_length_is_that_of_the_run(schedule, per):
     """20 examples in batches of 6 for 5 epochs: 20 updates; with and without a callback."""
@@ -294,6 +305,19 @@ def test_the_default_length_is_that_of_the_run(schedule, per):
 def test_settings_become_numbers_of_python():
     given = StepDecay(np.float32(0.5), np.int64(3), np.float64(0.25))
     assert [type(value) for value in (given.initial, given.every, given.factor)] == [float, int, float]
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 4])
+def test_each_cycle_of_the_log_cosine_is_twice_as_long_and_goes_from_0_to_the_maximum(cycles):
+    """Cycle k = 0, 1, ... takes the positions from 2^k - 1 to 2^(k+1) - 1, in units of 64."""
+    rate, unit = LogCosine(0.3, (2**cycles - 1) * 64, cycles), 64
+    for k in range(cycles):
+        begin, end = (2**k - 1) * unit, (2 ** (k + 1) - 1) * unit
+        turn = np.log2(np.arange(begin, end + 1) / unit + 1) - k
+        np.testing.assert_allclose(
+            rate(np.arange(begin, end + 1)), 0.3 * np.sin(np.pi * turn) ** 2, rtol=0, atol=1e-14
+        )
+    np.testing.assert_allclose(rate(np.array([0, end, end + 1, 10**9])), 0, rtol=0, atol=1e-30)
 
 
 # --- rates --------------------------------------------------------------------------------------------------

@@ -91,6 +91,12 @@ struct LayerPlan {
   bool operator==(const LayerPlan&) const = default;
 };
 
+/// What the learning rate of one layer's W and b is multiplied by.
+struct RateFactors {
+  double W = 1, b = 1;
+  bool operator==(const RateFactors&) const = default;
+};
+
 /// The most parameters that one loss has, and the most settings in [0, 1) that one optimizer has.
 constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
 
@@ -108,7 +114,12 @@ struct Plan {
   /// examples, and the penalties by nothing. A batch whose weights are all 0 has the loss 0.
   bool normalized = false;
   double input_dropout = 0;
-  std::vector<LayerPlan> layers = {};  // one per layer, or empty
+  std::vector<LayerPlan> layers = {};   // one per layer, or empty
+  std::vector<RateFactors> rates = {};  // one per layer, or empty
+  /// Above 0, W of layer 1 is learnt as U diag(s): its own U and the scale s of each input, which starts at 1 and whose
+  /// learning rate is multiplied by this. Both belong to the optimizer's state; the network has only their product.
+  /// Without clipping, and without penalties on layer 1.
+  double feature_rate = 0;
   bool operator==(const Plan&) const = default;
 };
 

@@ -4,7 +4,8 @@
     dZ_L from the loss;  dZ_{l-1} = W_l^T dZ_l * g'(Z_{l-1})
     dW_l = dZ_l A_{l-1}^T / m + l2 W_l + l1 sign(W_l);  db_l = (row sums of dZ_l) / m
     (a normalized plan divides by the sum of the weights instead of m, and l2 and l1 likewise)
-    W_l and b_l: the optimizer's update
+    W_l and b_l: the optimizer's update, with the plan's factors of the rate
+    (a plan with a `feature_rate` learns W_1 = U diag(s): dU = dW_1 diag(s) and ds = column sums of U * dW_1)
 
 Like everything in this folder it does not check its input; :mod:`deepnet.network` does.
 """
@@ -49,6 +50,7 @@ class Engine:
         shapes = [shape for n_prev, n in pairwise(units) for shape in ((n, n_prev), (n, 1))]
         self.arrays = [np.zeros(shape, dtype) for shape in shapes] if arrays is None else list(arrays)
         self._slots, self._updates, self._optimizer = list[list[Array]](), 0, (object(), 0)
+        self._features = list[Array]()  # U, s (1, n_0) and the optimizer's memory of s
         self.begin_training = begin_training or TrainingFlag().begin_training
 
     @property
@@ -190,7 +192,7 @@ class Engine:
 
     def _memory(self) -> list[Array]:
         """What an update changes: the parameters, then the optimizer's memory of each."""
-        return [*self.arrays, *(slot for slots in self._slots for slot in slots)]
+        return [*self.arrays, *(slot for slots in self._slots for slot in slots), *self._features]
 
     def _restore(self, last_finite: list[Array], updates: int) -> bool:
         """Return to the last finite parameters, unless these are finite; False if there were none."""
@@ -273,9 +275,17 @@ class Engine:
         """Clear the optimizer's memory, unless `keep` is set and it belongs to this optimizer."""
         kind, slots = type(plan.optimizer), plan.optimizer.slots
         whose = getattr(kind, "native", kind), slots
-        if not keep or self._optimizer != whose:
+        W, scaled = self.arrays[0], plan.feature_rate > 0
+        if not keep or self._optimizer != whose or scaled != bool(self._features):
             self._slots = [[np.zeros_like(p) for _ in range(slots)] for p in self.arrays]
+            self._features = (
+                [np.zeros_like(W), *np.zeros((1 + slots, 1, W.shape[1]), W.dtype)] if scaled else []
+            )
             self._updates, self._optimizer = 0, whose
+        if scaled:
+            U, s = self._features[:2]
+            if self._updates == 0 or not np.array_equal(_flushed(U * s), W):  # W was changed from outside
+                U[...], s[...] = W, 1
 
     def _update(self, grads: list[Array], plan: Plan, rate: float) -> bool:
         """Update, unless the norm of gradients to be clipped is not finite; return whether it did."""
@@ -288,18 +298,28 @@ class Engine:
                 return False
             factor = min(1.0, optimizer.clip_norm / (norm + 1e-6))  # may be too small for the dtype
             grads = [(g * np.float64(factor)).astype(self.dtype) for g in grads]
+        rates = [rate * factor for pair in plan.rates for factor in pair] or [rate] * len(grads)
+        learnt, memory = list(self.arrays), list(self._slots)
+        decays = [True, False] * len(self.activations)
+        if plan.feature_rate > 0:
+            U, s, *slots = self._features
+            learnt, memory, decays = [U, *learnt[1:], s], [*memory, slots], [*decays, False]
+            grads = [grads[0] * s, *grads[1:], np.sum(U * grads[0], axis=0, keepdims=True)]
+            rates.append(rate * plan.feature_rate)
         flushed = [_flushed(g) for g in grads]
         self._updates += 1
         update: Callable[..., object] = optimizer.update  # a custom one may return something
         with updating:
-            for i, (p, g, slots) in enumerate(zip(self.arrays, flushed, self._slots, strict=True)):
-                if i % 2 == 0:
-                    p -= self.dtype.type(rate * optimizer.weight_decay) * p
-                if update(p, g, slots, rate, self._updates) is not None:
+            for p, g, slots, own_rate, decay in zip(learnt, flushed, memory, rates, decays, strict=True):
+                if decay:
+                    p -= self.dtype.type(own_rate * optimizer.weight_decay) * p
+                if update(p, g, slots, own_rate, self._updates) is not None:
                     kind = type(optimizer).__name__
                     raise TypeError(f"update of {kind} returned something, but must change p in place")
                 for array in (p, *slots):
                     array[...] = _flushed(array)
+            if plan.feature_rate > 0:
+                self.arrays[0][...] = _flushed(U * s)
         return True
 
 
