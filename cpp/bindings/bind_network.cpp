@@ -133,8 +133,8 @@ class Engine final : public AnyEngine {
     return py::make_tuple(value, arrays);
   }
 
-  /// Returns (losses, seconds); `hold` is what begin_training returned. The labels follow the rule of the loss: they
-  /// are checked once per run, which may take a call per epoch.
+  /// Returns (losses, seconds); `hold` is what begin_training returned. A run may take a call per epoch: the labels are
+  /// checked if options["check_labels"] says that Python code ran since the last check.
   py::object fit(TrainingHold<T>& hold, const py::object& X, const py::object& Y, const py::object& weights,
                  const Plan& plan, const py::dict& options, const py::object& report) const {
     std::atomic<index_t> steps{0};
@@ -176,6 +176,8 @@ class Engine final : public AnyEngine {
       deepnet::fit<T>(hold_, data, plan_, options, losses, seconds, interrupt);
     }
 
+    index_t outputs() const override { return hold_.network().units(hold_.network().layers()); }
+
    private:
     TrainingHold<T>& hold_;
   };
@@ -187,6 +189,7 @@ class Engine final : public AnyEngine {
     auto call = std::make_unique<CallOf>(hold, plan, options, steps);
     const auto chosen = options.contains("chosen") ? py::object(options["chosen"]) : py::none();
     if (!parse_arrays(X, Y, weights, plan, options["input_scale"].cast<double>(), call->data)) return nullptr;
+    if (options.contains("check_labels") && options["check_labels"].cast<bool>()) call->unchecked_labels = call->data.Y;
     if (options.contains("order")) call->set_order(options["order"]);
     if (!parse_chosen(chosen.ptr(), call->data)) return nullptr;
     return call;

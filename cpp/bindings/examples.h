@@ -18,7 +18,10 @@ bool parse_chosen(PyObject* array, Data& data);
 /// How far shares may miss the sum 1: three times 0.333 is good, two classes of an example are not.
 constexpr double kShareTolerance = 1e-3;
 
-/// True if all labels follow the rule. Long scans release the GIL and are interrupted by Ctrl-C.
+/// True if all labels follow the rule. Throws Interrupted if the interrupt, which may be null, is requested.
+bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y, Interrupt* interrupt);
+
+/// The same with the GIL held; long scans release it and are interrupted by Ctrl-C.
 bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y);
 
 }  // namespace deepnet::bindings

@@ -1,5 +1,6 @@
 """Labels as people have them: each kind is right, or gets advice that runs as written."""
 
+import copy
 import re
 import tracemalloc
 
@@ -12,6 +13,7 @@ from advice import follow
 from deepnet import LOSSES, losses
 from deepnet._validation import labels
 from networks import Unchanged
+from problems import assert_same_bits, parameters_of
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -125,6 +127,15 @@ def test_what_cannot_be_numbered_is_named():
         network(3, "softmax").evaluate(X, np.arange(M) % 4)
 
 
+BAD = {  # labels that break each rule
+    "numbers": [],
+    "counts": [-1.0, np.nan, np.inf],
+    "probabilities": [-0.5, 1.5, np.nan, np.inf],
+    "shares": [-0.5, 1.5, 0.7, np.nan],
+    "classes": [-1.0, 3.0, 0.5, np.nan, np.inf],
+}
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_both_apis_follow_the_rule_of_the_loss(name):
     """The same labels are refused by Network and by the step-by-step functions."""
@@ -143,14 +154,7 @@ def test_both_apis_follow_the_rule_of_the_loss(name):
         calls.append(lambda Y: deepnet.compute_cost(AL, Y, name))
     else:
         calls.pop()
-    bad = {
-        "numbers": [],
-        "counts": [-1.0, np.nan, np.inf],
-        "probabilities": [-0.5, 1.5, np.nan, np.inf],
-        "shares": [-0.5, 1.5, 0.7, np.nan],
-        "classes": [-1.0, 3.0, 0.5, np.nan, np.inf],
-    }[loss.label_rule]
-    for entry in bad:
+    for entry in BAD[loss.label_rule]:
         Y = THREE.astype(float) if loss.takes_classes else np.eye(3)[:, THREE]
         Y[..., 4] = entry
         for call in calls:
@@ -172,6 +176,96 @@ def test_a_custom_loss_may_name_its_rule():
     assert net.evaluate(X, THREE, loss=counts) > 0
     with pytest.raises(ValueError, match=r"unknown label_rule 'count'.*'counts'"):
         losses.Loss("counts", "-", value, derivative, label_rule="count")
+
+
+# --- labels that change during a run ------------------------------------------------------------------------
+
+FITS = {
+    "fit": lambda net, X, Y, **options: net.fit(X, Y, **options),
+    "fit_many": lambda net, X, Y, **options: deepnet.fit_many([net, copy.deepcopy(net)], X, Y, **options),
+}
+WATCHED = [("callback", fit) for fit in FITS] + [("metric", fit) for fit in FITS]
+WATCHED += [("validation", fit) for fit in FITS] + [("progress", "fit")]  # fit_many reports every 50 ms
+
+
+@pytest.mark.parametrize(("who", "fit"), WATCHED)
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if BAD[loss.label_rule]])
+def test_labels_are_checked_again_after_a_callback(name, who, fit):
+    """The parameters are those of the last epoch, and the network can be trained again."""
+    for entry in BAD[LOSSES[name].label_rule]:
+        _change_to(entry, LOSSES[name], who, fit)
+
+
+def _change_to(entry, loss, who, fit):
+    net = network(3, loss.activation or "identity")
+    good = THREE.astype(float) if loss.takes_classes else np.eye(3)[:, THREE]
+    Y, by_epoch = good.copy(), []
+    validation = good.copy() if who == "validation" else None
+
+    def change(*_):
+        by_epoch.append(parameters_of(net))
+        (Y if validation is None else validation)[..., 4] = entry
+
+    options = {"epochs": 4, "batch_size": 5, "loss": loss, "optimizer": "adam", "seed": 0}
+    watch = {
+        "callback": {"callbacks": [change]},
+        "metric": {"metrics": [lambda AL, Y: change() or 0.5]},
+        "progress": {"progress": change},
+        "validation": {"callbacks": [change], "validation_data": (X, validation)},
+    }[who]
+    what = "validation_data: " if who == "validation" else ""
+    with pytest.raises(ValueError, match=rf"^after epoch \d of 4: {what}Y\[(0, |:, )?4\]"):
+        FITS[fit](net, X, Y, **options, **watch)
+    if who in ("callback", "metric") and fit == "fit":
+        assert len(by_epoch) == 1
+        assert_same_bits(net, by_epoch[0])
+    assert np.isfinite(net.fit(X, good, **options).loss).all()
+
+
+@pytest.mark.parametrize("custom", [False, True])
+def test_labels_that_one_network_changes_are_checked_for_the_next(custom):
+    Y = THREE.copy()
+
+    def change(net, history):
+        Y[7] = 12
+
+    g = deepnet.Activation("square", lambda Z: Z**2, lambda dA, Z: 2 * Z * dA) if custom else "relu"
+    networks = [deepnet.Network([3, 4, 3], [g, "softmax"], seed=i) for i in range(3)]
+    own = [{"epochs": 2, "callbacks": [change]}, {"epochs": 1}, {"epochs": 1}]
+    before = [parameters_of(net) for net in networks]
+    words = r"^after epoch [01] of [12]: Y\[7\] is 12, but classes must be whole numbers from 0 to 2"
+    with pytest.raises(ValueError, match=words):
+        deepnet.fit_many(networks, X, Y, each=own, batch_size=5, threads=1)
+    assert any(not np.array_equal(p, before[0][key]) for key, p in networks[0].parameters.items())
+    for net, parameters in zip(networks[1:], before[1:], strict=True):
+        assert_same_bits(net, parameters)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_what_else_callbacks_change_does_not_count(fit):
+    """Weights and column numbers are copied, and the shape of the views is their own."""
+
+    def trained(change):
+        x, y, weights = X.copy(), THREE.copy(), np.ones(M)
+        columns = np.arange(M - 2, dtype=np.uint32)
+
+        def callback(net, history):
+            if change:
+                weights[:] = np.nan
+                columns[:] = 10**6
+                x.shape, y.shape = (1, 3 * M), (1, 1, M)
+
+        net = network(3, "softmax")
+        options = {"sample_weight": weights, "examples": columns, "validation_data": columns, "seed": 1}
+        FITS[fit](net, x, y, epochs=3, batch_size=4, callbacks=[callback], **options)
+        return parameters_of(net)
+
+    expected, changed = trained(change=False), trained(change=True)
+    for key, p in expected.items():
+        np.testing.assert_array_equal(changed[key], p)
+
+
+# --- scans of many labels -----------------------------------------------------------------------------------
 
 
 def test_a_scan_looks_at_a_part_at_a_time():

@@ -33,7 +33,7 @@ def inputs(value: Any, units: int) -> Array:
         raise ValueError(f"X has {rows}, but the network has {counted(units, 'input')}{transposed}")
     if X.shape[1] == 0:
         raise ValueError(f"X has shape {X.shape}: zero examples")
-    return X
+    return X.view()  # keeps its shape if the caller's array gets another
 
 
 SEEN = 256  # examples whose size is measured
@@ -107,7 +107,7 @@ def chosen(name: str, value: Any, m: int) -> Array | None:
     if bad.any():
         i = int(np.argmax(bad))
         raise ValueError(f"{name}[{i}] is {given[i]}, but X has {counted(m, 'column')}: 0 to {m - 1}")
-    return np.ascontiguousarray(given, dtype=np.uint32)
+    return np.array(given, dtype=np.uint32)  # a copy, as callbacks may change the caller's array
 
 
 def names_columns(value: Any) -> bool:

@@ -218,7 +218,7 @@ def _run_native(jobs: list[tuple[Training, Any]], calls_of: Any, threads: int, s
             calls = calls_of(training, 1)
             stack.callback(calls.close)  # of those that were interrupted
             steps = training.run.steps
-            parts.append((training.engine, hold, X, Y, weights, training.plan, calls, steps))
+            parts.append((training.engine, hold, X, Y, weights, training.prepared_plan, calls, steps))
         fit_side_by_side(parts, threads, show)
 
 

@@ -428,7 +428,8 @@ class Network:
             If the network is being trained already.
         ValueError, TypeError
             If an argument does not fit, before anything is changed: ``X has 3 rows, but the network has 2
-            inputs``.
+            inputs``. Also if a callback makes labels invalid: ``after epoch 2 of 9: Y[4] is 12, but classes
+            must be whole numbers from 0 to 9``.
 
         Warns
         -----
@@ -529,7 +530,7 @@ class Network:
     def _by(self, run: Run, plan: Plan) -> Training:
         run.check_rates(self._dtype)
         engine, prepared_plan = self._engine_for(plan)
-        return Training(self, engine, prepared_plan, plan.optimizer, run, History(planned_epochs=run.epochs))
+        return Training(self, engine, plan, prepared_plan, run, History(planned_epochs=run.epochs))
 
     def _train_by(self, run: Run, plan: Plan, through: Callable[[Any], Any] | None = None) -> History:
         """Train; with a plan of their own, the estimators of :mod:`deepnet.sklearn` do, too.
@@ -550,7 +551,7 @@ class Network:
     def _in(self, training: Training) -> Iterator[None]:
         """Take the settings of a run that begins, and count its updates when it ends."""
         run = training.run
-        self._use_optimizer(training.optimizer)
+        self._use_optimizer(training.plan.optimizer)
         self._input_scale, self._position.updates = run.input_scale, 0
         try:
             yield

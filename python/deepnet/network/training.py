@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deepnet._numbers import real
+from deepnet._validation import labels
 from deepnet._validation.examples import first_not_finite
 from deepnet._validation.weights import heaviest
 from deepnet.activations import Array
-from deepnet.backends import answered
+from deepnet.backends import answered, is_native
 from deepnet.engine_errors import NonFinite
-from deepnet.optimizers import Optimizer, Rate
+from deepnet.optimizers import Rate
+from deepnet.plan import Plan
 from deepnet.schedules import Schedule, rates
 
 from .history import History
@@ -109,31 +111,34 @@ class Training:
 
     net: Any
     engine: Any
-    plan: Any
-    optimizer: Optimizer
+    plan: Plan
+    prepared_plan: Any  # as the engine takes it
     run: Run
     history: History
 
-    def calls(self, threads: int, show: Show | None = None) -> Calls:
+    def calls(self, threads: int, show: Show | None = None, *, labels_are_checked: bool = False) -> Calls:
         """Yield the options of each call of the engine's fit, and get its result, which may be NonFinite.
 
-        In between come validation, metrics and callbacks. At the end, whatever it is, every callback's
-        ``finish(net)`` is called; their exceptions are chained.
+        In between come validation, metrics and callbacks, which may change the examples: so the labels are
+        checked before each call, the first one too unless `labels_are_checked`. At the end, whatever it is,
+        every callback's ``finish(net)`` is called; their exceptions are chained.
         """
         try:
-            yield from self._calls(threads, show)
+            yield from self._calls(threads, show, labels_are_checked)
         finally:
             _finish(self.run.callbacks, self.net)
 
-    def _calls(self, threads: int, show: Show | None) -> Calls:
+    def _calls(self, threads: int, show: Show | None, labels_are_checked: bool) -> Calls:
         run, history, dtype = self.run, self.history, self.net.dtype
         rate, most = run.rate, run.epochs_per_call()
         watched = bool(run.callbacks or run.metrics or run.validation)
-        at_once, stop = (1 if watched or show else most), False
+        at_once, stop, native = (1 if watched or show else most), False, is_native(self.engine)
         while history.epochs < run.epochs and not stop:
             begin = time.perf_counter()
             count = min(at_once, run.epochs - history.epochs)
             step_rates = run.rates(rate, history.epochs, count, dtype)
+            if not (native or labels_are_checked):
+                self._check_labels(run.examples)
             options = {
                 "epochs": count,
                 "first_epoch": run.first_epoch + history.epochs,
@@ -145,11 +150,15 @@ class Training:
                 "threads": threads,
                 "input_scale": run.input_scale,
                 "chosen": run.examples.chosen,
+                "check_labels": native and not labels_are_checked,
             }
             if run.order is not None:
                 options["order"] = run.order(count)
             result = yield options
+            if result is None:
+                self._check_labels(run.examples)
             self._note(result, step_rates)
+            labels_are_checked = False
             if not watched and time.perf_counter() - begin < SECONDS_PER_CALL:
                 at_once = min(2 * at_once, most)
             self._measure(threads)
@@ -182,8 +191,12 @@ class Training:
         run, history, engine = self.run, self.history, self.engine
         if run.validation is not None:
             X, Y, weights, chosen = run.validation
-            loss = answered(engine.evaluate(X, Y, weights, self.plan, run.input_scale, threads, chosen))
-            history.validation_loss.append(loss)
+            if not is_native(engine):
+                self._check_labels(run.validation)
+            loss = engine.evaluate(X, Y, weights, self.prepared_plan, run.input_scale, threads, chosen)
+            if loss is None:
+                self._check_labels(run.validation)
+            history.validation_loss.append(answered(loss))
             if not np.isfinite(loss):  # one that overflowed may pass; bad examples stay
                 entry = bad_entry(run.validation, engine.parameters()[0].dtype, run.input_scale)
                 if entry is not None:
@@ -195,6 +208,16 @@ class Training:
             AL, Y = self._predictions(examples, threads)
             for name, metric in run.metrics.items():
                 curves.setdefault(name, []).append(metric(AL, Y))
+
+    def _check_labels(self, examples: Examples) -> None:
+        """Raise the error of labels that callbacks have made invalid."""
+        shape = self.net.layer_dims[-1], examples.Y.shape[1]
+        try:
+            labels.check("Y", examples.Y, shape, self.plan.loss)
+        except ValueError as error:
+            where = f"after epoch {self.history.epochs} of {self.run.epochs}"
+            whose = "validation_data: " if examples is self.run.validation else ""
+            raise ValueError(f"{where}: {whose}{error}") from None
 
     def _predictions(self, examples: Examples, threads: int) -> tuple[Array, Array]:
         """Return A_L and Y; of chosen examples without a copy of their X as a whole."""
@@ -214,12 +237,12 @@ def train(training: Training, hold: Any) -> None:
     run = training.run
     rows_per_step = (run.examples_per_epoch or run.examples.m) / run.batches
     with shown(run.progress, run.steps, training.history, rows_per_step) as show:
-        drive(training, hold, training.calls(run.threads, show), show)
+        drive(training, hold, training.calls(run.threads, show, labels_are_checked=True), show)
 
 
 def drive(training: Training, hold: Any, calls: Calls, show: Show | None) -> None:
     """Call the engine's fit as `calls` asks for; `show` gets the number of steps completed."""
-    engine, plan, run = training.engine, training.plan, training.run
+    engine, plan, run = training.engine, training.prepared_plan, training.run
     X, Y, weights, _ = run.examples
     result: Any = None
     try:
