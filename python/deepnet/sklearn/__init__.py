@@ -18,5 +18,6 @@ with needs("sklearn", "deepnet.sklearn"):
 from ._classifier import MLPClassifier
 from ._conversion import from_sklearn
 from ._regressor import MLPRegressor
+from ._tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn"]
+__all__ = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor", "from_sklearn"]

@@ -1,0 +1,738 @@
+"""Estimators for tables as they come: numbers, categories and missing values, with defaults for all of them.
+
+The recipe is RealMLP-TD-S of D. Holzmueller, L. Grinsztajn and I. Steinwart, *Better by default: strong
+pre-tuned MLPs and boosted trees on tabular data*, NeurIPS 2024, on deepnet's engine, for several networks
+that are trained side by side.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.utils import check_array, check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from deepnet._validation import options as option
+from deepnet.activations import ACTIVATIONS, Array
+from deepnet.losses import Loss, find_loss
+from deepnet.network import History, Network
+from deepnet.network.many import train_many
+from deepnet.network.training import Examples, Run, Training
+from deepnet.optimizers import AdamW
+from deepnet.plan import LayerPlan, Plan
+from deepnet.schedules import LogCosine
+from deepnet.threads import get_num_threads
+
+from ._columns import Column, Encoder, columns_of
+from ._labels import Labels
+from ._reading import NO_TARGETS, weights_of
+
+BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
+FEATURE_RATE = 6.0  # and for the scales of the encoded columns
+BETA_2 = 0.95
+ROWS_AT_ONCE = 2**14  # encoded for a prediction
+
+
+class _Targets(NamedTuple):
+    """The targets as the engine takes them, (n_L, m), and the group of each row, which folds have alike."""
+
+    Y: Array
+    groups: Array
+
+
+class _Tabular(BaseEstimator):
+    """Base class; the two estimators say what they make of y and of the networks' outputs."""
+
+    networks_: list[Network]
+    _encoder: Encoder
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS) - {"softmax"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 0.5, closed="both")],
+        "max_seconds": [None, Interval(Real, 0, None, closed="neither")],
+        "categorical_features": [None, "array-like"],
+        "max_categories": [Interval(Integral, 2, None, closed="left")],
+        "n_pieces": [Interval(Integral, 0, None, closed="left")],
+        "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
+        "random_state": ["random_state"],
+        "verbose": ["boolean", Interval(Integral, 0, None, closed="left")],
+    }
+
+    # --- what a subclass defines ----------------------------------------------------------------------------
+
+    def _learn_targets(self, y: Any) -> _Targets:
+        raise NotImplementedError
+
+    def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
+        return weights
+
+    def _output(self) -> tuple[int, str, Loss]:
+        """Return the number of outputs, their activation, and the loss."""
+        raise NotImplementedError
+
+    def _error(self, A: Array, Y: Array, weights: Array | None) -> float:
+        """Return the error of the outputs A (n_L, m) that validation looks at."""
+        raise NotImplementedError
+
+    # --- fit ------------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from the rows of a table.
+
+        Parameters
+        ----------
+        X : frame of pandas or polars, array or list of rows, (rows, columns)
+            Columns of numbers, or of categories: strings, bools, pandas' and polars' categories. None, nan
+            and NA count as missing.
+        y : array-like, (rows,)
+            The targets.
+        sample_weight : array-like, (rows,), optional
+            How much each row counts; 0 or more.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument does not fit: ``the column 'age' mixes int and str, such as 'old', but must hold
+            numbers or else categories ...``. The estimator then is what it was before.
+        FloatingPointError
+            If the loss of every network becomes nan or infinite.
+        """
+        before = vars(self).copy()
+        try:
+            self._fit(X, y, sample_weight)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        begin = time.monotonic()
+        columns = self._read(X, y, reset=True)
+        rows = len(columns[0].values)
+        weights = weights_of(sample_weight, np.empty((rows, 1)))
+        targets = self._learn_targets(y)
+        entries = targets.Y.shape[1]
+        if entries != rows:
+            raise ValueError(f"y has {entries} entries, but X has {rows} rows")
+        if rows < 2:
+            raise ValueError(f"X has 1 sample, n_samples = {rows}, but 2 are needed at least")
+        weights = self._class_weights(weights, targets)
+        used = np.arange(rows) if weights is None else np.flatnonzero(weights)
+        self._encoder = Encoder.fitted(
+            [Column(c.name, c.values[used], c.categorical) for c in columns],
+            int(self.max_categories),
+            int(self.n_pieces),
+        )
+        table = self._encoder.encoded(columns)
+        rng = check_random_state(self.random_state)
+        examples = Examples(table.T, targets.Y, None if weights is None else weights.astype(np.float32))
+        threads = get_num_threads() if self.n_threads is None else int(self.n_threads)
+        share = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
+        trainings, best = list[Training](), list[_BestEpoch]()
+        for held_out in self._folds(targets.groups, used, rng):
+            net = self._new_network(self._encoder.width, rng)
+            kept = used[~np.isin(used, held_out)]
+            best.append(_BestEpoch(self, examples, held_out, share))
+            trainings.append(self._training(net, examples, kept, best[-1], rng))
+        histories = train_many(trainings, option.progress(bool(self.verbose)), self.n_threads)
+        self._keep(trainings, best, histories)
+
+    def _read(self, X: Any, y: Any = NO_TARGETS, *, reset: bool) -> list[Column]:
+        """Return the columns of X, checked against those of fit, or learn their names and number."""
+        if getattr(X, "columns", None) is not None and getattr(X, "shape", None) is not None:
+            if min(X.shape) == 0:
+                what = "feature(s)" if X.shape[1] == 0 else "sample(s)"
+                raise ValueError(
+                    f"X is a frame with 0 {what} (shape={X.shape}) while a minimum of 1 is required."
+                )
+            validate_data(self, X, y, reset=reset, skip_check_array=True)
+        else:
+            X = np.array(X, object) if isinstance(X, (list, tuple)) else X
+            X = check_array(X, dtype=None, ensure_all_finite=False, estimator=self, input_name="X")
+            validate_data(self, X, y, reset=reset, skip_check_array=True)
+        if reset:
+            self._category_columns = self._categorical()
+        return columns_of(X, self._category_columns)
+
+    def _categorical(self) -> frozenset[int]:
+        """Return the numbers of the columns that `categorical_features` names."""
+        given = self.categorical_features
+        if given is None:
+            return frozenset()
+        given = np.asarray(given)
+        count: int = self.n_features_in_
+        if given.dtype == bool:
+            if given.shape != (count,):
+                raise ValueError(f"categorical_features is a mask of {given.size} columns, but X has {count}")
+            return frozenset(np.flatnonzero(given).tolist())
+        names = {name: j for j, name in enumerate(getattr(self, "feature_names_in_", ()))}
+        found = set()
+        for entry in given.tolist():
+            j = names.get(entry) if isinstance(entry, str) else entry
+            if not isinstance(j, int) or not 0 <= j < count:
+                raise ValueError(
+                    f"categorical_features has {entry!r}, which is no column of X: give names, numbers from "
+                    f"0 to {count - 1}, or a mask"
+                )
+            found.add(j)
+        return frozenset(found)
+
+    def _folds(self, groups: Array, used: Array, rng: Any) -> list[Array]:
+        """Return the rows that each network holds out: every row in turn, and alike shares of each group."""
+        if self.validation_fraction == 0:
+            return [np.empty(0, np.intp)] * self.n_estimators
+        folds = min(round(1 / self.validation_fraction), len(used))
+        found, dealt = list[Array](), used
+        for i in range(self.n_estimators):
+            if i % folds == 0:
+                shuffled = rng.permutation(used)
+                dealt = shuffled[np.argsort(groups[shuffled], kind="stable")]
+            found.append(dealt[i % folds :: folds])
+        return found
+
+    def _new_network(self, inputs: int, rng: Any) -> Network:
+        """Create a network in NTK parametrisation: weights of variance 1 / n_prev, and outputs that are 0."""
+        outputs, activation, _ = self._output()
+        sizes = [option.whole("hidden_layer_sizes", n, 1) for n in self.hidden_layer_sizes]
+        dims = [inputs, *sizes, outputs]
+        net = Network(
+            dims,
+            [self.activation] * len(sizes) + [activation],
+            initializer="zeros",
+            seed=_seed(rng),
+        )
+        draw = np.random.default_rng(_seed(rng))
+        arrays = list(net.parameters.values())
+        for W, b in zip(arrays[:-2:2], arrays[1:-2:2], strict=True):
+            W[...] = draw.standard_normal(W.shape) / np.sqrt(W.shape[1])
+            b[...] = draw.standard_normal(b.shape)
+        return net
+
+    def _training(
+        self, net: Network, examples: Examples, kept: Array, best: _BestEpoch, rng: Any
+    ) -> Training:
+        hidden = len(net.layer_dims) - 2
+        optimizer = AdamW(
+            LogCosine(float(self.learning_rate)), beta2=BETA_2, weight_decay=float(self.weight_decay)
+        )
+        plan = Plan(
+            self._output()[2],
+            optimizer,
+            layers=(LayerPlan(dropout=float(self.dropout)),) * hidden + (LayerPlan(),),
+            normalized=True,
+            rates=tuple((1 / float(np.sqrt(n)), BIAS_RATE) for n, _ in pairwise(net.layer_dims)),
+            feature_rate=FEATURE_RATE,
+        )
+        run = Run(
+            examples=examples._replace(chosen=kept.astype(np.uint32)),
+            validation=None,
+            learning_rate=optimizer.learning_rate,
+            epochs=int(self.max_epochs),
+            batch_size=min(int(self.batch_size), len(kept)),
+            shuffle=True,
+            seed=_seed(rng),
+            threads=0,
+            input_scale=1.0,
+            metrics={},
+            callbacks=[best],
+            progress=None,
+        )
+        return net._by(run, plan)
+
+    def _keep(self, trainings: list[Training], best: list[_BestEpoch], histories: Sequence[History]) -> None:
+        """Give the networks the parameters of their best epochs; leave out those that failed at once."""
+        failed = [history.error for history in histories if history.error is not None]
+        done = [i for i, history in enumerate(histories) if history.error is None or best[i].parameters]
+        if not done:
+            raise failed[0]
+        if failed:
+            warnings.warn(
+                f"the loss of {len(failed)} of {len(histories)} networks became nan or infinite, of which "
+                f"{len(histories) - len(done)} are left out; the first: {failed[0]}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        for i in done:
+            parameters = best[i].parameters
+            if parameters is not None:
+                for p, value in zip(trainings[i].net.parameters.values(), parameters, strict=True):
+                    p[...] = value
+        self.networks_ = [trainings[i].net for i in done]
+        self.best_epochs_ = [best[i].epoch for i in done]
+        self.validation_errors_ = [best[i].errors for i in done]
+        self.loss_curves_ = [histories[i].loss for i in done]
+
+    # --- use ------------------------------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        """Return the outputs of each network for each row, float64 (networks, rows, n_L)."""
+        check_is_fitted(self, "networks_")
+        columns = self._read(X, reset=False)
+        rows = len(columns[0].values)
+        outputs = np.empty((len(self.networks_), rows, self.networks_[0].layer_dims[-1]))
+        for first in range(0, rows, ROWS_AT_ONCE):
+            part = slice(first, first + ROWS_AT_ONCE)
+            table = self._encoder.encoded([Column(c.name, c.values[part], c.categorical) for c in columns])
+            for A, net in zip(outputs, self.networks_, strict=True):
+                A[part] = net.predict(table.T, threads=self.n_threads).T
+        return outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+
+class _Shares:
+    """The seconds that each network may take, of those for all: networks in a row share what is left."""
+
+    def __init__(self, seconds: float | None, begin: float, networks: int, threads: int) -> None:
+        self._end = None if seconds is None else begin + float(seconds)
+        self._waiting, self._threads = networks, min(networks, threads)
+
+    def until(self, begun: float) -> float:
+        """Return the time at which a network that has begun must end."""
+        if self._end is None:
+            return np.inf
+        rounds = -(-self._waiting // self._threads)
+        self._waiting -= 1
+        return begun + max(0.0, self._end - begun) / rounds
+
+
+class _BestEpoch:
+    """A callback that validates after each epoch and remembers the parameters of the last best one."""
+
+    def __init__(self, estimator: _Tabular, examples: Examples, held_out: Array, shares: _Shares) -> None:
+        self._estimator, self._shares, self._until = estimator, shares, np.nan
+        X, Y, weights, _ = examples
+        self._Y, self._weights = Y[:, held_out], None if weights is None else weights[held_out]
+        self._X = np.ascontiguousarray(X.T[held_out])
+        self.parameters: list[Array] | None = None
+        self.epoch, self.errors = 0, list[float]()
+
+    def __call__(self, net: Network, history: History) -> bool:
+        now = time.monotonic()
+        if history.epochs == 1:
+            self._until = self._shares.until(now - history.seconds[0])
+        if not len(self._X):
+            self.epoch = history.epochs
+            return now > self._until
+        error = self._estimator._error(net.predict(self._X.T, threads=1), self._Y, self._weights)
+        if np.isfinite(error) and (not self.epoch or error <= self.errors[self.epoch - 1]):
+            if self.parameters is None:
+                self.parameters = [np.empty_like(p) for p in net.parameters.values()]
+            for copy, p in zip(self.parameters, net.parameters.values(), strict=True):
+                copy[...] = p
+            self.epoch = history.epochs
+        self.errors.append(error)
+        return now > self._until
+
+
+def _seed(rng: Any) -> int:
+    return int(rng.randint(2**31 - 1))
+
+
+class TabularClassifier(ClassifierMixin, _Tabular):
+    """A classifier for tables as they come: numbers, categories and missing values, nothing scaled.
+
+    Parameters
+    ----------
+    n_estimators : int
+        Networks trained side by side, each with its own first weights and its own rows to validate with;
+        their probabilities are averaged.
+    hidden_layer_sizes : sequence of int
+        Units of each hidden layer.
+    activation : str
+        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`.
+    learning_rate : float
+        The highest rate of a schedule of four cycles, :class:`deepnet.schedules.LogCosine`. Each layer's
+        weights have it divided by the root of the number of its inputs.
+    max_epochs : int
+        Epochs of each network. The parameters of the last best one are kept.
+    batch_size : int
+        Rows of an update.
+    label_smoothing : float
+        The share of each label that is spread evenly over the classes.
+    dropout : float
+        The fraction of the hidden units dropped in each training step.
+    weight_decay : float
+        AdamW's: before each update, weights lose this times their learning rate.
+    validation_fraction : float
+        The fraction of the rows, 0 to 0.5, that each network holds out to find its best epoch: the first
+        network one fold, the second the next fold, and so on. 0: every network learns from all rows, and its
+        last epoch counts.
+    max_seconds : float, optional
+        Time for `fit`: when a network's share is over, its training ends with the epoch that it is in.
+    class_weight : dict, "balanced" or None
+        How much the rows of each class count; multiplied by `sample_weight`.
+    categorical_features : sequence, optional
+        Columns of numbers that are categories: names, numbers, or a mask. Strings, bools and the categories
+        of pandas and polars are categories anyway.
+    max_categories : int
+        A column with more categories than that is hashed to so many columns instead of one for each.
+    n_pieces : int
+        Above 0: besides the scaled number itself, the network gets its piecewise-linear encoding by so many
+        quantiles.
+    n_threads : int, optional
+        :func:`deepnet.get_num_threads` by default. Results do not depend on it.
+    random_state : int, RandomState or None
+        For the first weights, the rows held out, the orders of the rows and dropout.
+    verbose : bool
+        Show a progress bar; it needs `rich`.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The class of each column of `predict_proba`.
+    networks_ : list of Network
+        The trained networks, which take encoded columns.
+    best_epochs_ : list of int
+        The epoch, counted from 1, whose parameters each network has.
+    validation_errors_ : list of list of float
+        Of each network after each epoch: the fraction of the rows held out that are misclassified.
+    loss_curves_ : list of list of float
+        The mean training loss of each network in each epoch.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From the methods, if an argument does not fit; the estimator then is what it was before.
+    FloatingPointError
+        From `fit`, if the loss of every network becomes nan or infinite. If some do, a RuntimeWarning says
+        so.
+
+    Notes
+    -----
+    A number is centred by the median, divided by the distance of the quartiles and smoothly clipped to -3 to
+    3; so its unit and outliers do not matter. A missing number becomes the median; where numbers were missing
+    in `fit`, one more column says so. A category that was not seen in `fit` counts as missing. All this is
+    learnt from the rows given to `fit` and is part of the estimator and its pickle.
+
+    The recipe is RealMLP-TD-S, from D. Holzmüller, L. Grinsztajn and I. Steinwart, *Better by default: strong
+    pre-tuned MLPs and boosted trees on tabular data*, NeurIPS 2024, for several networks instead of one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from deepnet.sklearn import TabularClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame({"size": rng.lognormal(10, 2, 200), "colour": rng.choice(["red", "blue"], 200)})
+    >>> X.loc[::10, "size"] = None
+    >>> y = np.where((X["size"] > 20_000) == (X["colour"] == "red"), "buy", "sell")
+    >>> model = TabularClassifier(max_epochs=64, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.9
+    True
+    >>> model.predict(pd.DataFrame({"size": [1e6], "colour": ["red"]}))
+    array(['buy'], dtype='<U4')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **_Tabular._parameter_constraints,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    _labels: Labels
+
+    def __init__(
+        self,
+        n_estimators: int = 5,
+        hidden_layer_sizes: Any = (256, 256, 256),
+        *,
+        activation: str = "selu",
+        learning_rate: float = 0.04,
+        max_epochs: int = 256,
+        batch_size: int = 256,
+        label_smoothing: float = 0.1,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        validation_fraction: float = 0.2,
+        max_seconds: float | None = None,
+        class_weight: Any = None,
+        categorical_features: Any = None,
+        max_categories: int = 64,
+        n_pieces: int = 0,
+        n_threads: int | None = None,
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.learning_rate = learning_rate
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.label_smoothing = label_smoothing
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.max_seconds = max_seconds
+        self.class_weight = class_weight
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.n_pieces = n_pieces
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _learn_targets(self, y: Any) -> _Targets:
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        if y.ndim == 2 and y.shape[1] > 1:
+            raise ValueError(f"y has {y.shape[1]} columns, but must be one column of classes")
+        y = column_or_1d(y, warn=True)
+        self._labels = Labels.of(y)
+        self.classes_ = self._labels.classes
+        numbers = np.searchsorted(self.classes_, y)
+        return _Targets(numbers.reshape(1, -1), numbers)
+
+    def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
+        if self.class_weight is None:
+            return weights
+        of_classes: Array = compute_sample_weight(self.class_weight, self.classes_[targets.groups])
+        return of_classes if weights is None else weights * of_classes
+
+    def _output(self) -> tuple[int, str, Loss]:
+        loss = replace(
+            find_loss("sparse_categorical_cross_entropy"), label_smoothing=float(self.label_smoothing)
+        )
+        return len(self.classes_), "softmax", loss
+
+    def _error(self, A: Array, Y: Array, weights: Array | None) -> float:
+        if not np.isfinite(A).all():
+            return np.nan
+        return float(np.average(A.argmax(axis=0) != Y[0], weights=weights))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Compute the probability of each class: the mean of the networks' probabilities.
+
+        Parameters
+        ----------
+        X : frame, array or list of rows, (rows, columns)
+            With the columns of `fit`. A category that was not seen there counts as missing.
+
+        Returns
+        -------
+        p : ndarray of float64, (rows, classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
+        """
+        p: Array = self._outputs(X).mean(axis=0)
+        p /= p.sum(axis=1, keepdims=True)
+        return p
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : frame, array or list of rows, (rows, columns)
+            As for :meth:`predict_proba`.
+
+        Returns
+        -------
+        y : ndarray, (rows,)
+        """
+        chosen = self.predict_proba(X).argmax(axis=1)
+        labels: Array = self.classes_[chosen]
+        return labels
+
+
+class TabularRegressor(RegressorMixin, _Tabular):
+    """A regressor for tables as they come: numbers, categories and missing values, nothing scaled.
+
+    Parameters
+    ----------
+    n_estimators : int
+        Networks trained side by side, each with its own first weights and its own rows to validate with;
+        their predictions are averaged.
+    hidden_layer_sizes : sequence of int
+        Units of each hidden layer.
+    activation : str
+        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`.
+    learning_rate : float
+        The highest rate of a schedule of four cycles, :class:`deepnet.schedules.LogCosine`. Each layer's
+        weights have it divided by the root of the number of its inputs.
+    max_epochs : int
+        Epochs of each network. The parameters of the last best one are kept.
+    batch_size : int
+        Rows of an update.
+    dropout : float
+        The fraction of the hidden units dropped in each training step.
+    weight_decay : float
+        AdamW's: before each update, weights lose this times their learning rate.
+    validation_fraction : float
+        The fraction of the rows, 0 to 0.5, that each network holds out to find its best epoch: the first
+        network one fold, the second the next fold, and so on. 0: every network learns from all rows, and its
+        last epoch counts.
+    max_seconds : float, optional
+        Time for `fit`: when a network's share is over, its training ends with the epoch that it is in.
+    categorical_features : sequence, optional
+        Columns of numbers that are categories: names, numbers, or a mask. Strings, bools and the categories
+        of pandas and polars are categories anyway.
+    max_categories : int
+        A column with more categories than that is hashed to so many columns instead of one for each.
+    n_pieces : int
+        Above 0: besides the scaled number itself, the network gets its piecewise-linear encoding by so many
+        quantiles.
+    n_threads : int, optional
+        :func:`deepnet.get_num_threads` by default. Results do not depend on it.
+    random_state : int, RandomState or None
+        For the first weights, the rows held out, the orders of the rows and dropout.
+    verbose : bool
+        Show a progress bar; it needs `rich`.
+
+    Attributes
+    ----------
+    networks_ : list of Network
+        The trained networks, which take encoded columns.
+    best_epochs_ : list of int
+        The epoch, counted from 1, whose parameters each network has.
+    validation_errors_ : list of list of float
+        Of each network after each epoch: the mean squared error of the rows held out, in units of the
+        targets' variance.
+    loss_curves_ : list of list of float
+        The mean training loss of each network in each epoch.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From the methods, if an argument does not fit; the estimator then is what it was before.
+    FloatingPointError
+        From `fit`, if the loss of every network becomes nan or infinite. If some do, a RuntimeWarning says
+        so.
+
+    Notes
+    -----
+    A number is centred by the median, divided by the distance of the quartiles and smoothly clipped to -3 to
+    3; so its unit and outliers do not matter. A missing number becomes the median; where numbers were missing
+    in `fit`, one more column says so. A category that was not seen in `fit` counts as missing. All this is
+    learnt from the rows given to `fit` and is part of the estimator and its pickle.
+
+    The recipe is RealMLP-TD-S, from D. Holzmüller, L. Grinsztajn and I. Steinwart, *Better by default: strong
+    pre-tuned MLPs and boosted trees on tabular data*, NeurIPS 2024, for several networks instead of one.
+    Targets are standardised for the networks. Predictions stay within the range of the targets of `fit`.
+
+    Examples
+    --------
+    >>> from deepnet.sklearn import TabularRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> model = TabularRegressor(max_epochs=64, random_state=0).fit(X, X[:, 0] * X[:, 1])
+    >>> model.score(X, X[:, 0] * X[:, 1]) > 0.9
+    True
+    >>> mean, spread = model.predict(X[:3], return_std=True)
+    """
+
+    def __init__(
+        self,
+        n_estimators: int = 5,
+        hidden_layer_sizes: Any = (256, 256, 256),
+        *,
+        activation: str = "mish",
+        learning_rate: float = 0.07,
+        max_epochs: int = 256,
+        batch_size: int = 256,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        validation_fraction: float = 0.2,
+        max_seconds: float | None = None,
+        categorical_features: Any = None,
+        max_categories: int = 64,
+        n_pieces: int = 0,
+        n_threads: int | None = None,
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.learning_rate = learning_rate
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.max_seconds = max_seconds
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.n_pieces = n_pieces
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _learn_targets(self, y: Any) -> _Targets:
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._is_1d = y.ndim == 1
+        columns = y.reshape(len(y), -1)
+        self._mean, scale = columns.mean(axis=0), columns.std(axis=0)
+        self._scale = np.where(scale > 0, scale, 1.0)
+        self._range = columns.min(axis=0), columns.max(axis=0)
+        Y = ((columns - self._mean) / self._scale).T.astype(np.float32)
+        return _Targets(np.ascontiguousarray(Y), np.zeros(len(y), np.intp))
+
+    def _output(self) -> tuple[int, str, Loss]:
+        return len(self._mean), "identity", find_loss("mean_squared_error")
+
+    def _error(self, A: Array, Y: Array, weights: Array | None) -> float:
+        return float(np.average(np.square(A - Y).mean(axis=0), weights=weights))
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Compute the target of each row: the mean of the networks' predictions.
+
+        Parameters
+        ----------
+        X : frame, array or list of rows, (rows, columns)
+            With the columns of `fit`. A category that was not seen there counts as missing.
+        return_std : bool
+            Return the standard deviation of the networks' predictions, too.
+
+        Returns
+        -------
+        y : ndarray of float64, (rows,), or (rows, targets)
+        std : ndarray, of the same shape
+            With `return_std`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
+        """
+        with np.errstate(over="ignore"):
+            each = np.clip(self._outputs(X) * self._scale + self._mean, *self._range)
+        mean, spread = each.mean(axis=0), each.std(axis=0)
+        if self._is_1d:
+            mean, spread = mean[:, 0], spread[:, 0]
+        return (mean, spread) if return_std else mean

@@ -1,0 +1,392 @@
+"""The estimators for tables: what they read, what they learn, and what they refuse."""
+
+import pickle
+import re
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+import joblib
+import pandas as pd
+import polars as pl
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.ensemble import VotingClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import deepnet
+from deepnet.sklearn import TabularClassifier, TabularRegressor
+from deepnet.sklearn._columns import Column, Encoder
+
+SMALL = {"n_estimators": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
+
+STOCHASTIC = {
+    "check_sample_weight_equivalence_on_dense_data": "each network holds out some rows and takes the others "
+    "in random batches: a row given twice does not fall in the same ones as a row of weight 2"
+}
+
+
+@parametrize_with_checks(
+    [TabularClassifier(**SMALL), TabularRegressor(**SMALL)], expected_failed_checks=lambda _: STOCHASTIC
+)
+def test_check(estimator, check):
+    check(estimator)
+
+
+# --- a table with everything --------------------------------------------------------------------------------
+
+
+def mixed(rows=240, seed=0):
+    """A frame of numbers, strings, bools and categories with holes, and labels that need most of them."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "income": rng.lognormal(10, 3, rows),
+            "age": rng.integers(18, 90, rows),
+            "city": rng.choice(["Bonn", "Kiel", "Ulm", "Jena"], rows),
+            "member": rng.random(rows) < 0.5,
+            "size": pd.Categorical(rng.choice(["s", "m", "l"], rows)),
+        }
+    )
+    score = (np.log(frame["income"]) > 10) * 1 + (frame["city"] == "Bonn") * 1 + frame["member"] * 1
+    frame.loc[::7, "income"] = np.nan
+    frame.loc[::11, "city"] = None
+    frame.loc[::13, "size"] = None
+    return frame, np.where(score >= 2, "yes", "no")
+
+
+def test_mixed_columns_are_learnt_from_and_unscaled():
+    frame, y = mixed(600)
+    model = TabularClassifier(hidden_layer_sizes=(64, 64), random_state=0).fit(frame[:400], y[:400])
+    assert model.score(frame[400:], y[400:]) > 0.85  # with a seventh of the incomes missing
+    np.testing.assert_allclose(model.predict_proba(frame).sum(axis=1), 1, rtol=1e-12)
+
+
+def test_frames_of_pandas_and_polars_and_arrays_of_objects_give_the_same_bits():
+    frame, y = mixed()
+    expected = TabularClassifier(**SMALL).fit(frame, y).predict_proba(frame)
+    in_polars = pl.DataFrame(
+        {name: frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame}
+    )
+    in_polars = in_polars.with_columns(pl.col("size").cast(pl.Categorical))
+    objects = frame.astype(object).to_numpy()
+    nullable = frame.convert_dtypes()
+    for table in (in_polars, objects, objects.tolist(), nullable):
+        model = TabularClassifier(**SMALL).fit(table, y)
+        np.testing.assert_array_equal(model.predict_proba(table), expected)
+    assert list(model.feature_names_in_) == list(frame.columns)
+
+
+def test_the_order_of_rows_in_a_prediction_and_their_number_do_not_matter():
+    frame, y = mixed()
+    model = TabularClassifier(**SMALL).fit(frame, y)
+    p = model.predict_proba(frame)
+    np.testing.assert_array_equal(model.predict_proba(frame[::-1])[::-1], p)
+    np.testing.assert_array_equal(model.predict_proba(frame[5:6]), p[5:6])
+
+
+def test_an_unseen_category_counts_as_missing():
+    frame, y = mixed()
+    model = TabularClassifier(**SMALL).fit(frame, y)
+    unseen, missing = frame.copy(), frame.copy()
+    unseen["city"], missing["city"] = "Rom", None
+    np.testing.assert_array_equal(model.predict_proba(unseen), model.predict_proba(missing))
+
+
+def test_numbers_can_be_categories():
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.integers(0, 8, 300), rng.normal(size=300)].astype(float)
+    y = np.isin(X[:, 0], [1, 4, 6]).astype(int)
+    frame = pd.DataFrame(X, columns=["code", "noise"])
+    given = [([0], X), ([True, False], X), (["code"], frame)]
+    scores = [
+        TabularClassifier(**SMALL, categorical_features=named).fit(table, y).predict_proba(table)
+        for named, table in given
+    ]
+    for p in scores:
+        assert ((p[:, 1] > 0.5) == y).mean() > 0.98
+        np.testing.assert_array_equal(p, scores[0])
+
+
+# --- the encoding -------------------------------------------------------------------------------------------
+
+
+def encoded(values, categorical, most=8, pieces=0):
+    columns = [Column("x", np.asarray(values, object if categorical else float), categorical)]
+    encoder = Encoder.fitted(columns, most, pieces)
+    return encoder, encoder.encoded(columns)
+
+
+def clipped(x):
+    return x / np.sqrt(1 + (np.asarray(x) / 3) ** 2)
+
+
+def test_numbers_are_centred_by_the_median_and_scaled_by_the_quartiles():
+    _, table = encoded([0, 1, 2, 3, 1e30], categorical=False)  # median 2, quartiles 1 and 3
+    np.testing.assert_allclose(table[:, 0], [*clipped([-1, -0.5, 0, 0.5]), 3], rtol=1e-6)
+
+
+def test_a_number_with_equal_quartiles_is_scaled_by_half_its_range_and_a_constant_becomes_0():
+    _, table = encoded([5, 5, 5, 5, 5, 5, 9], categorical=False)
+    np.testing.assert_allclose(table[:, 0], [0] * 6 + [clipped(2)], rtol=1e-6)
+    np.testing.assert_array_equal(encoded([4, 4, 4], categorical=False)[1], np.zeros((3, 1)))
+
+
+def test_missing_numbers_become_the_median_and_are_marked():
+    _, table = encoded([1, np.nan, 3, 5, 3, 3], categorical=False)
+    np.testing.assert_allclose(table[:, 0], clipped([-1, 0, 0, 1, 0, 0]), rtol=1e-6)
+    np.testing.assert_allclose(table[:, 1], clipped([0, 2, 0, 0, 0, 0]), rtol=1e-6)
+    assert encoded([np.nan, np.nan], categorical=False)[1].tolist() == [[0, 0], [0, 0]]
+
+
+def test_categories_have_a_column_each_and_two_share_one():
+    """0 and 1, and -1 and 1, with 0 where missing; then as numbers: a column of mostly 0 is scaled by 2."""
+    encoder, table = encoded(["b", "a", "c", None, "d", "e", None, "f"], categorical=True)
+    assert encoder.width == 6
+    expected = np.zeros((8, 6))
+    expected[[0, 1, 2, 4, 5, 7], [1, 0, 2, 3, 4, 5]] = clipped(2)
+    np.testing.assert_allclose(table, expected, rtol=1e-6)
+    _, table = encoded(["b", "a", None, "b", None], categorical=True)  # quartiles 0 and 1
+    np.testing.assert_allclose(table, clipped([[1], [-1], [0], [1], [0]]), rtol=1e-6)
+
+
+def test_many_categories_are_hashed_the_same_in_every_process():
+    names = [f"city {i}" for i in range(50)]
+    encoder, table = encoded(names, categorical=True, most=8)
+    assert encoder.width == 8
+    assert (np.count_nonzero(table > 1, axis=1) == 1).all()
+    assert encoder.columns[0].codes["city 7"] == 2
+    unseen = encoder.encoded([Column("x", np.array(["city 99"], object), categorical=True)])
+    missing = encoder.encoded([Column("x", np.array([None], object), categorical=True)])
+    np.testing.assert_array_equal(unseen, missing)
+
+
+def test_pieces_are_linear_between_quantiles():
+    encoder, _ = encoded(np.arange(9.0), categorical=False, pieces=2)  # 0 to 4, 4 to 8
+    assert encoder.width == 3
+    raw = np.array(list(encoder.columns[0].encoded(np.array([-1.0, 2, 4, 6, 99]))))[1:]
+    np.testing.assert_allclose(raw, [[0, 0.5, 1, 1, 1], [0, 0, 0, 0.5, 1]])
+
+
+# --- training -----------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_bits_for_any_number_of_threads():
+    X, y = load_wine(return_X_y=True)
+    p = [
+        TabularClassifier(**SMALL | {"n_estimators": 3}, n_threads=n).fit(X, y).predict_proba(X)
+        for n in (1, 2, 3)
+    ]
+    np.testing.assert_array_equal(p[1], p[0])
+    np.testing.assert_array_equal(p[2], p[0])
+
+
+def test_the_parameters_are_those_of_the_last_best_epoch():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = TabularClassifier(**SMALL).fit(X, y)
+    for epoch, errors in zip(model.best_epochs_, model.validation_errors_, strict=True):
+        assert len(errors) == 30
+        assert epoch == 1 + max(i for i, e in enumerate(errors) if e == min(errors))
+
+
+def test_every_row_is_held_out_once_by_five_networks_and_classes_alike():
+    y = np.array([0] * 40 + [1] * 10)
+    folds = TabularClassifier(n_estimators=5)._folds(y, np.arange(50), np.random.RandomState(0))
+    assert sorted(np.concatenate(folds)) == list(range(50))
+    assert [np.bincount(y[rows]).tolist() for rows in folds] == [[8, 2]] * 5
+
+
+def test_small_tables_are_learnt_from():
+    X, y = load_wine(return_X_y=True)
+    assert TabularClassifier(random_state=0).fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.93
+    X, y = load_diabetes(return_X_y=True)
+    assert TabularRegressor(random_state=0).fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.4
+
+
+def test_several_targets_and_their_spread():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    Y = np.c_[X[:, 0] * 1000, X[:, 1] - X[:, 2], np.full(200, 7.0)]
+    model = TabularRegressor(**SMALL).fit(X, Y)
+    mean, spread = model.predict(X, return_std=True)
+    assert mean.shape == spread.shape == Y.shape
+    assert (spread[:, :2] > 0).any()
+    np.testing.assert_array_equal(mean[:, 2], 7.0)
+    assert (mean.min(axis=0) >= Y.min(axis=0)).all()
+    assert (mean.max(axis=0) <= Y.max(axis=0)).all()
+
+
+def test_rows_of_weight_0_change_nothing():
+    X, y = load_wine(return_X_y=True)
+    weights = np.ones(len(y))
+    weights[::3] = 0
+    changed = X.copy()
+    changed[::3] = 1e6
+    a = TabularClassifier(**SMALL).fit(X, y, sample_weight=weights).predict_proba(X)
+    b = TabularClassifier(**SMALL).fit(changed, y, sample_weight=weights).predict_proba(X)
+    np.testing.assert_array_equal(a, b)
+
+
+def test_balanced_classes_are_the_weights_that_they_stand_for():
+    X, y = load_wine(return_X_y=True)
+    X, y = X[:140], y[:140]
+    count = np.bincount(y)
+    weights = (len(y) / (len(count) * count))[y]
+    a = TabularClassifier(**SMALL, class_weight="balanced").fit(X, y).predict_proba(X)
+    b = TabularClassifier(**SMALL).fit(X, y, sample_weight=weights).predict_proba(X)
+    np.testing.assert_array_equal(a, b)
+
+
+class _Clock:
+    """time.monotonic, a second later with each call."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1.0
+        return self.now
+
+
+def test_a_time_budget_ends_with_the_best_so_far(monkeypatch):
+    """One thread and a clock that counts its calls: each epoch takes a second."""
+    X, y = load_wine(return_X_y=True)
+    monkeypatch.setattr(time, "monotonic", _Clock())
+    model = TabularClassifier(**SMALL, n_threads=1, max_seconds=20).fit(X, y)
+    monkeypatch.undo()
+    epochs = [len(errors) for errors in model.validation_errors_]
+    assert all(1 <= n < 30 for n in epochs)
+    assert sum(epochs) <= 22  # each network ends with the epoch in which its time does
+    assert max(epochs) - min(epochs) <= 2
+    assert model.score(X, y) > 0.4
+
+
+# --- in scikit-learn ----------------------------------------------------------------------------------------
+
+
+def test_in_searches_pipelines_and_other_estimators(tmp_path):
+    X, y = load_wine(return_X_y=True)
+    model = TabularClassifier(**SMALL)
+    pipeline = make_pipeline(FunctionTransformer(), model)
+    search = GridSearchCV(pipeline, {"tabularclassifier__learning_rate": [0.02, 0.04]}, cv=2).fit(X, y)
+    assert search.best_score_ > 0.9
+    alone = cross_val_score(model, X, y, cv=2)
+    np.testing.assert_array_equal(cross_val_score(model, X, y, cv=2, n_jobs=2), alone)
+    assert CalibratedClassifierCV(model, cv=2).fit(X, y).score(X, y) > 0.9
+    assert VotingClassifier([("a", model), ("b", clone(model))]).fit(X, y).score(X, y) > 0.9
+    fitted = clone(model).fit(X, y)
+    joblib.dump(fitted, tmp_path / "model")
+    for copy in (joblib.load(tmp_path / "model"), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
+    assert isinstance(fitted.networks_[0], deepnet.Network)
+
+
+# --- bad input ----------------------------------------------------------------------------------------------
+
+FRAME, LABELS = mixed(60)
+
+
+def with_column(name, values):
+    return FRAME.assign(**{name: values})
+
+
+ODD = np.array([1.5, "x"] * 30, object)
+FIT = {  # X, y, settings, message
+    "inf": (with_column("age", np.r_[np.inf, np.ones(59)]), LABELS, {}, r"the column 'age' is inf in row 0"),
+    "mixed": (with_column("age", ODD), LABELS, {}, r"the column 'age' mixes float and str, such as 'x'"),
+    "dates": (with_column("age", pd.Timestamp("2020-01-01")), LABELS, {}, r"the column 'age' is datetime64"),
+    "lists": (with_column("age", [[1]] * 60), LABELS, {}, r"the column 'age' holds list, such as \[1\]"),
+    "y longer": (FRAME, [*LABELS, "no"], {}, "y has 61 entries, but X has 60 rows"),
+    "one class": (FRAME, ["no"] * 60, {}, "y has only one class, 'no'"),
+    "no rows": (FRAME[:0], LABELS[:0], {}, r"0 sample\(s\)"),
+    "no columns": (FRAME[[]], LABELS, {}, r"0 feature\(s\)"),
+    "columns of classes": (FRAME, np.c_[LABELS, LABELS], {}, "y has 2 columns"),
+    "no such column": (FRAME, LABELS, {"categorical_features": ["town"]}, "categorical_features has 'town'"),
+    "no such number": (FRAME, LABELS, {"categorical_features": [5]}, "categorical_features has 5"),
+    "a short mask": (FRAME, LABELS, {"categorical_features": [True]}, "a mask of 1 columns, but X has 5"),
+    "layers": (FRAME, LABELS, {"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes is 0"),
+    "activation": (FRAME, LABELS, {"activation": "relo"}, "'activation' parameter"),
+    "seconds": (FRAME, LABELS, {"max_seconds": 0}, "'max_seconds' parameter"),
+}
+
+
+@pytest.mark.parametrize("case", FIT)
+def test_fit_refuses(case):
+    X, y, settings, message = FIT[case]
+    model = TabularClassifier(**SMALL)
+    with pytest.raises((ValueError, TypeError), match=message):
+        clone(model).set_params(**settings).fit(X, y)
+    model.fit(FRAME, LABELS)
+    before = model.predict_proba(FRAME)
+    with pytest.raises((ValueError, TypeError), match=message):
+        model.set_params(**settings).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(FRAME), before)  # it is what it was
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (-np.ones(60), "sample_weight[0] is -1, but weights must be 0 or more"),
+        (np.zeros(60), "zero"),
+        (np.ones(59), "sample_weight.shape == (59,)"),
+        (np.full(60, np.nan), "NaN"),
+    ],
+)
+def test_fit_refuses_weights(weights, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        TabularClassifier(**SMALL).fit(FRAME, LABELS, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (FRAME.drop(columns="city"), "city"),
+        (FRAME[FRAME.columns[::-1]], "must be in the same order"),
+        (
+            FRAME.assign(age="old"),
+            "the column 'age' held numbers in fit, but holds categories now, such as 'old'",
+        ),
+        (FRAME.assign(age=np.inf), "the column 'age' is inf in row 0"),
+    ],
+)
+def test_predict_refuses(table, message):
+    model = TabularClassifier(**SMALL).fit(FRAME, LABELS)
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        model.predict(table)
+
+
+def test_a_regressor_refuses_targets_that_are_not_finite():
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="y contains"):
+            TabularRegressor(**SMALL).fit(FRAME, np.r_[bad, np.ones(59)])
+
+
+def test_a_network_that_diverges_is_left_out_and_all_of_them_are_an_error():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(FloatingPointError, match="try a smaller learning rate"):
+        TabularRegressor(**SMALL, learning_rate=1e30, validation_fraction=0).fit(X, y)
+
+
+def test_an_interrupt_leaves_the_estimator_as_it_was(monkeypatch):
+    """Raised while the second epoch is validated, where Ctrl-C may well come."""
+    X, y = load_wine(return_X_y=True)
+    model, calls = TabularClassifier(**SMALL).fit(X, y), []
+    before = model.predict_proba(X)
+
+    def interrupted(*_):
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return 0.5
+
+    monkeypatch.setattr(model, "_error", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:, :3], y)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(model.predict_proba(X), before)
