@@ -21,8 +21,9 @@ class History:
         Duration of the epoch, without validation, metrics and callbacks.
     planned_epochs : int
         Number of epochs requested; a callback may stop the run earlier.
-    error : FloatingPointError or None
-        Why :func:`deepnet.fit_many` ended the run of this network, if its loss was nan or infinite.
+    error : Exception or None
+        Why :func:`deepnet.fit_many` ended the run of this network: a FloatingPointError, if its loss was nan
+        or infinite.
     learning_rate : float or None
         The rate of the last update. A callback that assigns another one sets the rate of all updates that
         follow in this run, instead of the optimizer's rate or schedule.
@@ -40,7 +41,7 @@ class History:
     metrics: dict[str, list[float]] = field(default_factory=dict)
     validation_metrics: dict[str, list[float]] = field(default_factory=dict)
     learning_rate: float | None = None
-    error: FloatingPointError | None = None
+    error: Exception | None = None
 
     @property
     def epochs(self) -> int:

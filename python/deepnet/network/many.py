@@ -161,8 +161,10 @@ def _known(names: Mapping[str, Any], where: str = "") -> None:
         raise TypeError(f"{where}{unknown_argument(Network.fit, names)}")
 
 
-def train_many(trainings: Sequence[Training], progress: Any, threads: Any) -> list[History]:
-    """Train networks side by side; a FloatingPointError of one is kept in its history."""
+def train_many(
+    trainings: Sequence[Training], progress: Any, threads: Any, kept: Any = FloatingPointError
+) -> list[History]:
+    """Train networks side by side; an error of one is put in its history, if it is of the `kept` type."""
     count = 0 if threads is None else option.thread_count(threads)
     with ExitStack() as stack:
         holds = list[Any]()
@@ -173,11 +175,11 @@ def train_many(trainings: Sequence[Training], progress: Any, threads: Any) -> li
                 raise Busy(f"networks[{i}]: {error}") from None
         for training in trainings:
             stack.enter_context(training.net._in(training))
-        _run(list(zip(trainings, holds, strict=True)), progress, count)
+        _run(list(zip(trainings, holds, strict=True)), progress, count, kept)
     return [training.history for training in trainings]
 
 
-def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int) -> None:
+def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int, kept: Any) -> None:
     total = sum(training.run.steps for training, _ in jobs)
     ended = list[Training]()
 
@@ -187,7 +189,7 @@ def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int) -> None:
     def calls_of(training: Training, threads: int) -> Calls:
         try:
             yield from training.calls(threads)
-        except FloatingPointError as error:
+        except kept as error:
             training.history.error = error.with_traceback(None)
         ended.append(training)
 

@@ -18,6 +18,15 @@ with needs("sklearn", "deepnet.sklearn"):
 from ._classifier import MLPClassifier
 from ._conversion import from_sklearn
 from ._regressor import MLPRegressor
+from ._search import GridSearch, cross_validate
 from ._tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor", "from_sklearn"]
+__all__ = [
+    "GridSearch",
+    "MLPClassifier",
+    "MLPRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
+    "cross_validate",
+    "from_sklearn",
+]

@@ -194,7 +194,6 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return Targets(self._labels.encode(y), y)
 
     def _take_kind_of(self, other: Any) -> None:
-        super()._take_kind_of(other)
         self._labels = other._labels
 
     def _kind_of_targets(self) -> Hashable:

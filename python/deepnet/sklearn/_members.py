@@ -62,6 +62,7 @@ def learn(
         for i, (member, seed) in enumerate(zip(members, map(int, seeds), strict=True)):
             stack.enter_context(member._all_or_nothing())
             vars(member).update(settings | {"random_state": seed})
+            member._take_columns_of(estimator)
             member._take_kind_of(estimator)
             part = rows if folds is None else _among(rows, folds[i][0])
             own_rng = check_random_state(seed)

@@ -97,7 +97,11 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         raise NotImplementedError
 
     def _take_kind_of(self, other: Any) -> None:
-        """Take what another estimator has learnt of the table and the targets."""
+        """Take what another estimator has learnt of the targets."""
+        raise NotImplementedError
+
+    def _take_columns_of(self, other: Any) -> None:
+        """Take what another estimator has learnt of the table."""
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(other):
                 setattr(self, name, getattr(other, name))
@@ -422,8 +426,10 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         context = sklearn.get_config()  # of this thread, which may not be the one that trains
 
         def score() -> float:
+            self._trusted = validation.X
             with sklearn.config_context(**context):
                 value = scorer(self, validation.X, validation.targets.y, **settings)
+            del self._trusted
             if not isinstance(value, Real):
                 raise TypeError(f"early_stopping: the scorer returned {value!r}, but must return a number")
             return float(value)
@@ -435,6 +441,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
     def _checked(self, X: Any) -> Any:
         """Return X as the engine reads it, of a fitted estimator."""
         fitted = vars(self)
+        if X is fitted.get("_trusted", self):  # while training: rows of the table, which has no names
+            return X
         is_fitted = "network_" in fitted or "estimators_" in fitted
         if not is_fitted or "feature_names_in_" in fitted or not is_usable(X, self.n_features_in_):
             check_is_fitted(self)

@@ -174,7 +174,6 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return self._learn_targets(y, incremental=True, first=False)
 
     def _take_kind_of(self, other: Any) -> None:
-        super()._take_kind_of(other)
         self.n_outputs_ = other.n_outputs_
 
     def _kind_of_targets(self) -> Hashable:

@@ -238,6 +238,13 @@ def test_early_stopping_by_any_score_keeps_the_best_weights(rule):
     assert scorer(model, X_val, y_val) == pytest.approx(model.best_validation_score_, rel=1e-12)
 
 
+def test_scorers_get_the_rows_of_a_frame_without_a_warning():
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    named, own = (MLPClassifier(**SMALL, early_stopping=rule).fit(frame, y) for rule in ("accuracy", True))
+    assert named.validation_scores_ == own.validation_scores_
+    np.testing.assert_array_equal(named.predict(frame), own.predict(frame))
+
+
 def test_validation_rows_are_scored_without_early_stopping_too():
     model = MLPRegressor(**SMALL).fit(X, y, X_val=X[:20], y_val=y[:20])
     assert len(model.validation_scores_) == model.n_iter_

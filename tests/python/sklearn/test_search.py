@@ -1,0 +1,350 @@
+"""GridSearch and cross_validate: the scores of scikit-learn, from networks that are trained side by side."""
+
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+import pandas as pd
+import sklearn
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
+from sklearn.model_selection import cross_validate as their_cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+import deepnet
+from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor, cross_validate
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RAW, y = load_wine(return_X_y=True)
+X = StandardScaler().fit_transform(RAW)
+SETTINGS = {"hidden_layer_sizes": (5,), "learning_rate_init": 0.01, "max_iter": 15, "random_state": 0}
+CLASSIFIER, REGRESSOR = MLPClassifier(**SETTINGS), MLPRegressor(**SETTINGS)
+SCALED = make_pipeline(StandardScaler(), CLASSIFIER)
+WEIGHTS = np.random.default_rng(0).integers(1, 4, len(y)).astype(float)
+TWO = ["accuracy", "neg_log_loss"]
+
+
+def confusion(model, X, y):
+    right = model.predict(X) == y
+    return {"right": right.mean(), "wrong": (~right).sum()}
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if name.endswith("_time"):
+            assert np.isfinite(found[name]).all()
+        elif name != "params":
+            np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+SEARCHES = {  # estimator, grid, options
+    "sizes": (CLASSIFIER, {"hidden_layer_sizes": [(3,), (8, 4)], "alpha": [1e-4, 1.0]}, {}),
+    "all options": (
+        CLASSIFIER,
+        [
+            {"early_stopping": [True], "validation_fraction": [0.1, 0.3]},
+            {"optimizer": [deepnet.AdamW(0.01), "momentum"], "dropout": [0.2]},
+            {"class_weight": ["balanced", {0: 2.0, 1: 1.0, 2: 1.0}]},
+            {"solver": ["lbfgs", "sgd"], "activation": ["gelu"]},
+            {"dtype": ["float32"], "batch_size": [16], "shuffle": [False]},
+        ],
+        {},
+    ),
+    "several networks": (CLASSIFIER, {"n_estimators": [1, 3], "bagging": [None]}, {"cv": 3}),
+    "bagging": (REGRESSOR, {"n_estimators": [2, 3], "bagging": ["kfold"]}, {"cv": 3}),
+    "two scorers": (CLASSIFIER, {"alpha": [1e-4, 1.0]}, {"scoring": TWO, "refit": "neg_log_loss"}),
+    "a scorer of several": (CLASSIFIER, {"alpha": [0.1, 1.0]}, {"scoring": confusion, "refit": "wrong"}),
+    "a function of the results": (
+        REGRESSOR,
+        {"alpha": [0.1, 1.0]},
+        {"refit": lambda results: results["mean_test_score"].argmin()},
+    ),
+    "no refit": (REGRESSOR, {"loss": ["huber", "squared_error"]}, {"refit": False, "scoring": "r2"}),
+    "another splitter": (REGRESSOR, {"alpha": [0.1]}, {"cv": ShuffleSplit(2, random_state=0)}),
+    "a pipeline": (
+        SCALED,
+        {
+            "standardscaler": [StandardScaler(), MinMaxScaler(), "passthrough"],
+            "mlpclassifier__alpha": [0.1, 1.0],
+        },
+        {"cv": 3},
+    ),
+    "parameters of a transformer": (
+        make_pipeline(StandardScaler(), PCA(random_state=0), REGRESSOR),
+        {"pca__n_components": [2, 5], "mlpregressor__alpha": [0.1, 1.0]},
+        {"cv": 2},
+    ),
+    "a pipeline of one step": (Pipeline([("net", CLASSIFIER)]), {"net__alpha": [0.1, 1.0]}, {"cv": 2}),
+    "steps": (
+        Pipeline([("scaler", StandardScaler()), ("net", CLASSIFIER)]),
+        {"net": [MLPClassifier(**SETTINGS), MLPClassifier((3,), max_iter=5, random_state=1)]},
+        {"cv": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SEARCHES)
+def test_the_results_are_those_of_scikit_learn(case):
+    estimator, grid, options = SEARCHES[case]
+    options = {"return_train_score": True, **options}
+    found = GridSearch(estimator, grid, **options).fit(RAW if "pipeline" in case else X, y)
+    expected = GridSearchCV(estimator, grid, **options).fit(RAW if "pipeline" in case else X, y)
+    assert_same(found.cv_results_, expected.cv_results_)
+    assert [*map(str, found.cv_results_["params"])] == [*map(str, expected.cv_results_["params"])]
+    for name in ("best_index_", "best_score_", "n_splits_", "multimetric_", "refit_time_", "n_features_in_"):
+        assert hasattr(found, name) == hasattr(expected, name)
+        if hasattr(expected, name) and name != "refit_time_":
+            assert getattr(found, name) == getattr(expected, name)
+    assert str(found.scorer_) == str(expected.scorer_)
+    if options.get("refit", True):
+        np.testing.assert_array_equal(found.predict(X), expected.predict(X))
+        assert str(found.best_params_) == str(expected.best_params_)
+
+
+@pytest.mark.parametrize("form", ["csr_array", "frame", "list", "float16", "uint8", "polars"])
+def test_tables_of_all_kinds(form):
+    table = X
+    if form == "csr_array":
+        table = sparse.csr_array(X * (np.abs(X) > 1))
+    elif form == "frame":
+        table = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    elif form == "polars":
+        polars = pytest.importorskip("polars")
+        table = polars.DataFrame(X, schema=[f"x{i}" for i in range(X.shape[1])])
+    elif form == "list":
+        table = X.tolist()
+    else:
+        table = (20 * (X + 4)).astype(form)
+    grid = {"early_stopping": [True, "accuracy"]}
+    found = GridSearch(CLASSIFIER, grid, cv=3).fit(table, y)
+    expected = GridSearchCV(CLASSIFIER, grid, cv=3).fit(table, y)
+    assert_same(found.cv_results_, expected.cv_results_)
+    np.testing.assert_array_equal(found.predict(table), expected.predict(table))
+    if form in ("frame", "polars"):
+        assert list(found.feature_names_in_) == list(table.columns)
+
+
+def test_labels_that_some_folds_do_not_have():
+    order = np.argsort(y, kind="stable")
+    names = np.array(["red", "rose", "white"])[y]
+    search = [kind(CLASSIFIER, {"alpha": [0.1, 1.0]}, cv=KFold(3)) for kind in (GridSearch, GridSearchCV)]
+    found, expected = (s.fit(X[order], names[order]).cv_results_ for s in search)
+    assert_same(found, expected)
+
+
+def test_weights_and_groups():
+    groups = np.arange(len(y)) % 6
+    options = {"param_grid": {"alpha": [0.1, 1.0]}, "cv": GroupKFold(3)}
+    given = {"sample_weight": WEIGHTS, "groups": groups}
+    found, expected = (k(CLASSIFIER, **options).fit(X, y, **given) for k in (GridSearch, GridSearchCV))
+    assert_same(found.cv_results_, expected.cv_results_)
+    np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+    grid = {"mlpclassifier__alpha": [0.1, 1.0]}
+    given = {"mlpclassifier__sample_weight": WEIGHTS}
+    found, expected = (k(SCALED, grid).fit(X, y, **given) for k in (GridSearch, GridSearchCV))
+    assert_same(found.cv_results_, expected.cv_results_)
+
+
+def test_metadata_routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = clone(CLASSIFIER).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        model.set_params(early_stopping="accuracy")
+        found, expected = (
+            kind(model, {"alpha": [0.1, 1.0]}).fit(X, y, sample_weight=WEIGHTS)
+            for kind in (GridSearch, GridSearchCV)
+        )
+        assert_same(found.cv_results_, expected.cv_results_)
+        found, expected = (
+            run(model, X, y, params={"sample_weight": WEIGHTS})
+            for run in (cross_validate, their_cross_validate)
+        )
+        assert_same(found, expected)
+        with pytest.raises(ValueError, match="groups belongs in params"):
+            cross_validate(model, X, y, groups=y)
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR, SCALED], ids=["classes", "targets", "pipeline"])
+@pytest.mark.parametrize("scoring", [None, ["r2"], lambda model, X, y: model.score(X, y)])
+def test_cross_validate(estimator, scoring):
+    scoring = TWO if scoring == ["r2"] and estimator is not REGRESSOR else scoring
+    options = {"scoring": scoring, "return_train_score": True, "return_indices": True, "cv": 4}
+    found = cross_validate(estimator, X, y, return_estimator=True, **options)
+    expected = their_cross_validate(estimator, X, y, return_estimator=True, **options)
+    ours, theirs = (results.pop("estimator") for results in (found, expected))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a.predict(X), b.predict(X))
+    for kind, parts in expected.pop("indices").items():
+        for rows, others in zip(found["indices"][kind], parts, strict=True):
+            np.testing.assert_array_equal(rows, others)
+    del found["indices"]
+    assert_same(found, expected)
+    found, expected = (
+        run(REGRESSOR, X, y, groups=y, cv=GroupKFold(3), params={"sample_weight": WEIGHTS})
+        for run in (cross_validate, their_cross_validate)
+    )
+    assert_same(found, expected)
+
+
+def test_threads_change_no_score():
+    found = [GridSearch(CLASSIFIER, {"alpha": [0.1, 1.0]}, n_threads=n).fit(X, y) for n in (1, 2, 3)]
+    for search in found[1:]:
+        assert_same(search.cv_results_, found[0].cv_results_)
+
+
+def test_a_search_is_an_estimator_of_scikit_learn():
+    search = clone(GridSearch(SCALED, {"mlpclassifier__alpha": [0.1]}, n_threads=2)).set_params(cv=2)
+    assert "n_jobs" not in search.get_params()
+    assert "GridSearch" in search.fit(RAW, y)._repr_html_()
+    assert isinstance(search, GridSearchCV)
+    assert their_cross_validate(search, RAW, y, cv=2)["test_score"].mean() > 0.5
+
+
+def test_the_data_are_not_copied():
+    """Each fold has its own rows of one table; validation rows are copied for those that train."""
+    table = np.random.default_rng(0).random((100_000, 40), np.float32)
+    targets = table[:, 0]
+    model = MLPRegressor(hidden_layer_sizes=(2,), max_iter=1, early_stopping=True, batch_size=5000)
+    tracemalloc.start()
+    GridSearch(model, {"alpha": [0.1, 1.0]}, cv=10, refit=False, n_threads=2).fit(table, targets)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    numbers = 100_000 * (10 * 12 + 20 * 12)  # of the rows of each fold, and of each fit in its order
+    assert peak < table.nbytes / 2 + numbers
+
+
+# --- failures -----------------------------------------------------------------------------------------------
+
+
+class Fails:
+    """A callback or scorer that fails where the penalty is large."""
+
+    def __call__(self, *arguments):
+        if len(arguments) == 3 and arguments[0].alpha > 0.5:
+            raise RuntimeError("no more")
+        return 0.5
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"solver": "sgd", "learning_rate_init": 1e30, "alpha": 0.0},
+        {"activation": ["relu", "tanh"]},
+        {"alpha": -1.0},
+        {"early_stopping": Fails(), "alpha": 1.0},
+        {"validation_fraction": 0.999, "early_stopping": True},
+    ],
+    ids=str,
+)
+def test_one_that_fails_does_not_end_the_others(bad):
+    grid = [{key: [value] for key, value in bad.items()}, {"alpha": [0.1]}]
+    found, expected = (kind(REGRESSOR, grid, cv=3) for kind in (GridSearch, GridSearchCV))
+    with pytest.warns() as warned:
+        found.fit(X, y)
+    assert any("3 fits failed out of a total of 6" in str(w.message) for w in warned)
+    with pytest.warns():
+        expected.fit(X, y)
+    assert_same(found.cv_results_, expected.cv_results_)
+    assert found.best_index_ == 1
+    with pytest.raises((FloatingPointError, ValueError, RuntimeError)) as raised:
+        GridSearch(REGRESSOR, grid, cv=3, error_score="raise").fit(X, y)
+    assert "fits failed" not in str(raised.value)
+    with pytest.raises(ValueError, match="All the 3 fits failed"):
+        GridSearch(REGRESSOR, grid[:1], cv=3).fit(X, y)
+
+
+@pytest.mark.parametrize("error_score", [np.nan, -7.0])
+@pytest.mark.parametrize("scoring", ["accuracy", TWO])
+def test_a_transformer_that_fails(scoring, error_score):
+    model = make_pipeline(PCA(), CLASSIFIER)
+    grid = {"pca__n_components": [3, 10**6], "mlpclassifier__alpha": [0.1, 1.0]}
+    options = {"scoring": scoring, "refit": False, "error_score": error_score, "cv": 3}
+    found, expected = (kind(model, grid, **options) for kind in (GridSearch, GridSearchCV))
+    with pytest.warns() as warned:
+        found.fit(X, y)
+    assert any("6 fits failed out of a total of 12" in str(w.message) for w in warned)
+    with pytest.warns():
+        expected.fit(X, y)
+    assert_same(found.cv_results_, expected.cv_results_)
+    with pytest.raises(ValueError, match="n_components"):
+        GridSearch(model, grid, cv=3, error_score="raise").fit(X, y)
+
+
+def test_a_scorer_that_fails():
+    fails = make_scorer(lambda y, predicted: 1 / 0)
+    for scoring in (fails, {"fails": fails, "accuracy": "accuracy"}):
+        options = {"scoring": scoring, "refit": False, "cv": 2}
+        found, expected = (k(CLASSIFIER, {"alpha": [0.1]}, **options) for k in (GridSearch, GridSearchCV))
+        for search in (found, expected):
+            with pytest.warns() as warned:
+                search.fit(X, y)
+            assert any("Scoring failed" in str(w.message) for w in warned)
+        assert_same(found.cv_results_, expected.cv_results_)
+        with pytest.raises(ZeroDivisionError):
+            GridSearch(CLASSIFIER, {"alpha": [0.1]}, error_score="raise", **options).fit(X, y)
+
+
+def test_ctrl_c_ends_the_search():
+    def interrupt(net, history):
+        raise KeyboardInterrupt
+
+    search = GridSearch(CLASSIFIER, {"callbacks": [[interrupt]]})
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert not hasattr(search, "cv_results_")
+
+
+def test_bad_arguments():
+    with_nan = X.copy()
+    with_nan[3, 2] = np.nan
+    search = GridSearch(CLASSIFIER, {"alpha": [0.1]})
+    for call, error, message in [
+        (lambda: search.fit(with_nan, y), ValueError, r"Not finite: X[:, 2] (nan in row 3)"),
+        (lambda: search.fit(X, np.r_[y, 0]), ValueError, "inconsistent numbers of samples"),
+        (lambda: search.fit(X, y, weight=WEIGHTS), TypeError, "weight was given for fit, which takes"),
+        (lambda: search.fit(X, y, sample_weight=-WEIGHTS), ValueError, "sample_weight["),
+        (
+            lambda: GridSearch(LogisticRegression(), {"C": [1]}).fit(X, y),
+            TypeError,
+            "estimator is a LogisticRegression, but must be an MLPClassifier or MLPRegressor",
+        ),
+        (
+            lambda: cross_validate(make_pipeline(StandardScaler(), LogisticRegression()), X, y),
+            TypeError,
+            "estimator is a pipeline that ends with a LogisticRegression",
+        ),
+        (
+            lambda: GridSearch(
+                Pipeline([("net", CLASSIFIER)]), {"net": [CLASSIFIER, LogisticRegression()]}
+            ).fit(X, y),
+            TypeError,
+            "ends with a LogisticRegression",
+        ),
+        (
+            lambda: GridSearch(CLASSIFIER, {"momentun": [1]}).fit(X, y),
+            ValueError,
+            "Invalid parameter 'momentun'",
+        ),
+        (lambda: GridSearch(CLASSIFIER, {}, n_threads=0).fit(X, y), ValueError, "'n_threads' parameter"),
+        (lambda: cross_validate(CLASSIFIER, X, y, n_threads=0), ValueError, "threads is 0"),
+        (
+            lambda: cross_validate(CLASSIFIER, X, y, error_score="nan"),
+            ValueError,
+            "error_score is 'nan', but must be 'raise' or a number",
+        ),
+        (lambda: GridSearch(CLASSIFIER, {}, scoring="acc").fit(X, y), ValueError, "'acc'"),
+        (lambda: GridSearch(CLASSIFIER, {}, scoring=TWO).fit(X, y), ValueError, "refit"),
+        (lambda: GridSearch(CLASSIFIER, {}, cv=1).fit(X, y), ValueError, "The 'cv' parameter"),
+    ]:
+        with pytest.raises(error, match=re.escape(message)):
+            call()
