@@ -57,6 +57,7 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
 	$(BIN)/python benchmarks/fit_many.py $(if $(SMOKE),--smoke)
+	$(BIN)/python benchmarks/sklearn_estimators.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/late_epochs.py $(if $(SMOKE),--epochs 1 --rounds 1 --no-limit)
 	$(BIN)/python benchmarks/threads.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/compare_libraries.py $(if $(SMOKE),--smoke) $(ARGS)

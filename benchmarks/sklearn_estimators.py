@@ -1,16 +1,16 @@
-"""fit and predict_proba of deepnet.sklearn against scikit-learn's MLPClassifier, in turns, on one thread.
+"""deepnet.sklearn against scikit-learn: fit and predict_proba of the MLPClassifiers, and the grid searches.
 
-    python benchmarks/sklearn_estimators.py --rounds 5
+    python benchmarks/sklearn_estimators.py [--rounds 7] [--seeds 10] [--search-rounds 3] [--smoke]
 
-First, both must score the same: over several splits, the mean accuracies differ by less than two standard
-errors of the differences. Then each line has the ratio of the medians: scikit-learn's time over ours.
---cpu-time counts the time of the processor, which other programs disturb less.
+First the answers are checked. Over several splits the mean accuracies differ by less than two standard
+errors of the differences, and GridSearch has the scores of GridSearchCV with the same estimator, bit by bit.
+Then both are timed in turns: fit and predict_proba on one thread each, the searches on two. Each line has the
+median and the quartiles of the ratios of a round, scikit-learn's time over ours, and the goal.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import time
 import warnings
@@ -20,28 +20,32 @@ import numpy as np
 from sklearn import neural_network as theirs
 from sklearn.datasets import load_digits, make_classification
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 import deepnet.sklearn as ours
+from report import duration, spread
 
-HIDDEN = (100,), (64, 64), (256, 256)
-WANTED = {(100,): 8, (64, 64): 8, (256, 256): 4}
+GOALS = {(100,): 8, (64, 64): 8, (256, 256): 4}  # of fit, by hidden layers
+ROWS = {1: (300, 20), 10_000: (2, 3)}  # of predict_proba: calls in a row, and the goal
+GRID = {"hidden_layer_sizes": [(32,), (64,), (100,), (64, 64)], "alpha": [1e-4, 1e-2, 1.0]}
+SEARCH_GOAL = 12
 
 
 def problems():
+    """Yield name, X, y and the epochs to time."""
     X, y = load_digits(return_X_y=True)
     yield "digits", X, y, 10
-    yield (
-        "20,000 x 50, 5 classes",
-        *make_classification(20_000, 50, n_informative=20, n_classes=5, random_state=0),
-        2,
-    )
+    X, y = make_classification(20_000, 50, n_informative=20, n_classes=5, random_state=0)
+    yield "20,000 x 50, 5 classes", X, y, 2
 
 
-def same_scores(X, y, seeds):
-    """Return the mean accuracies, and the difference in standard errors."""
+# --- answers ------------------------------------------------------------------------------------------------
+
+
+def same_accuracy(name, X, y, seeds):
+    """Stop if the mean accuracies differ."""
     scores = []
     for seed in range(seeds):
         X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed, stratify=y)
@@ -51,18 +55,42 @@ def same_scores(X, y, seeds):
         scores.append([model.fit(X_train, y_train).score(X_test, y_test) for model in models])
     differences = np.diff(scores, axis=1)
     error = max(differences.std(ddof=1) / np.sqrt(seeds), 1e-4)
-    return np.mean(scores, axis=0), float(differences.mean() / error)
+    errors, means = float(differences.mean() / error), np.mean(scores, axis=0)
+    print(f"{name}: accuracy {means[0]:.4f} and {means[1]:.4f}, {errors:+.1f} standard errors", flush=True)
+    if abs(errors) >= 2:
+        sys.exit("the accuracies differ by two standard errors or more")
 
 
-def interleaved(calls, rounds, clock):
-    """Return the median times of several functions, called in turn."""
-    times = [[] for _ in calls]
-    for _ in range(rounds):
+def same_search(X, y, epochs):
+    """Stop unless the scores of every candidate and fold are equal."""
+    model = ours.MLPClassifier(max_iter=epochs, random_state=0)
+    found, expected = (
+        search(model, GRID, refit=False).fit(X, y).cv_results_ for search in (ours.GridSearch, GridSearchCV)
+    )
+    for fold in range(5):
+        np.testing.assert_array_equal(found[f"split{fold}_test_score"], expected[f"split{fold}_test_score"])
+
+
+# --- times --------------------------------------------------------------------------------------------------
+
+
+def in_turns(calls, rounds, clock=time.perf_counter):
+    """Return the times of several functions, one row for each."""
+    times = np.empty((len(calls), rounds))
+    for i in range(rounds):
         for call, of_call in zip(calls, times, strict=True):
             begin = clock()
             call()
-            of_call.append(clock() - begin)
-    return [statistics.median(of_call) for of_call in times]
+            of_call[i] = clock() - begin
+    return times
+
+
+def report(what, times, goal, per=1):
+    before, after = (duration(median / per) for median in np.median(times, axis=1))
+    print(
+        f"  {what}: {before} and {after}, {spread(times[0] / times[1])} times as fast (goal: {goal})",
+        flush=True,
+    )
 
 
 def repeated(call, count):
@@ -73,49 +101,46 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=10, help="splits for the comparison of scores")
-    parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seeds", type=int, default=10, help="splits for the comparison of accuracies")
+    parser.add_argument("--search-rounds", type=int, default=3, help="0 leaves the searches out")
+    parser.add_argument("--cpu-time", action="store_true", help="of fit and predict_proba: less disturbed")
+    parser.add_argument("--smoke", action="store_true", help="only whether it runs")
     arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.rounds, arguments.seeds, arguments.search_rounds = 1, 0, 1
     clock = time.process_time if arguments.cpu_time else time.perf_counter
     warnings.simplefilter("ignore", ConvergenceWarning)
-    bad = False
     for name, X, y, epochs in problems():
-        if arguments.seeds > 1:
-            means, errors = same_scores(X, y, arguments.seeds)
-            bad |= abs(errors) >= 2
-            print(
-                f"{name}: accuracy {means[0]:.4f} and {means[1]:.4f}, {errors:+.1f} standard errors",
-                flush=True,
-            )
+        if arguments.seeds:
+            same_accuracy(name, X, y, arguments.seeds)
+        print(f"{name}, one thread each:")
         X = StandardScaler().fit_transform(X)
-        for hidden in HIDDEN:
+        for hidden, goal in GOALS.items():
             settings = {"hidden_layer_sizes": hidden, "max_iter": epochs, "random_state": 0}
-            a, b = theirs.MLPClassifier(**settings), ours.MLPClassifier(**settings, n_threads=1)
-            calls = [partial(model.fit, X, y) for model in (a, b)]
-            before, after = interleaved(calls, arguments.rounds, clock)
-            print(
-                f"  fit, hidden {hidden}: {1e3 * before / epochs:.2f} and {1e3 * after / epochs:.2f} ms "
-                f"per epoch: {before / after:.1f}x (wanted: {WANTED[hidden]}x)",
-                flush=True,
-            )
-        if name != "digits":
-            continue
-        a, b = theirs.MLPClassifier(max_iter=3), ours.MLPClassifier(max_iter=3, n_threads=1)
-        for model in (a, b):
-            model.fit(X, y)
-        for rows, count, wanted in (1, 300, 20), (10_000, 2, 3):
-            table = np.resize(X, (rows, X.shape[1]))
-            calls = [repeated(partial(model.predict_proba, table), count) for model in (a, b)]
-            before, after = interleaved(calls, arguments.rounds, clock)
-            print(
-                f"  predict_proba, {rows:,} rows: {1e6 * before / count:.0f} and {1e6 * after / count:.0f} "
-                f"us: {before / after:.1f}x (wanted: {wanted}x)",
-                flush=True,
-            )
-    return bad
+            models = theirs.MLPClassifier(**settings), ours.MLPClassifier(**settings, n_threads=1)
+            times = in_turns([partial(model.fit, X, y) for model in models], arguments.rounds, clock)
+            report(f"an epoch of fit, hidden {hidden}", times, goal, epochs)
+    X, y = load_digits(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    models = theirs.MLPClassifier(max_iter=3).fit(X, y), ours.MLPClassifier(max_iter=3, n_threads=1).fit(X, y)
+    for rows, (count, goal) in ROWS.items():
+        table = np.resize(X, (rows, X.shape[1]))
+        calls = [repeated(partial(model.predict_proba, table), count) for model in models]
+        report(f"predict_proba of {rows:,} rows", in_turns(calls, arguments.rounds, clock), goal, count)
+    if arguments.search_rounds:
+        epochs = 2 if arguments.smoke else 200
+        same_search(X, y, epochs)
+        settings = {"max_iter": epochs, "random_state": 0}
+        searches = (
+            GridSearchCV(theirs.MLPClassifier(**settings), GRID, n_jobs=2),
+            ours.GridSearch(ours.MLPClassifier(**settings), GRID, n_threads=2),
+        )
+        times = in_turns([partial(search.fit, X, y) for search in searches], arguments.search_rounds)
+        print("digits, two processes and two threads:")
+        report("a search over 12 candidates and 5 folds, with refit", times, SEARCH_GOAL)
 
 
 if __name__ == "__main__":
     with threadpool_limits(1):
-        sys.exit(main())
+        main()

@@ -40,27 +40,41 @@ SEEN = 256  # examples whose size is measured
 SMALL, LARGE = 0.01, 100.0  # sizes that spoil training: see docs/guide.md
 
 
-def warn_of_size(X: Array, scale: float, stacklevel: int) -> None:
-    """Warn if a row of X, a feature, is very large, or all are very small; some hundred examples tell.
+def unusual_size(X: Array, scale: float) -> tuple[int, float] | None:
+    """Return a row of X, a feature, of very large values, or one if all are very small, and its size.
 
-    The size is the root of the mean square. On three tables, a single feature of size 100 took 0.03 to 0.7 of
-    the test score with SGD or Adam, and more the larger it was; with all of size 0.01, SGD learned nothing.
+    The size is the root of the mean square of some hundred examples. On three tables, a single feature of
+    size 100 took 0.03 to 0.7 of the test score with SGD or Adam, and more the larger it was; with all of size
+    0.01, SGD learned nothing.
     """
-    count = max(16, min(SEEN, 2**16 // len(X)))
-    seen = X[:, :: max(1, X.shape[1] // count)][:, :count].astype(np.float64)
+    seen = _seen(X)
     if not np.isfinite(seen).all():
-        return  # training says so
+        return None  # training says so
     size = np.sqrt(np.einsum("ij,ij->i", seen, seen) / seen.shape[1]) * abs(scale)
     row = int(size.argmax())
     largest = float(size[row])
-    if not (largest > LARGE or 0 < largest < SMALL):
+    return (row, largest) if largest > LARGE or 0 < largest < SMALL else None
+
+
+def _seen(X: Array) -> Array:
+    """Return the examples whose size is measured."""
+    count = max(16, min(SEEN, 2**16 // len(X)))
+    part: Array = X[:, :: max(1, X.shape[1] // count)][:, :count].astype(np.float64)
+    return part
+
+
+def warn_of_size(X: Array, scale: float, stacklevel: int) -> None:
+    """Warn if a row of X has very large values, or all have very small ones."""
+    found = unusual_size(X, scale)
+    if found is None:
         return
+    row, largest = found
     # Without the figure it is the same text for the next fold, too, and Python shows it once.
     what = f"row {row} of X has values of size above {LARGE:g}"
     if largest < SMALL:
         what = f"all rows of X have values of size below {SMALL:g}"
     way_out = "X = (X - X.mean(axis=1, keepdims=True)) / (X.std(axis=1, keepdims=True) + 1e-6)"
-    if X.dtype == np.uint8 and scale == 1 and np.median(size) > LARGE / 4:
+    if X.dtype == np.uint8 and scale == 1 and np.sqrt(np.median(np.mean(_seen(X) ** 2, axis=1))) > LARGE / 4:
         way_out = "for pixels, input_scale=1 / 255"
     warnings.warn(
         f"{what}, but networks learn well from inputs of size 1 only, "

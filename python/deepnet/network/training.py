@@ -26,6 +26,7 @@ from .progress import Show, shown
 
 EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
 RATES_PER_CALL, MOST_RATES = 2**16, 2**22  # given to a call, and checked before a run
+LOOK_SECONDS = 0.05  # with `look_after`: after Ctrl-C, the record misses epochs of so long at most
 SECONDS_PER_CALL = 0.2  # a progress bar shows losses that are at most this old
 MOST_SHUFFLED = 2**32 - 1
 PREDICTED_AT_ONCE = 2**12  # examples whose X is copied
@@ -68,6 +69,8 @@ class Run:
     order: Callable[[int], Array] | None = None
     examples_per_epoch: int = 0  # with `order`
     rate_unit: float = 1.0  # messages name the learning rate times this
+    # How many epochs may pass until the callbacks must look; one by default.
+    look_after: Callable[[], int] | None = None
     first_epoch: int = 0  # above 0: continues training, with the optimizer's memory, after so many epochs
 
     @property
@@ -135,6 +138,8 @@ class Training:
         at_once, stop, native = (1 if watched or show else most), False, is_native(self.engine)
         while history.epochs < run.epochs and not stop:
             begin = time.perf_counter()
+            if run.look_after is not None and show is None:
+                at_once = min(most, self._epochs_of(LOOK_SECONDS), run.look_after())
             count = min(at_once, run.epochs - history.epochs)
             step_rates = run.rates(rate, history.epochs, count, dtype)
             if not (native or labels_are_checked):
@@ -170,6 +175,11 @@ class Training:
                 stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
             if history.learning_rate != last:
                 rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
+
+    def _epochs_of(self, seconds: float) -> int:
+        """Return how many epochs take so long, judged by the last; at least one."""
+        last = self.history.seconds[-1:]
+        return max(1, int(seconds / max(last[0], 1e-9))) if last else 1
 
     def _note(self, result: Any, step_rates: Array) -> None:
         """Append the losses and seconds of a call, and raise its error."""

@@ -18,7 +18,7 @@ from . import _recipe
 from ._data import Data, Targets, Validation, spread, taken
 from ._docstrings import documented
 from ._labels import Labels
-from ._perceptron import Perceptron, _is_stochastic
+from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
 @documented(score="accuracy", oof="as `predict_proba` returns it")
@@ -93,37 +93,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         n_threads: int | None = None,
         dtype: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.class_weight = class_weight
-        self.callbacks = callbacks
-        self.n_estimators = n_estimators
-        self.bagging = bagging
-        self.n_threads = n_threads
-        self.dtype = dtype
+        self.__dict__.update(parameters_of(locals()))
 
     @property
     def classes_(self) -> Array:

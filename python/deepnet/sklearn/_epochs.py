@@ -43,14 +43,28 @@ class AfterEachEpoch:
         self.estimator, self.objective = estimator, objective
         self.examples, self.batches = examples, batches
         self.score, self.announce = score, announce
-        self.stopped = False
+        self.stopped, self.seen = False, 0
+
+    def epochs_until_look(self) -> int:
+        """Return how many epochs may pass before one that may be the last or change the learning rate."""
+        e = self.estimator
+        changes = e.optimizer is None and e.solver == "sgd" and e.learning_rate == "invscaling"
+        if self.score is not None or self.announce is not None or self.objective.penalty_share or changes:
+            return 1
+        return int(min(e.n_iter_no_change - e._no_improvement_count, 2**20)) + 1
 
     def __call__(self, net: Network, history: History) -> bool:
-        """Record the last epoch; True ends the run."""
+        """Record the epochs since the last call; True ends the run."""
+        for loss in history.loss[self.seen :]:
+            self._record(net, history, loss)
+        self.seen = history.epochs
+        return self.stopped
+
+    def _record(self, net: Network, history: History, loss: float) -> None:
         e = self.estimator
         e.n_iter_ += 1
         e.t_ += self.examples
-        e.loss_ = self.objective.reported(history.loss[-1], self._penalty(net))
+        e.loss_ = self.objective.reported(loss, self._penalty(net))
         e.loss_curve_.append(e.loss_)
         self._say(f"Iteration {e.n_iter_}, loss = {e.loss_:.8f}")
         if self.score is not None:
@@ -62,7 +76,6 @@ class AfterEachEpoch:
         if rate != e._rate:  # only of the solver "sgd"
             e._rate = rate
             history.learning_rate = rate / self.objective.scale
-        return self.stopped
 
     def _penalty(self, net: Network) -> float:
         """The mean penalty of the epoch's batches, for losses that do not contain it as scikit-learn's do."""
@@ -118,7 +131,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     level = 2
     while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in ("deepnet", "sklearn"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def warn_of_no_convergence(max_iter: int) -> None:

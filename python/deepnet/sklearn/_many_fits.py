@@ -27,7 +27,7 @@ from deepnet.threads import get_num_threads
 from ._data import Data
 from ._members import Learning
 from ._perceptron import Perceptron
-from ._reading import weights_of
+from ._reading import warn_of_size, weights_of
 
 PER_THREAD = (
     4  # networks of other tables are added until each thread has so many: the last of them waits little
@@ -222,6 +222,7 @@ def _prepare(fits: list[Fit], X: Any, y: Any, weights: Any, kept: Any) -> None:
             weights = None if weights is None else _safe_indexing(weights, first.train)
         reader = type(first.net)()
         X, y = reader._read(X, y, reset=True)
+        warn_of_size(reader, X)
         data = Data(X, y, weights_of(weights, X))
     except kept as error:
         if whole:

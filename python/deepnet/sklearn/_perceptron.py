@@ -16,7 +16,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from deepnet._validation import options as option
@@ -30,7 +30,7 @@ from . import _lbfgs, _members, _recipe
 from ._data import Data, Targets, Validation, columns, taken
 from ._epochs import AfterEachEpoch, Orders, warn, warn_of_no_convergence
 from ._members import Learning
-from ._reading import is_usable, table, weights_of
+from ._reading import is_usable, table, warn_of_size, weights_of
 from ._sparse import EngineOfRows, is_sparse, predict
 from ._their_callbacks import TheirCallbacks
 
@@ -66,6 +66,11 @@ def _is_stochastic(estimator: Any) -> bool:
     if estimator.bagging is not None:
         raise AttributeError("partial_fit is not available with bagging, which divides all rows into folds")
     return True
+
+
+def parameters_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an __init__, of its locals()."""
+    return {name: value for name, value in arguments.items() if name not in ("self", "__class__")}
 
 
 class Perceptron(CallbackSupportMixin, BaseEstimator):
@@ -135,6 +140,12 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         """Return what the user gets for that, of one network or the mean of several."""
         raise NotImplementedError
 
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            raise InvalidParameterError(f"{error}{_recipe.advice(self, str(error))}") from None
+
     # --- fit ------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -194,6 +205,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
     ) -> Self:
         with self._all_or_nothing():
             X, y = self._read(X, y, reset=self._is_first(incremental))
+            warn_of_size(self, X)
             learning = self._learn(Data(X, y, weights_of(sample_weight, X)), None, validation, incremental)
             trainings = next(learning)
             try:
@@ -335,9 +347,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
         announce = print if self.verbose and not self._has_bar() else None
         epochs = 1 if incremental else int(self.max_iter)
         after = AfterEachEpoch(self, objective, len(rows), batches, score, announce)
-        callbacks: list[Any] = [
-            after,
-            *([] if validation is None else [validation]),
+        freed: list[Any] = [] if validation is None else [validation]
+        others: list[Any] = [
             *option.callbacks(self.callbacks or []),
             *self._their_callbacks(after, X, targets.y, epochs),
         ]
@@ -353,11 +364,12 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             threads=0 if self.n_threads is None else int(self.n_threads),
             input_scale=1.0,
             metrics={},
-            callbacks=callbacks,
+            callbacks=[after, *freed, *others],
             progress=self._has_bar(),
             order=Orders(rows, rng if self.shuffle else None) if self.shuffle or reduced else None,
             examples_per_epoch=len(rows),
             rate_unit=1.0 if self.optimizer is not None or self.solver == "adam" else objective.scale,
+            look_after=None if others else after.epochs_until_look,
             first_epoch=len(self.loss_curve_) if continues else 0,
         )
         self.n_iter_ = 0

@@ -8,7 +8,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from deepnet._validation.examples import LARGE, SMALL, unusual_size
 from deepnet.activations import Array
+
+from ._epochs import warn
 
 KINDS = [np.float64, np.float32, np.float16, np.uint8]  # which the engine reads; others become the first
 _QUICK = np.dtype(np.float64), np.dtype(np.float32)
@@ -21,6 +24,23 @@ def is_usable(X: Any, features: int) -> bool:
     if type(X) is not np.ndarray or X.dtype not in _QUICK or X.ndim != 2 or X.shape[1] != features:
         return False
     return 0 < X.size <= MOST_QUICK and b"\0" not in np.isfinite(X).tobytes()  # faster than .all()
+
+
+def warn_of_size(estimator: Any, X: Any) -> None:
+    """Warn if a column of a dense table has very large values, or all have very small ones."""
+    found = None if sparse.issparse(X) else unusual_size(X.T, 1.0)
+    if found is None:
+        return
+    column, size = found
+    names = getattr(estimator, "feature_names_in_", None)
+    what = f"X[:, {column}] has" if names is None else f"the column {names[column]!r} has"
+    if size < SMALL:
+        what = "all columns of X have"
+    bound = f"below {SMALL:g}" if size < SMALL else f"above {LARGE:g}"
+    warn(
+        f"{what} values of size {bound}, but networks learn well from inputs of size 1 only: "
+        f"make_pipeline(StandardScaler(), {type(estimator).__name__}(...))"
+    )
 
 
 NO_TARGETS = "no_validation"  # scikit-learn's word for it; None would be missing targets

@@ -5,25 +5,35 @@ scikit-learn's objective of a batch is (sum of w loss + alpha / 2 sum of W^2) / 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
+from sklearn.utils._param_validation import StrOptions
 
-from deepnet._numbers import real
+from deepnet._names import nearest
+from deepnet._numbers import is_number, real
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.layers import Dense
 from deepnet.losses import LOSSES, Loss
 from deepnet.network import Network
-from deepnet.optimizers import SGD, Adam, Momentum, Nesterov, Optimizer
+from deepnet.optimizers import OPTIMIZERS, SGD, Adam, Momentum, Nesterov, Optimizer
 from deepnet.plan import LayerPlan, Plan
 
 # scikit-learn's names, where deepnet's differ.
 ACTIVATION_OF = {"logistic": "sigmoid"}
 LOSS_OF = {"squared_error": "mean_squared_error", "absolute_error": "quantile"}
+
+# Names of other places.
+LOSS_FOR = {
+    **dict.fromkeys(("mse", "l2", "mean_squared_error"), "squared_error"),
+    **dict.fromkeys(("mae", "l1", "mean_absolute_error"), "absolute_error"),
+    "pinball": "quantile",
+}
 
 
 @dataclass(frozen=True)
@@ -131,3 +141,23 @@ def plan(estimator: Any, objective: Objective, chosen: Optimizer) -> Plan:
     l2 = float(estimator.alpha) * objective.scale
     layers = tuple(LayerPlan(dropout=p, l2=l2) for p in [*shares, 0.0])
     return Plan(objective.loss, chosen, layers, normalized=True)
+
+
+# --- advice -------------------------------------------------------------------------------------------------
+
+
+def advice(estimator: Any, message: str) -> str:
+    """Return what scikit-learn's message about a parameter should also say, or nothing."""
+    found = re.match(r"The '(\w+)' parameter", message)
+    name = found[1] if found else ""
+    value = getattr(estimator, name, None)
+    if name == "solver" and value in OPTIMIZERS:
+        return f" As one of deepnet's optimizers: optimizer={value!r}."
+    if name == "learning_rate" and is_number(value):
+        return f" The rate itself is learning_rate_init={value!r}."
+    rules = estimator._parameter_constraints.get(name, ())
+    known: set[str] = next((rule.options for rule in rules if isinstance(rule, StrOptions)), set())
+    match = (
+        nearest(value, sorted(known), LOSS_FOR if name == "loss" else {}) if isinstance(value, str) else None
+    )
+    return f" Did you mean {match!r}?" if match else ""

@@ -12,7 +12,7 @@ from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
 import deepnet
-from deepnet.sklearn import MLPClassifier, MLPRegressor
+from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -144,11 +144,52 @@ def test_a_failure_while_training_goes_on_restores_the_weights(method):
     assert model.loss_curve_ == curve
 
 
+@pytest.mark.parametrize("kind", ["array", "frame", "fold", "small"])
+def test_inputs_that_are_not_scaled(kind):
+    """A warning, at the caller's line; the same for each fold, so that Python shows it once."""
+    table = np.c_[X[:, :2], X[:, 2] * 1000]
+    what = "X[:, 2] has values of size above 100"
+    fit = MLPClassifier(max_iter=2).fit
+    if kind == "frame":
+        table, what = FRAME * [1, 1000, 1], "the column 'hue' has values of size above 100"
+    elif kind == "small":
+        table, what = X / 1000, "all columns of X have values of size below 0.01"
+    elif kind == "fold":
+        fit = GridSearch(MLPClassifier(max_iter=2), {}, cv=2).fit
+    with pytest.warns(UserWarning, match=re.escape(what)) as warned:
+        fit(table, y)
+    ((message, filename),) = {(str(w.message), w.filename) for w in warned if "of size" in str(w.message)}
+    assert message.endswith("make_pipeline(StandardScaler(), MLPClassifier(...))")
+    assert filename == __file__
+
+
 def test_losses_that_overflow_say_what_to_do():
     model = MLPRegressor(hidden_layer_sizes=(3,), solver="sgd", learning_rate_init=1e30, dtype="float32")
     with pytest.raises(FloatingPointError, match=r"smaller learning rate than 1e\+30"):
         model.fit(X, y)
     assert not hasattr(model, "network_")
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"loss": "mse"}, "Did you mean 'squared_error'?"),
+        ({"loss": "mean_absolute_error"}, "Did you mean 'absolute_error'?"),
+        ({"loss": "hubert"}, "Did you mean 'huber'?"),
+        ({"activation": "logistc"}, "Did you mean 'logistic'?"),
+        ({"solver": "adamw"}, "As one of deepnet's optimizers: optimizer='adamw'."),
+        ({"solver": "adamm"}, "Did you mean 'adam'?"),
+        ({"learning_rate": 0.01}, "The rate itself is learning_rate_init=0.01."),
+        ({"bagging": "kfolds"}, "Did you mean 'kfold'?"),
+        ({"alpha": -1.0}, "Got -1.0 instead."),
+        ({"loss": 3}, "Got 3 instead."),
+    ],
+)
+def test_what_a_wrong_parameter_should_have_been(settings, advice):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of MLPRegressor") as raised:
+        MLPRegressor(**settings).fit(X, y)
+    assert str(raised.value).endswith(advice)
 
 
 def test_poisson_needs_counts():

@@ -279,6 +279,32 @@ def test_callbacks_see_the_network_and_may_stop():
     np.testing.assert_allclose([loss for _, loss in seen], model.loss_curve_)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"n_iter_no_change": 2, "tol": 0.01},
+        {"solver": "sgd", "learning_rate": "adaptive", "n_iter_no_change": 2, "tol": 0.05},
+        {"solver": "sgd", "learning_rate": "invscaling"},
+        {"n_iter_no_change": np.inf, "dropout": 0.2},
+        {"optimizer": deepnet.Adam(deepnet.schedules.CosineDecay(0.02, 200))},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("targets", [1, 2])
+def test_epochs_that_nobody_looks_at_change_nothing(settings, targets):
+    """Without a callback, the engine trains several epochs at a time, but none after training should stop."""
+    settings, y_ = SMALL | {"max_iter": 100} | settings, np.stack([y, y**2], axis=1)[:, :targets].squeeze()
+    calls = []
+    watched = MLPRegressor(**settings, callbacks=[lambda net, history: calls.append(1)]).fit(X, y_)
+    alone = MLPRegressor(**settings).fit(X, y_)
+    assert len(calls) == watched.n_iter_ == alone.n_iter_
+    assert alone.loss_curve_ == watched.loss_curve_
+    assert (alone.stopped_, alone.t_, alone._rate) == (watched.stopped_, watched.t_, watched._rate)
+    for W, other in zip(alone.coefs_, watched.coefs_, strict=True):
+        np.testing.assert_array_equal(W, other)
+
+
 def test_scikit_learns_callbacks():
     pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
     calls = []
@@ -343,6 +369,7 @@ def test_tables_of_any_type(dtype):
     np.testing.assert_array_equal(model.predict(table), as_double.predict(table.astype(float)))
 
 
+@pytest.mark.filterwarnings("ignore:.*networks learn well from inputs of size 1")
 def test_tables_are_not_copied(tmp_path):
     import tracemalloc
 
