@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "runtime/random.h"
 #include "train/batch.h"
@@ -16,12 +17,15 @@ namespace {
 /// give the same bits. So a run pays for one copy in so many steps.
 constexpr index_t kStepsPerCopy = 64;
 
-/// The number of steps between two copies of `numbers` numbers each (the parameters and the optimizer's memory).
-/// Recovery can't be interrupted, since it would leave old parameters, so long steps are copied more often: as far as
-/// 4e8 operations (some 20 ms) allow, and while a copy costs at most 1/64 of the steps, if copying a number takes as
-/// long as 100 operations.
+/// Replays of up to so many operations (some 20 ms) are not interrupted. Of longer ones, an interrupt leaves the
+/// parameters of an earlier step.
+constexpr double kShortReplay = 4e8;
+
+/// The number of steps between two copies of `numbers` numbers each (the parameters and the optimizer's memory). Long
+/// steps are copied more often, so that replays are short, while a copy costs at most 1/64 of the steps, if copying a
+/// number takes as long as 100 operations.
 index_t steps_per_copy(double operations, index_t numbers) {
-  const double wanted = 4e8 / operations, allowed = 64 * 100.0 * double(numbers) / operations;
+  const double wanted = kShortReplay / operations, allowed = 64 * 100.0 * double(numbers) / operations;
   return index_t(std::clamp(std::max(wanted, allowed), 1.0, double(kStepsPerCopy)));
 }
 
@@ -69,7 +73,8 @@ class Run {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
-    steps_per_copy_ = steps_per_copy(6.0 * double(network.size) * double(size_), network.size + remembered().second);
+    operations_ = 6.0 * double(network.size) * double(size_);
+    steps_per_copy_ = steps_per_copy(operations_, network.size + remembered().second);
   }
 
   /// Step number `step` of the whole run.
@@ -111,18 +116,28 @@ class Run {
     });
   }
 
-  /// After a loss that was not finite at step `failed`, finds the last finite parameters. False: there were none. It is
-  /// not interrupted, and so takes up to 64 steps.
+  /// After a loss that was not finite at step `failed`, finds the last finite parameters. False: there were none. If it
+  /// is interrupted, the parameters are finite ones of an earlier step.
   bool recover(index_t failed) {
     if (!keeps_copy()) return parameters_are_finite();  // the updater has undone what was not finite
     // A penalty is known after its update only; if it was not finite, step `failed` has changed the parameters.
     const bool changed = network_.optimizer_state.updates - copied_updates_ > uint64_t(failed - copied_at_);
     if (!changed && parameters_are_finite()) return true;
-    const Progress::Paused paused(*progress_);
-    restore();
-    for (index_t next = copied_at_; next < failed && parameters_are_finite(); ++next) {
-      copy(next);
-      replay(next);
+    std::optional<Progress::Paused> paused;
+    if (double(failed - copied_at_) * operations_ <= kShortReplay) paused.emplace(*progress_);
+    try {
+      // Almost always it was the last update.
+      restore();
+      for (index_t next = copied_at_; next < (changed ? failed : failed - 1); ++next) replay(next);
+      if (parameters_are_finite()) return true;
+      restore();
+      for (index_t next = copied_at_; next < failed && parameters_are_finite(); ++next) {
+        copy(next);
+        replay(next);
+      }
+    } catch (const Interrupted&) {
+      if (!parameters_are_finite()) restore();
+      throw;
     }
     if (!parameters_are_finite()) restore();
     return parameters_are_finite();
@@ -143,6 +158,7 @@ class Run {
     copied_at_ = step;
   }
   void restore() {
+    const Progress::Paused paused(*progress_);
     const Writing writing(network_, *progress_);
     std::copy_n(kept_.copy.begin(), network_.size, network_.parameters());
     std::copy(kept_.copy.begin() + network_.size, kept_.copy.end(), remembered().first);
@@ -158,6 +174,7 @@ class Run {
   index_t ordered_epoch_ = -1;
   std::unique_ptr<uint32_t[]> order_;
   const uint32_t* chosen_;
+  double operations_;  // of a step
   index_t steps_per_copy_, copied_at_ = 0;
   uint64_t copied_updates_ = 0;
   KeptRunner<T>& kept_;

@@ -438,6 +438,49 @@ TEST_CASE_TEMPLATE("an interrupt at any time after an update that overflows leav
   }
 }
 
+TEST_CASE_TEMPLATE("an interrupt of a long recovery leaves finite parameters of an earlier update", T, float, double) {
+  constexpr index_t kBad = 45, kSize = 64;
+  const std::vector<std::string> names{"tanh", "sigmoid"};
+  const std::vector<index_t> units{150, 300, 1};
+  deepnet::Plan plan = plans_of_all().back();
+  plan.weight_decay = 10;  // which makes any weight infinite at the rate of the bad step
+  std::vector<double> rates(60, 1e-3), losses(1), seconds(1);
+  rates[kBad] = double(std::numeric_limits<T>::max());
+  const Task<T> stepwise(units, names, 60 * kSize);
+  std::vector<std::vector<T>> after;  // each number of steps
+  for (index_t s = 0; s <= kBad; ++s) {
+    after.push_back(stepwise.parameters());
+    const auto part = stepwise.part(range(uint32_t(s * kSize), uint32_t(kSize)));
+    if (s < kBad) deepnet::train_on_batch<T>(stepwise.net, part.data, plan, 1e-3);
+  }
+  bool failed = false, left_earlier = false;
+  for (int question = 1; !failed; question += 5) {
+    CAPTURE(question);
+    const Task<T> task(units, names, 60 * kSize);
+    std::atomic<index_t> steps{0};
+    Asked interrupt(question);
+    try {
+      deepnet::fit<T>(
+          task.net, task.data(), plan,
+          {.batch_size = kSize, .learning_rates = rates, .shuffle = false, .threads = 1, .steps_done = &steps}, losses,
+          seconds, &interrupt);
+    } catch (const deepnet::Interrupted&) {
+      const auto found = std::find(after.begin(), after.end(), task.parameters());
+      REQUIRE(found != after.end());
+      const bool is_last = found - after.begin() == std::min<index_t>(steps, kBad);
+      if (steps <= kBad) CHECK(is_last);
+      left_earlier |= !is_last;
+      CHECK(task.net.state().optimizer_state.updates == uint64_t(found - after.begin()));
+    } catch (const deepnet::NonFinite& thrown) {
+      failed = true;
+      CHECK(thrown.recovered);
+      CHECK(task.parameters() == after[kBad]);
+    }
+    REQUIRE(question < 1000);
+  }
+  CHECK(left_earlier);
+}
+
 TEST_CASE_TEMPLATE("an interrupt leaves the parameters and optimizer memory of a finished update", T, float, double) {
   for (deepnet::Plan plan : plans_of_some())
     for (const int question : {1, 3, 6}) {
