@@ -35,7 +35,8 @@ def open_regular(path: Path) -> BinaryIO:
 
     A FIFO would block the caller, and a device may never end.
     """
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    opener = lambda name, flags: os.open(name, flags | os.O_NONBLOCK)  # noqa: E731  nothing to document
+    file = open(path, "rb", opener=opener)  # noqa: SIM115  the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise ValueError("is not a regular file")
@@ -46,7 +47,7 @@ def read_into(file: IO[bytes], buffer: Any) -> None:
     """Fill a contiguous array from a file; an end before that is an EOFError."""
     view, done = memoryview(buffer).cast("B"), 0
     while done < len(view):
-        count = file.readinto(view[done : done + CHUNK])  # type: ignore[attr-defined]
+        count = file.readinto(view[done : done + CHUNK])  # type: ignore[attr-defined]  # IO lacks it, files have it
         if not count:
             raise EOFError(f"ends {len(view) - done} bytes early")
         done += count

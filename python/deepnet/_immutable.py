@@ -23,7 +23,7 @@ def immutable(called: str) -> Callable[[Class], Class]:
         def refuse(self: Any, name: str, value: Any) -> None:
             known = {entry.name: entry for entry in fields(self)}
             if name not in known and type(self) is not cls:  # an attribute of a subclass that is not frozen
-                super(cls, self).__setattr__(name, value)  # type: ignore[arg-type]
+                super(cls, self).__setattr__(name, value)  # type: ignore[arg-type]  # self is a cls
                 return
             try:
                 find("setting", name, known)

@@ -32,8 +32,8 @@ def find(
         pass
     names = [*also, *known]
     match = nearest(str(name), names, synonyms)
-    hint = f"did you mean {match!r}? " if match else ""
-    raise ValueError(f"unknown {kind} {name!r}: {hint}Known are {', '.join(names)}")
+    hint = f"did you mean {match!r}? Known" if match else "known"
+    raise ValueError(f"unknown {kind} {name!r}: {hint} are {', '.join(names)}")
 
 
 def nearest(

@@ -82,7 +82,7 @@ def register_with_threadpoolctl() -> None:
     if not hasattr(threadpoolctl, "register"):
         raise ImportError("register_with_threadpoolctl needs threadpoolctl 3.2 or newer")
 
-    class DeepnetController(threadpoolctl.LibController):  # type: ignore[misc]
+    class DeepnetController(threadpoolctl.LibController):  # type: ignore[misc]  # threadpoolctl has no types
         """threadpoolctl finds a library by its file name and the symbols it exports."""
 
         user_api = "deepnet"

@@ -196,7 +196,7 @@ def test_an_entry_in_one_place_is_enough_in_python(monkeypatch):
 def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
     with pytest.raises(ValueError, match=r"unknown activation 'Rleu': did you mean 'relu'\?.*tanh, sigmoid"):
         find_activation("Rleu")
-    with pytest.raises(ValueError, match="unknown activation 3: Known are identity, relu"):
+    with pytest.raises(ValueError, match="unknown activation 3: known are identity, relu"):
         find_activation(3)
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import deepnet
+import deepnet.sklearn
 from advice import advice_in, follow
+from deepnet._arguments import _CODE_FOR
 
 X, Y = np.random.default_rng(0).normal(size=(2, 8)), np.arange(8) % 2
 
@@ -189,3 +191,40 @@ def test_users_may_have_attributes_of_their_own():
     net = network()
     net.foo = 1
     assert pickle.loads(pickle.dumps(net)).foo == 1
+
+
+# --- attributes of a network that are read ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", _CODE_FOR)
+def test_what_other_libraries_call_an_attribute(name, tmp_path):
+    """The advice that is code runs."""
+    net = network()
+    assert not hasattr(net, name)
+    with pytest.raises(AttributeError, match=rf"^Network has no attribute '{name}': ") as caught:
+        getattr(net, name)
+    code = str(caught.value).split(": ", 1)[1]
+    path = tmp_path / "net.safetensors"
+    net.save(path)
+    try:
+        compile(code, "advice", "exec")
+    except SyntaxError:
+        assert " " in code  # a sentence
+        return
+    names = {"deepnet": deepnet, "np": np, "copy": copy, "net": net, "X": X, "Y": Y, "path": path}
+    exec(code, names | {"parameters": dict(net.parameters)})
+
+
+def test_attributes_of_other_libraries_are_free_and_not_listed():
+    class Mine(deepnet.Network):
+        score = 3
+
+    net = Mine([2, 1])
+    assert (net.score, hasattr(net, "summary"), hasattr(deepnet.Network, "summary")) == (3, False, False)
+    assert "summary" not in dir(net)
+    net = network()
+    net.summary = "mine"
+    assert "summary" in dir(net)
+    assert net.summary == copy.deepcopy(net).summary == pickle.loads(pickle.dumps(net)).summary == "mine"
+    with pytest.raises(AttributeError, match="learning_rate is a setting of the optimizer"):
+        net.learning_rate = 0.1

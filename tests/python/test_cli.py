@@ -277,6 +277,21 @@ def test_a_closed_standard_output_is_no_traceback():
     assert "Traceback" not in result.stderr
 
 
+def test_a_deleted_working_folder_is_one_line(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    command = f"rmdir {shlex.quote(str(folder))}; {shlex.quote(sys.executable)} -m deepnet_command demo"
+    result = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "deepnet: the current folder does not exist any more: cd to another one\n"
+
+
+@pytest.mark.parametrize("module", ["deepnet", "deepnet_command"])
+def test_the_module_is_the_command(module):
+    result = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, f"deepnet {deepnet.__version__}\n")
+
+
 def test_the_version(run):
     result = run("--version")
     assert (result.exit_code, result.output) == (0, f"deepnet {deepnet.__version__}\n")

@@ -132,6 +132,7 @@ PYTHON_ROWS = [
     {"callbacks", "gradient_checking"},
     {"course", "sklearn"},
     {"cli"},
+    {"__main__"},
 ]
 ROW_OF = {room: row for row, rooms in enumerate(PYTHON_ROWS) for room in rooms}
 OUTSIDE = {"cli"}  # may use deepnet as its users do: `import deepnet`

@@ -93,7 +93,7 @@ def test_gradients_equal_central_differences(part, backend):
         net, X, Y, options = random_network(random)
         if not is_smooth(net, X, Y, options["loss"], MARGIN) or reach(net, X) * H > MARGIN:
             continue
-        numeric = numeric_gradient(net, lambda: net.evaluate(X, Y, **options))  # noqa: B023
+        numeric = numeric_gradient(net, lambda: net.evaluate(X, Y, **options))  # noqa: B023  called at once
         cost, grads = net.loss_and_grads(X, Y, **options)
         if np.linalg.norm(numeric) < 1e-2 * (1 + abs(cost)):
             continue

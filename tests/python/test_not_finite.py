@@ -102,6 +102,18 @@ def test_bad_parameters_are_named():
     assert np.isnan(net.evaluate(X, Y))
 
 
+@pytest.mark.parametrize("key", ["W1", "b2"])
+def test_large_parameters_are_named(key):
+    """Before the first update the learning rate has no part in it; later it may have."""
+    net = deepnet.Network([6, 4, 3], "relu", "identity", seed=0)
+    net.parameters[key][2, 0] = -1e30
+    named = rf"those before the update that went wrong. {key}\[2, 0\] is -1e\+30: start from smaller ones"
+    with pytest.raises(FloatingPointError, match=rf"in epoch 1 of 1, batch 1 of 4.*{named}$"):
+        net.fit(X, Y2, **FIT)
+    with pytest.raises(FloatingPointError, match=rf"{named}, and try a smaller learning rate than 0.01$"):
+        net.train_on_batch(X, Y2)
+
+
 # --- gradients and penalties that overflow ------------------------------------------------------------------
 
 

@@ -178,7 +178,7 @@ def _is_apart(array: Array) -> bool:
 
 def _share_memory(first: Array, second: Array) -> bool:
     try:
-        return np.shares_memory(first, second, max_work=10_000)  # type: ignore[arg-type]
+        return np.shares_memory(first, second, max_work=10_000)  # type: ignore[arg-type]  # NumPy's stub has no int for max_work
     except RuntimeError:  # too hard to tell
         return True
 

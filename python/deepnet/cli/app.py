@@ -126,6 +126,14 @@ def _check_packages(data: Path | None) -> None:
         backends.native.config()
 
 
+def _check_current_folder() -> None:
+    """Matplotlib needs it, to write the picture after the training."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise DataError("the current folder does not exist any more: cd to another one") from None
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"deepnet {deepnet.__version__}")
@@ -194,6 +202,7 @@ def demo(
     """Train a network while you watch, see what it learned, and how fast it was."""
     hidden = None if layers is None else _sizes(layers)
     with _clear_endings():
+        _check_current_folder()
         _check_packages(data)
         from deepnet.cli.demo import run
 

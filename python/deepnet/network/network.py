@@ -15,7 +15,7 @@ from typing import Any, Never, Self, overload
 import numpy as np
 
 from deepnet import reference
-from deepnet._arguments import advice, advised, unknown_argument
+from deepnet._arguments import ForeignAttributes, advice, advised, unknown_argument
 from deepnet._validation import examples as check
 from deepnet._validation import labels
 from deepnet._validation import layers as stacking
@@ -56,7 +56,7 @@ class _Position:
     batches: int = 0
 
 
-class Network:
+class Network(ForeignAttributes):
     """A dense network of any depth; each of its methods is one native call.
 
     Parameters
@@ -244,7 +244,7 @@ class Network:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse names that seem meant for a setting: arguments, misspelt attributes, names elsewhere."""
-        classes = type(self).__mro__
+        classes = set(type(self).__mro__) - {ForeignAttributes}
         declared = any(name in vars(cls) or name in inspect.get_annotations(cls) for cls in classes)
         if not (name.startswith("_") or declared):
             public = [key for key, entry in vars(Network).items() if isinstance(entry, property)]
@@ -440,8 +440,9 @@ class Network:
         Notes
         -----
         Networks learn best from inputs of about unit size: standardise X by its training part, and the
-        targets of a regression likewise. After Ctrl-C the parameters are those of the last finished update.
-        Each call is an independent run, which starts at epoch 0.
+        targets of a regression likewise. After Ctrl-C the parameters are those of the last finished update,
+        or if that made them nan or infinite, of one of the 64 before it. Each call is an independent run,
+        which starts at epoch 0.
 
         Examples
         --------
@@ -633,7 +634,7 @@ class Network:
             raise explained(bad, where, rate, self._parameters.values(), examples, scale) from None
         position.updates += 1
         position.batches += 1
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # of the engine
 
     def _rate_of(self, optimizer: Optimizer | None) -> float:
         """The learning rate of the next call of train_on_batch."""
@@ -691,7 +692,7 @@ class Network:
             array = check.prediction(out, shape, self._dtype, X, list(self._parameters.values()))
             result = answered(self._engine.predict(X, array, scale, count))
             result = result if out is None else out
-        return result  # type: ignore[no-any-return]
+        return result  # type: ignore[no-any-return]  # of the engine
 
     @overload
     def evaluate(
@@ -952,7 +953,7 @@ class Network:
         arguments = sample_weight, class_weight, Y, self._dtype, classes, trained, chosen
         if once is None or trained is not None:
             return example_weights(*arguments)
-        return once(example_weights, *arguments)  # type: ignore[no-any-return]
+        return once(example_weights, *arguments)  # type: ignore[no-any-return]  # of example_weights
 
     def _split(
         self, given: tuple[Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any, once: Once

@@ -47,7 +47,7 @@ class NetworkParameters(dict[str, Array]):
         array = shaped(key, value, self[key].shape, "the network's")
         return array.copy() if any(np.may_share_memory(array, p) for p in self.values()) else array
 
-    def __ior__(self, values: Any) -> Self:  # type: ignore[override, misc]
+    def __ior__(self, values: Any) -> Self:  # type: ignore[override, misc]  # fewer types than dict's
         self.update(values)
         return self
 

@@ -22,6 +22,7 @@ from deepnet.schedules import Schedule, rates
 
 from .history import History
 from .metrics import Metric
+from .parameters import parameter_keys
 from .progress import Show, shown
 
 EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
@@ -194,7 +195,10 @@ class Training:
             step = (epoch - first) * run.batches + bad.batch
             where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
             rate = float(step_rates[min(step, len(step_rates) - 1)]) * run.rate_unit
-            raise explained(bad, where, rate, self.engine.parameters(), run.examples, run.input_scale)
+            changed = first + step > 0 or run.first_epoch > 0
+            raise explained(
+                bad, where, rate, self.engine.parameters(), run.examples, run.input_scale, trained=changed
+            )
 
     def _measure(self, threads: int) -> None:
         """Append the validation loss and the metrics of this epoch."""
@@ -290,6 +294,17 @@ def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | N
     return first_not_finite("X", X, dtype, scale, chosen) or first_not_finite("Y", Y, dtype, 1.0, chosen)
 
 
+def largest_parameter(arrays: Sequence[Array]) -> str | None:
+    """Name the largest of W1, b1, ..., WL, bL if it is the likely cause of an overflow."""
+    largest = [float(max(p.max(), -p.min())) for p in arrays]
+    i = int(np.argmax(largest))
+    if largest[i] < 1e6:
+        return None
+    row, column = np.unravel_index(int(np.argmax(np.abs(arrays[i]))), arrays[i].shape)
+    name = parameter_keys(len(arrays) // 2)[i]
+    return f"{name}[{row}, {column}] is {arrays[i][row, column]:g}"
+
+
 def explained(
     bad: NonFinite,
     where: str,
@@ -297,10 +312,13 @@ def explained(
     parameters: Iterable[Array],
     examples: Examples,
     scale: float,
+    *,
+    trained: bool = True,
 ) -> FloatingPointError:
     """Return the error that says what was not finite, where, and the likeliest reason.
 
-    The examples are searched only now. If the loss is finite, the update would not have been.
+    The examples are searched only now. If the loss is finite, the update would not have been. `trained`: the
+    parameters may have become large by updates with this rate.
     """
     if bad.updated:
         return FloatingPointError(
@@ -323,4 +341,8 @@ def explained(
     if heavy is not None:
         return FloatingPointError(f"{what}: {heavy}. {kept}")
     remedy = f"try a smaller learning rate than {rate:g}" if rate else "start from smaller ones"
+    large = largest_parameter(arrays)
+    if large is not None:
+        and_rate = f", and {remedy}" if rate and trained else ""
+        return FloatingPointError(f"{what}. {kept}. {large}: start from smaller ones{and_rate}")
     return FloatingPointError(f"{what}. {kept}: {remedy}, or scale X first")

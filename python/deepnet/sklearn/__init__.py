@@ -13,7 +13,7 @@ True
 from deepnet._extras import needs
 
 with needs("sklearn", "deepnet.sklearn"):
-    import sklearn.base  # noqa: F401
+    import sklearn.base  # noqa: F401  only whether it is there
 
 from ._classifier import MLPClassifier
 from ._conversion import from_sklearn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -38,7 +39,7 @@ try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # before scikit-learn 1.9
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # older scikit-learn has none
         """Has no callbacks."""
 
 
@@ -73,7 +74,7 @@ def parameters_of(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in ("self", "__class__")}
 
 
-class Perceptron(CallbackSupportMixin, BaseEstimator):
+class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the network's outputs."""
 
     network_: Network
@@ -98,8 +99,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
 
     # --- what a subclass defines ----------------------------------------------------------------------------
 
-    def _learn_targets(self, y: Any, *, incremental: bool, first: bool) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _learn_targets(self, y: Any, *, incremental: bool, first: bool) -> Any: ...
 
     def _take_kind_of(self, other: Any) -> None:
         """Take what another estimator has learnt of the targets."""
@@ -111,34 +112,34 @@ class Perceptron(CallbackSupportMixin, BaseEstimator):
             if name in vars(other):
                 setattr(self, name, getattr(other, name))
 
+    @abstractmethod
     def _kind_of_targets(self) -> Hashable:
         """Return what `_targets` depends on besides y."""
-        raise NotImplementedError
 
-    def _targets(self, y: Any) -> Targets:
-        raise NotImplementedError
+    @abstractmethod
+    def _targets(self, y: Any) -> Targets: ...
 
-    def _objective(self, Y: Array, weights: Array | None) -> _recipe.Objective:
-        raise NotImplementedError
+    @abstractmethod
+    def _objective(self, Y: Array, weights: Array | None) -> _recipe.Objective: ...
 
     def _weights_of(self, data: Data, rows: Array | None, incremental: bool) -> Array | None:
         """Return the weight of every row of the data, of which only `rows` matter."""
         return data.weights
 
+    @abstractmethod
     def _output(self) -> tuple[int, str, str]:
         """Return the outputs, their activation, and scikit-learn's name of it."""
-        raise NotImplementedError
 
-    def _own_score(self, A: Array, validation: Validation) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _own_score(self, A: Array, validation: Validation) -> float: ...
 
     def _predicted(self, A: Array) -> Array:
         """Return what the network's outputs (m, n_L) stand for."""
         return A
 
+    @abstractmethod
     def _answer(self, A: Array) -> Array:
         """Return what the user gets for that, of one network or the mean of several."""
-        raise NotImplementedError
 
     def _validate_params(self) -> None:
         try:

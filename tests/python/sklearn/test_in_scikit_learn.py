@@ -125,7 +125,7 @@ def test_copies_predict_the_same_and_are_independent(model, tmp_path):
 def test_coefs_and_intercepts_are_the_networks():
     model = MLPClassifier(**SMALL).fit(X, y)
     with pytest.raises(AttributeError, match="before fit"):
-        MLPClassifier().coefs_  # noqa: B018
+        MLPClassifier().coefs_  # noqa: B018  raises
     assert not hasattr(MLPClassifier(), "classes_")
     assert [W.shape for W in model.coefs_] == [(13, 10), (10, 3)]
     assert [b.shape for b in model.intercepts_] == [(10,), (3,)]
