@@ -63,5 +63,5 @@ def test_data_on_a_disk_are_not_copied(tmp_path):
 
 @pytest.mark.slow
 def test_data_larger_than_memory_is_meant_for(tmp_path):
-    loss = run(SPARSE, tmp_path / "X", 4096)
+    loss = run(SPARSE, tmp_path / "X", 1024)
     assert 0 < float(loss) < 1

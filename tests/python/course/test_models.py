@@ -51,9 +51,7 @@ def published():
         ("L_layer_model", [12288, 20, 7, 5, 1], "0.9856459330143539", "0.8"),
     ],
 )
-def test_the_published_run(
-    backend, model, layers_dims, train_accuracy, test_accuracy, cats, published, capsys
-):
+def test_the_published_run(model, layers_dims, train_accuracy, test_accuracy, cats, published, capsys):
     train_X, train_Y, test_X, test_Y = cats
     parameters, costs = getattr(deepnet, model)(train_X, train_Y, layers_dims, num_iterations=2500)
     np.testing.assert_allclose(costs, published[model][:-1], rtol=1e-8)
@@ -61,6 +59,17 @@ def test_the_published_run(
     deepnet.predict(train_X, train_Y, parameters)
     deepnet.predict(test_X, test_Y, parameters)
     assert capsys.readouterr().out == f"Accuracy: {train_accuracy}\nAccuracy: {test_accuracy}\n"
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "layers_dims"), [("two_layer_model", (12288, 7, 1)), ("L_layer_model", [12288, 20, 7, 5, 1])]
+)
+def test_the_reference_follows_the_published_run(model, layers_dims, cats, published):
+    train_X, train_Y, *_ = cats
+    _, costs = getattr(reference, model)(train_X, train_Y, layers_dims, num_iterations=401)
+    np.testing.assert_allclose(costs, published[model][:5], rtol=1e-8)
 
 
 # --- runs in general -----------------------------------------------------------------------------------
