@@ -211,33 +211,27 @@ def scores(results: dict[str, Any], name: str, contender: str) -> np.ndarray | N
 def report(results: dict[str, Any]) -> str:
     """Return the table in Markdown: means and standard errors, mean ranks, and the seconds of a fit."""
     names = [c for c in CONTENDERS if any(scores(results, t, c) is not None for t in TABLES)]
-    lines = ["| table | rows | " + " | ".join(names) + " |", "| --- | ---: |" + " ---: |" * len(names)]
     ranked = [c for c in names if c not in NOT_RANKED]
-    ranks: dict[str, list[float]] = {c: [] for c in names}
-    seconds: dict[str, list[float]] = {c: [] for c in names}
+    lines = ["| table | rows | " + " | ".join(names) + " |", "| --- | ---: |" + " ---: |" * len(names)]
+    ranks, seconds = list[list[float]](), list[list[float]]()
     for t in TABLES:
         found = {c: scores(results, t, c) for c in names}
-        if found.get(OURS) is None:
-            continue
-        best = max(float(found[c].mean()) for c in ranked if found[c] is not None)
+        if any(found[c] is None for c in names):
+            continue  # not measured, or not by all
+        means = np.array([found[c].mean() for c in ranked])
         cells = []
         for c in names:
             values = found[c]
-            if values is None:
-                cells.append("-")
-                continue
-            mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
-            text = f"{mean:.3f} ± {error:.3f}"
-            cells.append(f"**{text}**" if c in ranked and mean >= best else text)
-            seconds[c].append(np.mean([entry["fit"] for entry in results[t][c].values()]))
-        if all(found[c] is not None for c in ranked):
-            means = np.array([found[c].mean() for c in ranked])
-            for c, mean in zip(ranked, means, strict=True):
-                ranks[c].append(float(1 + (means > mean).sum() + ((means == mean).sum() - 1) / 2))
+            text = f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
+            cells.append(f"**{text}**" if c in ranked and values.mean() == means.max() else text)
         lines.append(f"| {t} | {results[t]['rows']} | " + " | ".join(cells) + " |")
-    rank = [f"{np.mean(ranks[c]):.2f}" if ranks[c] else "-" for c in names]
-    lines.append("| **mean rank** | | " + " | ".join(rank) + " |")
-    lines.append("| seconds per fit | | " + " | ".join(f"{np.mean(seconds[c]):.1f}" for c in names) + " |")
+        ranks.append([1 + (means > m).sum() + ((means == m).sum() - 1) / 2 for m in means])
+        seconds.append([np.mean([entry["fit"] for entry in results[t][c].values()]) for c in names])
+    rank = dict(zip(ranked, np.mean(ranks, axis=0), strict=True)) if ranks else {}
+    cells = [f"**{rank[c]:.2f}**" if c in rank else "" for c in names]
+    lines.append("| **mean rank** | | " + " | ".join(cells) + " |")
+    cells = [f"{value:.1f}" for value in np.mean(seconds, axis=0)] if seconds else []
+    lines.append("| seconds per fit | | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -245,6 +239,9 @@ def main() -> None:
     """Measure what is missing in the file of results, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("tables.json"), help="a file that is added to")
+    parser.add_argument(
+        "--merge", type=Path, nargs="*", default=[], help="files of results to add to it first"
+    )
     parser.add_argument("--only", nargs="*", help="these contenders")
     parser.add_argument("--tables", nargs="*", help="these tables")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
@@ -255,6 +252,11 @@ def main() -> None:
     options = parser.parse_args()
     begin = time.monotonic()
     results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    for path in options.merge:
+        for name, entries in json.loads(path.read_text()).items():
+            results.setdefault(name, {}).update(entries)
+    if options.merge:
+        options.results.write_text(json.dumps(results))
     for contender, (needed, _) in CONTENDERS.items():
         if options.only is not None and contender not in options.only:
             continue

@@ -136,6 +136,12 @@ class _Numbers:
         if self.had_missing:
             yield missing.astype(np.float64)
 
+    @property
+    def wide(self) -> list[bool]:
+        """Whether each encoded column is a piece."""
+        pieces = 0 if self.edges is None else len(self.edges) - 1
+        return [False] + [True] * pieces + [False] * self.had_missing
+
 
 @dataclass(frozen=True)
 class _Categories:
@@ -159,6 +165,11 @@ class _Categories:
             return
         for i in range(self.width):
             yield (codes == i).astype(np.float64)
+
+    @property
+    def wide(self) -> list[bool]:
+        """Whether each encoded column is a piece: none."""
+        return [False] * (1 if len(self.codes) == 2 else self.width)
 
 
 @dataclass(frozen=True)
@@ -191,6 +202,11 @@ class Encoder:
     def width(self) -> int:
         """The number of encoded columns."""
         return len(self.center)
+
+    @property
+    def narrow(self) -> Array:
+        """The numbers of the encoded columns that are no pieces."""
+        return np.flatnonzero([not is_piece for part in self.columns for is_piece in part.wide])
 
     def check(self, columns: Sequence[Column]) -> None:
         """Raise a TypeError for a column of the other kind than in training."""

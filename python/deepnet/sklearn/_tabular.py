@@ -76,7 +76,7 @@ class _Tabular(BaseEstimator):
 
     # --- what a subclass defines ----------------------------------------------------------------------------
 
-    def _learn_targets(self, y: Any) -> _Targets:
+    def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
         raise NotImplementedError
 
     def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
@@ -132,32 +132,36 @@ class _Tabular(BaseEstimator):
         columns = self._read(X, y, reset=True)
         rows = len(columns[0].values)
         weights = weights_of(sample_weight, np.empty((rows, 1)))
-        targets = self._learn_targets(y)
-        entries = targets.Y.shape[1]
-        if entries != rows:
-            raise ValueError(f"y has {entries} entries, but X has {rows} rows")
+        used = np.arange(rows) if weights is None else np.flatnonzero(weights)
+        targets = self._learn_targets(y, rows, used)
         if rows < 2:
             raise ValueError(f"X has 1 sample, n_samples = {rows}, but 2 are needed at least")
         weights = self._class_weights(weights, targets)
-        used = np.arange(rows) if weights is None else np.flatnonzero(weights)
+        used = used if weights is None else np.flatnonzero(weights)
         self._encoder = Encoder.fitted(
             [Column(c.name, c.values[used], c.categorical) for c in columns],
             int(self.max_categories),
             int(self.n_pieces),
         )
-        table = self._encoder.encoded(columns)
+        tables = self._inputs(self._encoder.encoded(columns))
         rng = check_random_state(self.random_state)
-        examples = Examples(table.T, targets.Y, None if weights is None else weights.astype(np.float32))
+        weights_of_rows = None if weights is None else weights.astype(np.float32)
         threads = get_num_threads() if self.n_threads is None else int(self.n_threads)
         share = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
         trainings, best = list[Training](), list[_BestEpoch]()
-        for held_out in self._folds(targets.groups, used, rng):
-            net = self._new_network(self._encoder.width, rng)
+        for i, held_out in enumerate(self._folds(targets.groups, used, rng)):
+            examples = Examples(tables[i % 2].T, targets.Y, weights_of_rows)
+            net = self._new_network(examples.X.shape[0], rng)
             kept = used[~np.isin(used, held_out)]
             best.append(_BestEpoch(self, examples, held_out, share))
             trainings.append(self._training(net, examples, kept, best[-1], rng))
         histories = train_many(trainings, option.progress(bool(self.verbose)), self.n_threads)
         self._keep(trainings, best, histories)
+
+    def _inputs(self, table: Array) -> tuple[Array, Array]:
+        """Return an encoded table for every second network from the first on, and that for the others."""
+        narrow = self._encoder.narrow
+        return table if len(narrow) == table.shape[1] else table[:, narrow], table
 
     def _read(self, X: Any, y: Any = NO_TARGETS, *, reset: bool) -> list[Column]:
         """Return the columns of X, checked against those of fit, or learn their names and number."""
@@ -295,8 +299,10 @@ class _Tabular(BaseEstimator):
         for first in range(0, rows, ROWS_AT_ONCE):
             part = slice(first, first + ROWS_AT_ONCE)
             table = self._encoder.encoded([Column(c.name, c.values[part], c.categorical) for c in columns])
+            narrow, wide = self._inputs(table)
             for A, net in zip(outputs, self.networks_, strict=True):
-                A[part] = net.predict(table.T, threads=self.n_threads).T
+                inputs = wide if net.layer_dims[0] == wide.shape[1] else narrow
+                A[part] = net.predict(inputs.T, threads=self.n_threads).T
         return outputs
 
     def __sklearn_tags__(self) -> Any:
@@ -351,6 +357,11 @@ class _BestEpoch:
         return now > self._until
 
 
+def _check_length(y: Array, rows: int) -> None:
+    if len(y) != rows:
+        raise ValueError(f"y has {len(y)} entries, but X has {rows} rows")
+
+
 def _seed(rng: Any) -> int:
     return int(rng.randint(2**31 - 1))
 
@@ -394,8 +405,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     max_categories : int
         A column with more categories than that is hashed to so many columns instead of one for each.
     n_pieces : int
-        Above 0: besides the scaled number itself, the network gets its piecewise-linear encoding by so many
-        quantiles.
+        Every second network, from the second on, gets besides each scaled number its piecewise-linear
+        encoding in so many pieces, which end at quantiles; 0: none does.
     n_threads : int, optional
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
     random_state : int, RandomState or None
@@ -476,7 +487,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         class_weight: Any = None,
         categorical_features: Any = None,
         max_categories: int = 64,
-        n_pieces: int = 0,
+        n_pieces: int = 8,
         n_threads: int | None = None,
         random_state: Any = None,
         verbose: bool | int = False,
@@ -500,11 +511,12 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _learn_targets(self, y: Any) -> _Targets:
+    def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(f"y has {y.shape[1]} columns, but must be one column of classes")
         y = column_or_1d(y, warn=True)
+        _check_length(y, rows)
         self._labels = Labels.of(y)
         self.classes_ = self._labels.classes
         numbers = np.searchsorted(self.classes_, y)
@@ -601,8 +613,8 @@ class TabularRegressor(RegressorMixin, _Tabular):
     max_categories : int
         A column with more categories than that is hashed to so many columns instead of one for each.
     n_pieces : int
-        Above 0: besides the scaled number itself, the network gets its piecewise-linear encoding by so many
-        quantiles.
+        Every second network, from the second on, gets besides each scaled number its piecewise-linear
+        encoding in so many pieces, which end at quantiles; 0: none does.
     n_threads : int, optional
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
     random_state : int, RandomState or None
@@ -669,7 +681,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         max_seconds: float | None = None,
         categorical_features: Any = None,
         max_categories: int = 64,
-        n_pieces: int = 0,
+        n_pieces: int = 8,
         n_threads: int | None = None,
         random_state: Any = None,
         verbose: bool | int = False,
@@ -691,15 +703,17 @@ class TabularRegressor(RegressorMixin, _Tabular):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _learn_targets(self, y: Any) -> _Targets:
+    def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        _check_length(y, rows)
         self._is_1d = y.ndim == 1
-        columns = y.reshape(len(y), -1)
-        self._mean, scale = columns.mean(axis=0), columns.std(axis=0)
+        columns = y.reshape(rows, -1)
+        known = columns[used]
+        self._mean, scale = known.mean(axis=0), known.std(axis=0)
         self._scale = np.where(scale > 0, scale, 1.0)
-        self._range = columns.min(axis=0), columns.max(axis=0)
+        self._range = known.min(axis=0), known.max(axis=0)
         Y = ((columns - self._mean) / self._scale).T.astype(np.float32)
         return _Targets(np.ascontiguousarray(Y), np.zeros(len(y), np.intp))
 

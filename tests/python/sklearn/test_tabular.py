@@ -170,6 +170,7 @@ def test_many_categories_are_hashed_the_same_in_every_process():
 def test_pieces_are_linear_between_quantiles():
     encoder, _ = encoded(np.arange(9.0), categorical=False, pieces=2)  # 0 to 4, 4 to 8
     assert encoder.width == 3
+    np.testing.assert_array_equal(encoder.narrow, [0])
     raw = np.array(list(encoder.columns[0].encoded(np.array([-1.0, 2, 4, 6, 99]))))[1:]
     np.testing.assert_allclose(raw, [[0, 0.5, 1, 1, 1], [0, 0, 0, 0.5, 1]])
 
@@ -193,6 +194,18 @@ def test_the_parameters_are_those_of_the_last_best_epoch():
     for epoch, errors in zip(model.best_epochs_, model.validation_errors_, strict=True):
         assert len(errors) == 30
         assert epoch == 1 + max(i for i, e in enumerate(errors) if e == min(errors))
+
+
+def test_every_second_network_gets_the_pieces():
+    X, y = load_wine(return_X_y=True)
+    for settings, expected in (
+        ({}, [13, 13 * 9, 13]),
+        ({"n_pieces": 0}, [13] * 3),
+        ({"n_pieces": 2}, [13, 39, 13]),
+    ):
+        model = TabularClassifier(**SMALL | {"n_estimators": 3}, **settings).fit(X, y)
+        assert [net.layer_dims[0] for net in model.networks_] == expected
+        assert model.score(X, y) > 0.9
 
 
 def test_every_row_is_held_out_once_by_five_networks_and_classes_alike():
@@ -230,6 +243,9 @@ def test_rows_of_weight_0_change_nothing():
     changed[::3] = 1e6
     a = TabularClassifier(**SMALL).fit(X, y, sample_weight=weights).predict_proba(X)
     b = TabularClassifier(**SMALL).fit(changed, y, sample_weight=weights).predict_proba(X)
+    np.testing.assert_array_equal(a, b)
+    a = TabularRegressor(**SMALL).fit(X, y, sample_weight=weights).predict(X)
+    b = TabularRegressor(**SMALL).fit(changed, np.where(weights, y, 1e6), sample_weight=weights).predict(X)
     np.testing.assert_array_equal(a, b)
 
 
