@@ -52,7 +52,8 @@ PARAMETERS = """\
         One of deepnet's instead of `solver` and its settings, for example ``deepnet.AdamW(schedule)``, see
         :mod:`deepnet.schedules`.
     callbacks : list of callable, optional
-        Each is called after each epoch as ``callback(network, history)``; True ends training. Callbacks of
+        Each is called after each epoch as ``callback(network, history)``; True ends training. With
+        `n_estimators`, they are called for all networks in turn, on the networks' threads. Callbacks of
         scikit-learn 1.9 are set by `set_callbacks`.
     n_estimators : int
         Train so many networks side by side, each with its own first weights, validation split and order of
@@ -108,6 +109,8 @@ NOTES = """\
     -----
     Weights and biases start from Glorot's uniform distribution. Arrays of float64, float32, float16 and uint8
     are read in place and not copied, a ``numpy.memmap`` too. A pickle does not hold the optimizer's memory.
+    Ctrl-C ends `fit` with a warning and the weights of that moment; with `n_estimators` of 2 or more it
+    raises KeyboardInterrupt, and the estimator is what it was before.
 """
 
 

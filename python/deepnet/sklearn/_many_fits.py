@@ -16,7 +16,7 @@ from sklearn.model_selection._validation import _score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 from deepnet._validation.arrays import a
 from deepnet.activations import Array
@@ -109,7 +109,8 @@ def fit_and_score(
     if error_score != "raise" and not isinstance(error_score, Number):
         raise ValueError(f"error_score is {error_score!r}, but must be 'raise' or a number")
     fits, tables = list[Fit](), dict[Any, list[Fit]]()
-    folds = [(_numbers(train), _numbers(test)) for train, test in folds]
+    numbers = np.arange(_num_samples(X), dtype=np.uint32 if _num_samples(X) < 2**32 else np.int64)
+    folds = [(numbers[np.asarray(train)], numbers[np.asarray(test)]) for train, test in folds]
     for settings in candidates:
         for i, (train, test) in enumerate(folds):
             one = clone(estimator).set_params(**clone(dict(settings), safe=False))
@@ -128,13 +129,6 @@ def fit_and_score(
         for fit in [fit for of_table in part for fit in of_table]:
             fit.estimator = None  # it has been scored
     return [results[id(fit)] for fit in fits]
-
-
-def _numbers(rows: Any) -> Array:
-    """Return the numbers of these rows, of which there may also be a mask, in little memory."""
-    given = np.asarray(rows)
-    numbers = np.flatnonzero(given) if given.dtype == bool else given
-    return numbers.astype(np.uint32) if numbers.size and numbers.max() < 2**32 else numbers
 
 
 def check(estimator: Any) -> None:
