@@ -18,7 +18,7 @@ template <class T>
 double cross_entropy(const Kernels<T>& kernels, T z, T label, T& derivative) {
   const T output[kPanel<T>] = {z}, y[kPanel<T>] = {label};
   T d[kPanel<T>];
-  const double loss = find_loss(kernels, "binary_cross_entropy").of_panel({1, 1, output, y, nullptr, 1, 0, d});
+  const double loss = find_loss(kernels, "binary_cross_entropy").of_panel({1, 1, output, y, nullptr, {1}, 0, d});
   derivative = d[0];
   return loss;
 }
@@ -235,8 +235,14 @@ TEST_CASE_TEMPLATE("columns after the last example add no loss and have no gradi
         CHECK(not_zero == 0);
         // In place, and the same again.
         std::vector<T> in_place = panel.output;
-        const double loss = kernels.losses[id].of_panel({outputs, examples, in_place.data(), panel.y.data(),
-                                                         panel.weights.data(), T(0.5), T(0.1), in_place.data()});
+        const double loss = kernels.losses[id].of_panel({outputs,
+                                                         examples,
+                                                         in_place.data(),
+                                                         panel.y.data(),
+                                                         panel.weights.data(),
+                                                         {T(0.5)},
+                                                         T(0.1),
+                                                         in_place.data()});
         CHECK(same_bits(loss, panel.loss));
         CHECK(same_bits(in_place, panel.d));
       }
