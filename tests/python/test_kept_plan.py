@@ -1,4 +1,4 @@
-"""A network keeps the last plan that it made for the extension: no setting of an earlier call may stay in it."""
+"""A network keeps the last plan for the extension: no setting of an earlier call may stay in it."""
 
 import copy
 

@@ -17,13 +17,11 @@ import numpy as np
 from deepnet import reference
 from deepnet._arguments import ForeignAttributes, advice, advised, unknown_argument
 from deepnet._validation import examples as check
-from deepnet._validation import labels
 from deepnet._validation import layers as stacking
 from deepnet._validation import options as option
 from deepnet._validation.custom import checked, checked_loss
 from deepnet._validation.options import LARGEST_SEED
 from deepnet._validation.structures import network_parameters
-from deepnet._validation.weights import example_weights
 from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.backends import answered, engine_for_custom, knows, new_engine, prepared, snapshot, unchecked
 from deepnet.caches import Parameters, Whole
@@ -36,11 +34,12 @@ from deepnet.plan import LayerPlan, Plan
 from deepnet.schedules import rates
 
 from . import files
+from .examples import ExamplesFor
 from .history import History
 from .metrics import Metric, checked_metrics
 from .once import Once
 from .parameters import NetworkParameters, copy_into, parameter_keys
-from .training import MOST_SHUFFLED, Examples, Run, Training, explained, train
+from .training import MOST_SHUFFLED, Run, Training, explained, train
 
 Layers = Sequence[int | np.integer[Any] | Dense] | Array
 Names = str | Activation | Sequence[str | Activation]
@@ -501,12 +500,11 @@ class Network(ForeignAttributes):
     ) -> Training:
         """Check the arguments of fit. `once` has checked some of them for other networks."""
         chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
-        trained, validation, chosen_loss = self._split(
+        trained, validation, chosen_loss = self._examples_for(once).split(
             (X, Y, loss, sample_weight, class_weight),
             examples,
             validation_data,
             validation_split,
-            Once() if once is None else once,
         )
         run = Run(
             examples=trained,
@@ -625,11 +623,11 @@ class Network(ForeignAttributes):
             if value is None:
                 chosen = None if optimizer is None else option.optimizer(optimizer, self._dtype)
                 rate = self._rate_of(chosen)
-                examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+                examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
                 value = answered(engine.train_on_batch(*examples[:3], plan, rate, seed, scale, count))
         except NonFinite as bad:
-            examples, _ = self._examples(X, Y, loss, sample_weight, class_weight)
+            examples, _ = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
             where = "before this update, which was not made"
             raise explained(bad, where, rate, self._parameters.values(), examples, scale) from None
         position.updates += 1
@@ -768,7 +766,7 @@ class Network(ForeignAttributes):
             value: float | None = self._evaluate(X, Y, None, default[0], scale, count)
             if value is not None:
                 return value
-        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+        examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
         value = answered(engine.evaluate(*examples[:3], plan, scale, count))
@@ -815,7 +813,7 @@ class Network(ForeignAttributes):
         >>> grads
         {'dW1': array([[-0.5, -0.5]], dtype=float32), 'db1': array([[-0.5]], dtype=float32)}
         """
-        examples, chosen_loss = self._examples(X, Y, loss, sample_weight, class_weight)
+        examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
         result = engine.loss_and_grads(*examples[:3], plan, self._scale(input_scale), _threads(threads))
         value, arrays = answered(result)
@@ -917,100 +915,10 @@ class Network(ForeignAttributes):
 
     # --- checks and plans -----------------------------------------------------------------------------------
 
-    def _examples(
-        self,
-        X: Any,
-        Y: Any,
-        loss: Any,
-        sample_weight: Any = None,
-        class_weight: Any = None,
-        *,
-        trained: Array | None = None,
-        chosen: Array | None = None,
-        once: Once | None = None,
-    ) -> tuple[Examples, Loss]:
-        """Check examples; `trained` are the labels to train on if these are to validate with."""
-        once = Once() if once is None else once
-        X, outputs = once(check.inputs, X, self.layer_dims[0]), self.layer_dims[-1]
-        m = X.shape[1]
-        chosen_loss = option.loss(loss, self._activations[-1], Y, outputs, m)
-        Y = once(labels.check, "Y", Y, (outputs, m), chosen_loss)
-        weights = self._weights(sample_weight, class_weight, Y, trained, chosen, once)
-        return Examples(X, Y, weights, chosen), chosen_loss
-
-    def _weights(
-        self,
-        sample_weight: Any,
-        class_weight: Any,
-        Y: Array,
-        trained: Array | None,
-        chosen: Array | None = None,
-        once: Once | None = None,
-    ) -> Array | None:
-        if sample_weight is None and class_weight is None:
-            return None
-        classes = max(self.layer_dims[-1], 2)
-        arguments = sample_weight, class_weight, Y, self._dtype, classes, trained, chosen
-        if once is None or trained is not None:
-            return example_weights(*arguments)
-        return once(example_weights, *arguments)  # type: ignore[no-any-return]  # of example_weights
-
-    def _split(
-        self, given: tuple[Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any, once: Once
-    ) -> tuple[Examples, Examples | None, Loss]:
-        """Check the examples to train on and those to validate with.
-
-        `given` are X, Y, loss, sample_weight and class_weight.
-        """
-        X, Y, loss, sample_weight, class_weight = given
-        chosen = once(check.chosen, "examples", chosen, once(check.inputs, X, self.layer_dims[0]).shape[1])
-        if fraction is None:
-            trained, chosen_loss = self._examples(*given, chosen=chosen, once=once)
-            return (
-                trained,
-                self._validation(trained, data, chosen_loss, sample_weight, class_weight, once),
-                chosen_loss,
-            )
-        if data is not None:
-            raise ValueError("validation_data and validation_split are both given: leave one out")
-        whole, chosen_loss = self._examples(X, Y, loss, sample_weight, chosen=chosen, once=once)
-        X, Y, weights, _ = whole
-        first = option.validation_start(fraction, whole.m)
-        parts = []
-        for part in (slice(None, first), slice(first, None)):
-            if chosen is None:
-                part_weights = None if weights is None else weights[part]
-                part_weights = self._weights(part_weights, class_weight, Y[:, part], Y[:, :first])
-                parts.append(Examples(X[:, part], Y[:, part], part_weights))
-            else:
-                labels_of_first = None if class_weight is None else Y[:, chosen[:first]]
-                part_weights = self._weights(weights, class_weight, Y, labels_of_first, chosen[part])
-                parts.append(Examples(X, Y, part_weights, chosen[part]))
-        return parts[0], parts[1], chosen_loss
-
-    def _validation(
-        self,
-        trained: Examples,
-        data: Any,
-        loss: Loss,
-        sample_weight: Any,
-        class_weight: Any,
-        once: Once,
-    ) -> Examples | None:
-        if data is None:
-            return None
-        labels = trained.Y
-        if trained.chosen is not None and class_weight is not None:
-            labels = labels[:, trained.chosen]
-        if check.names_columns(data):
-            chosen = once(check.chosen, "validation_data", data, trained.X.shape[1])
-            weights = self._weights(sample_weight, class_weight, trained.Y, labels, chosen, once)
-            return Examples(trained.X, trained.Y, weights, chosen)
-        X, Y, sample_weight = check.validation_data(data)
-        try:
-            return self._examples(X, Y, loss, sample_weight, class_weight, trained=labels, once=once)[0]
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"validation_data: {error}") from None
+    def _examples_for(self, once: Once | None = None) -> ExamplesFor:
+        """Return what checks examples for this network; `once` has checked some for others."""
+        ends = self._layer_dims[0], self._layer_dims[-1], self._activations[-1]
+        return ExamplesFor(*ends, self._dtype, Once() if once is None else once)
 
     def _scale(self, given: Any) -> float:
         return self._input_scale if given is None else option.input_scale(given)
@@ -1043,53 +951,6 @@ class Network(ForeignAttributes):
         if isinstance(engine, reference.Engine):
             plan = replace(plan, loss=checked_loss(plan.loss))
         return engine, prepared(engine, plan)
-
-
-@advised
-def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
-    """Read a network that :meth:`deepnet.Network.save` wrote.
-
-    Parameters
-    ----------
-    path : str or path
-    seed : int or None
-        For dropout in :meth:`deepnet.Network.train_on_batch`; None: different on each run.
-
-    Returns
-    -------
-    net : Network
-        With the same predictions to the last bit, and the optimizer of a new network.
-
-    Raises
-    ------
-    ValueError
-        If the file is cut off, damaged, altered, from a newer deepnet or from another program:
-        ``cats.safetensors: W2 has shape (4, 3), but layer_dims make it (3, 4)``.
-    OSError
-        If there is no such file, or it cannot be read.
-
-    Notes
-    -----
-    Nothing in a file is executed. A checksum of all parameters and settings is compared.
-    The format is that of https://github.com/huggingface/safetensors, so other programs read the arrays, too.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> net = deepnet.Network([2, 3, 1], seed=1)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     net.save(os.path.join(folder, "net.safetensors"))
-    ...     same = deepnet.load(os.path.join(folder, "net.safetensors"))
-    >>> same
-    <Network 2-3-1 (relu, sigmoid): float32, 13 parameters>
-    """
-    number, saved = option.seed(seed), files.read(path)
-    try:
-        net = Network(saved.layers, initializer="zeros", seed=number, **saved.settings)
-    except (TypeError, ValueError) as error:
-        raise files.invalid(path, error) from None
-    net.parameters = saved.parameters
-    return net
 
 
 # What copies and pickles create again.

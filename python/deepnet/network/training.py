@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from deepnet.optimizers import Rate
 from deepnet.plan import Plan
 from deepnet.schedules import Schedule, rates
 
+from .examples import Examples as Examples
 from .history import History
 from .metrics import Metric
 from .parameters import parameter_keys
@@ -33,20 +34,6 @@ MOST_SHUFFLED = 2**32 - 1
 PREDICTED_AT_ONCE = 2**12  # examples whose X is copied
 
 Calls = Generator[dict[str, Any], Any, None]
-
-
-class Examples(NamedTuple):
-    """X (n_0, m), Y as the loss takes it, and the weight of each example or None."""
-
-    X: Array
-    Y: Array
-    weights: Array | None
-    chosen: Array | None = None  # the columns that are used, all by default
-
-    @property
-    def m(self) -> int:
-        """The number of examples used."""
-        return int(self.X.shape[1] if self.chosen is None else len(self.chosen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,126 @@
+"""The examples of a training run: X, Y and weights, checked for a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deepnet._validation import examples as columns
+from deepnet._validation import labels
+from deepnet._validation import options as option
+from deepnet._validation.weights import example_weights
+from deepnet.activations import Array
+from deepnet.losses import Loss
+
+from .once import Once
+
+
+class Examples(NamedTuple):
+    """X (n_0, m), Y as the loss takes it, and the weight of each example or None."""
+
+    X: Array
+    Y: Array
+    weights: Array | None
+    chosen: Array | None = None  # the columns that are used, all by default
+
+    @property
+    def m(self) -> int:
+        """The number of examples used."""
+        return int(self.X.shape[1] if self.chosen is None else len(self.chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplesFor:
+    """Checks examples for a network with so many inputs and outputs."""
+
+    inputs: int
+    outputs: int
+    activation: str  # of the last layer
+    dtype: np.dtype[Any]
+    once: Once  # shared by networks that are trained side by side
+
+    def check(
+        self,
+        X: Any,
+        Y: Any,
+        loss: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        *,
+        trained: Array | None = None,
+        chosen: Array | None = None,
+    ) -> tuple[Examples, Loss]:
+        """Check examples; `trained` are the labels to train on if these are to validate with."""
+        X = self.once(columns.inputs, X, self.inputs)
+        m = X.shape[1]
+        chosen_loss = option.loss(loss, self.activation, Y, self.outputs, m)
+        Y = self.once(labels.check, "Y", Y, (self.outputs, m), chosen_loss)
+        weights = self._weights(sample_weight, class_weight, Y, trained, chosen)
+        return Examples(X, Y, weights, chosen), chosen_loss
+
+    def split(
+        self, given: tuple[Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any
+    ) -> tuple[Examples, Examples | None, Loss]:
+        """Check the examples to train on and those to validate with.
+
+        `given` are X, Y, loss, sample_weight and class_weight; the others are `examples`, `validation_data`
+        and `validation_split` of fit.
+        """
+        X, Y, loss, sample_weight, class_weight = given
+        m = self.once(columns.inputs, X, self.inputs).shape[1]
+        chosen = self.once(columns.chosen, "examples", chosen, m)
+        if fraction is None:
+            trained, chosen_loss = self.check(*given, chosen=chosen)
+            validation = self._validation(trained, data, chosen_loss, sample_weight, class_weight)
+            return trained, validation, chosen_loss
+        if data is not None:
+            raise ValueError("validation_data and validation_split are both given: leave one out")
+        whole, chosen_loss = self.check(X, Y, loss, sample_weight, chosen=chosen)
+        X, Y, weights, _ = whole
+        first = option.validation_start(fraction, whole.m)
+        parts = []
+        for part in (slice(None, first), slice(first, None)):
+            if chosen is None:
+                part_weights = None if weights is None else weights[part]
+                part_weights = self._weights(part_weights, class_weight, Y[:, part], Y[:, :first])
+                parts.append(Examples(X[:, part], Y[:, part], part_weights))
+            else:
+                labels_of_first = None if class_weight is None else Y[:, chosen[:first]]
+                part_weights = self._weights(weights, class_weight, Y, labels_of_first, chosen[part])
+                parts.append(Examples(X, Y, part_weights, chosen[part]))
+        return parts[0], parts[1], chosen_loss
+
+    def _validation(
+        self, trained: Examples, data: Any, loss: Loss, sample_weight: Any, class_weight: Any
+    ) -> Examples | None:
+        if data is None:
+            return None
+        labels = trained.Y
+        if trained.chosen is not None and class_weight is not None:
+            labels = labels[:, trained.chosen]
+        if columns.names_columns(data):
+            chosen = self.once(columns.chosen, "validation_data", data, trained.X.shape[1])
+            weights = self._weights(sample_weight, class_weight, trained.Y, labels, chosen)
+            return Examples(trained.X, trained.Y, weights, chosen)
+        X, Y, sample_weight = columns.validation_data(data)
+        try:
+            return self.check(X, Y, loss, sample_weight, class_weight, trained=labels)[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation_data: {error}") from None
+
+    def _weights(
+        self,
+        sample_weight: Any,
+        class_weight: Any,
+        Y: Array,
+        trained: Array | None,
+        chosen: Array | None = None,
+    ) -> Array | None:
+        if sample_weight is None and class_weight is None:
+            return None
+        arguments = sample_weight, class_weight, Y, self.dtype, max(self.outputs, 2), trained, chosen
+        if trained is not None:
+            return example_weights(*arguments)
+        return self.once(example_weights, *arguments)  # type: ignore[no-any-return]  # of example_weights
