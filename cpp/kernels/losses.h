@@ -62,13 +62,11 @@ struct SoftmaxCrossEntropy {
       sum += e;
       labels += y_i;
       loss = fma(-y_i, below, loss);
+      store(d + i * kPanel<T>, e);  // d may be the memory of z
     }
-    // e^(z - max) again instead of a buffer, since d may be the memory of z.
     const Vec<T> scale = labels / sum;
-    for (index_t i = 0; i < n; ++i) {
-      const Vec<T> e = exp_flushed<T>(load(z + i * kPanel<T>) - largest), y_i = label(i);
-      store(d + i * kPanel<T>, flush<T>(fma(e, scale, -y_i) * weight));
-    }
+    for (index_t i = 0; i < n; ++i)
+      store(d + i * kPanel<T>, flush<T>(fma(load(d + i * kPanel<T>), scale, -label(i)) * weight));
     return fma(labels, log_normal<T>(sum), loss);
   }
 };
@@ -141,7 +139,7 @@ double loss(const LossOfPanel<T>& f) {
   LossConstants<T> k{.one_output = T(1) / T(f.outputs), .parameters = {}, .smoothing = f.smoothing};
   for (int i = 0; i < kLossParameters; ++i) k.parameters[i] = f.parameters[i];
   Vec<T> sums[vectors] = {};
-  for (index_t v = 0; v < vectors; ++v) {
+  for (index_t v = 0; v < vectors && v * lanes < f.examples; ++v) {
     const Vec<T> weight = f.weights ? load(f.weights + v * lanes) : broadcast(T(1));
     if constexpr (requires { &L::column; }) {
       sums[v] = L::column(f, k, v * lanes, weight);
