@@ -675,7 +675,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         learning_rate: float = 0.07,
         max_epochs: int = 256,
         batch_size: int = 256,
-        dropout: float = 0.0,
+        dropout: float = 0.15,
         weight_decay: float = 0.0,
         validation_fraction: float = 0.2,
         max_seconds: float | None = None,
