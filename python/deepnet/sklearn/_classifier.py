@@ -17,7 +17,7 @@ from deepnet.activations import Array
 from . import _recipe
 from ._data import Data, Targets, Validation, spread, taken
 from ._docstrings import documented
-from ._labels import Labels
+from ._labels import Labels, check_cells
 from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
@@ -136,6 +136,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             del self._classes_to_come
 
     # --- labels and outputs ---------------------------------------------------------------------------------
+
+    def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        check_cells(y)
+        return super()._read(X, y, reset=reset)
 
     def _learn_targets(self, y: Any, *, incremental: bool, first: bool) -> Any:
         if incremental:

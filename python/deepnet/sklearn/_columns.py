@@ -114,6 +114,7 @@ class _Numbers:
     fill: float
     had_missing: bool
     edges: Array | None  # of the pieces
+    seen: bool  # whether training had any number
 
     @classmethod
     def fitted(cls, values: Array, pieces: int) -> _Numbers:
@@ -123,7 +124,8 @@ class _Numbers:
         if pieces and len(present):
             edges = np.unique(np.quantile(present, np.linspace(0, 1, pieces + 1)))
         fill = float(np.median(present)) if len(present) else 0.0
-        return cls(fill, bool(missing.any()), edges if edges is not None and len(edges) > 2 else None)
+        edges = edges if edges is not None and len(edges) > 2 else None
+        return cls(fill, bool(missing.any()), edges, seen=len(present) > 0)
 
     def encoded(self, values: Array) -> Iterator[Array]:
         """Yield the encoded columns."""
@@ -209,13 +211,29 @@ class Encoder:
         return np.flatnonzero([not is_piece for part in self.columns for is_piece in part.wide])
 
     def check(self, columns: Sequence[Column]) -> None:
-        """Raise a TypeError for a column of the other kind than in training."""
+        """Raise a TypeError for a column of the other kind than in training, where all may be missing."""
         for column, part in zip(columns, self.columns, strict=True):
-            if isinstance(part, _Numbers) and column.categorical and (column.values != None).any():  # noqa: E711
-                example = next(v for v in column.values if v is not None)
-                raise TypeError(
-                    f"{column.name} held numbers in fit, but holds categories now, such as {example!r}"
+            example = next((v for v in column.values if not is_missing(v)), None)
+            if example is None:
+                continue
+            if isinstance(example, np.generic):
+                example = example.item()
+            if isinstance(part, _Numbers):
+                if part.seen and column.categorical:
+                    raise TypeError(
+                        f"{column.name} held numbers in fit, but holds categories now, such as {example!r}"
+                    )
+            elif part.codes:
+                known = next(iter(part.codes))
+                before, now = (
+                    "strings" if _kind_of(type(v)) == "string" else "numbers or bools"
+                    for v in (known, example)
                 )
+                if before != now:
+                    raise TypeError(
+                        f"{column.name} held {before} in fit, such as {known!r}, but holds {now} now, "
+                        f"such as {example!r}"
+                    )
 
     def encoded(self, columns: Sequence[Column]) -> Array:
         """Return the table as numbers, float32 (rows, width), each within -3 and 3."""
@@ -226,7 +244,7 @@ class Encoder:
             values = column.values
             if isinstance(part, _Categories) and not column.categorical:  # numbers where categories were
                 values = np.array([None if np.isnan(v) else v for v in values], object)
-            elif isinstance(part, _Numbers) and column.categorical:  # nothing but None
+            elif isinstance(part, _Numbers) and column.categorical:  # nothing but None in one of the two
                 values = np.full(rows, np.nan)
             for x in part.encoded(values):
                 with np.errstate(over="ignore"):

@@ -11,6 +11,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from deepnet.activations import Array
 
+from ._columns import is_missing
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -23,6 +25,7 @@ class Labels:
     @classmethod
     def of(cls, y: Any) -> Labels:
         """Learn the classes of y."""
+        check_cells(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), multilabel=True, sparse=sparse.issparse(y))
@@ -52,6 +55,7 @@ class Labels:
 
     def check(self, y: Any, *, same: bool) -> None:
         """Refuse classes that these are not; `same`: also if one is missing."""
+        check_cells(y)
         if self.multilabel or type_of_target(y, input_name="y").startswith("multilabel"):
             columns = y.shape[1] if getattr(y, "ndim", 1) == 2 else 1
             if not self.multilabel or columns != len(self.classes):
@@ -101,3 +105,23 @@ class Labels:
         else:
             right = ((A > 0.5) == encoded.T).all(axis=1)
         return float(np.average(right, weights=weights))
+
+
+def check_cells(y: Any) -> None:
+    """Refuse a column of objects with missing labels, or with strings beside other labels."""
+    if len(getattr(y, "shape", ())) != 1 or sparse.issparse(y):
+        return
+    labels = np.asarray(y)
+    if labels.dtype != object:
+        return
+    first_of = dict[bool, int]()
+    for i, label in enumerate(labels):
+        if is_missing(label):
+            raise ValueError(f"y is {label} in row {i}, but every row needs a label: leave such rows out")
+        first_of.setdefault(isinstance(label, str), i)
+    if len(first_of) == 2:
+        other, word = labels[first_of[False]], labels[first_of[True]]
+        raise TypeError(
+            f"y mixes str and {type(other).__name__}, such as {word!r} and {other!r}, but must hold labels "
+            "of one type"
+        )

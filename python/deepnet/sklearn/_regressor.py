@@ -119,6 +119,18 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def _reading_options(self) -> dict[str, Any]:
         return {"y_numeric": True}
 
+    def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        X, y = super()._read(X, y, reset=reset)
+        if y.dtype.kind in "US":
+            raise TypeError(
+                f"y holds strings, such as {y.flat[0].item()!r}, but a regressor needs numbers: "
+                "MLPClassifier is for classes"
+            )
+        if y.dtype.kind == "f" and not np.isfinite(y).all():  # of objects, such as None
+            i = np.argwhere(~np.isfinite(y))[0][0]
+            raise ValueError(f"y is {y[i]} in row {i}, but every row needs a target: leave such rows out")
+        return X, y
+
     def _learn_targets(self, y: Any, *, incremental: bool, first: bool) -> Any:
         if _loss_name(self.loss) == "poisson" and (y < 0).any():
             raise ValueError(f"y has the target {y.min():g}, but loss='poisson' needs counts: 0 or more")

@@ -33,7 +33,7 @@ from deepnet.schedules import LogCosine
 from deepnet.threads import get_num_threads
 
 from ._columns import Column, Encoder, columns_of
-from ._labels import Labels
+from ._labels import Labels, check_cells
 from ._reading import NO_TARGETS, weights_of
 
 BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
@@ -512,6 +512,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         self.verbose = verbose
 
     def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
+        check_cells(y)
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(f"y has {y.shape[1]} columns, but must be one column of classes")

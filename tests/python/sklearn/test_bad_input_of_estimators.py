@@ -54,7 +54,9 @@ FIT = {  # settings, X, y, other arguments, message
     "an empty frame": ({}, FRAME[:0], y[:0], {}, r"Found array with 0 sample\(s\)"),
     "no columns": ({}, FRAME[[]], y, {}, r"0 feature\(s\)"),
     "one class": ({}, X, np.zeros(len(y)), {}, "y has only one class, 0.0"),
-    "mixed labels": ({}, X, np.array([1, "a"] * 89, object), {}, "unknown label type|Mix|mix|Unknown label"),
+    "mixed labels": ({}, X, np.array([1, "a"] * 89, object), {}, "y mixes str and int, such as 'a' and 1"),
+    "a missing label": ({}, X, np.array(["a", None] * 89, object), {}, "y is None in row 1"),
+    "an NA label": ({}, X, pd.Series(["a", pd.NA] * 89, dtype="string"), {}, "y is <NA> in row 1"),
     "y longer": ({}, X, np.r_[y, 0], {}, r"inconsistent numbers of samples: \[178, 179\]"),
     "nan in y": ({}, X, np.where(y > 0, y, np.nan), {}, "y contains NaN"),
     "several columns of classes": ({}, X, np.c_[y, y], {}, "y has 2 columns of classes"),
@@ -195,6 +197,16 @@ def test_what_a_wrong_parameter_should_have_been(settings, advice):
 def test_poisson_needs_counts():
     with pytest.raises(ValueError, match="y has the target -1, but loss='poisson' needs counts"):
         MLPRegressor("poisson").fit(X, y - 1)
+
+
+def test_targets_that_are_words_or_missing():
+    names = np.array(["low", "high", "mid"])
+    with pytest.raises(TypeError, match="y holds strings, such as 'high', but a regressor needs numbers"):
+        MLPRegressor().fit(X, names[np.r_[1, y[1:]]])
+    targets = y.astype(object)
+    targets[7] = None
+    with pytest.raises(ValueError, match="y is nan in row 7, but every row needs a target"):
+        MLPRegressor().fit(X, targets)
 
 
 def test_losses_of_regression_only():

@@ -320,6 +320,10 @@ FIT = {  # X, y, settings, message
     "lists": (with_column("age", [[1]] * 60), LABELS, {}, r"the column 'age' holds list, such as \[1\]"),
     "y longer": (FRAME, [*LABELS, "no"], {}, "y has 61 entries, but X has 60 rows"),
     "one class": (FRAME, ["no"] * 60, {}, "y has only one class, 'no'"),
+    "a missing label": (FRAME, [*LABELS[:-1], None], {}, "y is None in row 59, but every row needs a label"),
+    "a nan label": (FRAME, np.array([np.nan, *LABELS[1:]], object), {}, "y is nan in row 0"),
+    "an NA label": (FRAME, pd.Series([pd.NA, *LABELS[1:]], dtype="string"), {}, "y is <NA> in row 0"),
+    "mixed labels": (FRAME, np.array([*LABELS[:-1], 1], object), {}, "y mixes str and int, such as"),
     "no rows": (FRAME[:0], LABELS[:0], {}, r"0 sample\(s\)"),
     "no columns": (FRAME[[]], LABELS, {}, r"0 feature\(s\)"),
     "columns of classes": (FRAME, np.c_[LABELS, LABELS], {}, "y has 2 columns"),
@@ -369,12 +373,22 @@ def test_fit_refuses_weights(weights, message):
             "the column 'age' held numbers in fit, but holds categories now, such as 'old'",
         ),
         (FRAME.assign(age=np.inf), "the column 'age' is inf in row 0"),
+        (FRAME.assign(city=1.5), "but holds numbers or bools now, such as 1.5"),
+        (FRAME.assign(city=True), "the column 'city' held strings in fit, such as 'Bonn', but holds numbers"),
+        (FRAME.assign(member="yes"), "held numbers or bools in fit, such as False, but holds strings now"),
     ],
 )
 def test_predict_refuses(table, message):
     model = TabularClassifier(**SMALL).fit(FRAME, LABELS)
     with pytest.raises((ValueError, TypeError), match=re.escape(message)):
         model.predict(table)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_column_that_was_all_missing_in_fit_may_hold_anything_later(missing):
+    model = TabularClassifier(**SMALL).fit(FRAME.assign(age=missing), LABELS)
+    expected = model.predict_proba(FRAME.assign(age=missing))
+    np.testing.assert_array_equal(model.predict_proba(FRAME.assign(age="old")), expected)
 
 
 def test_a_regressor_refuses_targets_that_are_not_finite():
