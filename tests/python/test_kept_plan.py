@@ -85,7 +85,13 @@ def assert_nothing_stays(fresh, settings):
                 np.testing.assert_array_equal(got[key], right, err_msg=f"{name} after {before}: {key}")
 
 
-@pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=() if name == "plain" else pytest.mark.slow)
+        for name, options in NETWORKS.items()
+    ],
+)
 def test_a_fit_after_one_with_another_setting_has_the_bits_of_a_fresh_network(options):
     net = deepnet.Network([3, 6, 2], output="identity", seed=1, **{"dtype": "float64"} | options)
     assert_nothing_stays(net, SETTINGS)

@@ -51,6 +51,7 @@ def test_grid_search_in_a_pipeline():
     assert search.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 def test_cross_validation_in_two_processes():
     alone = cross_val_score(MLPClassifier(**SMALL), X, y, cv=3)
     np.testing.assert_array_equal(cross_val_score(MLPClassifier(**SMALL), X, y, cv=3, n_jobs=2), alone)

@@ -215,6 +215,7 @@ def test_every_row_is_held_out_once_by_five_networks_and_classes_alike():
     assert [np.bincount(y[rows]).tolist() for rows in folds] == [[8, 2]] * 5
 
 
+@pytest.mark.slow
 def test_small_tables_are_learnt_from():
     X, y = load_wine(return_X_y=True)
     assert TabularClassifier(random_state=0).fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.93
