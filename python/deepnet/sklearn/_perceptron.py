@@ -434,7 +434,15 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         rule = self.early_stopping
         if isinstance(rule, (bool, np.bool_)):
             return lambda: self._own_score(self._forward(validation.X), validation)
-        scorer = get_scorer(rule) if isinstance(rule, str) else rule
+        scorer = rule
+        if isinstance(rule, str):
+            try:
+                scorer = get_scorer(rule)
+            except ValueError:
+                raise ValueError(
+                    f"early_stopping is {rule!r}, but must be a bool, a scorer, or the name of one: "
+                    "sklearn.metrics.get_scorer_names() lists them"
+                ) from None
         settings = {} if validation.weights is None else {"sample_weight": validation.weights}
         context = sklearn.get_config()  # of this thread, which may not be the one that trains
 

@@ -185,7 +185,8 @@ class _Tabular(BaseEstimator):
         given = self.categorical_features
         if given is None:
             return frozenset()
-        given = np.asarray(given)
+        mixed = any(isinstance(entry, str) for entry in given)  # names and numbers: an array has one type
+        given = np.asarray(given, object if mixed else None)
         count: int = self.n_features_in_
         if given.dtype == bool:
             if given.shape != (count,):
@@ -195,12 +196,12 @@ class _Tabular(BaseEstimator):
         found = set()
         for entry in given.tolist():
             j = names.get(entry) if isinstance(entry, str) else entry
-            if not isinstance(j, int) or not 0 <= j < count:
+            if not isinstance(j, (int, np.integer)) or not 0 <= j < count:
                 raise ValueError(
                     f"categorical_features has {entry!r}, which is no column of X: give names, numbers from "
                     f"0 to {count - 1}, or a mask"
                 )
-            found.add(j)
+            found.add(int(j))
         return frozenset(found)
 
     def _folds(self, groups: Array, used: Array, rng: Any) -> list[Array]:

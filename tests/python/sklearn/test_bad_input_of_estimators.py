@@ -100,7 +100,7 @@ FIT = {  # settings, X, y, other arguments, message
     "dropout": ({"dropout": [1.0]}, X, y, {}, "dropout is 1.0"),
     "dropout twice": ({"dropout": [0.1, 0.2]}, X, y, {}, "dropout has 2 entries"),
     "optimizer": ({"optimizer": "adamm"}, X, y, {}, "did you mean 'adam'"),
-    "scorer": ({"early_stopping": "acuracy"}, X, y, {}, "acuracy"),
+    "scorer": ({"early_stopping": "acuracy"}, X, y, {}, "early_stopping is 'acuracy', but must be a bool"),
     "class_weight": ({"class_weight": "fair"}, X, y, {}, "The 'class_weight' parameter"),
     "threads": ({"n_threads": 0}, X, y, {}, "The 'n_threads' parameter"),
     "dtype": ({"dtype": "float16"}, X, y, {}, "The 'dtype' parameter"),

@@ -104,7 +104,7 @@ def test_numbers_can_be_categories():
     X = np.c_[rng.integers(0, 8, 300), rng.normal(size=300)].astype(float)
     y = np.isin(X[:, 0], [1, 4, 6]).astype(int)
     frame = pd.DataFrame(X, columns=["code", "noise"])
-    given = [([0], X), ([True, False], X), (["code"], frame)]
+    given = [([0], X), ([True, False], X), (["code"], frame), (["code", np.int64(0)], frame)]
     scores = [
         TabularClassifier(**SMALL, categorical_features=named).fit(table, y).predict_proba(table)
         for named, table in given
