@@ -26,6 +26,7 @@ from sklearn.utils.validation import _check_method_params
 
 from deepnet._validation import options as option
 
+from ._labels import check_cells
 from ._many_fits import Scoring, check, fit_and_score
 
 _NOT_OURS = ("n_jobs", "pre_dispatch")
@@ -148,6 +149,8 @@ class GridSearch(GridSearchCV):
             raise ValueError("scikit-learn's callbacks follow one fit at a time, but GridSearch has many")
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
+        if is_classifier(self.estimator):
+            check_cells(y)  # before the splitter sorts them
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
@@ -250,6 +253,8 @@ def cross_validate(
     """
     check(estimator)
     X, y = indexable(X, y)
+    if is_classifier(estimator):
+        check_cells(y)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
     scorers = check_scoring(estimator, scoring=scoring, raise_exc=error_score == "raise")
     routed = _routed(estimator, cv, scorers, groups, dict(params or {}))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
 import deepnet
-from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor
+from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor, cross_validate
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -207,6 +208,13 @@ def test_targets_that_are_words_or_missing():
     targets[7] = None
     with pytest.raises(ValueError, match="y is nan in row 7, but every row needs a target"):
         MLPRegressor().fit(X, targets)
+
+
+def test_searches_name_a_missing_label():
+    labels = pd.Series(["a", None] * 89, dtype=object)
+    for fit in GridSearch(MLPClassifier(), {"alpha": [1.0]}).fit, partial(cross_validate, MLPClassifier()):
+        with pytest.raises(ValueError, match="y is None in row 1, but every row needs a label"):
+            fit(X, labels)
 
 
 def test_losses_of_regression_only():
