@@ -16,12 +16,12 @@ from deepnet.activations import Array
 
 from . import _recipe
 from ._data import Data, Targets, Validation, spread, taken
-from ._docstrings import documented
+from ._docstrings import PERCEPTRON, documented
 from ._labels import Labels, check_cells
 from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
-@documented(score="accuracy", oof="as `predict_proba` returns it")
+@documented(PERCEPTRON, score="accuracy", oof="as `predict_proba` returns it")
 class MLPClassifier(ClassifierMixin, Perceptron):
     """A classifier with the parameters and results of scikit-learn's MLPClassifier, on deepnet's engine.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 Class = TypeVar("Class", bound=type)
 
-PARAMETERS = """\
+_PARAMETERS = """\
     hidden_layer_sizes : sequence of int
         Units of each hidden layer.
     activation : str or sequence of str
@@ -69,7 +69,7 @@ PARAMETERS = """\
         times as fast.
 """
 
-ATTRIBUTES = """\
+_ATTRIBUTES = """\
     network_ : Network
         The trained :class:`deepnet.Network`, which takes ``X.T``.
     coefs_, intercepts_ : list of ndarray
@@ -96,7 +96,7 @@ ATTRIBUTES = """\
         As in scikit-learn.
 """
 
-NOTES = """\
+_NOTES = """\
     Raises
     ------
     ValueError, TypeError
@@ -114,12 +114,89 @@ NOTES = """\
 """
 
 
-def documented(**differences: str) -> Callable[[Class], Class]:
+PERCEPTRON = {"parameters": _PARAMETERS, "attributes": _ATTRIBUTES, "notes": _NOTES}
+
+TABULAR = {
+    "parameters": """\
+    n_estimators : int
+        Networks trained side by side, each with its own first weights and its own rows to validate with;
+        their {outputs} are averaged.
+    hidden_layer_sizes : sequence of int
+        Units of each hidden layer.
+    activation : str
+        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`.
+    learning_rate : float
+        The highest rate of a schedule of four cycles, :class:`deepnet.schedules.LogCosine`. Each layer's
+        weights have it divided by the root of the number of its inputs.
+    max_epochs : int
+        Epochs of each network. The parameters of the last best one are kept.
+    batch_size : int
+        Rows of an update.
+    dropout : float
+        The fraction of the hidden units dropped in each training step.
+    weight_decay : float
+        AdamW's: before each update, weights lose this times their learning rate.
+    validation_fraction : float
+        The fraction of the rows, 0 to 0.5, that each network holds out to find its best epoch: the first
+        network one fold, the second the next fold, and so on. 0: every network learns from all rows, and its
+        last epoch counts.
+    max_seconds : float, optional
+        Time for `fit`: when a network's share is over, its training ends with the epoch that it is in.
+    categorical_features : sequence, optional
+        Columns of numbers that are categories: names, numbers, or a mask. Strings, bools and the categories
+        of pandas and polars are categories anyway.
+    max_categories : int
+        A column with more categories than that is hashed to so many columns instead of one for each.
+    n_pieces : int
+        Every second network, from the second on, gets besides each scaled number its piecewise-linear
+        encoding in so many pieces, which end at quantiles; 0: none does.
+    n_threads : int, optional
+        :func:`deepnet.get_num_threads` by default. Results do not depend on it.
+    random_state : int, RandomState or None
+        For the first weights, the rows held out, the orders of the rows and dropout.
+    verbose : bool
+        Show a progress bar; it needs `rich`.
+""",
+    "attributes": """\
+    networks_ : list of Network
+        The trained networks, which take encoded columns.
+    best_epochs_ : list of int
+        The epoch, counted from 1, whose parameters each network has.
+    validation_errors_ : list of list of float
+        Of each network after each epoch: {error}.
+    loss_curves_ : list of list of float
+        The mean training loss of each network in each epoch.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+""",
+    "notes": """\
+    Raises
+    ------
+    ValueError, TypeError
+        From the methods, if an argument does not fit; the estimator then is what it was before.
+    FloatingPointError
+        From `fit`, if the loss of every network becomes nan or infinite. If some do, a RuntimeWarning says
+        so.
+
+    Notes
+    -----
+    A number is centred by the median, divided by the distance of the quartiles and smoothly clipped to -3 to
+    3; so its unit and outliers do not matter. A missing number becomes the median; where numbers were missing
+    in `fit`, one more column says so. A category that was not seen in `fit` counts as missing. All this is
+    learnt from the rows given to `fit` and is part of the estimator and its pickle.
+
+    The recipe is RealMLP-TD-S, from D. Holzmüller, L. Grinsztajn and I. Steinwart, *Better by default: strong
+    pre-tuned MLPs and boosted trees on tabular data*, NeurIPS 2024, for several networks instead of one.
+""",
+}
+
+
+def documented(parts: Mapping[str, str], **differences: str) -> Callable[[Class], Class]:
     """Fill in the parts, which the docstring names in angle brackets, and the differences, in braces."""
 
     def fill(cls: Class) -> Class:
         text = cls.__doc__ or ""
-        for name, part in ("parameters", PARAMETERS), ("attributes", ATTRIBUTES), ("notes", NOTES):
+        for name, part in parts.items():
             text = text.replace(f"    <{name}>\n", part)
         for name, words in differences.items():
             text = text.replace(f"{{{name}}}", words)

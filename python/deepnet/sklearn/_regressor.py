@@ -16,11 +16,11 @@ from deepnet.losses import Loss
 
 from . import _members, _recipe
 from ._data import Targets, Validation
-from ._docstrings import documented
+from ._docstrings import PERCEPTRON, documented
 from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
-@documented(score="R^2", oof="as `predict` returns it")
+@documented(PERCEPTRON, score="R^2", oof="as `predict` returns it")
 class MLPRegressor(RegressorMixin, Perceptron):
     """A regressor with the parameters and results of scikit-learn's MLPRegressor, on deepnet's engine.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -33,7 +34,9 @@ from deepnet.schedules import LogCosine
 from deepnet.threads import get_num_threads
 
 from ._columns import Column, Encoder, columns_of
+from ._docstrings import TABULAR, documented
 from ._labels import Labels, check_cells
+from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, weights_of
 
 BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
@@ -49,7 +52,7 @@ class _Targets(NamedTuple):
     groups: Array
 
 
-class _Tabular(BaseEstimator):
+class _Tabular(BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the networks' outputs."""
 
     networks_: list[Network]
@@ -76,19 +79,20 @@ class _Tabular(BaseEstimator):
 
     # --- what a subclass defines ----------------------------------------------------------------------------
 
+    @abstractmethod
     def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
-        raise NotImplementedError
+        """Return the targets y of `rows` rows, and learn from those that are used."""
 
     def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
         return weights
 
+    @abstractmethod
     def _output(self) -> tuple[int, str, Loss]:
         """Return the number of outputs, their activation, and the loss."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _error(self, A: Array, Y: Array, weights: Array | None) -> float:
         """Return the error of the outputs A (n_L, m) that validation looks at."""
-        raise NotImplementedError
 
     # --- fit ------------------------------------------------------------------------------------------------
 
@@ -367,86 +371,29 @@ def _seed(rng: Any) -> int:
     return int(rng.randint(2**31 - 1))
 
 
+@documented(
+    TABULAR,
+    outputs="probabilities",
+    error="the fraction of the rows held out that are misclassified",
+)
 class TabularClassifier(ClassifierMixin, _Tabular):
     """A classifier for tables as they come: numbers, categories and missing values, nothing scaled.
 
     Parameters
     ----------
-    n_estimators : int
-        Networks trained side by side, each with its own first weights and its own rows to validate with;
-        their probabilities are averaged.
-    hidden_layer_sizes : sequence of int
-        Units of each hidden layer.
-    activation : str
-        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`.
-    learning_rate : float
-        The highest rate of a schedule of four cycles, :class:`deepnet.schedules.LogCosine`. Each layer's
-        weights have it divided by the root of the number of its inputs.
-    max_epochs : int
-        Epochs of each network. The parameters of the last best one are kept.
-    batch_size : int
-        Rows of an update.
+    <parameters>
     label_smoothing : float
         The share of each label that is spread evenly over the classes.
-    dropout : float
-        The fraction of the hidden units dropped in each training step.
-    weight_decay : float
-        AdamW's: before each update, weights lose this times their learning rate.
-    validation_fraction : float
-        The fraction of the rows, 0 to 0.5, that each network holds out to find its best epoch: the first
-        network one fold, the second the next fold, and so on. 0: every network learns from all rows, and its
-        last epoch counts.
-    max_seconds : float, optional
-        Time for `fit`: when a network's share is over, its training ends with the epoch that it is in.
     class_weight : dict, "balanced" or None
         How much the rows of each class count; multiplied by `sample_weight`.
-    categorical_features : sequence, optional
-        Columns of numbers that are categories: names, numbers, or a mask. Strings, bools and the categories
-        of pandas and polars are categories anyway.
-    max_categories : int
-        A column with more categories than that is hashed to so many columns instead of one for each.
-    n_pieces : int
-        Every second network, from the second on, gets besides each scaled number its piecewise-linear
-        encoding in so many pieces, which end at quantiles; 0: none does.
-    n_threads : int, optional
-        :func:`deepnet.get_num_threads` by default. Results do not depend on it.
-    random_state : int, RandomState or None
-        For the first weights, the rows held out, the orders of the rows and dropout.
-    verbose : bool
-        Show a progress bar; it needs `rich`.
 
     Attributes
     ----------
     classes_ : ndarray
         The class of each column of `predict_proba`.
-    networks_ : list of Network
-        The trained networks, which take encoded columns.
-    best_epochs_ : list of int
-        The epoch, counted from 1, whose parameters each network has.
-    validation_errors_ : list of list of float
-        Of each network after each epoch: the fraction of the rows held out that are misclassified.
-    loss_curves_ : list of list of float
-        The mean training loss of each network in each epoch.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    <attributes>
 
-    Raises
-    ------
-    ValueError, TypeError
-        From the methods, if an argument does not fit; the estimator then is what it was before.
-    FloatingPointError
-        From `fit`, if the loss of every network becomes nan or infinite. If some do, a RuntimeWarning says
-        so.
-
-    Notes
-    -----
-    A number is centred by the median, divided by the distance of the quartiles and smoothly clipped to -3 to
-    3; so its unit and outliers do not matter. A missing number becomes the median; where numbers were missing
-    in `fit`, one more column says so. A category that was not seen in `fit` counts as missing. All this is
-    learnt from the rows given to `fit` and is part of the estimator and its pickle.
-
-    The recipe is RealMLP-TD-S, from D. Holzmüller, L. Grinsztajn and I. Steinwart, *Better by default: strong
-    pre-tuned MLPs and boosted trees on tabular data*, NeurIPS 2024, for several networks instead of one.
+    <notes>
 
     Examples
     --------
@@ -493,24 +440,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         random_state: Any = None,
         verbose: bool | int = False,
     ) -> None:
-        self.n_estimators = n_estimators
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.label_smoothing = label_smoothing
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.validation_fraction = validation_fraction
-        self.max_seconds = max_seconds
-        self.class_weight = class_weight
-        self.categorical_features = categorical_features
-        self.max_categories = max_categories
-        self.n_pieces = n_pieces
-        self.n_threads = n_threads
-        self.random_state = random_state
-        self.verbose = verbose
+        self.__dict__.update(parameters_of(locals()))
 
     def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
         check_cells(y)
@@ -580,81 +510,23 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         return labels
 
 
+@documented(
+    TABULAR,
+    outputs="predictions",
+    error="the mean squared error of the rows held out, in units of the\n        targets' variance",
+)
 class TabularRegressor(RegressorMixin, _Tabular):
     """A regressor for tables as they come: numbers, categories and missing values, nothing scaled.
 
     Parameters
     ----------
-    n_estimators : int
-        Networks trained side by side, each with its own first weights and its own rows to validate with;
-        their predictions are averaged.
-    hidden_layer_sizes : sequence of int
-        Units of each hidden layer.
-    activation : str
-        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`.
-    learning_rate : float
-        The highest rate of a schedule of four cycles, :class:`deepnet.schedules.LogCosine`. Each layer's
-        weights have it divided by the root of the number of its inputs.
-    max_epochs : int
-        Epochs of each network. The parameters of the last best one are kept.
-    batch_size : int
-        Rows of an update.
-    dropout : float
-        The fraction of the hidden units dropped in each training step.
-    weight_decay : float
-        AdamW's: before each update, weights lose this times their learning rate.
-    validation_fraction : float
-        The fraction of the rows, 0 to 0.5, that each network holds out to find its best epoch: the first
-        network one fold, the second the next fold, and so on. 0: every network learns from all rows, and its
-        last epoch counts.
-    max_seconds : float, optional
-        Time for `fit`: when a network's share is over, its training ends with the epoch that it is in.
-    categorical_features : sequence, optional
-        Columns of numbers that are categories: names, numbers, or a mask. Strings, bools and the categories
-        of pandas and polars are categories anyway.
-    max_categories : int
-        A column with more categories than that is hashed to so many columns instead of one for each.
-    n_pieces : int
-        Every second network, from the second on, gets besides each scaled number its piecewise-linear
-        encoding in so many pieces, which end at quantiles; 0: none does.
-    n_threads : int, optional
-        :func:`deepnet.get_num_threads` by default. Results do not depend on it.
-    random_state : int, RandomState or None
-        For the first weights, the rows held out, the orders of the rows and dropout.
-    verbose : bool
-        Show a progress bar; it needs `rich`.
+    <parameters>
 
     Attributes
     ----------
-    networks_ : list of Network
-        The trained networks, which take encoded columns.
-    best_epochs_ : list of int
-        The epoch, counted from 1, whose parameters each network has.
-    validation_errors_ : list of list of float
-        Of each network after each epoch: the mean squared error of the rows held out, in units of the
-        targets' variance.
-    loss_curves_ : list of list of float
-        The mean training loss of each network in each epoch.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+    <attributes>
 
-    Raises
-    ------
-    ValueError, TypeError
-        From the methods, if an argument does not fit; the estimator then is what it was before.
-    FloatingPointError
-        From `fit`, if the loss of every network becomes nan or infinite. If some do, a RuntimeWarning says
-        so.
-
-    Notes
-    -----
-    A number is centred by the median, divided by the distance of the quartiles and smoothly clipped to -3 to
-    3; so its unit and outliers do not matter. A missing number becomes the median; where numbers were missing
-    in `fit`, one more column says so. A category that was not seen in `fit` counts as missing. All this is
-    learnt from the rows given to `fit` and is part of the estimator and its pickle.
-
-    The recipe is RealMLP-TD-S, from D. Holzmüller, L. Grinsztajn and I. Steinwart, *Better by default: strong
-    pre-tuned MLPs and boosted trees on tabular data*, NeurIPS 2024, for several networks instead of one.
+    <notes>
     Targets are standardised for the networks. Predictions stay within the range of the targets of `fit`.
 
     Examples
@@ -688,22 +560,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         random_state: Any = None,
         verbose: bool | int = False,
     ) -> None:
-        self.n_estimators = n_estimators
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.validation_fraction = validation_fraction
-        self.max_seconds = max_seconds
-        self.categorical_features = categorical_features
-        self.max_categories = max_categories
-        self.n_pieces = n_pieces
-        self.n_threads = n_threads
-        self.random_state = random_state
-        self.verbose = verbose
+        self.__dict__.update(parameters_of(locals()))
 
     def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
