@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any, Never, TypeVar
+from typing import Any, TypeVar
 
 from ._names import nearest
 from ._numbers import is_number
@@ -103,12 +103,18 @@ _CODE_FOR = {name: code for code, names in _ATTRIBUTES.items() for name in names
 
 
 class _Elsewhere:
-    """An attribute whose reading raises an AttributeError that says what to write instead."""
+    """An attribute whose reading raises an AttributeError that says what to write instead.
+
+    One of the same name in a class that comes later, such as a mix-in, is read as usual.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type) -> Never:
+    def __get__(self, instance: Any, owner: type) -> Any:
+        later = owner.__mro__[owner.__mro__.index(ForeignAttributes) + 1 :]
+        if any(self.name in vars(cls) for cls in later):
+            return getattr(super(ForeignAttributes, owner if instance is None else instance), self.name)
         raise AttributeError(f"{owner.__name__} has no attribute {self.name!r}: {_CODE_FOR[self.name]}")
 
 
@@ -121,7 +127,10 @@ class ForeignAttributes:
     vars().update({name: _Elsewhere(name) for name in _CODE_FOR})
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in _CODE_FOR or name in vars(self)]
+        exist = set(vars(self)).union(
+            *(vars(cls) for cls in type(self).__mro__ if cls is not ForeignAttributes)
+        )
+        return [name for name in super().__dir__() if name not in _CODE_FOR or name in exist]
 
 
 def advised(function: F) -> F:

@@ -222,9 +222,31 @@ def test_attributes_of_other_libraries_are_free_and_not_listed():
     net = Mine([2, 1])
     assert (net.score, hasattr(net, "summary"), hasattr(deepnet.Network, "summary")) == (3, False, False)
     assert "summary" not in dir(net)
+    assert "score" in dir(net)
     net = network()
     net.summary = "mine"
     assert "summary" in dir(net)
     assert net.summary == copy.deepcopy(net).summary == pickle.loads(pickle.dumps(net)).summary == "mine"
     with pytest.raises(AttributeError, match="learning_rate is a setting of the optimizer"):
         net.learning_rate = 0.1
+
+
+def test_mixins_and_subclasses_have_attributes_of_other_libraries():
+    class Scored:
+        def score(self):
+            return 3
+
+        @property
+        def history(self):
+            return self.score()
+
+    class Mine(deepnet.Network, Scored):
+        @property
+        def coefs_(self):
+            raise RuntimeError("dir calls this")
+
+    net = Mine([2, 1])
+    assert (net.score(), net.history, Mine.score) == (3, 3, Scored.score)
+    assert {"score", "history", "coefs_"} <= set(dir(net))
+    with pytest.raises(AttributeError, match="metrics="):
+        network().score()
