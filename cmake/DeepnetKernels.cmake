@@ -16,8 +16,8 @@ macro(deepnet_add_kernels isa)
   add_library(deepnet_${isa} OBJECT cpp/kernels/table.cpp)
   target_include_directories(deepnet_${isa} PRIVATE cpp)
   target_compile_definitions(deepnet_${isa} PRIVATE DEEPNET_ISA=${isa})
-  # -ffp-contract=off: see fma() in cpp/simd/vec.h. Vectors pass between inlined functions only, so their ABI is moot.
-  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
+  # -Wno-psabi: vectors pass between inlined functions only, so their ABI is moot.
+  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
   set_target_properties(deepnet_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_sources(deepnet PRIVATE $<TARGET_OBJECTS:deepnet_${isa}>)
   if(ROW_CPU STREQUAL "ANY")
