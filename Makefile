@@ -27,9 +27,10 @@ help:
 demo: .venv/with-cli
 	$(BIN)/deepnet demo $(ARGS)
 
-# Processes that share the tests; 0 runs them in one, where a debugger works.
+# Processes that share the tests; 0 runs them in one, where a debugger works. NumPy's BLAS gets one thread: on a shared
+# machine, two that wait for each other take longer.
 WORKERS ?= auto
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
+PYTEST = OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 test: .venv/with-test
 	$(PYTEST) -m "not slow" $(ARGS)
 

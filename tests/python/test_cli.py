@@ -78,6 +78,7 @@ def test_the_demo_learns_the_digits(run, tmp_path):
     assert is_png(tmp_path / "deepnet-demo-mislabeled.png")
 
 
+@pytest.mark.slow
 def test_the_options_of_the_demo(run, tmp_path, monkeypatch):
     monkeypatch.setattr("deepnet.plotting.save_image_grid", lambda *_, **__: None)  # tested above, and slow
     (tmp_path / "here").mkdir()
@@ -243,6 +244,7 @@ def test_too_little_memory_is_one_line(arguments, megabytes):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_older_picture(tmp_path):
     (tmp_path / "deepnet-demo.png").write_text("older")
     result = subprocess.run(

@@ -11,7 +11,12 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 
 
 @pytest.mark.parametrize(
-    "call", ["net.fit(X, Y, epochs=1, batch_size=8)", "net.train_on_batch(X, Y)", "net.predict(X)"]
+    "call",
+    [
+        pytest.param("net.fit(X, Y, epochs=1, batch_size=8)", marks=pytest.mark.slow),
+        "net.train_on_batch(X, Y)",
+        "net.predict(X)",
+    ],
 )
 def test_calls_leave_no_memory_behind(call):
     """Ten thousand of them, of networks that come and go, after some that fill what is kept for the next."""

@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROT_NONE = 0
 PLACES = ["before", "after"]  # where the forbidden page is that an array touches
 LAYOUTS = [

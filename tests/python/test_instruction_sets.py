@@ -17,6 +17,8 @@ import pytest
 import deepnet
 from deepnet import backends
 
+pytestmark = pytest.mark.slow
+
 CONFIG = backends.native.config()
 OTHERS = [isa for isa in CONFIG["isas_supported"] if isa != CONFIG["isa"]]
 FUSED = ["avx512", "avx2"]  # multiply and add with one rounding; the baseline rounds twice

@@ -15,6 +15,8 @@ import deepnet
 from deepnet import reference
 from networks import laid_out, network
 
+pytestmark = pytest.mark.slow
+
 DTYPES = [np.float32, np.float64]
 
 # Units, units before, examples. The depth of one part is 512 floats or 256 doubles, a part of the input 512

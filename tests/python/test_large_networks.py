@@ -10,6 +10,8 @@ import deepnet
 from memory import KILOBYTES, run
 from problems import assert_same_bits, parameters_of, problem
 
+pytestmark = pytest.mark.slow
+
 UNITS = [1500, 2500, 2000, 1]  # 35 MB of float32
 X, Y = problem(UNITS[0], 96)
 

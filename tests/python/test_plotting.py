@@ -102,6 +102,7 @@ def test_what_is_no_plane_is_named(pyplot):
         plotting.plot_decision_boundary(len, np.zeros((2, 2)), np.zeros(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "shape"), [(0, (8, 8)), (1, (16, 16, 3)), (24, (8, 8)), (30, (16, 16, 3))])
 def test_the_picture_of_a_training_run(tmp_path, k, shape):
     images = np.random.default_rng(0).integers(0, 256, (k, *shape), dtype=np.uint8)
@@ -116,6 +117,7 @@ def test_the_picture_of_a_training_run(tmp_path, k, shape):
     assert curve.all(axis=-1).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 8, 40])
 def test_the_grid_of_images(tmp_path, k):
     images = np.random.default_rng(0).integers(0, 256, (k, 16, 16, 3), dtype=np.uint8)
@@ -125,6 +127,7 @@ def test_the_grid_of_images(tmp_path, k):
         assert len(np.unique(np.asarray(picture.convert("L")))) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("W" * 12, "W" * 12), ("猫" * 12, "a cat")])
 def test_captions_do_not_overlap(tmp_path, monkeypatch, names):
     """Neither each other nor an image, in both pictures."""

@@ -63,7 +63,14 @@ def test_the_environment():
     assert 1 <= int(python(PRINT)) <= len(os.sched_getaffinity(0))
 
 
-@pytest.mark.parametrize("given", ["abc", "0", "-1", "1.5", "1025", "4096", "1" * 20, "3 threads"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "abc",
+        "1025",
+        *(pytest.param(x, marks=pytest.mark.slow) for x in ("0", "-1", "1.5", "4096", "1" * 20, "3 threads")),
+    ],
+)
 def test_a_wrong_environment_is_named(given):
     """At import, with the whole numbers that are possible."""
     for backend in ("native", "numpy"):

@@ -219,6 +219,7 @@ def test_a_search_is_an_estimator_of_scikit_learn():
     assert their_cross_validate(search, RAW, y, cv=2)["test_score"].mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_data_are_not_copied():
     """Each fold has its own rows of one table; validation rows are copied for those that train."""
     table = np.random.default_rng(0).random((100_000, 40), np.float32)

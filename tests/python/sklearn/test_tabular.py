@@ -287,6 +287,7 @@ def test_a_time_budget_ends_with_the_best_so_far(monkeypatch):
 # --- in scikit-learn ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_in_searches_pipelines_and_other_estimators(tmp_path):
     X, y = load_wine(return_X_y=True)
     model = TabularClassifier(**SMALL)
