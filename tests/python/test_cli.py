@@ -113,6 +113,7 @@ def test_a_run_without_mistakes_leaves_no_older_picture_of_mistakes(run, photos,
     assert not stale.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "n_classes"), [((30, 5), 2), ((30, 5), 3), ((30, 4, 4, 3), 3), ((30, 6, 6), 2)]
 )
@@ -201,6 +202,7 @@ def test_data_that_cannot_be_used_is_one_line_and_exit_code_2(run, tmp_path, nam
     assert not list(tmp_path.glob("*.png"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "variables", "message"),
     [

@@ -257,6 +257,7 @@ def test_early_stopping_keeps_the_best_whatever_ends_the_run(backend):
 # --- progress -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_progress_is_reported_within_an_epoch(backend):
     X, Y = problem(50, 4000)
     net = deepnet.Network([50, 60, 60, 1], seed=0)

@@ -267,6 +267,7 @@ def test_parameters_of_another_shape_or_type_are_refused():
 # --- several threads ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_by_one_thread_at_a_time():
     with backends.use_backend("native"):  # the twin's training is Python, which others may interrupt anywhere
         net = deepnet.Network([6, 40, 1], seed=0)

@@ -43,6 +43,7 @@ def results(outputs, output, dtype, x, y, weights):
     return [np.array(numbers), net.predict(x), *grads.values(), *net.parameters.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", DIRECT)
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,10 +6,12 @@ import sys
 import textwrap
 
 import numpy as np
+import pytest
 
 import deepnet
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_call_deepnet_in_the_middle_of_a_call():
     """Both calls run on one thread, so they must not share scratch memory."""
     random = np.random.default_rng(0)

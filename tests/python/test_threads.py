@@ -96,6 +96,7 @@ print(len(info), info[0]["num_threads"], info[0]["prefix"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     [

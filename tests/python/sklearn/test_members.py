@@ -64,6 +64,7 @@ def folds_of(model, y):
     return list(kind(model.n_estimators, shuffle=True, random_state=rng).split(X, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("task", TASKS)
 def test_each_network_is_the_one_trained_alone(task, options):
