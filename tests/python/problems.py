@@ -44,6 +44,24 @@ def options(rates=(0.01,), **changes):
     return defaults | changes
 
 
+def network(dtype="float64"):
+    """Return a small network for `fit`."""
+    return deepnet.Network([6, 5, 1], "tanh", dtype=dtype, seed=0)
+
+
+def examples(m=90):
+    """Return X, Y and weights, some of them 0, for that network."""
+    X, Y = problem(6, m, dtype=np.float64)
+    return X, Y, np.random.default_rng(1).integers(0, 4, m).astype(float)
+
+
+def fit(net, plan, data, **changes):
+    """Train a network by a plan of the test's own; returns the losses."""
+    engine, prepared = net._engine_for(plan)
+    with engine.begin_training() as hold:
+        return engine.fit(hold, *data, prepared, options(**changes), None)[0]
+
+
 def parameters_of(net):
     return {key: p.copy() for key, p in net.parameters.items()}
 

@@ -8,27 +8,12 @@ import pytest
 import deepnet
 from deepnet.losses import find_loss
 from deepnet.plan import LayerPlan, Plan
-from problems import assert_same_bits, options, parameters_of, problem
+from problems import assert_same_bits, examples, fit, network, parameters_of
 
 pytestmark = pytest.mark.usefixtures("backend")
 
 LAYERS = LayerPlan(l2=0.3, l1=0.02), LayerPlan(l2=0.1)
 PLAN = Plan(find_loss("binary_cross_entropy"), deepnet.SGD(), LAYERS, normalized=True)
-
-
-def network(dtype="float64"):
-    return deepnet.Network([6, 5, 1], "tanh", dtype=dtype, seed=0)
-
-
-def examples(m=90):
-    X, Y = problem(6, m, dtype=np.float64)
-    return X, Y, np.random.default_rng(1).integers(0, 4, m).astype(float)
-
-
-def fit(net, plan, data, **changes):
-    engine, prepared = net._engine_for(plan)
-    with engine.begin_training() as hold:
-        return engine.fit(hold, *data, prepared, options(**changes), None)[0]
 
 
 def test_the_objective_is_the_sum_of_losses_and_penalties_over_the_sum_of_weights():

@@ -9,7 +9,7 @@ import deepnet
 from deepnet.engine_errors import NonFinite
 from deepnet.losses import find_loss
 from deepnet.plan import LayerPlan, Plan
-from problems import assert_same_bits, options, parameters_of, problem
+from problems import assert_same_bits, examples, fit, network, parameters_of, problem
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -17,21 +17,6 @@ ADAM = deepnet.Adam(beta2=0.95)
 PLAN = Plan(find_loss("binary_cross_entropy"), ADAM)
 RATES = (0.5, 0.1), (2.0, 0.0)
 KINDS = [deepnet.SGD(), deepnet.Momentum(), deepnet.Momentum(rate_inside=True), ADAM, deepnet.AdamW()]
-
-
-def network(dtype="float64"):
-    return deepnet.Network([6, 5, 1], "tanh", dtype=dtype, seed=0)
-
-
-def examples(m=90):
-    X, Y = problem(6, m, dtype=np.float64)
-    return X, Y, np.random.default_rng(1).integers(0, 4, m).astype(float)
-
-
-def fit(net, plan, data, **changes):
-    engine, prepared = net._engine_for(plan)
-    with engine.begin_training() as hold:
-        return engine.fit(hold, *data, prepared, options(**changes), None)[0]
 
 
 # --- factors of the rate ------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Network:
         If the file is cut off, damaged, altered, from a newer deepnet or from another program:
         ``cats.safetensors: W2 has shape (4, 3), but layer_dims make it (3, 4)``.
     OSError
-        If there is no such file, or it cannot be read.
+        If the file does not exist or cannot be read.
 
     Notes
     -----

@@ -207,7 +207,7 @@ class Encoder:
 
     @property
     def narrow(self) -> Array:
-        """The numbers of the encoded columns that are no pieces."""
+        """The indices of the encoded columns that do not come from the piecewise-linear encoding."""
         return np.flatnonzero([not is_piece for part in self.columns for is_piece in part.wide])
 
     def check(self, columns: Sequence[Column]) -> None:

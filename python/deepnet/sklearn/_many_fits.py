@@ -152,7 +152,7 @@ def _of_transformers(pipeline: Pipeline, settings: Mapping[str, Any]) -> Iterato
 
 
 def _sample_weight(estimator: Any, params: Mapping[str, Any]) -> Any:
-    """Return the only parameter of fit that there is, or None."""
+    """Return the sample weights among the parameters of fit, or None; raise a TypeError for any other."""
     names = ["sample_weight"]
     if isinstance(estimator, Pipeline):
         names.append(f"{estimator.steps[-1][0]}__sample_weight")

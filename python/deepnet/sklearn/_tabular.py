@@ -202,8 +202,8 @@ class _Tabular(BaseEstimator, ABC):
             j = names.get(entry) if isinstance(entry, str) else entry
             if not isinstance(j, (int, np.integer)) or not 0 <= j < count:
                 raise ValueError(
-                    f"categorical_features has {entry!r}, which is no column of X: give names, numbers from "
-                    f"0 to {count - 1}, or a mask"
+                    f"categorical_features has {entry!r}, which is not a column of X: give names, numbers "
+                    f"from 0 to {count - 1}, or a mask"
                 )
             found.add(int(j))
         return frozenset(found)
