@@ -51,6 +51,28 @@ _FOREIGN = {
     "path": "filename file filepath",
 }
 _MEANT = {name: ours.split() for ours, theirs in _FOREIGN.items() for name in theirs.split()}
+# The same for estimators, which have scikit-learn's names.
+_OF_ESTIMATORS = {
+    "learning_rate_init learning_rate": "lr eta learning_rate_init initial_learning_rate",
+    "max_iter max_epochs": "epochs max_iter n_iter num_epochs n_epochs iterations",
+    "alpha weight_decay": "alpha weight_decay l2 l2_regularization kernel_regularizer lambd",
+    "batch_size": "batch bs minibatch",
+    "hidden_layer_sizes": "hidden layers layer_sizes layer_dims units n_units",
+    "n_iter_no_change": "early_stopping patience",
+    "tol": "min_delta",
+    "validation_fraction": "validation_split val_split test_size",
+    "scoring early_stopping": "metric metrics scorer eval_metric",
+    "max_seconds": "time_limit timeout max_time time_budget",
+    "categorical_features": "cat_features categorical_columns cat_cols",
+    "n_estimators": "n_models n_networks n_ens",
+    "optimizer solver": "optimizer optim",
+    "random_state": "seed rng",
+    "verbose": "progress verbosity",
+    "n_threads": "threads n_jobs workers num_workers",
+}
+_MEANT_IN_ESTIMATORS = {
+    name: ours.split() for ours, theirs in _OF_ESTIMATORS.items() for name in theirs.split()
+}
 _CODE = {
     "betas": "beta1=0.9, beta2=0.999",
     "early_stopping": "callbacks=[deepnet.callbacks.EarlyStopping()]",
@@ -168,6 +190,10 @@ def advice(wrong: str, value: Any, known: Sequence[str], exactly: bool = False) 
 
     `exactly`: only if the name is a known one with a letter or two changed, or one of another library.
     """
+    if "n_threads" in known:
+        meant = [name for name in _MEANT_IN_ESTIMATORS.get(wrong.lower(), []) if name in known]
+        match = meant[0] if meant else nearest(wrong, known, cutoff=0.75)
+        return f"did you mean {match!r}?" if match else ""
     meant = _MEANT.get(wrong.lower(), [wrong])
     here = next((name for name in meant if name in known), None)
     if here and wrong in _CODE:

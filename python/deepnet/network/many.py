@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -184,7 +184,7 @@ def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int, kept: An
     ended = list[Training]()
 
     def describe() -> tuple[str, str]:
-        return f"network {min(len(ended) + 1, len(jobs))}/{len(jobs)}", ""
+        return f"network {min(len(ended) + 1, len(jobs))}/{len(jobs)}", _means([t.history for t, _ in jobs])
 
     def calls_of(training: Training, threads: int) -> Calls:
         try:
@@ -196,7 +196,8 @@ def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int, kept: An
     native = [job for job in jobs if is_native(job[0].engine)]
     alone = [job for job in jobs if not is_native(job[0].engine)]
     alone += native if len(native) == 1 else []  # a single one has all threads
-    with shown_as(progress, total, describe, "fit_many") as show:
+    rows = sum(t.run.epochs * (t.run.examples_per_epoch or t.run.examples.m) for t, _ in jobs)
+    with shown_as(progress, total, describe, "fit_many", rows / max(total, 1)) as show:
         done = 0
         for training, hold in alone:
             drive(training, hold, calls_of(training, threads), _from(done, show))
@@ -205,6 +206,22 @@ def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int, kept: An
             _run_native(native, calls_of, threads, _from(done, show))
         if show is not None:
             show(total)
+
+
+def _means(histories: list[History]) -> str:
+    """Describe the networks' last losses and metrics by their means, those of validation in parentheses."""
+    means = [_mean_of_last(h.loss for h in histories), _mean_of_last(h.validation_loss for h in histories)]
+    note = f"loss {means[0]:.4g}" if means[0] is not None else ""
+    note += f" ({means[1]:.4g})" if means[1] is not None else ""
+    for name in dict.fromkeys(name for h in histories for name in h.validation_metrics):
+        mean = _mean_of_last(h.validation_metrics.get(name, []) for h in histories)
+        note += f"  {name} ({mean:.4g})" if mean is not None else ""
+    return note
+
+
+def _mean_of_last(curves: Iterable[list[float]]) -> float | None:
+    last = [curve[-1] for curve in curves if curve]
+    return sum(last) / len(last) if last else None
 
 
 def _from(done: int, show: Show | None) -> Show | None:

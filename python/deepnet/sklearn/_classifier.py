@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
+from deepnet._arguments import advised
 from deepnet.activations import Array
 
 from . import _recipe
@@ -58,6 +59,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     _labels: Labels
 
+    @advised
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -90,6 +92,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         callbacks: Any = None,
         n_estimators: int = 1,
         bagging: str | None = None,
+        input_scale: float = 1.0,
         n_threads: int | None = None,
         dtype: Any = None,
     ) -> None:

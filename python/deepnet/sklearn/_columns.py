@@ -18,6 +18,8 @@ from deepnet.activations import Array
 
 MISSING = -1  # the code of a category that is missing or was not seen
 CLIPPED_AT = 3.0  # scaled numbers stay within this
+NEARLY_ALL = 0.8  # of the strings of a column: numbers
+NAMED = 5  # columns that a message names
 
 
 class Column(NamedTuple):
@@ -26,6 +28,7 @@ class Column(NamedTuple):
     name: str
     values: Array
     categorical: bool
+    declared: bool = True  # False: categories only since the cells are strings or bools
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -77,7 +80,38 @@ def _column(name: str, values: Array, missing: Array | None, categorical: bool) 
         numbers[~missing] = present.astype(np.float64)
         return Column(name, _numbers(name, numbers), categorical=False)
     cells[missing] = None
-    return Column(name, cells, categorical=True)
+    return Column(name, cells, True, declared=categorical)
+
+
+def taken_for_categories(columns: Sequence[Column]) -> str | None:
+    """Return a warning about columns of strings that are nearly all numbers: a "?" in a file makes them."""
+    names, example = list[str](), ""  # of what is no number
+    for column in columns:
+        if column.declared:
+            continue
+        seen = {v for v in column.values if isinstance(v, str)}
+        others = sorted(v for v in seen if not _is_number(v))
+        if len(seen) > 2 and len(seen) - len(others) >= NEARLY_ALL * len(seen):
+            names.append(column.name)
+            example = example or (others or [""])[0]
+    if not names:
+        return None
+    listed = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    but = f", others such as {example!r}," if example else ""
+    reading = f"read_csv(..., na_values={example!r})" if example else "pd.to_numeric"
+    return (
+        f"{listed}: strings that are{' nearly' if example else ''} all numbers{but} are taken for "
+        f"categories. Convert them, for example by {reading}; if they are categories, name them in "
+        "categorical_features"
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _kind_of(kind: type) -> str:

@@ -108,6 +108,7 @@ def to_sklearn(ours: Perceptron) -> Any:
         settings["loss"] = "poisson" if ours.out_activation_ == "exp" else "squared_error"
     model = kind(**settings)
     model.coefs_ = [W.copy() for W in ours.coefs_]
+    model.coefs_[0] *= model.coefs_[0].dtype.type(ours.network_.input_scale)
     model.intercepts_ = [b.copy() for b in ours.intercepts_]
     _copy_record(ours, model)
     if isinstance(ours, MLPClassifier):

@@ -61,6 +61,8 @@ _PARAMETERS = """\
     bagging : {"kfold"}, optional
         Divide the rows into `n_estimators` folds, of which each network leaves one out. See `oof_`. The
         validation rows of `early_stopping` are some of the other folds' rows.
+    input_scale : float
+        Every X is multiplied by it, without a copy: 1 / 255 for pixels of 0 to 255.
     n_threads : int, optional
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
     dtype : {"float32", "float64"}, optional
@@ -73,7 +75,8 @@ _ATTRIBUTES = """\
     network_ : Network
         The trained :class:`deepnet.Network`, which takes ``X.T``.
     coefs_, intercepts_ : list of ndarray
-        Weights (n_{l-1}, n_l) and biases (n_l,) of each layer: views, which may be written to.
+        Weights (n_{l-1}, n_l) and biases (n_l,) of each layer: views, which may be written to. The first
+        weights are those of X times `input_scale`.
     loss_, best_loss_ : float
     loss_curve_ : list of float
         Mean loss of each epoch, penalty included.
@@ -122,7 +125,7 @@ TABULAR = {
         Networks trained side by side, each with its own first weights and its own rows to validate with;
         their {outputs} are averaged.
     hidden_layer_sizes : sequence of int
-        Units of each hidden layer.
+        Units of each hidden layer; an int for one.
     activation : str
         Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`.
     learning_rate : float
@@ -140,6 +143,12 @@ TABULAR = {
         The fraction of the rows, 0 to 0.5, that each network holds out to find its best epoch: the first
         network one fold, the second the next fold, and so on. 0: every network learns from all rows, and its
         last epoch counts.
+    scoring : str or callable, optional
+        A scorer's name or a scorer, by whose score of the rows held out the best epoch is chosen. By default
+        it is that of the least {error_of_default}.
+    n_iter_no_change : int, optional
+        Stop the training of a network after so many epochs in a row that are worse than its best; by default
+        it takes all `max_epochs`, which the learning rate's cycles need.
     max_seconds : float, optional
         Time for `fit`: when a network's share is over, its training ends with the epoch that it is in.
     categorical_features : sequence, optional
@@ -154,8 +163,13 @@ TABULAR = {
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
     random_state : int, RandomState or None
         For the first weights, the rows held out, the orders of the rows and dropout.
+    callbacks : list of callable, optional
+        Each is called after each epoch of each network as ``callback(network, history)``, on the network's
+        thread; True ends the training of this network. ``history.validation_metrics["error"]`` has the errors
+        of the rows held out so far.
     verbose : bool
-        Show a progress bar; it needs `rich`.
+        Show a progress bar with the networks' mean loss and error, rows per second and time left; it needs
+        `rich`.
 """,
     "attributes": """\
     networks_ : list of Network
@@ -163,7 +177,7 @@ TABULAR = {
     best_epochs_ : list of int
         The epoch, counted from 1, whose parameters each network has.
     validation_errors_ : list of list of float
-        Of each network after each epoch: {error}.
+        Of each network after each epoch: {error}; with `scoring`, minus the score.
     loss_curves_ : list of list of float
         The mean training loss of each network in each epoch.
     n_features_in_, feature_names_in_

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -125,8 +127,26 @@ class AfterEachEpoch:
             self.announce(line)
 
 
+_given: ContextVar[set[str] | None] = ContextVar("given", default=None)
+
+
+@contextmanager
+def each_warning_once() -> Iterator[None]:
+    """Give each warning of :func:`warn` once, however many networks it is of."""
+    token = _given.set(set() if _given.get() is None else _given.get())
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line that called deepnet or scikit-learn."""
+    given = _given.get()
+    if given is not None:
+        if message in given:
+            return
+        given.add(message)
     frame: Any = sys._getframe(1)
     level = 2
     while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in ("deepnet", "sklearn"):

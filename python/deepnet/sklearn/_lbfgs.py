@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from deepnet.backends import answered
 from deepnet.network import Network
 from deepnet.plan import Plan
 
+from ._epochs import warn
 from ._recipe import Objective
 from ._sparse import is_sparse, loss_and_grads
 
@@ -37,7 +39,7 @@ def minimise(
             X, Y, weights = examples[:3]
             value, grads = loss_and_grads(net, X, Y, weights, plan, threads)
         else:
-            value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, 1.0, threads))
+            value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, net.input_scale, threads))
         gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
         return value / objective.scale, gradient / objective.scale
 
@@ -45,7 +47,11 @@ def minimise(
     begin = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
     result = minimize(loss_and_gradient, begin, method="L-BFGS-B", jac=True, options=options)
     assign(result.x)
-    estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    for warning in given:
+        warn(str(warning.message), warning.category)
     penalty = 0.0
     if objective.penalty_share:
         weight = examples[1].shape[1] if examples[2] is None else float(examples[2].sum())

@@ -25,6 +25,7 @@ from deepnet.network.training import Training
 from deepnet.threads import get_num_threads
 
 from ._data import Data
+from ._epochs import each_warning_once
 from ._members import Learning
 from ._perceptron import Perceptron
 from ._reading import warn_of_size, weights_of
@@ -123,11 +124,12 @@ def fit_and_score(
     weights = _sample_weight(estimator, fit_params)
     count = get_num_threads() if threads is None else threads
     results = dict[int, dict[str, Any]]()
-    for part in _parts(list(tables.values()), PER_THREAD * count):
-        _train(part, X, y, weights, scoring.kept_errors, count, progress)
-        results |= {id(fit): scoring.of(fit, X, y) for of_table in part for fit in of_table}
-        for fit in [fit for of_table in part for fit in of_table]:
-            fit.estimator = None  # it has been scored
+    with each_warning_once():
+        for part in _parts(list(tables.values()), PER_THREAD * count):
+            _train(part, X, y, weights, scoring.kept_errors, count, progress)
+            results |= {id(fit): scoring.of(fit, X, y) for of_table in part for fit in of_table}
+            for fit in [fit for of_table in part for fit in of_table]:
+                fit.estimator = None  # it has been scored
     return [results[id(fit)] for fit in fits]
 
 
@@ -214,7 +216,7 @@ def _prepare(fits: list[Fit], X: Any, y: Any, weights: Any, kept: Any) -> None:
             X = head.fit_transform(_safe_indexing(X, first.train), y)
             steps = head.steps
             weights = None if weights is None else _safe_indexing(weights, first.train)
-        reader = type(first.net)()
+        reader = type(first.net)(input_scale=first.net.input_scale)
         X, y = reader._read(X, y, reset=True)
         warn_of_size(reader, X)
         data = Data(X, y, weights_of(weights, X))

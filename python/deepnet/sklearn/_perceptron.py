@@ -11,13 +11,11 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import sklearn
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.metrics import get_scorer
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from deepnet._validation import options as option
@@ -29,9 +27,10 @@ from deepnet.optimizers import SGD, Optimizer
 
 from . import _lbfgs, _members, _recipe
 from ._data import Data, Targets, Validation, columns, taken
-from ._epochs import AfterEachEpoch, Orders, warn, warn_of_no_convergence
+from ._epochs import AfterEachEpoch, Orders, each_warning_once, warn, warn_of_no_convergence
 from ._members import Learning
 from ._reading import is_usable, table, warn_of_size, weights_of
+from ._scoring import score_of
 from ._sparse import EngineOfRows, is_sparse, predict
 from ._their_callbacks import TheirCallbacks
 
@@ -74,7 +73,7 @@ def parameters_of(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in ("self", "__class__")}
 
 
-class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
+class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the network's outputs."""
 
     network_: Network
@@ -93,6 +92,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "callbacks": [None, list, tuple],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "bagging": [None, StrOptions({"kfold"})],
+        "input_scale": [Interval(Real, None, None, closed="neither")],
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
         "dtype": [None, StrOptions({"float32", "float64"}), type, np.dtype],
     }
@@ -141,12 +141,6 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _answer(self, A: Array) -> Array:
         """Return what the user gets for that, of one network or the mean of several."""
 
-    def _validate_params(self) -> None:
-        try:
-            super()._validate_params()
-        except InvalidParameterError as error:
-            raise InvalidParameterError(f"{error}{_recipe.advice(self, str(error))}") from None
-
     # --- fit ------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -155,6 +149,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         before = vars(self).copy()
         net = before.get("network_")
         kept = [] if net is None else [p.copy() for p in net.parameters.values()]
+        scale = 1.0 if net is None else net.input_scale
         try:
             yield
         except BaseException:
@@ -163,6 +158,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             self.__dict__.update(before | during)
             for p, value in zip([] if net is None else net.parameters.values(), kept, strict=True):
                 p[...] = value
+            if net is not None:
+                net.input_scale = scale
             raise
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -204,7 +201,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         validation: tuple[Any, Any, Any],
         incremental: bool,
     ) -> Self:
-        with self._all_or_nothing():
+        with self._all_or_nothing(), each_warning_once():
             X, y = self._read(X, y, reset=self._is_first(incremental))
             warn_of_size(self, X)
             learning = self._learn(Data(X, y, weights_of(sample_weight, X)), None, validation, incremental)
@@ -274,6 +271,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         count = data.X.shape[0] if rows is None else len(rows)
         if "network_" not in vars(self):
             self._start((count, data.X.shape[1]), lbfgs, incremental, rng)
+        self.network_.input_scale = self.input_scale
         objective = self._objective(columns(targets.Y, rows), taken(weights, rows))
         if lbfgs:
             yield []
@@ -363,7 +361,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             shuffle=False,
             seed=int(rng.randint(2**31 - 1)) if np.any(self.dropout) else 0,
             threads=0 if self.n_threads is None else int(self.n_threads),
-            input_scale=1.0,
+            input_scale=self.network_.input_scale,
             metrics={},
             callbacks=[after, *freed, *others],
             progress=self._has_bar(),
@@ -434,28 +432,15 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         rule = self.early_stopping
         if isinstance(rule, (bool, np.bool_)):
             return lambda: self._own_score(self._forward(validation.X), validation)
-        scorer = rule
-        if isinstance(rule, str):
-            try:
-                scorer = get_scorer(rule)
-            except ValueError:
-                raise ValueError(
-                    f"early_stopping is {rule!r}, but must be a bool, a scorer, or the name of one: "
-                    "sklearn.metrics.get_scorer_names() lists them"
-                ) from None
-        settings = {} if validation.weights is None else {"sample_weight": validation.weights}
-        context = sklearn.get_config()  # of this thread, which may not be the one that trains
+        score = score_of("early_stopping", rule, also="a bool, ")
 
-        def score() -> float:
+        def of_rows() -> float:
             self._trusted = validation.X
-            with sklearn.config_context(**context):
-                value = scorer(self, validation.X, validation.targets.y, **settings)
+            value = score(self, validation.X, validation.targets.y, validation.weights)
             del self._trusted
-            if not isinstance(value, Real):
-                raise TypeError(f"early_stopping: the scorer returned {value!r}, but must return a number")
-            return float(value)
+            return value
 
-        return score
+        return of_rows
 
     # --- use ------------------------------------------------------------------------------------------------
 

@@ -11,12 +11,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from deepnet._validation.examples import LARGE, SMALL, unusual_size
 from deepnet.activations import Array
 
+from ._columns import NAMED
 from ._epochs import warn
 
 KINDS = [np.float64, np.float32, np.float16, np.uint8]  # which the engine reads; others become the first
 _QUICK = np.dtype(np.float64), np.dtype(np.float32)
 MOST_QUICK = 2**22  # numbers
-NAMED = 5  # columns that a message names
 
 
 def is_usable(X: Any, features: int) -> bool:
@@ -28,7 +28,7 @@ def is_usable(X: Any, features: int) -> bool:
 
 def warn_of_size(estimator: Any, X: Any) -> None:
     """Warn if a column of a dense table has very large values, or all have very small ones."""
-    found = None if sparse.issparse(X) else unusual_size(X.T, 1.0)
+    found = None if sparse.issparse(X) else unusual_size(X.T, estimator.input_scale)
     if found is None:
         return
     column, size = found
@@ -37,10 +37,11 @@ def warn_of_size(estimator: Any, X: Any) -> None:
     if size < SMALL:
         what = "all columns of X have"
     bound = f"below {SMALL:g}" if size < SMALL else f"above {LARGE:g}"
-    warn(
-        f"{what} values of size {bound}, but networks learn well from inputs of size 1 only: "
-        f"make_pipeline(StandardScaler(), {type(estimator).__name__}(...))"
-    )
+    kind = type(estimator).__name__
+    advice = f"make_pipeline(StandardScaler(), {kind}(...))"
+    if X.dtype == np.uint8:
+        advice = f"for pixels, {kind}(input_scale=1 / 255)"
+    warn(f"{what} values of size {bound}, but networks learn well from inputs of size 1 only: {advice}")
 
 
 NO_TARGETS = "no_validation"  # scikit-learn's word for it; None would be missing targets

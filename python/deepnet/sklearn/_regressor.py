@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from deepnet._arguments import advised
 from deepnet._validation import labels
 from deepnet.activations import Array
 from deepnet.losses import Loss
@@ -52,6 +53,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         "loss": [StrOptions({"squared_error", "absolute_error", "poisson", "huber", "quantile"}), Loss],
     }
 
+    @advised
     def __init__(
         self,
         loss: Any = "squared_error",
@@ -84,6 +86,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         callbacks: Any = None,
         n_estimators: int = 1,
         bagging: str | None = None,
+        input_scale: float = 1.0,
         n_threads: int | None = None,
         dtype: Any = None,
     ) -> None:

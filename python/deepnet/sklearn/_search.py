@@ -24,6 +24,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_method_params
 
+from deepnet._arguments import advised
 from deepnet._validation import options as option
 
 from ._labels import check_cells
@@ -103,6 +104,7 @@ class GridSearch(GridSearchCV):
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
     }
 
+    @advised
     def __init__(
         self,
         estimator: Any,
@@ -194,6 +196,7 @@ class GridSearch(GridSearchCV):
         return self
 
 
+@advised
 def cross_validate(
     estimator: Any,
     X: Any,

@@ -109,7 +109,9 @@ def loss_and_grads(
     for part, columns in Rows(X, net.dtype).parts():
         w = None if weights is None else weights[part]
         share = (columns.shape[1] if w is None else float(w.sum())) / total
-        value, parts = answered(engine.loss_and_grads(columns, Y[:, part], w, prepared, 1.0, threads))
+        value, parts = answered(
+            engine.loss_and_grads(columns, Y[:, part], w, prepared, net.input_scale, threads)
+        )
         loss += share * value
         for g, of_part in zip(grads, parts, strict=True):
             g += net.dtype.type(share) * of_part

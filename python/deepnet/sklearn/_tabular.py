@@ -7,10 +7,11 @@ that are trained side by side.
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
@@ -18,10 +19,11 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.utils import check_array, check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import _safe_indexing, check_array, check_random_state, column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from deepnet._arguments import advised
 from deepnet._validation import options as option
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.losses import Loss, find_loss
@@ -33,11 +35,14 @@ from deepnet.plan import LayerPlan, Plan
 from deepnet.schedules import LogCosine
 from deepnet.threads import get_num_threads
 
-from ._columns import Column, Encoder, columns_of
+from . import _recipe
+from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._docstrings import TABULAR, documented
+from ._epochs import warn
 from ._labels import Labels, check_cells
 from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, weights_of
+from ._scoring import score_of
 
 BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
 FEATURE_RATE = 6.0  # and for the scales of the encoded columns
@@ -52,7 +57,7 @@ class _Targets(NamedTuple):
     groups: Array
 
 
-class _Tabular(BaseEstimator, ABC):
+class _Tabular(_recipe.Advising, BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the networks' outputs."""
 
     networks_: list[Network]
@@ -60,7 +65,7 @@ class _Tabular(BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS) - {"softmax"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
@@ -68,12 +73,15 @@ class _Tabular(BaseEstimator, ABC):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 0.5, closed="both")],
+        "scoring": [None, str, callable],
+        "n_iter_no_change": [None, Interval(Integral, 1, None, closed="left")],
         "max_seconds": [None, Interval(Real, 0, None, closed="neither")],
         "categorical_features": [None, "array-like"],
         "max_categories": [Interval(Integral, 2, None, closed="left")],
         "n_pieces": [Interval(Integral, 0, None, closed="left")],
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
         "random_state": ["random_state"],
+        "callbacks": [None, list, tuple],
         "verbose": ["boolean", Interval(Integral, 0, None, closed="left")],
     }
 
@@ -133,7 +141,15 @@ class _Tabular(BaseEstimator, ABC):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         begin = time.monotonic()
+        callbacks = option.callbacks(self.callbacks or [])
+        score = None if self.scoring is None else score_of("scoring", self.scoring)
+        if self.validation_fraction == 0 and (score or self.n_iter_no_change):
+            name = "scoring" if score else "n_iter_no_change"
+            raise ValueError(f"{name} needs rows to validate with, but validation_fraction is 0")
         columns = self._read(X, y, reset=True)
+        mistake = taken_for_categories(columns)
+        if mistake:
+            warn(mistake)
         rows = len(columns[0].values)
         weights = weights_of(sample_weight, np.empty((rows, 1)))
         used = np.arange(rows) if weights is None else np.flatnonzero(weights)
@@ -157,8 +173,9 @@ class _Tabular(BaseEstimator, ABC):
             examples = Examples(tables[i % 2].T, targets.Y, weights_of_rows)
             net = self._new_network(examples.X.shape[0], rng)
             kept = used[~np.isin(used, held_out)]
-            best.append(_BestEpoch(self, examples, held_out, share))
-            trainings.append(self._training(net, examples, kept, best[-1], rng))
+            error = self._error if score is None else self._minus_score(score, X, y, weights, held_out)
+            best.append(_BestEpoch(error, examples, held_out, self.n_iter_no_change, share))
+            trainings.append(self._training(net, examples, kept, [best[-1], *callbacks], rng))
         histories = train_many(trainings, option.progress(bool(self.verbose)), self.n_threads)
         self._keep(trainings, best, histories)
 
@@ -224,7 +241,7 @@ class _Tabular(BaseEstimator, ABC):
     def _new_network(self, inputs: int, rng: Any) -> Network:
         """Create a network in NTK parametrisation: weights of variance 1 / n_prev, and outputs that are 0."""
         outputs, activation, _ = self._output()
-        sizes = [option.whole("hidden_layer_sizes", n, 1) for n in self.hidden_layer_sizes]
+        sizes = _recipe.hidden_sizes(self.hidden_layer_sizes)
         dims = [inputs, *sizes, outputs]
         net = Network(
             dims,
@@ -240,7 +257,7 @@ class _Tabular(BaseEstimator, ABC):
         return net
 
     def _training(
-        self, net: Network, examples: Examples, kept: Array, best: _BestEpoch, rng: Any
+        self, net: Network, examples: Examples, kept: Array, callbacks: list[Any], rng: Any
     ) -> Training:
         hidden = len(net.layer_dims) - 2
         optimizer = AdamW(
@@ -265,7 +282,7 @@ class _Tabular(BaseEstimator, ABC):
             threads=0,
             input_scale=1.0,
             metrics={},
-            callbacks=[best],
+            callbacks=callbacks,
             progress=None,
         )
         return net._by(run, plan)
@@ -293,10 +310,28 @@ class _Tabular(BaseEstimator, ABC):
         self.validation_errors_ = [best[i].errors for i in done]
         self.loss_curves_ = [histories[i].loss for i in done]
 
+    def _minus_score(
+        self, score: Callable[..., float], X: Any, y: Any, weights: Array | None, held_out: Array
+    ) -> Callable[..., float]:
+        """Return a function of a network: minus the score of the rows held out, of X and y as they came."""
+        rows, labels = _safe_indexing(X, held_out), _safe_indexing(y, held_out)
+        own = None if weights is None else weights[held_out]
+
+        def error(A: Array, Y: Array, _: Array | None) -> float:
+            alone = copy.copy(self)
+            alone._trusted = rows, A.T[np.newaxis].astype(np.float64)
+            return -score(alone, rows, labels, own)
+
+        return error
+
     # --- use ------------------------------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> Array:
         """Return the outputs of each network for each row, float64 (networks, rows, n_L)."""
+        trusted = vars(self).get("_trusted")  # while training: rows held out, and what a network says to them
+        if trusted is not None and X is trusted[0]:
+            own: Array = trusted[1]
+            return own
         check_is_fitted(self, "networks_")
         columns = self._read(X, reset=False)
         rows = len(columns[0].values)
@@ -336,8 +371,17 @@ class _Shares:
 class _BestEpoch:
     """A callback that validates after each epoch and remembers the parameters of the last best one."""
 
-    def __init__(self, estimator: _Tabular, examples: Examples, held_out: Array, shares: _Shares) -> None:
-        self._estimator, self._shares, self._until = estimator, shares, np.nan
+    @advised
+    def __init__(
+        self,
+        error: Callable[[Array, Array, Array | None], float],
+        examples: Examples,
+        held_out: Array,
+        patience: int | None,
+        shares: _Shares,
+    ) -> None:
+        self._error, self._shares, self._until = error, shares, np.nan
+        self._patience = np.inf if patience is None else patience
         X, Y, weights, _ = examples
         self._Y, self._weights = Y[:, held_out], None if weights is None else weights[held_out]
         self._X = np.ascontiguousarray(X.T[held_out])
@@ -351,15 +395,16 @@ class _BestEpoch:
         if not len(self._X):
             self.epoch = history.epochs
             return now > self._until
-        error = self._estimator._error(net.predict(self._X.T, threads=1), self._Y, self._weights)
+        error = self._error(net.predict(self._X.T, threads=1), self._Y, self._weights)
         if np.isfinite(error) and (not self.epoch or error <= self.errors[self.epoch - 1]):
             if self.parameters is None:
                 self.parameters = [np.empty_like(p) for p in net.parameters.values()]
-            for copy, p in zip(self.parameters, net.parameters.values(), strict=True):
-                copy[...] = p
+            for copied, p in zip(self.parameters, net.parameters.values(), strict=True):
+                copied[...] = p
             self.epoch = history.epochs
         self.errors.append(error)
-        return now > self._until
+        history.validation_metrics.setdefault("error", []).append(error)
+        return now > self._until or history.epochs - self.epoch >= self._patience
 
 
 def _check_length(y: Array, rows: int) -> None:
@@ -375,6 +420,7 @@ def _seed(rng: Any) -> int:
     TABULAR,
     outputs="probabilities",
     error="the fraction of the rows held out that are misclassified",
+    error_of_default="fraction of misclassified rows",
 )
 class TabularClassifier(ClassifierMixin, _Tabular):
     """A classifier for tables as they come: numbers, categories and missing values, nothing scaled.
@@ -418,6 +464,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
 
     _labels: Labels
 
+    @advised
     def __init__(
         self,
         n_estimators: int = 5,
@@ -431,6 +478,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         dropout: float = 0.0,
         weight_decay: float = 0.0,
         validation_fraction: float = 0.2,
+        scoring: Any = None,
+        n_iter_no_change: int | None = None,
         max_seconds: float | None = None,
         class_weight: Any = None,
         categorical_features: Any = None,
@@ -438,6 +487,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         n_pieces: int = 8,
         n_threads: int | None = None,
         random_state: Any = None,
+        callbacks: Any = None,
         verbose: bool | int = False,
     ) -> None:
         self.__dict__.update(parameters_of(locals()))
@@ -514,6 +564,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     TABULAR,
     outputs="predictions",
     error="the mean squared error of the rows held out, in units of the\n        targets' variance",
+    error_of_default="mean squared error",
 )
 class TabularRegressor(RegressorMixin, _Tabular):
     """A regressor for tables as they come: numbers, categories and missing values, nothing scaled.
@@ -540,6 +591,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
     >>> mean, spread = model.predict(X[:3], return_std=True)
     """
 
+    @advised
     def __init__(
         self,
         n_estimators: int = 5,
@@ -552,12 +604,15 @@ class TabularRegressor(RegressorMixin, _Tabular):
         dropout: float = 0.15,
         weight_decay: float = 0.0,
         validation_fraction: float = 0.2,
+        scoring: Any = None,
+        n_iter_no_change: int | None = None,
         max_seconds: float | None = None,
         categorical_features: Any = None,
         max_categories: int = 64,
         n_pieces: int = 8,
         n_threads: int | None = None,
         random_state: Any = None,
+        callbacks: Any = None,
         verbose: bool | int = False,
     ) -> None:
         self.__dict__.update(parameters_of(locals()))

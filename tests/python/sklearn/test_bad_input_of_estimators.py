@@ -1,6 +1,7 @@
 """Bad input: an error that names the column or the argument, and an estimator that is what it was before."""
 
 import re
+import warnings
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +10,10 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 import pandas as pd
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 import deepnet
@@ -166,11 +170,70 @@ def test_inputs_that_are_not_scaled(kind):
     assert filename == __file__
 
 
+def test_pixels_are_scaled_without_a_copy():
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 30)).astype(np.uint8)
+    labels = pixels[:, 0] > 128
+    settings = {"hidden_layer_sizes": (8,), "max_iter": 20, "random_state": 0}
+    with pytest.warns(UserWarning, match=r"for pixels, MLPClassifier\(input_scale=1 / 255\)$"):
+        MLPClassifier(**settings).fit(pixels, labels)
+    for solver in ("adam", "lbfgs"):
+        model = MLPClassifier(**settings, solver=solver, input_scale=1 / 255).fit(pixels, labels)
+        expected = (
+            MLPClassifier(**settings, solver=solver).fit(pixels / 255, labels).predict_proba(pixels / 255)
+        )
+        sparse = clone(model).fit(csr_matrix(pixels), labels)
+        for p in (
+            model.predict_proba(pixels),
+            model.to_sklearn().predict_proba(pixels),
+            sparse.predict_proba(csr_matrix(pixels)),
+        ):
+            np.testing.assert_allclose(p, expected, rtol=1e-9)
+    with pytest.raises(ValueError, match="input_scale is 0"):
+        model.set_params(input_scale=0).fit(pixels, labels)
+    np.testing.assert_array_equal(model.to_sklearn().predict(pixels), model.predict(pixels))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_several_networks_that_do_not_converge_warn_once(solver):
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        MLPClassifier((3,), solver=solver, max_iter=2, n_estimators=3).fit(X, y)
+    (warning,) = given
+    assert warning.category is ConvergenceWarning
+    assert warning.filename == __file__
+
+
 def test_losses_that_overflow_say_what_to_do():
     model = MLPRegressor(hidden_layer_sizes=(3,), solver="sgd", learning_rate_init=1e30, dtype="float32")
     with pytest.raises(FloatingPointError, match=r"smaller learning rate than 1e\+30"):
         model.fit(X, y)
     assert not hasattr(model, "network_")
+
+
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        (
+            partial(GridSearch, MLPClassifier(), {}, n_jobs=2),
+            "GridSearch 'n_jobs': did you mean 'n_threads'?",
+        ),
+        (
+            partial(cross_validate, MLPClassifier(), X, n_jobs=2),
+            "cross_validate 'n_jobs': did you mean 'n_threads'?",
+        ),
+        (partial(MLPClassifier, lr=0.1), "MLPClassifier 'lr': did you mean 'learning_rate_init'?"),
+        (partial(MLPRegressor, epochs=3), "MLPRegressor 'epochs': did you mean 'max_iter'?"),
+        (partial(MLPRegressor, hidden_layers=3), "'hidden_layers': did you mean 'hidden_layer_sizes'?"),
+        (partial(MLPClassifier, metrics=["accuracy"]), "'metrics': did you mean 'early_stopping'?"),
+        (
+            partial(MLPClassifier, something=1),
+            "'something': known are hidden_layer_sizes, activation, solver",
+        ),
+    ],
+)
+def test_arguments_that_do_not_exist(call, advice):
+    with pytest.raises(TypeError, match=re.escape(advice)):
+        call()
 
 
 @pytest.mark.parametrize(

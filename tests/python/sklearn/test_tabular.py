@@ -1,5 +1,6 @@
 """The estimators for tables: what they read, what they learn, and what they refuse."""
 
+import copy
 import pickle
 import re
 import time
@@ -15,6 +16,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.ensemble import VotingClassifier
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -284,6 +286,116 @@ def test_a_time_budget_ends_with_the_best_so_far(monkeypatch):
     assert model.score(X, y) > 0.4
 
 
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        (TabularClassifier, "neg_log_loss"),
+        (TabularClassifier, lambda model, X, y: model.score(X, y)),
+        (TabularRegressor, "neg_mean_absolute_error"),
+    ],
+)
+def test_any_score_chooses_the_best_epoch(kind, rule):
+    """The scorer gets the rows held out as they came, and its best score is that of the network's epoch."""
+    frame, y = mixed(120)
+    y = y if kind is TabularClassifier else frame["age"].to_numpy(float)
+    model = kind(**SMALL | {"max_epochs": 10}, scoring=rule).fit(frame, y)
+    rng = np.random.RandomState(0)
+    used = np.arange(len(y))
+    groups = np.searchsorted(np.unique(y), y) if kind is TabularClassifier else np.zeros(len(y), int)
+    scorer = get_scorer(rule) if isinstance(rule, str) else rule
+    for i, held_out in enumerate(kind(**SMALL)._folds(groups, used, rng)):
+        alone = copy.copy(model)
+        alone.networks_ = model.networks_[i : i + 1]
+        score = scorer(alone, frame.iloc[held_out], y[held_out])
+        errors = model.validation_errors_[i]
+        assert -score == pytest.approx(min(errors), rel=1e-6)
+        assert errors[model.best_epochs_[i] - 1] == min(errors)
+
+
+def test_the_default_score_is_accuracy_and_an_int_is_one_layer():
+    X, y = load_wine(return_X_y=True)
+    default = TabularClassifier(**SMALL | {"hidden_layer_sizes": 16}).fit(X, y)
+    named = TabularClassifier(**SMALL, scoring="accuracy").fit(X, y)
+    np.testing.assert_array_equal(named.predict_proba(X), default.predict_proba(X))
+    np.testing.assert_allclose(named.validation_errors_, np.array(default.validation_errors_) - 1)
+    linear = TabularClassifier(**SMALL | {"hidden_layer_sizes": ()}).fit(X, y)
+    assert linear.networks_[0].layer_dims == (13, 3)
+    assert linear.score(X, y) > 0.9
+
+
+def test_training_stops_after_epochs_without_a_better_score():
+    X, y = load_diabetes(return_X_y=True)
+    model = TabularRegressor(**SMALL, n_iter_no_change=2).fit(X, y)
+    for errors, best in zip(model.validation_errors_, model.best_epochs_, strict=True):
+        assert len(errors) in (best + 2, 30)
+    assert min(map(len, model.validation_errors_)) < 30
+
+
+def test_callbacks_see_each_network_and_end_its_training():
+    X, y = load_wine(return_X_y=True)
+    seen = {}
+
+    def look(net, history):
+        seen.setdefault(id(net), []).append(history.validation_metrics["error"][-1])
+        return history.epochs == 4
+
+    model = TabularClassifier(**SMALL, callbacks=[look]).fit(X, y)
+    assert sorted(seen.values()) == sorted(model.validation_errors_)
+    assert [len(errors) for errors in model.validation_errors_] == [4, 4]
+    patient = deepnet.callbacks.EarlyStopping(monitor="validation_error", mode="min", patience=3)
+    model = TabularClassifier(**SMALL, callbacks=[patient]).fit(X, y)
+    assert min(map(len, model.validation_errors_)) < 30
+
+
+def test_verbose_shows_a_bar(capsys):
+    pytest.importorskip("rich")
+    X, y = load_wine(return_X_y=True)
+    TabularClassifier(**SMALL | {"max_epochs": 3}, verbose=True).fit(X, y)
+    shown = capsys.readouterr().out
+    assert re.search(r"network 2/2 .* loss \d\.\d+  error \(0\.\d+\) .*rows/s", shown.replace("\n", " "))
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (
+            ["1", "2", "3.5", "4", "?"],
+            "the column 'age': strings that are nearly all numbers, others such as '?',",
+        ),
+        (["1", "2", "3.5", "4", "5"], "the column 'age': strings that are all numbers are taken"),
+    ],
+)
+def test_numbers_that_are_strings_are_warned_of(cells, expected):
+    frame, y = mixed(100)
+    frame["age"] = cells * 20
+    model = TabularClassifier(**SMALL | {"max_epochs": 2})
+    with pytest.warns(UserWarning, match=re.escape(expected)) as warned:
+        model.fit(frame, y)
+    assert [w.filename for w in warned] == [__file__]
+    declared = frame.astype({"age": "category"})
+    model.fit(declared, y)  # without a warning, which would be an error
+    clone(model).set_params(categorical_features=["age"]).fit(frame, y)
+    model.fit(frame.assign(age=["0", "1"] * 50), y)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        ({"n_estimator": 3}, "did you mean 'n_estimators'?"),
+        ({"max_iter": 3}, "did you mean 'max_epochs'?"),
+        ({"alpha": 0.1}, "did you mean 'weight_decay'?"),
+        ({"early_stopping": True}, "did you mean 'n_iter_no_change'?"),
+        ({"n_jobs": 2}, "did you mean 'n_threads'?"),
+        ({"loss": "mse"}, "known are n_estimators, hidden_layer_sizes"),
+    ],
+)
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_arguments_that_do_not_exist(kind, arguments, advice):
+    (name,) = arguments
+    with pytest.raises(TypeError, match=re.escape(f"unknown argument of {kind.__name__} '{name}': {advice}")):
+        kind(**arguments)
+
+
 # --- in scikit-learn ----------------------------------------------------------------------------------------
 
 
@@ -300,8 +412,8 @@ def test_in_searches_pipelines_and_other_estimators(tmp_path):
     assert VotingClassifier([("a", model), ("b", clone(model))]).fit(X, y).score(X, y) > 0.9
     fitted = clone(model).fit(X, y)
     joblib.dump(fitted, tmp_path / "model")
-    for copy in (joblib.load(tmp_path / "model"), pickle.loads(pickle.dumps(fitted))):
-        np.testing.assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
+    for other in (joblib.load(tmp_path / "model"), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
     assert isinstance(fitted.networks_[0], deepnet.Network)
 
 
@@ -332,8 +444,23 @@ FIT = {  # X, y, settings, message
     "no such column": (FRAME, LABELS, {"categorical_features": ["town"]}, "categorical_features has 'town'"),
     "no such number": (FRAME, LABELS, {"categorical_features": [5]}, "categorical_features has 5"),
     "a short mask": (FRAME, LABELS, {"categorical_features": [True]}, "a mask of 1 columns, but X has 5"),
-    "layers": (FRAME, LABELS, {"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes is 0"),
-    "activation": (FRAME, LABELS, {"activation": "relo"}, "'activation' parameter"),
+    "layers": (FRAME, LABELS, {"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0"),
+    "activation": (FRAME, LABELS, {"activation": "relo"}, "'activation' parameter.* Did you mean 'relu'"),
+    "scorer": (FRAME, LABELS, {"scoring": "acuracy"}, "scoring is 'acuracy', .* did you mean 'accuracy'"),
+    "score": (FRAME, LABELS, {"scoring": lambda *_: "good"}, "scoring: the scorer returned 'good'"),
+    "no rows to score": (
+        FRAME,
+        LABELS,
+        {"scoring": "roc_auc", "validation_fraction": 0},
+        "scoring needs rows to validate with, but validation_fraction is 0",
+    ),
+    "patience without rows": (
+        FRAME,
+        LABELS,
+        {"n_iter_no_change": 3, "validation_fraction": 0},
+        "n_iter_no_change needs rows",
+    ),
+    "callbacks": (FRAME, LABELS, {"callbacks": [3]}, r"callbacks\[0\] is 3"),
     "seconds": (FRAME, LABELS, {"max_seconds": 0}, "'max_seconds' parameter"),
 }
 
