@@ -48,6 +48,7 @@ from .layers import Dense as Dense
 from .losses import LOSSES as LOSSES
 from .network import History as History
 from .network import Network as Network
+from .network import describe as describe
 from .network import fit_many as fit_many
 from .network import load as load
 from .optimizers import OPTIMIZERS as OPTIMIZERS
@@ -84,6 +85,7 @@ __all__ = [
     "backend_name",
     "callbacks",
     "compute_cost",
+    "describe",
     "fit_many",
     "get_num_threads",
     "gradient_check",

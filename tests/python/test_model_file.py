@@ -1,5 +1,6 @@
 """Networks in files: what is loaded, what is left when writing fails, and how bad files are refused."""
 
+import copy
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 from safetensors.numpy import load_file, save_file
 
 import deepnet
@@ -26,6 +28,10 @@ from peak_memory import peak_memory
 from problems import assert_same_bits, parameters_of
 
 X = np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32)
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "model_file.schema.json").read_text()))
 
 
 def network(seed=1, dtype="float32"):
@@ -109,26 +115,63 @@ def test_other_programs_read_the_arrays(saved):
 
 def test_the_header_says_what_is_in_the_file(saved):
     header = json.loads(texts_of(saved)["deepnet"])
+    part = {"layer_dims": [3, 4, 5, 2], "activations": ["relu", "tanh", "sigmoid"], "dtype": "float32"}
     assert header == {
-        "format_version": 1,
+        "format_version": 2,
         "deepnet_version": deepnet.__version__,
-        "layer_dims": [3, 4, 5, 2],
-        "activations": ["relu", "tanh", "sigmoid"],
-        "dtype": "float32",
-        "extra": {},
+        "kind": "network",
+        "networks": [part],
     }
+    assert deepnet.describe(saved) == header
 
 
-def test_settings_go_there_and_back(tmp_path):
-    """Settings of a later deepnet are kept in the file; `load` refuses those it does not know."""
-    net = network()
+def test_settings_of_a_later_version_are_refused(tmp_path):
+    """They are in the file, and `describe` shows them; `load` does not know what they mean."""
+    net, path = network(), tmp_path / "net"
     extra = {"rate": 0.1, "name": "猫", "layers": [None, {"p": 0.5}]}
-    file = model_file.ModelFile(net.layer_dims, net.activations, net.dtype.name, net.parameters, extra)
-    path = tmp_path / "net"
-    model_file.write_model(path, file)
-    assert model_file.read_model(path).extra == extra
-    with pytest.raises(ValueError, match="know: 'rate', 'name'"):
-        deepnet.load(path)
+    for part_settings, about, words in [
+        (extra, {}, "know: 'rate', 'name'"),
+        ({}, extra, "know: 'rate', 'name'"),
+    ]:
+        part = model_file.NetworkPart(net.layer_dims, net.activations, net.dtype.name, part_settings)
+        model_file.write_model(path, model_file.ModelFile("network", [part], net.parameters, about))
+        description = deepnet.describe(path)
+        assert {**description["networks"][0], **description}.items() >= extra.items()
+        with pytest.raises(ValueError, match=words):
+            deepnet.load(path)
+
+
+def test_class_names_and_metrics_are_saved(tmp_path):
+    net, path = network(), tmp_path / "net"
+    net.class_names = ["cat", "猫"]
+    net.save(path, metrics={"accuracy": np.float32(0.5), "loss": np.inf})
+    assert deepnet.load(path).class_names == ("cat", "猫")
+    assert deepnet.describe(path)["metrics"] == {"accuracy": 0.5, "loss": "inf"}
+    assert copy.deepcopy(net).class_names == net.astype("float64").class_names == ("cat", "猫")
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "words"),
+    [
+        ("cat", TypeError, "'cat', but must be a list of strings"),
+        ([1, 2], TypeError, "has 1, but"),
+        (["cat"], ValueError, "2 different names for 2 outputs"),
+        (["cat", "cat"], ValueError, "2 different names for 2 outputs"),
+    ],
+)
+def test_class_names_that_do_not_fit_are_refused(names, kind, words):
+    net = network()
+    with pytest.raises(kind, match=f"^class_names .*{words}"):
+        net.class_names = names
+    assert net.class_names is None
+
+
+@pytest.mark.parametrize("metrics", [{"accuracy": "high"}, {1: 0.5}, [0.5]])
+def test_metrics_that_are_no_numbers_are_refused(saved, metrics):
+    before = saved.read_bytes()
+    with pytest.raises(TypeError, match=r"^metrics has |^metrics is "):
+        network().save(saved, metrics=metrics)
+    assert saved.read_bytes() == before
 
 
 def test_the_scale_of_inputs_is_saved_and_files_without_one_mean_1(tmp_path, saved):
@@ -139,6 +182,25 @@ def test_the_scale_of_inputs_is_saved_and_files_without_one_mean_1(tmp_path, sav
     assert same.predict(X).tobytes() == net.predict(X).tobytes()
     assert "input_scale" not in texts_of(saved)["deepnet"]
     assert deepnet.load(saved).input_scale == 1
+
+
+@pytest.mark.parametrize("description", [{}, {"kind": "network"}, {"layers": []}, {"networks": []}])
+def test_the_schema_refuses_what_is_no_description(saved, description):
+    assert SCHEMA.is_valid(deepnet.describe(saved))
+    assert not SCHEMA.is_valid(description)
+    assert not SCHEMA.is_valid(deepnet.describe(saved) | {"layers": []})
+
+
+def test_the_golden_network_of_format_1_is_read():
+    """Written by the first version of deepnet, before format 2."""
+    path = ROOT / "tests" / "data" / "network.1.safetensors"
+    net = deepnet.load(path)
+    layers = [3, deepnet.Dense(4, "relu", dropout=0.25, l2=0.001), deepnet.Dense(2, "softmax")]
+    same = deepnet.Network(layers, input_dropout=0.125, input_scale=1 / 255, seed=1)
+    assert (net.layers, net.input_dropout, net.input_scale) == (same.layers, 0.125, 1 / 255)
+    assert_same_bits(net, parameters_of(same))
+    assert SCHEMA.is_valid(json.loads(texts_of(path)["deepnet"]))
+    assert SCHEMA.is_valid(deepnet.describe(path))
 
 
 # --- writing ------------------------------------------------------------------------------------------------
@@ -319,9 +381,14 @@ def test_a_byte_changed_anywhere_is_noticed(saved, flip):
 def altered(path, settings=None, arrays=None, checksum=None):
     """Write the file again with other settings or arrays, and a checksum that matches them."""
     texts, found = texts_of(path), load_file(path)
-    text = (
-        settings if isinstance(settings, str) else json.dumps(json.loads(texts["deepnet"]) | (settings or {}))
-    )
+    text = settings
+    if not isinstance(settings, str):
+        given, description = settings or {}, json.loads(texts["deepnet"])
+        of_network = {
+            key: given[key] for key in given if key in ("layer_dims", "activations", "dtype", "layers")
+        }
+        description["networks"][0] |= of_network
+        text = json.dumps(description | {key: given[key] for key in given if key not in of_network})
     found = {key: array for key, array in (found | (arrays or {})).items() if array is not None}
     digest = model_file._digest(text, found) if checksum is None else checksum
     save_file(found, path, {"deepnet": text, "deepnet_checksum": digest})
@@ -340,7 +407,7 @@ HUGE = "[" * 100_000
         ({"arrays": {"W2": np.zeros((4, 5), "f4")}}, r"W2 .*\(4, 5\).*layer_dims.*\(5, 4\)"),
         ({"arrays": {"b1": np.zeros(4, "f4")}}, r"b1 .*\(4,\).*layer_dims.*\(4, 1\)"),
         ({"arrays": {"b1": np.zeros((4, 1))}}, "b1 .*float64.*float32"),
-        ({"arrays": {"b1": np.zeros((4, 1), "f2")}}, "b1 .*'F16'.*float32"),
+        ({"arrays": {"b1": np.zeros((4, 1), "f2")}}, "b1 .*float16.*float32"),
         ({"settings": {"layer_dims": [3, 4, 6, 2]}}, r"W2 .*\(5, 4\).*layer_dims.*\(6, 4\)"),
         ({"settings": {"layer_dims": [3]}}, r"layer_dims .*\[3\]"),
         ({"settings": {"layer_dims": [3, 4, 5, -2]}}, r"layer_dims .*\[3, 4, 5, -2\]"),
@@ -351,12 +418,19 @@ HUGE = "[" * 100_000
         ({"settings": {"activations": ["relu", ["tanh"], "sigmoid"]}}, r"activation \['tanh'\]"),
         ({"settings": {"activations": ["relu"]}}, r"activations .*\['relu'\].* 3 "),
         ({"settings": {"dtype": "float16"}}, "dtype .*'float16'.*float32.*float64"),
-        ({"settings": {"extra": []}}, r"extra .*\[\]"),
+        ({"settings": {"format_version": 1}}, "extra is None"),
+        ({"settings": {"kind": 3}}, "kind is 3, but must be 'network'"),
+        ({"settings": {"kind": "Perceptron", "networks": []}}, r"networks is \[\]"),
+        ({"settings": {"networks": [3]}}, r"networks has 3,"),
+        ({"settings": {"networks": [{}, {}]}}, r"must be a list of one network"),
+        ({"settings": {"layers": [{}]}}, "layers is .* 3 objects"),
+        ({"settings": {"layers": [{"dropout": 2}, {}, {}]}}, "valid network: .*dropout is 2"),
+        ({"settings": {"estimator": {}}}, "entries that this deepnet does not know: 'estimator'"),
         (
-            {"settings": {"format_version": 2, "deepnet_version": "9.0"}},
-            rf"version 2.*'9.0'.* {re.escape(deepnet.__version__)},.* 1:",
+            {"settings": {"format_version": 3, "deepnet_version": "9.0"}},
+            rf"version 3.*'9.0'.* {re.escape(deepnet.__version__)},.* 2:",
         ),
-        ({"settings": {"format_version": 2, "deepnet_version": HUGE}}, "version 2.{0,200}$"),
+        ({"settings": {"format_version": 3, "deepnet_version": HUGE}}, "version 3.{0,200}$"),
         ({"settings": {"format_version": "1"}}, "format_version .*'1'"),
         ({"settings": {"format_version": 0}}, "format_version .*0"),
         ({"settings": "{"}, "JSON"),

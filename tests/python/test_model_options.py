@@ -25,7 +25,7 @@ def test_a_custom_activation_is_not_saved(tmp_path):
 
 
 def test_options_that_no_layer_can_have_are_refused(tmp_path):
-    from deepnet.io.model_file import ModelFile, write_model
+    from deepnet.io.model_file import ModelFile, NetworkPart, write_model
 
     net = deepnet.Network([2, 3, 1])
     path = tmp_path / "net.safetensors"
@@ -39,6 +39,7 @@ def test_options_that_no_layer_can_have_are_refused(tmp_path):
         ({"layers": [{"units": 3}, {}]}, "do not describe a valid network"),
         ({"input_dropout": -1}, "input_dropout is -1, but must be 0 or more"),
     ):
-        write_model(path, ModelFile(net.layer_dims, net.activations, "float32", net.parameters, extra))
+        part = NetworkPart(net.layer_dims, net.activations, "float32", extra)
+        write_model(path, ModelFile("network", [part], net.parameters))
         with pytest.raises(ValueError, match=words):
             deepnet.load(path)

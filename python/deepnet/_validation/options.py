@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -46,6 +46,20 @@ def input_scale(value: Any) -> float:
     if scale == 0:
         raise ValueError(f"input_scale is {value}, but must be finite and not 0")
     return scale
+
+
+def class_names(value: Any, outputs: int) -> tuple[str, ...]:
+    """Accept a name for each output, or two for a single one."""
+    if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+        raise TypeError(f"class_names is {value!r}, but must be a list of strings")
+    names, count = [str(name) if isinstance(name, str) else name for name in value], max(outputs, 2)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"class_names has {name!r}, but must have strings")
+    if len(names) != count or len(set(names)) != count:
+        number = "output" if outputs == 1 else f"{outputs} outputs"
+        raise ValueError(f"class_names is {names}, but must have {count} different names for {number}")
+    return tuple(names)
 
 
 def validation_start(fraction: Any, m: int) -> int:

@@ -1,4 +1,4 @@
-"""Networks in files: the settings that go into one, and what :func:`deepnet.load` reads from it.
+"""Networks in files: what of a network goes into one, and what is read back.
 
 The format itself is :mod:`deepnet.io.model_file`.
 """
@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from deepnet._files import quoted
-from deepnet.activations import Array
+from deepnet._numbers import is_number
 from deepnet.layers import Dense
 from deepnet.plan import LayerPlan
 
-SETTINGS = {"input_dropout": 0.0, "input_scale": 1.0}  # of the whole network; the default is not written
+if TYPE_CHECKING:  # else only where it is used: most programs never save
+    from deepnet.io.model_file import ModelFile, NetworkPart
+
+# Of the whole network; the default is not written.
+SETTINGS: dict[str, Any] = {"input_dropout": 0.0, "input_scale": 1.0, "class_names": None}
 
 
-class Saved(NamedTuple):
-    """The contents of a file."""
-
-    layers: Sequence[int | Dense]
-    settings: Mapping[str, Any]  # keyword arguments of Network
-    parameters: dict[str, Array]
-
-
-def save(net: Any, path: str | os.PathLike[str]) -> None:
+def save(net: Any, path: str | os.PathLike[str], metrics: Mapping[str, float] | None) -> None:
     """Write the layers of a network with their options, its settings and its parameters."""
-    from deepnet.io.model_file import ModelFile, write_model  # only here: most programs never save
+    from deepnet.io.model_file import NETWORK, ModelFile, write_model
+
+    part = described(net)
+    parameters = copy.deepcopy(net.parameters)  # of one moment, if another thread trains
+    model = ModelFile(NETWORK, [part], parameters, checked_metrics(metrics))
+    write_model(checked(path), model)
+
+
+def described(net: Any) -> NetworkPart:
+    """Return what a file says of a network besides its parameters."""
+    from deepnet.io.model_file import NetworkPart
 
     for number, (layer, name) in enumerate(zip(net.layers, net.activations, strict=True), start=1):
         if not isinstance(layer.activation, str):
@@ -36,13 +42,29 @@ def save(net: Any, path: str | os.PathLike[str]) -> None:
                 f"layer {number} has the custom activation {name!r}, and a file holds only names: save "
                 "net.parameters, and assign them to a Network created as this one was"
             )
-    extra: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     options = [_options(layer) for layer in net.layers]
     if any(options):
-        extra["layers"] = options
-    extra |= {name: getattr(net, name) for name, default in SETTINGS.items() if getattr(net, name) != default}
-    parameters = copy.deepcopy(net.parameters)  # of one moment, if another thread trains
-    write_model(_checked(path), ModelFile(net.layer_dims, net.activations, net.dtype.name, parameters, extra))
+        settings["layers"] = options
+    given = {name: getattr(net, name) for name, default in SETTINGS.items() if getattr(net, name) != default}
+    return NetworkPart(net.layer_dims, net.activations, net.dtype.name, settings | given)
+
+
+def checked_metrics(metrics: Mapping[str, float] | None) -> dict[str, Any]:
+    """Return the entry of a file for metrics: none for None."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"metrics is {metrics!r}, but must be a dict of names and numbers")
+    for name, value in metrics.items():
+        if not isinstance(name, str) or not is_number(value):
+            raise TypeError(f"metrics has {name!r}: {value!r}, but must have names and numbers")
+    return {"metrics": {name: _number(value) for name, value in metrics.items()}}
+
+
+def _number(value: Any) -> Any:
+    number = float(value)
+    return number if abs(number) < float("inf") else repr(number)  # JSON has no nan
 
 
 def _options(layer: Dense) -> dict[str, float]:
@@ -50,38 +72,48 @@ def _options(layer: Dense) -> dict[str, float]:
     return {name: value for name, value in values.items() if value}
 
 
-def read(path: str | os.PathLike[str]) -> Saved:
-    """Read what `save` wrote; creating the network checks the settings."""
+def read(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a file; what its networks are like is checked where they are created."""
     from deepnet.io.model_file import read_model
 
-    model = read_model(_checked(path))
-    unknown = [name for name in model.extra if name != "layers" and name not in SETTINGS]
+    return read_model(checked(path))
+
+
+def arguments(part: NetworkPart) -> dict[str, Any]:
+    """Return the arguments of Network for a network of a file; a ValueError or TypeError says what is wrong.
+
+    Creating the network checks their values.
+    """
+    unknown = [name for name in part.settings if name != "layers" and name not in SETTINGS]
     if unknown:  # ignoring them would compute something else
-        raise ValueError(
-            f"{os.fspath(path)}: holds settings that this deepnet does not know: {quoted(unknown)[1:-1]}"
-        )
-    count = len(model.activations)
-    options = model.extra.get("layers", [{}] * count)
-    try:
-        if not isinstance(options, list) or [type(option) for option in options] != [dict] * count:
-            raise ValueError(f"layers is {quoted(options)}, but must be a list of {count} objects")
-        layers = zip(model.layer_dims[1:], model.activations, options, strict=True)
-        stack: list[int | Dense] = [
-            model.layer_dims[0],
-            *(Dense(n, name, **option) for n, name, option in layers),
-        ]
-    except (TypeError, ValueError) as error:
-        raise invalid(path, error) from None
-    settings = {name: model.extra[name] for name in SETTINGS if name in model.extra}
-    return Saved(stack, settings | {"dtype": model.dtype}, model.arrays)
+        raise ValueError(f"holds settings that this deepnet does not know: {quoted(unknown)[1:-1]}")
+    count = len(part.activations)
+    options = part.settings.get("layers", [{}] * count)
+    if not isinstance(options, list) or [type(option) for option in options] != [dict] * count:
+        raise ValueError(f"layers is {quoted(options)}, but must be a list of {count} objects")
+    layers = zip(part.layer_dims[1:], part.activations, options, strict=True)
+    stack = [part.layer_dims[0], *(Dense(n, name, **option) for n, name, option in layers)]
+    given: dict[str, Any] = {"layer_dims": stack, "dtype": part.dtype}
+    names = ("input_dropout", "input_scale")
+    return given | {name: part.settings[name] for name in names if name in part.settings}
 
 
-def invalid(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Return the error for a file whose settings `error` refuses."""
-    return ValueError(f"{os.fspath(path)}: the settings do not describe a valid network: {str(error)[:300]}")
+def refuse_unknown(model: ModelFile, known: set[str], path: str | os.PathLike[str]) -> None:
+    """Refuse a file with entries beside `known`: ignoring them would compute something else."""
+    unknown = [name for name in model.about if name not in known]
+    if unknown:
+        names = quoted(unknown)[1:-1]
+        raise ValueError(f"{os.fspath(path)}: holds entries that this deepnet does not know: {names}")
 
 
-def _checked(path: str | os.PathLike[str]) -> str:
+def invalid(path: str | os.PathLike[str], error: BaseException, what: str = "network") -> ValueError:
+    """Return the error for a file whose description `error` refuses."""
+    reason = str(error)[:300] or type(error).__name__
+    return ValueError(f"{os.fspath(path)}: the settings do not describe a valid {what}: {reason}")
+
+
+def checked(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path is {path!r}, but must be the name of a file, or a pathlib.Path")
     return os.fsdecode(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -90,6 +90,9 @@ class Network(ForeignAttributes):
         As given, with one activation per layer.
     input_scale : float
         May be set; :meth:`fit` sets it, too.
+    class_names : tuple of str or None
+        May be set: the name of the class of each output, or of both classes of a single output. Files and
+        copies have it.
     optimizer : Optimizer
         The optimizer of training calls that name no other.
 
@@ -226,6 +229,7 @@ class Network(ForeignAttributes):
         self._input_dropout, self._input_scale = stack.input_dropout, option.input_scale(input_scale)
         self._dtype = dtype
         self._dropout_seed = 0
+        self._class_names: tuple[str, ...] | None = None
         self._create_engine()
         self._use_optimizer(SGD())
 
@@ -306,6 +310,16 @@ class Network(ForeignAttributes):
     @input_scale.setter
     def input_scale(self, value: float) -> None:
         self._input_scale = option.input_scale(value)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of the class of each output, or of both classes of a single output; None: not given."""
+        names: tuple[str, ...] | None = vars(self).get("_class_names")  # old pickles have none
+        return names
+
+    @class_names.setter
+    def class_names(self, value: Sequence[str] | None) -> None:
+        self._class_names = None if value is None else option.class_names(value, self._layer_dims[-1])
 
     @property
     def optimizer(self) -> Optimizer:
@@ -852,19 +866,22 @@ class Network(ForeignAttributes):
         stack = stacking.Stack(self._layer_dims, self._g, self._layer_plans, (), self._input_dropout)
         net._build(stack, option.float_dtype(dtype), self._input_scale)
         net.optimizer, net._dropout_seed = self._optimizer, self._dropout_seed
+        net._class_names = self.class_names
         net._assign(snapshot(self._engine))
         return net
 
     @advised
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
         """Write layers, settings and parameters to a file that :func:`deepnet.load` reads.
 
         An existing file is replaced as a whole: if anything goes wrong, the old one is still there. The
-        format is safetensors; the optimizer is not saved.
+        format is safetensors, see docs/model_file.md; the optimizer is not saved.
 
         Parameters
         ----------
         path : str or path
+        metrics : dict of float, optional
+            For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
 
         Raises
         ------
@@ -882,7 +899,7 @@ class Network(ForeignAttributes):
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
         """
-        files.save(self, path)
+        files.save(self, path, metrics)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         attributes, values = self.__getstate__()

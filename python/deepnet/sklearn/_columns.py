@@ -142,7 +142,7 @@ def _numbers(name: str, values: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Numbers:
+class Numbers:
     """Numbers, perhaps also piecewise-linear, and whether they are missing if some were in training."""
 
     fill: float
@@ -151,7 +151,7 @@ class _Numbers:
     seen: bool  # whether training had any number
 
     @classmethod
-    def fitted(cls, values: Array, pieces: int) -> _Numbers:
+    def fitted(cls, values: Array, pieces: int) -> Numbers:
         missing = np.isnan(values)
         present = values[~missing]
         edges = None
@@ -180,14 +180,14 @@ class _Numbers:
 
 
 @dataclass(frozen=True)
-class _Categories:
+class Categories:
     """One column for each category, one of -1 and 1 for two; many share `width` columns by their hash."""
 
     codes: dict[Any, int]
     width: int
 
     @classmethod
-    def fitted(cls, values: Array, most: int) -> _Categories:
+    def fitted(cls, values: Array, most: int) -> Categories:
         seen = sorted({v for v in values if v is not None}, key=lambda v: (str(v), repr(v)))
         if len(seen) <= most:
             return cls({v: i for i, v in enumerate(seen)}, len(seen))
@@ -212,20 +212,20 @@ class _Categories:
 class Encoder:
     """What was learnt of a table: of each column its kind and categories, of each encoded one its scale."""
 
-    columns: tuple[_Numbers | _Categories, ...]
+    columns: tuple[Numbers | Categories, ...]
     center: Array
     factor: Array
 
     @classmethod
     def fitted(cls, columns: Sequence[Column], most_categories: int, pieces: int) -> Encoder:
         """Learn from the rows of training."""
-        parts: list[_Numbers | _Categories] = []
+        parts: list[Numbers | Categories] = []
         centers, factors = list[float](), list[float]()
         for column in columns:
-            part: _Numbers | _Categories = (
-                _Categories.fitted(column.values, most_categories)
+            part: Numbers | Categories = (
+                Categories.fitted(column.values, most_categories)
                 if column.categorical
-                else _Numbers.fitted(column.values, pieces)
+                else Numbers.fitted(column.values, pieces)
             )
             parts.append(part)
             for x in part.encoded(column.values):
@@ -252,7 +252,7 @@ class Encoder:
                 continue
             if isinstance(example, np.generic):
                 example = example.item()
-            if isinstance(part, _Numbers):
+            if isinstance(part, Numbers):
                 if part.seen and column.categorical:
                     raise TypeError(
                         f"{column.name} held numbers in fit, but holds categories now, such as {example!r}"
@@ -276,9 +276,9 @@ class Encoder:
         table, at = np.empty((rows, self.width), np.float32), 0
         for column, part in zip(columns, self.columns, strict=True):
             values = column.values
-            if isinstance(part, _Categories) and not column.categorical:  # numbers where categories were
+            if isinstance(part, Categories) and not column.categorical:  # numbers where categories were
                 values = np.array([None if np.isnan(v) else v for v in values], object)
-            elif isinstance(part, _Numbers) and column.categorical:  # nothing but None in one of the two
+            elif isinstance(part, Numbers) and column.categorical:  # nothing but None in one of the two
                 values = np.full(rows, np.nan)
             for x in part.encoded(values):
                 with np.errstate(over="ignore"):

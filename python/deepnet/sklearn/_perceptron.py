@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
@@ -513,6 +514,50 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
             )
         for view, value in zip(views, values, strict=True):
             view[...] = value
+
+    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
+        """Write the fitted estimator to a file that :func:`deepnet.load` reads.
+
+        The file holds the parameters, the networks, classes and columns, and no code: see docs/model_file.md.
+        An existing file is replaced as a whole: if anything goes wrong, the old one is still there.
+
+        Parameters
+        ----------
+        path : str or path
+        metrics : dict of float, optional
+            For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before fit.
+        TypeError
+            If this is a subclass, whose code a file cannot hold.
+        OSError
+            If the file cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter is a function or another object that a file cannot hold: ``callbacks is not saved:
+            ...``.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from deepnet.sklearn import MLPRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 2))
+        >>> model = MLPRegressor(solver="lbfgs", random_state=0).fit(X, X[:, 0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.safetensors")
+        ...     model.save(path)
+        ...     same = deepnet.load(path)
+        >>> bool(np.array_equal(same.predict(X), model.predict(X)))
+        True
+        """
+        from ._saving import save
+
+        save(self, path, metrics)
 
     def to_sklearn(self) -> Any:
         """Create a fitted estimator of scikit-learn with the same parameters and predictions.

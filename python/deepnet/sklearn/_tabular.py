@@ -8,10 +8,11 @@ that are trained side by side.
 from __future__ import annotations
 
 import copy
+import os
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
@@ -344,6 +345,50 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
                 inputs = wide if net.layer_dims[0] == wide.shape[1] else narrow
                 A[part] = net.predict(inputs.T, threads=self.n_threads).T
         return outputs
+
+    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
+        """Write the fitted estimator to a file that :func:`deepnet.load` reads.
+
+        The file holds the parameters, the networks, classes and columns, and no code: see docs/model_file.md.
+        An existing file is replaced as a whole: if anything goes wrong, the old one is still there.
+
+        Parameters
+        ----------
+        path : str or path
+        metrics : dict of float, optional
+            For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before fit.
+        TypeError
+            If this is a subclass, whose code a file cannot hold.
+        OSError
+            If the file cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter is a function or another object that a file cannot hold: ``callbacks is not saved:
+            ...``.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from deepnet.sklearn import TabularRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 2))
+        >>> model = TabularRegressor(2, (8,), max_epochs=4, random_state=0).fit(X, X[:, 0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.safetensors")
+        ...     model.save(path)
+        ...     same = deepnet.load(path)
+        >>> bool(np.array_equal(same.predict(X), model.predict(X)))
+        True
+        """
+        from ._saving import save
+
+        save(self, path, metrics)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
