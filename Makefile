@@ -51,6 +51,7 @@ cpp-test: .venv/build-tools
 	ctest --preset $(PRESET)
 
 SMOKE ?=
+# The last two compare scores, which takes half an hour and more: they are run by hand.
 bench: .venv/with-bench
 	cmake --preset $(if $(SMOKE),dev -DDEEPNET_BUILD_BENCHMARKS=ON -DDEEPNET_BUILD_TESTS=OFF,bench)
 	cmake --build --preset $(if $(SMOKE),dev,bench)
@@ -62,6 +63,8 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/late_epochs.py $(if $(SMOKE),--epochs 1 --rounds 1 --no-limit)
 	$(BIN)/python benchmarks/threads.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/compare_libraries.py $(if $(SMOKE),--smoke) $(ARGS)
+	$(if $(SMOKE),$(BIN)/python benchmarks/sklearn_scores.py --smoke)
+	$(if $(SMOKE),$(BIN)/python benchmarks/tables.py --smoke)
 
 CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev

@@ -1,17 +1,16 @@
 """deepnet.sklearn against scikit-learn: fit and predict_proba of the MLPClassifiers, and the grid searches.
 
-    python benchmarks/sklearn_estimators.py [--rounds 7] [--seeds 10] [--search-rounds 3] [--smoke]
+    python benchmarks/sklearn_estimators.py [--rounds 7] [--search-rounds 3] [--smoke]
 
-First the answers are checked. Over several splits the mean accuracies differ by less than two standard
-errors of the differences, and GridSearch has the scores of GridSearchCV with the same estimator, bit by bit.
-Then both are timed in turns: fit and predict_proba on one thread each, the searches on two. Each line has the
-median and the quartiles of the ratios of a round, scikit-learn's time over ours, and the goal.
+GridSearch must have the scores of GridSearchCV with the same estimator, bit by bit; sklearn_scores.py
+compares the scores of the estimators. Then both are timed in turns: fit and predict_proba on one thread each,
+the searches on two. Each line has the median and the quartiles of the ratios of a round, scikit-learn's time
+over ours, and the goal.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import warnings
 from functools import partial
@@ -20,7 +19,7 @@ import numpy as np
 from sklearn import neural_network as theirs
 from sklearn.datasets import load_digits, make_classification
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -42,23 +41,6 @@ def problems():
 
 
 # --- answers ------------------------------------------------------------------------------------------------
-
-
-def same_accuracy(name, X, y, seeds):
-    """Stop if the mean accuracies differ."""
-    scores = []
-    for seed in range(seeds):
-        X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed, stratify=y)
-        scaler = StandardScaler().fit(X_train)
-        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
-        models = (kind.MLPClassifier(random_state=seed, max_iter=30) for kind in (theirs, ours))
-        scores.append([model.fit(X_train, y_train).score(X_test, y_test) for model in models])
-    differences = np.diff(scores, axis=1)
-    error = max(differences.std(ddof=1) / np.sqrt(seeds), 1e-4)
-    errors, means = float(differences.mean() / error), np.mean(scores, axis=0)
-    print(f"{name}: accuracy {means[0]:.4f} and {means[1]:.4f}, {errors:+.1f} standard errors", flush=True)
-    if abs(errors) >= 2:
-        sys.exit("the accuracies differ by two standard errors or more")
 
 
 def same_search(X, y, epochs):
@@ -102,18 +84,15 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seeds", type=int, default=10, help="splits for the comparison of accuracies")
     parser.add_argument("--search-rounds", type=int, default=3, help="0 leaves the searches out")
     parser.add_argument("--cpu-time", action="store_true", help="of fit and predict_proba: less disturbed")
     parser.add_argument("--smoke", action="store_true", help="only whether it runs")
     arguments = parser.parse_args()
     if arguments.smoke:
-        arguments.rounds, arguments.seeds, arguments.search_rounds = 1, 0, 1
+        arguments.rounds, arguments.search_rounds = 1, 1
     clock = time.process_time if arguments.cpu_time else time.perf_counter
     warnings.simplefilter("ignore", ConvergenceWarning)
     for name, X, y, epochs in problems():
-        if arguments.seeds:
-            same_accuracy(name, X, y, arguments.seeds)
         print(f"{name}, one thread each:")
         X = StandardScaler().fit_transform(X)
         for hidden, goal in GOALS.items():
