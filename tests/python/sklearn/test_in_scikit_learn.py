@@ -16,16 +16,9 @@ import joblib
 import pandas as pd
 import sklearn
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
-from sklearn.ensemble import VotingClassifier
-from sklearn.feature_selection import RFE
-from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 import deepnet
 from deepnet.sklearn import MLPClassifier, MLPRegressor, from_sklearn
@@ -35,63 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X, y = load_wine(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 SMALL = {"hidden_layer_sizes": (10,), "max_iter": 40, "random_state": 0, "learning_rate_init": 0.01}
-
-
-# --- compositions -------------------------------------------------------------------------------------------
-
-
-def test_grid_search_in_a_pipeline():
-    model = make_pipeline(StandardScaler(), MLPClassifier(**SMALL))
-    grid = {
-        "mlpclassifier__hidden_layer_sizes": [(3,), (10, 5)],
-        "mlpclassifier__activation": ["relu", "selu"],
-    }
-    search = GridSearchCV(model, grid, cv=3).fit(X, y)
-    assert search.best_score_ > 0.9
-    assert search.predict(X).shape == y.shape
-
-
-@pytest.mark.slow
-def test_cross_validation_in_two_processes():
-    alone = cross_val_score(MLPClassifier(**SMALL), X, y, cv=3)
-    np.testing.assert_array_equal(cross_val_score(MLPClassifier(**SMALL), X, y, cv=3, n_jobs=2), alone)
-    assert alone.mean() > 0.9
-
-
-def test_columns_of_a_frame():
-    frame = pd.DataFrame({"size": X[:, 0], "weight": X[:, 1], "kind": np.where(X[:, 9] > 0, "dark", "light")})
-    columns = ColumnTransformer(
-        [("numbers", StandardScaler(), ["size", "weight"]), ("words", OneHotEncoder(), ["kind"])]
-    ).set_output(transform="default")
-    model = make_pipeline(columns, MLPClassifier(**SMALL)).fit(frame, y)
-    assert model.score(frame, y) > 0.7
-
-
-def test_set_output_gives_frames_whose_names_are_checked():
-    model = make_pipeline(StandardScaler(), MLPRegressor(**SMALL)).set_output(transform="pandas")
-    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-    model.fit(frame, y)
-    assert list(model[-1].feature_names_in_) == list(frame)
-    reordered = frame[list(frame)[::-1]]
-    with pytest.raises(ValueError, match="feature names should match"):
-        model[-1].predict(reordered)
-
-
-def test_calibration_voting_and_selection():
-    calibrated = CalibratedClassifierCV(MLPClassifier(**SMALL), cv=3).fit(X, y)
-    assert calibrated.score(X, y) > 0.9
-    votes = VotingClassifier(
-        [("net", MLPClassifier(**SMALL)), ("line", LogisticRegression())], voting="soft"
-    ).fit(X, y)
-    assert votes.score(X, y) > 0.9
-
-    def importance(model):
-        return permutation_importance(model, X[:, : model.n_features_in_], y, n_repeats=2, random_state=0)[
-            "importances_mean"
-        ]
-
-    selection = RFE(MLPClassifier(**SMALL), n_features_to_select=11, importance_getter=importance).fit(X, y)
-    assert selection.support_.sum() == 11
 
 
 def test_metadata_routing():

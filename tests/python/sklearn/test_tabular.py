@@ -1,7 +1,6 @@
 """The estimators for tables: what they read, what they learn, and what they refuse."""
 
 import copy
-import pickle
 import re
 import time
 
@@ -9,17 +8,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
-import joblib
 import pandas as pd
 import polars as pl
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.ensemble import VotingClassifier
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import deepnet
@@ -394,27 +387,6 @@ def test_arguments_that_do_not_exist(kind, arguments, advice):
     (name,) = arguments
     with pytest.raises(TypeError, match=re.escape(f"unknown argument of {kind.__name__} '{name}': {advice}")):
         kind(**arguments)
-
-
-# --- in scikit-learn ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_in_searches_pipelines_and_other_estimators(tmp_path):
-    X, y = load_wine(return_X_y=True)
-    model = TabularClassifier(**SMALL)
-    pipeline = make_pipeline(FunctionTransformer(), model)
-    search = GridSearchCV(pipeline, {"tabularclassifier__learning_rate": [0.02, 0.04]}, cv=2).fit(X, y)
-    assert search.best_score_ > 0.9
-    alone = cross_val_score(model, X, y, cv=2)
-    np.testing.assert_array_equal(cross_val_score(model, X, y, cv=2, n_jobs=2), alone)
-    assert CalibratedClassifierCV(model, cv=2).fit(X, y).score(X, y) > 0.9
-    assert VotingClassifier([("a", model), ("b", clone(model))]).fit(X, y).score(X, y) > 0.9
-    fitted = clone(model).fit(X, y)
-    joblib.dump(fitted, tmp_path / "model")
-    for other in (joblib.load(tmp_path / "model"), pickle.loads(pickle.dumps(fitted))):
-        np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
-    assert isinstance(fitted.networks_[0], deepnet.Network)
 
 
 # --- bad input ----------------------------------------------------------------------------------------------
