@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+import polars
 import pytest
 import scipy.sparse
 
@@ -44,6 +45,7 @@ def names():
         "Z": Z,
         "table": pandas.DataFrame(X.T, columns=list("abc")),
         "pandas": pandas,
+        "polars": polars,
         "scipy": scipy,
         "options": {},
         "show": show,
@@ -90,10 +92,17 @@ CASES = [  # what is done to the names, and the call that then fails until its a
     ("X = table.assign(city='Rome').iloc[0, :3]", PREDICT),
     ("X = table.astype('Float32')", PREDICT),
     ("X = table.astype(object)", PREDICT),
+    ("X = polars.DataFrame(X)", PREDICT),
+    ("X = polars.Series(X[:, 0])", PREDICT),
+    ("X = polars.DataFrame(X.T).lazy()", PREDICT),
+    ("X = polars.DataFrame(X.T).with_columns(city=polars.lit('Rome'))", PREDICT),
+    ("X = table.assign(day=pandas.Timestamp('2020-01-01'))", PREDICT),
     # Y
     ("Y = np.array(['cat', 'dog'])[Y]", FIT),
-    ("Y = pandas.Series(Y)", FIT),
-    ("Y = pandas.DataFrame(Y)", FIT),
+    ("Y = polars.Series(['no', 'yes'] * 4)", FIT),
+    ("Y = polars.DataFrame({'y': ['no', 'yes'] * 4})", FIT),
+    ("Y = polars.DataFrame({'y': Y}).lazy()", FIT),
+    ("Y = pandas.DataFrame({'y': ['no', 'yes'] * 4})", FIT),
     ("Y = pandas.Series(['no', 'yes'] * 4, dtype='category')", FIT),
     ("Y = pandas.DataFrame({'y': Y}, index=range(8)).iloc[:, 0]", FIT),
     ("Y = 2 * Y - 1", FIT),

@@ -74,7 +74,19 @@ EVERYWHERE = [  # X, Y, error, words
     ),
     (X.tolist(), Y, TypeError, "X is a list"),
     (None, Y, TypeError, "X is None"),
-    (pd.DataFrame(X.T), Y, TypeError, r"X is a pandas DataFrame, .*: X.to_numpy\(\).T"),
+    (
+        pd.DataFrame(X),
+        Y,
+        ValueError,
+        r"X has 20 columns, but the network has 6 inputs; one row per example: X.T",
+    ),
+    (pd.Series(X[:, 0]), Y, TypeError, r"X is a pandas Series, .*: X.to_numpy\(\).reshape\(-1, 1\)"),
+    (
+        pd.DataFrame(X.T, columns=list("abcdef")).assign(b="Rome", f="Lima"),
+        Y,
+        TypeError,
+        r"the column 'b' of X holds .*'Rome' \(so do 'f'\).*Tabular.*X.drop\(columns=\['b', 'f'\]\)",
+    ),
     (np.ma.array(X, mask=X > 0), Y, TypeError, "X is a masked array"),
 ]
 TARGETS = [
@@ -95,7 +107,9 @@ TARGETS = [
     ),
     (X, np.where(Y, np.nan, 0), ValueError, r"Y\[0, \d+\] is nan, but labels"),
     (X, None, TypeError, "Y is None"),
-    (X, pd.Series(Y[0]), TypeError, "Y is a pandas Series"),
+    (X, pd.Series(Y[0, :19]), ValueError, r"Y has shape \(19,\)"),
+    (X, pd.Series(Y[0]).map({0: "no", 1: "yes"}), TypeError, "Y is a Series with entries of 'no', 'yes'"),
+    (X, pd.Series(Y[0]).where(Y[0] == 1, None), ValueError, r"Y\[0, \d+\] is nan"),
 ]
 
 

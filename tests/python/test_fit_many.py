@@ -379,12 +379,13 @@ def test_what_does_not_fit_is_refused_before_anything_changes(arguments, error, 
         assert net.optimizer == deepnet.SGD(0.01)
 
 
-def test_missing_arguments_are_named():
-    X, Y = problem(3, 10)
-    with pytest.raises(
-        TypeError, match=r"batch_size is missing: fit_many\(..., batch_size=...\), or in each\[0\]"
-    ):
-        deepnet.fit_many([deepnet.Network([3, 1])], X, Y, epochs=1)
+def test_arguments_that_are_left_out_have_the_defaults_of_fit():
+    X, Y = problem(3, 40)
+    net, alone = (deepnet.Network([3, 1], seed=0) for _ in range(2))
+    (history,) = deepnet.fit_many([net], X, Y, batch_size=16, seed=1)
+    assert history.epochs == 100
+    alone.fit(X, Y, batch_size=16, seed=1)
+    assert_same_bits(net, alone.parameters)
 
 
 def test_a_network_can_be_given_once():

@@ -3,6 +3,8 @@
 import warnings
 
 import numpy as np
+import pandas
+import polars
 import pytest
 
 import deepnet
@@ -40,6 +42,27 @@ def test_inputs_far_from_unit_size_are_named_and_the_advice_runs(inputs, words):
     names = {"X": inputs.astype(np.float64), "np": np}
     exec(code, names)
     fit(names["X"])  # warnings are errors in these tests
+
+
+@pytest.mark.parametrize("library", [pandas, polars])
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (with_one(1000), r"the column 'b' of X has values of size above 100, "),
+        (X * 1e-3, r"all columns of X have values of size below 0\.01"),
+    ],
+)
+def test_columns_of_frames_are_named_and_the_advice_runs(inputs, words, library):
+    frame = library.DataFrame(dict(zip("abc", inputs, strict=True)))
+    net = deepnet.Network([3, 2, 1], seed=0)
+    with pytest.warns(UserWarning, match=words) as caught:
+        net.fit(frame, Y, epochs=1)
+    (code,) = advice_in(str(caught[0].message))
+    names = {"X": frame, "polars": polars}
+    exec(code, names)
+    deepnet.fit_many([net], names["X"], Y, epochs=1)  # warnings are errors in these tests
+    with pytest.warns(UserWarning, match=words):
+        deepnet.fit_many([net], frame, Y, epochs=1)
 
 
 def test_pixels_get_the_advice_to_scale_them():
@@ -108,3 +131,26 @@ def test_pixels_that_are_scaled_and_tables_of_bytes_get_other_advice():
         fit(counts)
     with pytest.warns(UserWarning, match="all rows.*std"):
         fit(counts[:1].repeat(3, axis=0), input_scale=1 / 255)
+
+
+# --- a square X ---------------------------------------------------------------------------------------------
+
+SQUARE = X[:, :3]
+AMBIGUOUS = r"X has shape \(3, 3\), and its columns are taken as the examples. .* its rows: X.T"
+
+
+@pytest.mark.parametrize("labels", [Y[:3], Y[:3, np.newaxis], pandas.Series(Y[:3])])
+def test_a_square_array_is_ambiguous(labels):
+    with pytest.warns(UserWarning, match=AMBIGUOUS) as caught:
+        fit(SQUARE, labels)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=AMBIGUOUS) as caught:
+        deepnet.fit_many([deepnet.Network([3, 1])], X, Y, each=[{"X": SQUARE, "Y": labels}], epochs=1)
+    assert caught[0].filename == __file__
+
+
+def test_labels_in_a_row_and_frames_are_not_ambiguous():
+    fit(SQUARE, Y[:3].reshape(1, -1))
+    deepnet.Network([3, 3]).fit(SQUARE, np.eye(3), epochs=1)
+    fit(pandas.DataFrame(SQUARE.T), Y[:3])
+    fit(X[:1, :1], Y[:1])

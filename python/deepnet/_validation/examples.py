@@ -11,15 +11,15 @@ import numpy as np
 from deepnet._numbers import is_whole
 from deepnet.activations import Array
 
+from . import tables
 from .arrays import _into_two_dimensions, a, anything, counted
 from .labels import PART
-
-INPUTS = tuple(np.dtype(kind) for kind in ("float32", "float64", "float16", "uint8"))
+from .tables import INPUTS
 
 
 def inputs(value: Any, units: int) -> Array:
-    """Accept X (n_0, m) of a dtype that the engine reads."""
-    X = anything("X", value, units)
+    """Accept X (n_0, m) of a dtype that the engine reads, or a frame (m, n_0) of any numbers."""
+    X = tables.inputs(value, units) if tables.is_table(value) else anything("X", value, units)
     if X.dtype not in INPUTS:
         raise TypeError(
             f"X is {_kind(X)}, but must be float32, float64, float16 or uint8: {_way_out('X', X)}"
@@ -63,17 +63,23 @@ def _seen(X: Array) -> Array:
     return part
 
 
-def warn_of_size(X: Array, scale: float, stacklevel: int) -> None:
-    """Warn if a row of X has very large values, or all have very small ones."""
+def warn_of_size(X: Array, scale: float, stacklevel: int, given: Any = None) -> None:
+    """Warn if a row of X, which was read from `given`, has very large values, or all have very small ones."""
     found = unusual_size(X, scale)
     if found is None:
         return
     row, largest = found
+    names = tables.names(given)
     # Without the figure it is the same text for the next fold, too, and Python shows it once.
-    what = f"row {row} of X has values of size above {LARGE:g}"
+    what = f"row {row} of X has" if names is None else f"the column {names[row]!r} of X has"
+    what = f"{what} values of size above {LARGE:g}"
     if largest < SMALL:
-        what = f"all rows of X have values of size below {SMALL:g}"
+        what = f"all {'rows' if names is None else 'columns'} of X have values of size below {SMALL:g}"
     way_out = "X = (X - X.mean(axis=1, keepdims=True)) / (X.std(axis=1, keepdims=True) + 1e-6)"
+    if names is not None:
+        way_out = "X = (X - X.mean()) / (X.std() + 1e-6)"
+        if not hasattr(given, "iloc"):  # of polars
+            way_out = "X = X.select((polars.all() - polars.all().mean()) / (polars.all().std() + 1e-6))"
     if X.dtype == np.uint8 and scale == 1 and np.sqrt(np.median(np.mean(_seen(X) ** 2, axis=1))) > LARGE / 4:
         way_out = "for pixels, input_scale=1 / 255"
     warnings.warn(
@@ -81,6 +87,34 @@ def warn_of_size(X: Array, scale: float, stacklevel: int) -> None:
         f"scaled in the same way to train and to predict: {way_out}",
         stacklevel=stacklevel + 1,
     )
+
+
+def warn_of_square(X: Any, Y: Any, stacklevel: int) -> None:
+    """Warn if X has as many examples as features, and Y does not tell whether they are its columns."""
+    if not isinstance(X, np.ndarray) or X.shape[0] != X.shape[1] or len(X) == 1:
+        return  # rows are examples in a frame
+    if Y.shape in ((len(X),), (len(X), 1)):
+        warnings.warn(
+            f"X has shape {X.shape}, and its columns are taken as the examples. If they are its rows: X.T; "
+            "if not, Y.reshape(1, -1) says so",
+            stacklevel=stacklevel + 1,
+        )
+
+
+def finite(X: Array, dtype: np.dtype[Any], scale: float, given: Any) -> None:
+    """Raise the error that names the first entry that is nan or infinite; `given` is what X was read from."""
+    found = (
+        _first_not_finite("X", X, dtype, scale, None, tables.names(given)) if X.dtype.kind == "f" else None
+    )
+    if found is not None:
+        raise ValueError(f"{found}, but must be finite")
+
+
+def finite_outputs(AL: Array) -> None:
+    """Raise the error that names the first output that is nan or infinite."""
+    found = first_not_finite("AL", AL, AL.dtype, 1.0)
+    if found is not None:
+        raise ValueError(f"{found}, though X is finite: the parameters hold nan or inf, or are too large")
 
 
 def _kind(array: Array) -> str:
@@ -101,7 +135,7 @@ def chosen(name: str, value: Any, m: int) -> Array | None:
     """Accept None for all m columns of X, their numbers, or an array of m bools; return the numbers."""
     if value is None:
         return None
-    given = np.asarray(value) if isinstance(value, (list, range)) else value
+    given = np.asarray(value) if isinstance(value, (list, range)) else tables.labels(name, value)
     expected = "must be an array of column numbers of X, or of bools"
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         raise TypeError(f"{name} is {a(value)}, but {expected}")
@@ -126,8 +160,8 @@ def chosen(name: str, value: Any, m: int) -> Array | None:
 
 def names_columns(value: Any) -> bool:
     """Return whether this is an array of columns of X, or a list of them, rather than examples."""
-    if isinstance(value, np.ndarray):
-        return value.ndim == 1
+    if isinstance(value, np.ndarray) or tables.is_table(value):
+        return len(value.shape) == 1
     return isinstance(value, range) or (isinstance(value, list) and all(map(is_whole, value)))
 
 
@@ -204,7 +238,12 @@ def first_not_finite(
 
 
 def _first_not_finite(
-    name: str, array: Array, dtype: np.dtype[Any], scale: float, columns: Array | None
+    name: str,
+    array: Array,
+    dtype: np.dtype[Any],
+    scale: float,
+    columns: Array | None,
+    names: list[Any] | None = None,
 ) -> str | None:
     by_columns = abs(array.strides[0]) < abs(array.strides[1])
     rows = array.T if by_columns else array  # in the order of memory
@@ -218,7 +257,11 @@ def _first_not_finite(
             entry = array[at]
             beyond = f" times input_scale {scale:g}" if np.isfinite(entry) and scale != 1 else ""
             beyond += f", beyond the range of {dtype}" if np.isfinite(entry) else ""
-            return f"{name}[{at[0]}, {at[1] if columns is None else columns[at[1]]}] is {entry}{beyond}"
+            column = at[1] if columns is None else columns[at[1]]
+            where = f"{name}[{at[0]}, {column}]"
+            if names is not None:
+                where = f"row {column} of the column {names[at[0]]!r} of {name}"
+            return f"{where} is {entry}{beyond}"
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deepnet._validation import examples as columns
-from deepnet._validation import labels
+from deepnet._validation import labels, tables
 from deepnet._validation import options as option
 from deepnet._validation.weights import example_weights
 from deepnet.activations import Array
@@ -53,10 +53,16 @@ class ExamplesFor:
         chosen: Array | None = None,
     ) -> tuple[Examples, Loss]:
         """Check examples; `trained` are the labels to train on if these are to validate with."""
-        X = self.once(columns.inputs, X, self.inputs)
-        m = X.shape[1]
+        given, X = X, self.once(columns.inputs, X, self.inputs)
+        m, Y = X.shape[1], self.once(tables.labels, "Y", Y)
         chosen_loss = option.loss(loss, self.activation, Y, self.outputs, m)
-        Y = self.once(labels.check, "Y", Y, (self.outputs, m), chosen_loss)
+        try:
+            Y = self.once(labels.check, "Y", Y, (self.outputs, m), chosen_loss)
+        except ValueError as error:
+            hint = _if_rows_are_examples(given, Y)
+            if not hint:
+                raise
+            raise ValueError(f"{error}{hint}") from None
         weights = self._weights(sample_weight, class_weight, Y, trained, chosen)
         return Examples(X, Y, weights, chosen), chosen_loss
 
@@ -120,7 +126,16 @@ class ExamplesFor:
     ) -> Array | None:
         if sample_weight is None and class_weight is None:
             return None
+        sample_weight = self.once(tables.labels, "sample_weight", sample_weight)
         arguments = sample_weight, class_weight, Y, self.dtype, max(self.outputs, 2), trained, chosen
         if trained is not None:
             return example_weights(*arguments)
         return self.once(example_weights, *arguments)  # type: ignore[no-any-return]  # of example_weights
+
+
+def _if_rows_are_examples(X: Any, Y: Any) -> str:
+    """Advice for an X whose rows, not its columns, are as many as the labels."""
+    rows, columns = X.shape
+    if tables.is_table(X) or np.shape(Y)[:1] != (rows,) or columns in np.shape(Y):
+        return ""
+    return f"; if the rows of X are the examples, use X.T and a network with {columns} inputs"

@@ -48,7 +48,7 @@ def fit_many(
     networks : list of Network
         Of any sizes, losses and dtypes; each once.
     X, Y, **shared
-        The arguments of :meth:`Network.fit`, `epochs` and `batch_size` among them, for all networks.
+        The arguments of :meth:`Network.fit`, for all networks.
     each : list of dict, optional
         One for each network: those arguments that are its own, such as ``{"seed": 1, "examples": fold}``.
     progress : bool or callable
@@ -100,8 +100,11 @@ def fit_many(
     True
     """
     trainings = prepared(networks, X, Y, each, shared)
-    for run in {(id(t.run.examples.X), t.run.input_scale): t.run for t in trainings}.values():
-        check.warn_of_size(run.examples.X, run.input_scale, stacklevel=2)
+    given = [{"X": X, "Y": Y} | dict(own) for own in each or [{}] * len(trainings)]
+    pairs = zip(trainings, given, strict=True)
+    for run, own in {(id(t.run.examples.X), t.run.input_scale): (t.run, own) for t, own in pairs}.values():
+        check.warn_of_square(own["X"], own["Y"], stacklevel=2)
+        check.warn_of_size(run.examples.X, run.input_scale, stacklevel=2, given=own["X"])
     histories = train_many(trainings, option.progress(progress), threads)
     failed = [i for i, history in enumerate(histories) if history.error is not None]
     if failed:
@@ -145,9 +148,6 @@ def prepared(networks: Any, X: Any, Y: Any, each: Any, shared: Mapping[str, Any]
                     f"each[{i}] has {name}, which is for all networks: fit_many(..., {name}=...)"
                 )
         options = {name: p.default for name, p in _FIT.items()} | {"X": X, "Y": Y, **shared, **arguments}
-        for name, value in options.items():
-            if value is inspect.Parameter.empty:
-                raise TypeError(f"{name} is missing: fit_many(..., {name}=...), or in each[{i}]")
         try:
             trainings.append(net._training(**options, once=once))
         except (TypeError, ValueError) as error:

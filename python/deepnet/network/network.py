@@ -112,10 +112,12 @@ class Network(ForeignAttributes):
     -----
     Examples are columns, (n_0, m), as in the course; ``table.T`` of a row-wise table costs nothing. Data are
     read in place, as float32, float64, float16 or uint8 with any strides, a ``numpy.memmap`` too, and never
-    copied as a whole. Results have the same bits for any number of threads, and a prediction whether its
-    example comes alone or among others. Copies, deep or shallow, and pickles are independent networks, whose
-    optimizer starts with empty memory. Many threads may predict with one network at once; one at a time may
-    train it. With a custom activation, loss or optimizer, NumPy computes all but the matrix products.
+    copied as a whole. In frames of pandas and polars, which all methods read, examples are rows: their values
+    are read in place if they are one array, as in ``pandas.DataFrame(array)``, else copied. Results have the
+    same bits for any number of threads, and a prediction whether its example comes alone or among others.
+    Copies, deep or shallow, and pickles are independent networks, whose optimizer starts with empty memory.
+    Many threads may predict with one network at once; one at a time may train it. With a custom activation,
+    loss or optimizer, NumPy computes all but the matrix products.
 
     Examples
     --------
@@ -360,8 +362,8 @@ class Network(ForeignAttributes):
         X: Array,
         Y: Array,
         *,
-        epochs: Whole,
-        batch_size: Whole,
+        epochs: Whole = 100,
+        batch_size: Whole = 32,
         optimizer: Optimizer | str | None = None,
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
@@ -381,12 +383,15 @@ class Network(ForeignAttributes):
 
         Parameters
         ----------
-        X : ndarray of float32, float64, float16 or uint8, shape (n_0, m)
-            One column per example.
-        Y : ndarray of bool, integers or floats, shape (n_L, m)
-            Targets; for one output unit also (m,) or (m, 1).
+        X : ndarray of float32, float64, float16 or uint8, shape (n_0, m), or frame, shape (m, n_0)
+            One column of an array per example, one row of a frame of pandas or polars: input i is the frame's
+            column i, whatever its name.
+        Y : ndarray of bool, integers or floats, shape (n_L, m), or series or frame, shape (m,) or (m, n_L)
+            Targets; for one output unit also arrays (m,) or (m, 1).
         epochs, batch_size : int
-            The last batch of an epoch may be smaller; a batch size above m means all examples.
+            The last batch of an epoch may be smaller; a batch size above m means all examples. With the
+            defaults, 100 and 32, tables of up to 5,000 rows came close to their best test score. Give fewer
+            epochs for more data: what counts is the number of updates.
         optimizer : Optimizer or str, optional
             Becomes ``net.optimizer``, which is the default; starts the run with empty memory.
         loss : str or Loss, optional
@@ -447,8 +452,9 @@ class Network(ForeignAttributes):
         Warns
         -----
         UserWarning
-            If the first examples have a feature of size (root mean square) above 100, or none of 0.01:
-            ``row 3 of X has values of size 880, ...``.
+            If a feature is of size (root mean square of some hundred examples) above 100, or all are below
+            0.01: ``row 3 of X has values of size above 100, ...``. If an array X has as many features as
+            examples, so that its shape cannot show that they are its columns, unless Y has shape (1, m).
 
         Notes
         -----
@@ -484,9 +490,8 @@ class Network(ForeignAttributes):
             threads=threads,
             input_scale=input_scale,
         )
-        check.warn_of_size(
-            training.run.examples.X, training.run.input_scale, stacklevel=3
-        )  # fit is decorated
+        check.warn_of_square(X, Y, stacklevel=3)  # fit is decorated
+        check.warn_of_size(training.run.examples.X, training.run.input_scale, stacklevel=3, given=X)
         return self._train_alone(training)
 
     def _training(
@@ -666,6 +671,7 @@ class Network(ForeignAttributes):
         *,
         input_scale: float | None = None,
         threads: Whole | None = None,
+        check_finite: bool = False,
     ) -> Array:
         """Compute the outputs A_L.
 
@@ -677,6 +683,9 @@ class Network(ForeignAttributes):
             Where to write: the network's dtype, shape (n_L, m), any strides, no memory shared with X.
         input_scale : float, optional
             For this call; ``net.input_scale`` by default.
+        check_finite : bool
+            Raise an error if X or the outputs have an entry that is nan or infinite. By default these are
+            computed with like other numbers.
 
         Returns
         -------
@@ -686,24 +695,34 @@ class Network(ForeignAttributes):
         Raises
         ------
         ValueError
-            For example ``X has 3 rows, but the network has 2 inputs``.
+            For example ``X has 3 rows, but the network has 2 inputs``; with `check_finite` also ``X[0, 2] is
+            nan, but must be finite``.
         TypeError
-            For example ``X is int64, but must be float32, float64, float16 or uint8: X.astype(np.float32)``.
+            For example ``X is int64, but must be float32, float64, float16 or uint8: X.astype(np.float32)``,
+            or ``the column 'city' of X holds str, such as 'Rome', but must hold numbers: ...``.
 
         Examples
         --------
         >>> net = deepnet.Network([2, 1], initializer="zeros")
         >>> net.predict(np.ones((2, 3)))
         array([[0.5, 0.5, 0.5]], dtype=float32)
+        >>> net.predict(np.array([[1.0, 2.0], [3.0, np.nan]]), check_finite=True)
+        Traceback (most recent call last):
+        ValueError: X[1, 1] is nan, but must be finite
         """
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
+        if check_finite is not False and option.flag("check_finite", check_finite):
+            check.finite(check.inputs(X, self.layer_dims[0]), self._dtype, scale, X)
         result = self._predict(X, out, scale, count)
         if result is None:
-            X, shape = check.inputs(X, self.layer_dims[0]), (self.layer_dims[-1], X.shape[1])
+            X = check.inputs(X, self.layer_dims[0])
+            shape = self.layer_dims[-1], X.shape[1]
             array = check.prediction(out, shape, self._dtype, X, list(self._parameters.values()))
             result = answered(self._engine.predict(X, array, scale, count))
             result = result if out is None else out
+        if check_finite:
+            check.finite_outputs(result)
         return result  # type: ignore[no-any-return]  # of the engine
 
     @overload
