@@ -20,9 +20,9 @@ from ._sparse import is_sparse, loss_and_grads
 
 
 def minimise(
-    estimator: Any, net: Network, examples: tuple[Any, ...], plan: Plan, objective: Objective, threads: int
-) -> None:
-    """Train `net` until SciPy stops; record loss_ and n_iter_."""
+    net: Network, examples: tuple[Any, ...], plan: Plan, scale: float, threads: int, options: dict[str, Any]
+) -> Any:
+    """Train `net` until SciPy stops; return its result, which is of the loss divided by `scale`."""
     parameters = list(net.parameters.values())
     engine: Any
     engine, prepared = net._engine_for(plan)
@@ -41,12 +41,20 @@ def minimise(
         else:
             value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, net.input_scale, threads))
         gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
-        return value / objective.scale, gradient / objective.scale
+        return value / scale, gradient / scale
 
-    options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
     begin = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
     result = minimize(loss_and_gradient, begin, method="L-BFGS-B", jac=True, options=options)
     assign(result.x)
+    return result
+
+
+def fit(
+    estimator: Any, net: Network, examples: tuple[Any, ...], plan: Plan, objective: Objective, threads: int
+) -> None:
+    """Train the network of an estimator; record loss_ and n_iter_."""
+    options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
+    result = minimise(net, examples, plan, objective.scale, threads, options)
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
@@ -55,5 +63,6 @@ def minimise(
     penalty = 0.0
     if objective.penalty_share:
         weight = examples[1].shape[1] if examples[2] is None else float(examples[2].sum())
-        penalty = estimator.alpha / 2 / weight * sum(float(np.vdot(W, W)) for W in parameters[::2])
+        squares = sum(float(np.vdot(W, W)) for W in list(net.parameters.values())[::2])
+        penalty = estimator.alpha / 2 / weight * squares
     estimator.loss_ = objective.reported(float(result.fun) * objective.scale, penalty)

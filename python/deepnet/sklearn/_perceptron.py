@@ -279,7 +279,7 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
             X, Y, w = taken(data.X, rows), columns(targets.Y, rows), taken(weights, rows)
             examples = Examples(X if is_sparse(X) else X.T, Y, w)
             plan = _recipe.plan(self, objective, SGD())
-            _lbfgs.minimise(self, self.network_, examples, plan, objective, self.n_threads or 0)
+            _lbfgs.fit(self, self.network_, examples, plan, objective, self.n_threads or 0)
         elif incremental and self.early_stopping and self._is_over:
             yield []
         else:

@@ -37,7 +37,10 @@ _OF_MLPS = (
     *("validation_scores_", "best_validation_score_", "stopped_", "oof_"),
     *("_best", "_rate", "_is_over", "_no_improvement_count"),
 )
-_OF_TABLES = ("best_epochs_", "validation_errors_", "loss_curves_", "_category_columns")
+_OF_TABLES = (
+    *("best_epochs_", "validation_errors_", "loss_curves_", "_category_columns"),
+    "linear_share_",
+)
 _OF_TARGETS = ("_mean", "_scale", "_range", "_is_1d")
 RECORD: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("MLPClassifier", "MLPRegressor"), (*_OF_EACH, *_OF_MLPS)),
@@ -105,6 +108,8 @@ class _Writing:
         if "_encoder" in state:
             result["columns"] = self._columns(state["_encoder"], name)
         networks = state.get("networks_", [state["network_"]] if "network_" in state else [])
+        if state.get("linear_") is not None:
+            networks = [*networks, state["linear_"]]
         result["networks"] = [len(self.networks) + i for i in range(len(networks))]
         self.networks += networks
         if "estimators_" in state:
@@ -195,7 +200,9 @@ class _Reading:
         )
         if self.kind == "TabularClassifier":
             estimator.classes_ = estimator._labels.classes
-        estimator.networks_ = [self.networks[i] for i in entry["networks"]]
+        networks = [self.networks[i] for i in entry["networks"]]
+        share = vars(estimator).setdefault("linear_share_", 0.0)
+        estimator.networks_, estimator.linear_ = (networks[:-1], networks[-1]) if share else (networks, None)
         widths = {encoder.width, len(encoder.narrow)}
         wanted = sum(len(part.wide) for part in encoder.columns), len(encoder.columns)
         if (
@@ -204,7 +211,7 @@ class _Reading:
         ) != wanted or encoder.factor.shape != encoder.center.shape:
             raise ValueError(f"{len(encoder.columns)} columns, encoded as {wanted[0]}, do not fit the rest")
         outputs = estimator._output()[0]
-        for net in estimator.networks_:
+        for net in networks:
             if net.layer_dims[0] not in widths or net.layer_dims[-1] != outputs:
                 raise ValueError(f"{net!r} does not fit the columns and outputs")
 

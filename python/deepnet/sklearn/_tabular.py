@@ -41,6 +41,7 @@ from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._docstrings import TABULAR, documented
 from ._epochs import warn
 from ._labels import Labels, check_cells
+from ._linear import MOST_ROWS, Linear, smoothed
 from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, weights_of
 from ._scoring import score_of
@@ -62,6 +63,8 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the networks' outputs."""
 
     networks_: list[Network]
+    linear_: Network | None
+    linear_share_: float
     _encoder: Encoder
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -80,6 +83,7 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
         "categorical_features": [None, "array-like"],
         "max_categories": [Interval(Integral, 2, None, closed="left")],
         "n_pieces": [Interval(Integral, 0, None, closed="left")],
+        "linear": ["boolean"],
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
         "random_state": ["random_state"],
         "callbacks": [None, list, tuple],
@@ -170,7 +174,9 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
         threads = get_num_threads() if self.n_threads is None else int(self.n_threads)
         share = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
         trainings, best = list[Training](), list[_BestEpoch]()
-        for i, held_out in enumerate(self._folds(targets.groups, used, rng)):
+        folds = self._folds(targets.groups, used, rng)
+        line = self._linear_model(tables[0], targets, weights_of_rows, used, folds, threads)
+        for i, held_out in enumerate(folds):
             examples = Examples(tables[i % 2].T, targets.Y, weights_of_rows)
             net = self._new_network(examples.X.shape[0], rng)
             kept = used[~np.isin(used, held_out)]
@@ -179,6 +185,27 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
             trainings.append(self._training(net, examples, kept, [best[-1], *callbacks], rng))
         histories = train_many(trainings, option.progress(bool(self.verbose)), self.n_threads)
         self._keep(trainings, best, histories)
+        self.linear_, self.linear_share_ = None, 0.0
+        if line is not None:
+            self.linear_share_ = line.share([b.outputs(t.net) for b, t in zip(best, trainings, strict=True)])
+            self.linear_ = line.network if self.linear_share_ else None
+
+    def _linear_model(
+        self,
+        table: Array,
+        targets: _Targets,
+        weights: Array | None,
+        used: Array,
+        folds: list[Array],
+        threads: int,
+    ) -> Linear | None:
+        """Return the linear model that may have a share in the predictions."""
+        if not self.linear or not len(folds[0]) or len(used) > MOST_ROWS:
+            return None
+        outputs, activation, loss = self._output()
+        objective = _recipe.Objective(loss, scale=1.0 if activation == "softmax" else 2 / outputs)
+        examples = Examples(table.T, targets.Y, weights, used)
+        return Linear(examples, folds, outputs, activation, objective, threads)
 
     def _inputs(self, table: Array) -> tuple[Array, Array]:
         """Return an encoded table for every second network from the first on, and that for the others."""
@@ -320,23 +347,24 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
 
         def error(A: Array, Y: Array, _: Array | None) -> float:
             alone = copy.copy(self)
-            alone._trusted = rows, A.T[np.newaxis].astype(np.float64)
+            alone._trusted = rows, (A.T[np.newaxis].astype(np.float64), None)
             return -score(alone, rows, labels, own)
 
         return error
 
     # --- use ------------------------------------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> Array:
-        """Return the outputs of each network for each row, float64 (networks, rows, n_L)."""
+    def _outputs(self, X: Any) -> tuple[Array, Array | None]:
+        """Return what each network says of each row, float64 (networks, rows, n_L), and the linear model."""
         trusted = vars(self).get("_trusted")  # while training: rows held out, and what a network says to them
         if trusted is not None and X is trusted[0]:
-            own: Array = trusted[1]
-            return own
+            said: tuple[Array, None] = trusted[1]
+            return said
         check_is_fitted(self, "networks_")
         columns = self._read(X, reset=False)
         rows = len(columns[0].values)
         outputs = np.empty((len(self.networks_), rows, self.networks_[0].layer_dims[-1]))
+        linear = None if self.linear_ is None else np.empty(outputs.shape[1:])
         for first in range(0, rows, ROWS_AT_ONCE):
             part = slice(first, first + ROWS_AT_ONCE)
             table = self._encoder.encoded([Column(c.name, c.values[part], c.categorical) for c in columns])
@@ -344,7 +372,14 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
             for A, net in zip(outputs, self.networks_, strict=True):
                 inputs = wide if net.layer_dims[0] == wide.shape[1] else narrow
                 A[part] = net.predict(inputs.T, threads=self.n_threads).T
-        return outputs
+            if linear is not None and self.linear_ is not None:
+                A = self.linear_.predict(narrow.T, threads=self.n_threads)
+                linear[part] = smoothed(A, getattr(self, "label_smoothing", 0.0)).T
+        return outputs, linear
+
+    def _mixed(self, mean: Array, linear: Array | None) -> Array:
+        """Return the networks' mean with the linear model's share."""
+        return mean if linear is None else mean + self.linear_share_ * (linear - mean)
 
     def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
         """Write the fitted estimator to a file that :func:`deepnet.load` reads.
@@ -451,6 +486,10 @@ class _BestEpoch:
         history.validation_metrics.setdefault("error", []).append(error)
         return now > self._until or history.epochs - self.epoch >= self._patience
 
+    def outputs(self, net: Network) -> Array | None:
+        """Return what the network with its best parameters says about the rows held out, if it has any."""
+        return net.predict(self._X.T, threads=1) if self.epoch else None
+
 
 def _check_length(y: Array, rows: int) -> None:
     if len(y) != rows:
@@ -464,6 +503,7 @@ def _seed(rng: Any) -> int:
 @documented(
     TABULAR,
     outputs="probabilities",
+    linear="logistic regression",
     error="the fraction of the rows held out that are misclassified",
     error_of_default="fraction of misclassified rows",
 )
@@ -530,6 +570,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         categorical_features: Any = None,
         max_categories: int = 64,
         n_pieces: int = 8,
+        linear: bool = True,
         n_threads: int | None = None,
         random_state: Any = None,
         callbacks: Any = None,
@@ -567,7 +608,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         return float(np.average(A.argmax(axis=0) != Y[0], weights=weights))
 
     def predict_proba(self, X: Any) -> Array:
-        """Compute the probability of each class: the mean of the networks' probabilities.
+        """Compute the probability of each class: the networks' mean, with the linear model's share.
 
         Parameters
         ----------
@@ -584,7 +625,8 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         ValueError, TypeError
             For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
         """
-        p: Array = self._outputs(X).mean(axis=0)
+        outputs, linear = self._outputs(X)
+        p = self._mixed(outputs.mean(axis=0), linear)
         p /= p.sum(axis=1, keepdims=True)
         return p
 
@@ -608,6 +650,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
 @documented(
     TABULAR,
     outputs="predictions",
+    linear="ridge regression",
     error="the mean squared error of the rows held out, in units of the\n        targets' variance",
     error_of_default="mean squared error",
 )
@@ -655,6 +698,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         categorical_features: Any = None,
         max_categories: int = 64,
         n_pieces: int = 8,
+        linear: bool = True,
         n_threads: int | None = None,
         random_state: Any = None,
         callbacks: Any = None,
@@ -676,6 +720,12 @@ class TabularRegressor(RegressorMixin, _Tabular):
         Y = ((columns - self._mean) / self._scale).T.astype(np.float32)
         return _Targets(np.ascontiguousarray(Y), np.zeros(len(y), np.intp))
 
+    def _unscaled(self, outputs: Array) -> Array:
+        """Return targets within the range of those of fit."""
+        with np.errstate(over="ignore"):
+            targets: Array = np.clip(outputs * self._scale + self._mean, *self._range)
+        return targets
+
     def _output(self) -> tuple[int, str, Loss]:
         return len(self._mean), "identity", find_loss("mean_squared_error")
 
@@ -683,7 +733,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         return float(np.average(np.square(A - Y).mean(axis=0), weights=weights))
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Compute the target of each row: the mean of the networks' predictions.
+        """Compute the target of each row: the networks' mean, with the linear model's share.
 
         Parameters
         ----------
@@ -703,9 +753,11 @@ class TabularRegressor(RegressorMixin, _Tabular):
         ValueError, TypeError
             For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
         """
-        with np.errstate(over="ignore"):
-            each = np.clip(self._outputs(X) * self._scale + self._mean, *self._range)
+        outputs, linear = self._outputs(X)
+        each = self._unscaled(outputs)
         mean, spread = each.mean(axis=0), each.std(axis=0)
+        if linear is not None:
+            mean = self._mixed(mean, self._unscaled(linear))
         if self._is_1d:
             mean, spread = mean[:, 0], spread[:, 0]
         return (mean, spread) if return_std else mean

@@ -168,7 +168,7 @@ def test_metrics_are_saved(fitted, tmp_path):
     fitted("table").save(tmp_path / "model", metrics={"accuracy": 0.75})
     description = deepnet.describe(tmp_path / "model")
     assert (description["kind"], description["metrics"]) == ("TabularClassifier", {"accuracy": 0.75})
-    assert len(description["networks"]) == 3
+    assert len(description["networks"]) == 4  # three networks and the linear model
 
 
 def test_without_scikit_learn_the_error_says_what_is_missing(fitted, tmp_path):

@@ -16,8 +16,11 @@ from sklearn.metrics import get_scorer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import deepnet
-from deepnet.sklearn import TabularClassifier, TabularRegressor
+from deepnet.network.training import Examples
+from deepnet.sklearn import TabularClassifier, TabularRegressor, _tabular
 from deepnet.sklearn._columns import Column, Encoder
+from deepnet.sklearn._linear import PENALTIES, Linear
+from deepnet.sklearn._recipe import Objective
 
 SMALL = {"n_estimators": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
 
@@ -291,7 +294,7 @@ def test_any_score_chooses_the_best_epoch(kind, rule):
     """The scorer gets the rows held out as they came, and its best score is that of the network's epoch."""
     frame, y = mixed(120)
     y = y if kind is TabularClassifier else frame["age"].to_numpy(float)
-    model = kind(**SMALL | {"max_epochs": 10}, scoring=rule).fit(frame, y)
+    model = kind(**SMALL | {"max_epochs": 10}, scoring=rule, linear=False).fit(frame, y)
     rng = np.random.RandomState(0)
     used = np.arange(len(y))
     groups = np.searchsorted(np.unique(y), y) if kind is TabularClassifier else np.zeros(len(y), int)
@@ -387,6 +390,63 @@ def test_arguments_that_do_not_exist(kind, arguments, advice):
     (name,) = arguments
     with pytest.raises(TypeError, match=re.escape(f"unknown argument of {kind.__name__} '{name}': {advice}")):
         kind(**arguments)
+
+
+# --- the linear model ---------------------------------------------------------------------------------------
+
+
+def test_a_linear_table_is_the_linear_models_and_another_is_not():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 6))
+    line, crossed = X @ rng.normal(size=6) + rng.normal(size=200), 3 * X[:, 0] * X[:, 1]
+    settings = SMALL | {"hidden_layer_sizes": (64,), "max_epochs": 60}
+    for kind, targets in ((TabularRegressor, (line, crossed)), (TabularClassifier, (line > 0, crossed > 0))):
+        shares = [kind(**settings).fit(X, y).linear_share_ for y in targets]
+        assert shares[0] > 0.5 > shares[1]
+
+
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_predictions_have_the_share_of_the_linear_model(kind):
+    X, y = load_wine(return_X_y=True)
+    model = kind(**SMALL | {"max_epochs": 5}).fit(X, y)
+    assert 0 < model.linear_share_ <= 1
+    predict = "predict_proba" if kind is TabularClassifier else "predict"
+    whole, share = getattr(model, predict)(X), model.linear_share_
+    model.linear_share_ = 1.0
+    alone = getattr(model, predict)(X)
+    model.linear_ = None
+    np.testing.assert_allclose(whole, share * alone + (1 - share) * getattr(model, predict)(X), atol=1e-12)
+    for settings in ({"linear": False}, {"validation_fraction": 0}):
+        without = kind(**SMALL | {"max_epochs": 5}, **settings).fit(X, y)
+        assert (without.linear_, without.linear_share_) == (None, 0)
+
+
+def test_large_tables_have_no_linear_model(monkeypatch):
+    X, y = load_wine(return_X_y=True)
+    monkeypatch.setattr(_tabular, "MOST_ROWS", len(X))
+    assert TabularClassifier(**SMALL | {"max_epochs": 1}).fit(X, y).linear_ is not None
+    monkeypatch.setattr(_tabular, "MOST_ROWS", len(X) - 1)
+    assert TabularClassifier(**SMALL | {"max_epochs": 1}).fit(X, y).linear_ is None
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_the_linear_model_minimises_the_loss_with_the_penalty(classes):
+    """The gradient of the float64 model is below L-BFGS's bound; float32 rounds weights by 6e-8 of them."""
+    X, y = load_wine(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    w = np.random.default_rng(0).uniform(0.5, 2, len(y)).astype(np.float32)
+    Y = y.reshape(1, -1) if classes else ((y - y.mean()) / y.std()).reshape(1, -1)
+    used = np.arange(0, len(y), 2)
+    loss = deepnet.LOSSES["sparse_categorical_cross_entropy" if classes else "mean_squared_error"]
+    kind = (3, "softmax", Objective(loss)) if classes else (1, "identity", Objective(loss, scale=2.0))
+    line = Linear(Examples(X.T, Y, w, used), [used[:20], used[20:40]], *kind, threads=1)
+    for penalty, net in zip(PENALTIES, line._path(used), strict=True):
+        A = net.predict(X[used].T).astype(np.float64)
+        dZ = (A - (np.eye(3)[y[used]].T if classes else Y[:, used])) * w[used]
+        W = net.parameters["W1"].astype(np.float64)
+        gradient = np.c_[dZ @ X[used] + penalty * W, dZ.sum(axis=1)] / w[used].sum()
+        rounding = 1e-6 * (penalty + np.abs(X[used]).sum())  # of float32, in the weights and the outputs
+        assert np.abs(gradient).max() <= 1e-4 + rounding / w[used].sum()
 
 
 # --- bad input ----------------------------------------------------------------------------------------------
