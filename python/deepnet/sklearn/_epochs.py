@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -127,26 +127,38 @@ class AfterEachEpoch:
             self.announce(line)
 
 
-_given: ContextVar[set[str] | None] = ContextVar("given", default=None)
+class each_warning_once:
+    """Give each warning of :func:`warn` once, however many networks it is of.
+
+    Those of other threads in the same context, which do not know the caller, are given at the end.
+    """
+
+    def __init__(self) -> None:
+        self.seen, self.late = set[str](), list[tuple[str, type[Warning]]]()
+        self.thread = threading.get_ident()
+
+    def __enter__(self) -> None:
+        self._token = _given.set(_given.get() or self)
+
+    def __exit__(self, *_: object) -> None:
+        _given.reset(self._token)
+        for message, category in self.late:
+            warn(message, category)
 
 
-@contextmanager
-def each_warning_once() -> Iterator[None]:
-    """Give each warning of :func:`warn` once, however many networks it is of."""
-    token = _given.set(set() if _given.get() is None else _given.get())
-    try:
-        yield
-    finally:
-        _given.reset(token)
+_given: ContextVar[each_warning_once | None] = ContextVar("given", default=None)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line that called deepnet or scikit-learn."""
     given = _given.get()
     if given is not None:
-        if message in given:
+        if message in given.seen:
             return
-        given.add(message)
+        given.seen.add(message)
+        if threading.get_ident() != given.thread:
+            given.late.append((message, category))
+            return
     frame: Any = sys._getframe(1)
     level = 2
     while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in ("deepnet", "sklearn"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.utils.optimize import _check_optimize_result
+from sklearn.exceptions import ConvergenceWarning
 
 from deepnet.activations import Array
 from deepnet.backends import answered
@@ -18,11 +21,43 @@ from ._epochs import warn
 from ._recipe import Objective
 from ._sparse import is_sparse, loss_and_grads
 
+_stopped: ContextVar[threading.Event | None] = ContextVar("stopped", default=None)
+
+
+def side_by_side(calls: Sequence[Callable[[], object]], threads: int) -> list[Exception | None]:
+    """Call functions that train by :func:`minimise`, each on one thread; return the error of each, or None.
+
+    Within such a function, further ones are called one after another. Ctrl-C ends all of them.
+    """
+    if len(calls) < 2 or threads < 2 or _stopped.get() is not None:
+        return [_error_of(call) for call in calls]
+    stopped = threading.Event()
+    token = _stopped.set(stopped)
+    with ThreadPoolExecutor(min(threads, len(calls))) as pool:
+        try:
+            futures = [pool.submit(copy_context().run, _error_of, call) for call in calls]
+            return [future.result() for future in futures]
+        except BaseException:
+            stopped.set()
+            raise
+        finally:
+            _stopped.reset(token)
+
+
+def _error_of(call: Callable[[], object]) -> Exception | None:
+    try:
+        call()
+    except Exception as error:
+        return error
+    return None
+
 
 def minimise(
     net: Network, examples: tuple[Any, ...], plan: Plan, scale: float, threads: int, options: dict[str, Any]
 ) -> Any:
     """Train `net` until SciPy stops; return its result, which is of the loss divided by `scale`."""
+    stopped = _stopped.get()
+    threads = threads if stopped is None else 1
     parameters = list(net.parameters.values())
     engine: Any
     engine, prepared = net._engine_for(plan)
@@ -35,6 +70,8 @@ def minimise(
 
     def loss_and_gradient(vector: Array) -> tuple[float, Array]:
         assign(vector)
+        if stopped is not None and stopped.is_set():
+            raise KeyboardInterrupt
         if is_sparse(examples[0]):
             X, Y, weights = examples[:3]
             value, grads = loss_and_grads(net, X, Y, weights, plan, threads)
@@ -55,11 +92,13 @@ def fit(
     """Train the network of an estimator; record loss_ and n_iter_."""
     options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
     result = minimise(net, examples, plan, objective.scale, threads, options)
-    with warnings.catch_warnings(record=True) as given:
-        warnings.simplefilter("always")
-        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
-    for warning in given:
-        warn(str(warning.message), warning.category)
+    estimator.n_iter_ = min(result.nit, estimator.max_iter)  # SciPy's count may be one more
+    if result.status != 0:
+        warn(
+            f"lbfgs failed to converge after {result.nit} iteration(s): {result.message}. More iterations "
+            f"(max_iter={estimator.max_iter}) or scaled columns may help",
+            ConvergenceWarning,
+        )
     penalty = 0.0
     if objective.penalty_share:
         weight = examples[1].shape[1] if examples[2] is None else float(examples[2].sum())

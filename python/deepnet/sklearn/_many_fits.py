@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Number
 from traceback import format_exception
 from typing import Any
@@ -20,13 +21,15 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from deepnet._validation.arrays import a
 from deepnet.activations import Array
+from deepnet.network import History
 from deepnet.network.many import train_many
 from deepnet.network.training import Training
 from deepnet.threads import get_num_threads
 
 from ._data import Data
 from ._epochs import each_warning_once
-from ._members import Learning
+from ._lbfgs import side_by_side
+from ._members import Learning, end
 from ._perceptron import Perceptron
 from ._reading import warn_of_size, weights_of
 
@@ -186,22 +189,25 @@ def _train(
             _prepare(of_table, X, y, weights, kept)
         trainings = [training for fit in fits for training in fit.trainings]
         histories = iter(train_many(trainings, progress, threads, kept))
-        for fit in fits:
-            if fit.learning is None:
-                continue
-            own, begin = [next(histories) for _ in fit.trainings], time.perf_counter()
-            try:
-                fit.learning.send(own)
-            except StopIteration:
-                pass
-            except kept as error:
-                fit.error = error
-            fit.seconds += time.perf_counter() - begin + sum(sum(history.seconds) for history in own)
+        begun = [fit for fit in fits if fit.learning is not None]
+        ends = [partial(_end, fit, [next(histories) for _ in fit.trainings]) for fit in begun]
+        for fit, error in zip(begun, side_by_side(ends, threads), strict=True):
+            if error is not None and not isinstance(error, kept):
+                raise error
+            fit.error = error
     finally:
         for fit in fits:
             if fit.learning is not None:
                 fit.learning.close()
             fit.learning, fit.trainings = None, []
+
+
+def _end(fit: Fit, histories: list[History]) -> None:
+    begin = time.perf_counter()
+    try:
+        end(fit.learning, histories)  # type: ignore[arg-type]  # it has begun
+    finally:
+        fit.seconds += time.perf_counter() - begin + sum(sum(history.seconds) for history in histories)
 
 
 def _prepare(fits: list[Fit], X: Any, y: Any, weights: Any, kept: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from sklearn.utils import check_random_state
 from deepnet.activations import Array
 from deepnet.network import History
 from deepnet.network.training import Training
+from deepnet.threads import get_num_threads
 
 from ._data import Data, Validation, taken
+from ._lbfgs import side_by_side
 
 # Yields the networks to train, once, and takes their histories.
 Learning = Generator[list[Training], list[History], None]
@@ -70,16 +73,27 @@ def learn(
         trainings = [next(learning) for learning in learnings]
         histories = yield [training for of_member in trainings for training in of_member]
         rest = iter(histories)
-        for i, (learning, of_member) in enumerate(zip(learnings, trainings, strict=True)):
-            try:
-                with suppress(StopIteration):
-                    learning.send([next(rest) for _ in of_member])
-            except FloatingPointError as error:
+        of_members = [[next(rest) for _ in of_member] for of_member in trainings]
+        ends = [
+            partial(end, learning, of_member)
+            for learning, of_member in zip(learnings, of_members, strict=True)
+        ]
+        threads = get_num_threads() if estimator.n_threads is None else int(estimator.n_threads)
+        for i, error in enumerate(side_by_side(ends, 1 if histories else threads)):
+            if isinstance(error, FloatingPointError):
                 raise FloatingPointError(f"estimators_[{i}]: {error}") from None
+            if error is not None:
+                raise error
     estimator.estimators_ = members
     _summarise(estimator, members)
     if folds is not None:
         estimator.oof_ = _out_of_fold(estimator, data, rows, [test for _, test in folds])
+
+
+def end(learning: Learning, histories: list[History]) -> None:
+    """Give a fit the histories of its networks, and let it end."""
+    with suppress(StopIteration):
+        learning.send(histories)
 
 
 def _among(rows: Array | None, places: Array) -> Array:

@@ -1,7 +1,10 @@
 """GridSearch and cross_validate: the scores of scikit-learn, from networks that are trained side by side."""
 
 import re
+import threading
 import tracemalloc
+import warnings
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -21,7 +24,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import deepnet
-from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor, cross_validate
+from deepnet.plan import LayerPlan, Plan
+from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor, _lbfgs, cross_validate
+from deepnet.sklearn._lbfgs import minimise, side_by_side
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -363,3 +368,51 @@ def test_bad_arguments():
     ]:
         with pytest.raises(error, match=re.escape(message)):
             call()
+
+
+# --- L-BFGS -------------------------------------------------------------------------------------------------
+
+
+def test_line_searches_run_side_by_side_and_warn_once():
+    """Of candidates, folds and members: the scores of GridSearchCV, and the warning at the caller's line."""
+    model = MLPClassifier((4,), solver="lbfgs", max_iter=5, random_state=0)
+    grid = {"alpha": [1e-3, 1.0], "n_estimators": [1, 2]}
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        found = GridSearch(model, grid, cv=2, n_threads=3, refit=False).fit(X, y).cv_results_
+    (warning,) = given
+    assert warning.filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = GridSearchCV(model, grid, cv=2, refit=False).fit(X, y).cv_results_
+    for fold in range(2):
+        name = f"split{fold}_test_score"
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_ctrl_c_ends_line_searches_on_other_threads(monkeypatch):
+    """Raised on the main thread once both workers have begun; each then ends at its next evaluation."""
+    begun, ended = threading.Barrier(3), list[None]()
+
+    def endless():
+        begun.wait(timeout=30)
+        try:
+            while True:
+                minimise(*arguments)
+        except KeyboardInterrupt:
+            ended.append(None)
+            raise
+
+    net = deepnet.Network([2, 1], ["identity"], dtype="float64", seed=0)
+    plan = Plan(deepnet.LOSSES["mean_squared_error"], deepnet.SGD(), (LayerPlan(),), normalized=True)
+    arguments = net, (np.ones((2, 3)), np.ones((1, 3)), None), plan, 1.0, 1, {"maxiter": 3}
+
+    def interrupted(future):
+        begun.wait(timeout=30)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side([endless, endless], 2)
+    assert len(ended) == 2
+    assert _lbfgs._stopped.get() is None
