@@ -108,6 +108,7 @@ __all__ = [
     "show_config",
     "sigmoid",
     "sigmoid_backward",
+    "to_c",
     "two_layer_model",
     "update_parameters",
     "use_backend",
@@ -115,6 +116,7 @@ __all__ = [
 
 
 if TYPE_CHECKING:
+    from .exchange import to_c as to_c
     from .gradient_checking import gradient_check as gradient_check
 
     __version__: str
@@ -130,6 +132,10 @@ else:
             from .gradient_checking import gradient_check
 
             return gradient_check
+        if name == "to_c":
+            from .exchange import to_c
+
+            return to_c
         if name in ("io", "sklearn"):
             from importlib import import_module
 
@@ -137,4 +143,6 @@ else:
         raise AttributeError(f"module 'deepnet' has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), "__version__", "gradient_check", "io", "sklearn"} - {"TYPE_CHECKING"})
+        return sorted(
+            {*globals(), "__version__", "gradient_check", "io", "sklearn", "to_c"} - {"TYPE_CHECKING"}
+        )

@@ -131,6 +131,7 @@ PYTHON_ROWS = [
     {"network", "threads"},
     {"callbacks", "gradient_checking"},
     {"course", "sklearn"},
+    {"exchange"},
     {"cli"},
     {"__main__"},
 ]

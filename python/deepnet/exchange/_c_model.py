@@ -1,0 +1,233 @@
+"""What a model computes, as arrays: the scaling of its inputs, its networks and its classes, for C."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepnet._validation.arrays import a
+from deepnet.activations import ACTIVATIONS, Array
+from deepnet.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Weights (n, n_prev), biases (n,) and the name of the activation."""
+
+    W: Array
+    b: Array
+    activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """(x - center) * factor, with one number for all inputs or one for each."""
+
+    center: Array | None
+    factor: Array
+
+    def then(self, center: Any, factor: Any) -> Scaling:
+        """Return this scaling, followed by another."""
+        both = self.center
+        if center is not None:
+            moved = np.asarray(center, np.float64) / self.factor
+            both = moved if both is None else both + moved
+        factor = self.factor if factor is None else self.factor * np.asarray(factor, np.float64)
+        return Scaling(both, np.asarray(factor))
+
+
+UNSCALED = Scaling(None, np.array(1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class CModel:
+    """Networks of the same layers, the mean of whose outputs is the model's."""
+
+    title: str
+    scaling: Scaling | None
+    networks: list[list[Layer]]
+    is_exp: bool  # the outputs are the exponentials of the networks'
+    classes: list[str] | None  # of which the outputs choose one
+    labels: Array | None  # those classes as the estimator returns them
+    in_rows: bool  # examples are rows of X
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return int(self.networks[0][0].W.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return len(self.networks[0][-1].b)
+
+    @property
+    def dims(self) -> list[int]:
+        """The units of each layer, from the input."""
+        return [self.inputs, *(len(layer.b) for layer in self.networks[0])]
+
+    def rounded(self, dtype: np.dtype[Any]) -> CModel:
+        """Return the model with all numbers as they are in `dtype`; one beyond its range is a ValueError."""
+        networks = list[list[Layer]]()
+        for layers in self.networks:
+            networks.append([])
+            for number, layer in enumerate(layers, start=1):
+                W, b = (
+                    _rounded(f"{letter}{number}", p, dtype) for letter, p in (("W", layer.W), ("b", layer.b))
+                )
+                networks[-1].append(Layer(W, b, layer.activation))
+        scaling = self.scaling
+        if scaling is not None:
+            center = (
+                None if scaling.center is None else _rounded("the mean of the scaler", scaling.center, dtype)
+            )
+            factor = _rounded("the factor of the inputs", scaling.factor, dtype)
+            scaling = Scaling(center, factor)
+        return CModel(self.title, scaling, networks, self.is_exp, self.classes, self.labels, self.in_rows)
+
+    def scaled(self, X: Array) -> Array:
+        """Return the inputs of the networks for X (n_0, m)."""
+        if self.scaling is None:
+            return X
+        X = X if self.scaling.center is None else X - self.scaling.center.reshape(-1, 1)
+        return X * self.scaling.factor.reshape(-1, 1)
+
+    def predict(self, X: Array) -> Array:
+        """Return the outputs (n_L, m) for X (n_0, m), in the dtype of X."""
+        total: Any = 0
+        for layers in self.networks:
+            A = self.scaled(X)
+            for layer in layers:
+                Z = layer.W.astype(X.dtype) @ A + layer.b.astype(X.dtype)[:, np.newaxis]
+                A = ACTIVATIONS[layer.activation].forward(Z)
+            total = total + (np.exp(A) if self.is_exp else A)
+        result: Array = total / len(self.networks)
+        return result
+
+    def choices(self, A: Array) -> Array:
+        """Return the number of the class that each column of outputs stands for."""
+        return np.asarray(A[0] > 0.5, np.intp) if len(A) == 1 else A.argmax(axis=0)
+
+
+def _rounded(label: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    with np.errstate(over="ignore"):
+        result = np.asarray(array).astype(dtype)
+    bad = ~np.isfinite(result)
+    if bad.any():
+        at = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        index = f"[{', '.join(map(str, at))}]" if at else ""
+        value = np.asarray(array)[at]
+        if np.isfinite(value):
+            raise ValueError(
+                f"{label}{index} is {value:g}, beyond the range of {dtype}: dtype='float64' holds it"
+            )
+        raise ValueError(f"{label}{index} is {value}, but parameters must be finite")
+    return result
+
+
+# --- from networks and estimators ---------------------------------------------------------------------------
+
+
+def described(model: Any) -> CModel:
+    """Return what a network or a fitted estimator computes."""
+    if isinstance(model, Network):
+        layers = _layers(model)
+        scaling = None if model.input_scale == 1 else UNSCALED.then(None, model.input_scale)
+        output = layers[-1].activation
+        choosing = output == ("softmax" if len(layers[-1].b) > 1 else "sigmoid")
+        count = max(2, len(layers[-1].b))
+        names = model.class_names or [str(i) for i in range(count)]
+        classes = list(names) if choosing else None
+        return CModel("Network", scaling, [layers], False, classes, None, in_rows=False)
+    return _estimator(model)
+
+
+def _layers(net: Network) -> list[Layer]:
+    for number, layer in enumerate(net.layers, start=1):
+        if not isinstance(layer.activation, str):
+            raise ValueError(
+                f"layer {number} has the custom activation {net.activations[number - 1]!r}, a function in "
+                "Python: only the activations of deepnet.ACTIVATIONS can be exported"
+            )
+    parameters = list(copy.deepcopy(net.parameters).values())  # of one moment, if another thread trains
+    return [
+        Layer(W, b[:, 0], name)
+        for W, b, name in zip(parameters[::2], parameters[1::2], net.activations, strict=True)
+    ]
+
+
+def _estimator(model: Any) -> CModel:
+    scaling, last = _pipeline(model)
+    if "deepnet.sklearn" in sys.modules:  # else there can be no estimator
+        from sklearn.utils.validation import check_is_fitted
+
+        from deepnet.sklearn import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
+
+        if isinstance(last, (TabularClassifier, TabularRegressor)):
+            raise TypeError(
+                f"model is a {type(last).__name__}, which prepares columns and categories in Python, and "
+                "to_c has none of that: fit an MLPClassifier or MLPRegressor, perhaps behind a scaler"
+            )
+        if isinstance(last, (MLPClassifier, MLPRegressor)):
+            check_is_fitted(last)
+            members = [member.network_ for member in vars(last).get("estimators_", [last])]
+            networks, scale = [_layers(net) for net in members], members[0].input_scale
+            scaling = scaling if scale == 1 else (scaling or UNSCALED).then(None, scale)
+            classes, labels = None, None
+            if isinstance(last, MLPClassifier) and not last._labels.multilabel:
+                labels = last.classes_
+                classes = [str(label) for label in labels.tolist()]
+            title = type(last).__name__
+            return CModel(
+                title, scaling, networks, last.out_activation_ == "exp", classes, labels, in_rows=True
+            )
+    best = getattr(model, "best_estimator_", None)
+    hint = ": give its best_estimator_" if best is not None else ""
+    raise TypeError(
+        f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier or MLPRegressor of "
+        f"deepnet.sklearn, or a pipeline of scalers and one of them{hint}"
+    )
+
+
+def _pipeline(model: Any) -> tuple[Scaling | None, Any]:
+    """Return the scaling and the last step of scikit-learn's pipeline; of another object only itself."""
+    if "sklearn.pipeline" not in sys.modules:
+        return None, model
+    from sklearn.pipeline import Pipeline
+
+    if not isinstance(model, Pipeline):
+        return None, model
+    steps = [(name, step) for name, step in model.steps if step is not None and step != "passthrough"]
+    scaling: Scaling | None = None
+    for name, step in steps[:-1]:
+        scaling = (scaling or UNSCALED).then(*_center_and_factor(name, step))
+    return scaling, steps[-1][1] if steps else model
+
+
+def _center_and_factor(name: str, step: Any) -> tuple[Any, Any]:
+    """Return what a fitted scaler of scikit-learn subtracts, and what it then multiplies by."""
+    from sklearn import preprocessing as scalers
+    from sklearn.utils.validation import check_is_fitted
+
+    if not getattr(step, "clip", False):
+        if isinstance(step, scalers.StandardScaler):
+            check_is_fitted(step)
+            return step.mean_ if step.with_mean else None, None if step.scale_ is None else 1 / step.scale_
+        if isinstance(step, scalers.RobustScaler):
+            check_is_fitted(step)
+            return step.center_, None if step.scale_ is None else 1 / step.scale_
+        if isinstance(step, scalers.MaxAbsScaler):
+            check_is_fitted(step)
+            return None, 1 / step.scale_
+        if isinstance(step, scalers.MinMaxScaler):
+            check_is_fitted(step)
+            return -step.min_ / step.scale_, step.scale_
+    clips = " that clips" if getattr(step, "clip", False) else ""
+    raise ValueError(
+        f"the step {name!r} of the pipeline is a {type(step).__name__}{clips}, but only StandardScaler, "
+        "MinMaxScaler, MaxAbsScaler and RobustScaler, without clip, can be exported"
+    )
