@@ -103,6 +103,13 @@ _ATTRIBUTES = {
     "net.train_on_batch(X, Y)": "partial_fit train_step",
     "net.fit(X, Y, epochs=10, batch_size=32)": "train",
     "net.loss_and_grads(X, Y)": "backward gradients",
+    "deepnet.fit_many([net], X, Y)": "fit_many",
+    "the loss is an argument of net.fit and net.evaluate": "loss",
+    "net.layers[0].dropout": "dropout",
+    "net.layers[0].l2": "l2",
+    "net.layers[0].l1": "l1",
+    "len(net.layers)": "n_layers num_layers",
+    "net.optimizer": "optimiser",
     "the optimizer, loss and metrics are arguments of net.fit": "compile",
     'net.parameters, a dict of "W1", "b1" and so on': "weights trainable_weights trainable_variables "
     "variables get_weights state_dict named_parameters coefs_ coef_ intercepts_ intercept_ W b biases bias",
@@ -200,6 +207,8 @@ def advice(wrong: str, value: Any, known: Sequence[str], exactly: bool = False) 
         is_off = value is None or (is_number(value) and not value) or value is False
         return f"{here} is off by default: leave it out" if is_off else f"use {_CODE[wrong]}"
     elsewhere = None if here else next((name for name in meant if name in _OWNERS), None)
+    if elsewhere and not exactly and (near := nearest(wrong, known, cutoff=0.9, short=False)):
+        return f"did you mean {near!r}?"
     if not (here or elsewhere):
         here = nearest(wrong, known, cutoff=0.85 if exactly else 0.6, short=not exactly)
         elsewhere = None if here else nearest(wrong, _OWNERS, cutoff=0.85 if exactly else 0.8, short=False)

@@ -80,6 +80,8 @@ def test_every_function_knows_its_arguments(function):
         (network().fit, {"epoch": 4}, "did you mean 'epochs'"),
         (network().fit, {"dropout": 0.5}, "dropout is an argument of Network"),
         (network().fit, {"x": X}, "did you mean 'X'"),
+        (deepnet.Network.from_parameters, {"activation": "tanh"}, "did you mean 'activations'"),
+        (partial(deepnet.fit_many, [network()], X, Y), {"epoch": 4}, "did you mean 'epochs'"),
         (partial(network().train_on_batch, X, Y), {"sample_weights": Y}, "did you mean 'sample_weight'"),
     ],
 )
@@ -191,6 +193,29 @@ def test_users_may_have_attributes_of_their_own():
     net = network()
     net.foo = 1
     assert pickle.loads(pickle.dumps(net)).foo == 1
+
+
+@pytest.mark.parametrize("name", ["layers", "layer_dims", "activations", "dtype", "input_dropout"])
+def test_what_cannot_be_changed_says_so(name):
+    net = network()
+    before = getattr(net, name)
+    with pytest.raises(AttributeError, match=f"{name} of a network cannot be changed: ") as caught:
+        setattr(net, name, 3)
+    assert getattr(net, name) == before
+    assert name != "dtype" or str(caught.value).endswith("net.astype(dtype)")
+
+    class Mine(deepnet.Network):
+        layers = None
+
+    mine = Mine([2, 1])
+    mine.layers = 3
+    assert mine.layers == 3
+
+
+def test_parameters_that_do_not_exist_are_named():
+    with pytest.raises(KeyError, match=r"parameters has no 'w1': this network has W1, b1, \.\.\., W2, b2"):
+        network().parameters["w1"]
+    assert network().parameters.get("w1") is None
 
 
 # --- attributes of a network that are read ------------------------------------------------------------------

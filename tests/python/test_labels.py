@@ -214,7 +214,8 @@ def _change_to(entry, loss, who, fit):
         "validation": {"callbacks": [change], "validation_data": (X, validation)},
     }[who]
     what = "validation_data: " if who == "validation" else ""
-    with pytest.raises(ValueError, match=rf"^after epoch \d of 4: {what}Y\[(0, |:, )?4\]"):
+    name = r"networks\[[01]\]: " if fit == "fit_many" else ""
+    with pytest.raises(ValueError, match=rf"^{name}after epoch \d of 4: {what}Y\[(0, |:, )?4\]"):
         FITS[fit](net, X, Y, **options, **watch)
     if who in ("callback", "metric") and fit == "fit":
         assert len(by_epoch) == 1
@@ -233,7 +234,7 @@ def test_labels_that_one_network_changes_are_checked_for_the_next(custom):
     networks = [deepnet.Network([3, 4, 3], [g, "softmax"], seed=i) for i in range(3)]
     own = [{"epochs": 2, "callbacks": [change]}, {"epochs": 1}, {"epochs": 1}]
     before = [parameters_of(net) for net in networks]
-    words = r"^after epoch [01] of [12]: Y\[7\] is 12, but classes must be whole numbers from 0 to 2"
+    words = r"^networks\[[012]\]: after epoch [01] of [12]: Y\[7\] is 12, but classes must be whole numbers"
     with pytest.raises(ValueError, match=words):
         deepnet.fit_many(networks, X, Y, each=own, batch_size=5, threads=1)
     assert any(not np.array_equal(p, before[0][key]) for key, p in networks[0].parameters.items())

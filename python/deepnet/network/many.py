@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from deepnet._arguments import unknown_argument
@@ -69,7 +70,8 @@ def fit_many(
         If a network is being trained already: ``networks[2]: this network is being trained ...``.
     ValueError, TypeError
         If an argument does not fit, before any network is changed: ``networks[0]: X has 3 rows, but the
-        network has 2 inputs``.
+        network has 2 inputs``. Also if a callback makes labels invalid: ``networks[0]: after epoch 2 of 9:
+        Y[4] is 12, but ...``.
 
     Notes
     -----
@@ -149,7 +151,7 @@ def prepared(networks: Any, X: Any, Y: Any, each: Any, shared: Mapping[str, Any]
                 )
         options = {name: p.default for name, p in _FIT.items()} | {"X": X, "Y": Y, **shared, **arguments}
         try:
-            trainings.append(net._training(**options, once=once))
+            trainings.append(replace(net._training(**options, once=once), name=f"networks[{i}]: "))
         except (TypeError, ValueError) as error:
             raise type(error)(f"networks[{i}]: {error}") from None
     return trainings

@@ -256,6 +256,10 @@ class Network(ForeignAttributes):
             hint = "" if len(name) < 4 and name != "lr" else advice(name, value, public, exactly=True)
             if hint:
                 raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: {hint}")
+        own = vars(Network).get(name)
+        if isinstance(own, property) and own.fset is None and getattr(type(self), name, None) is own:
+            way_out = "net.astype(dtype)" if name == "dtype" else "create another one"
+            raise AttributeError(f"{name} of a network cannot be changed: {way_out}")
         object.__setattr__(self, name, value)
 
     @property

@@ -28,6 +28,13 @@ class NetworkParameters(dict[str, Array]):
         super().__init__(zip(parameter_keys(len(arrays) // 2), arrays, strict=True))
         self._snapshot = snapshot
 
+    def __missing__(self, key: Any) -> NoReturn:
+        raise KeyError(self._lacks(key))
+
+    def _lacks(self, key: Any) -> str:
+        last = len(self) // 2
+        return f"parameters has no {key!r}: this network has W1, b1, ..., W{last}, b{last}"
+
     def __setitem__(self, key: str, value: Array) -> None:
         self.update({key: value})
 
@@ -40,8 +47,7 @@ class NetworkParameters(dict[str, Array]):
 
     def _checked(self, key: Any, value: Any) -> Array:
         if key not in self:
-            last = len(self) // 2
-            raise ValueError(f"parameters has no {key!r}: this network has W1, b1, ..., W{last}, b{last}")
+            raise ValueError(self._lacks(key))
         if value is self[key]:  # as in net.parameters["W1"] -= step
             return self[key]
         array = shaped(key, value, self[key].shape, "the network's")

@@ -106,6 +106,7 @@ class Training:
     prepared_plan: Any  # as the engine takes it
     run: Run
     history: History
+    name: str = ""  # of one network of many, before an error that names no argument
 
     def calls(self, threads: int, show: Show | None = None, *, labels_are_checked: bool = False) -> Calls:
         """Yield the options of each call of the engine's fit, and get its result, which may be NonFinite.
@@ -218,7 +219,7 @@ class Training:
         except ValueError as error:
             where = f"after epoch {self.history.epochs} of {self.run.epochs}"
             whose = "validation_data: " if examples is self.run.validation else ""
-            raise ValueError(f"{where}: {whose}{error}") from None
+            raise ValueError(f"{self.name}{where}: {whose}{error}") from None
 
     def _predictions(self, examples: Examples, threads: int) -> tuple[Array, Array]:
         """Return A_L and Y; of chosen examples without a copy of their X as a whole."""
