@@ -107,6 +107,22 @@ class Labels:
         return float(np.average(right, weights=weights))
 
 
+def check_numbers(y: Any, classifier: str) -> None:
+    """Raise a TypeError if targets of a regressor are words."""
+    values = np.asarray(y)
+    if values.dtype.kind not in "OUS":
+        return
+    for value in values.ravel().tolist():
+        if isinstance(value, str):
+            try:
+                float(value)
+            except ValueError:
+                raise TypeError(
+                    f"y holds strings, such as {value!r}, but a regressor needs numbers: {classifier} is for "
+                    "classes"
+                ) from None
+
+
 def check_cells(y: Any) -> None:
     """Refuse a column of objects with missing labels, or with strings beside other labels."""
     if len(getattr(y, "shape", ())) != 1 or sparse.issparse(y):

@@ -18,6 +18,7 @@ from deepnet.losses import Loss
 from . import _members, _recipe
 from ._data import Targets, Validation
 from ._docstrings import PERCEPTRON, documented
+from ._labels import check_numbers
 from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
@@ -124,11 +125,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X, y = super()._read(X, y, reset=reset)
-        if y.dtype.kind in "US":
-            raise TypeError(
-                f"y holds strings, such as {y.flat[0].item()!r}, but a regressor needs numbers: "
-                "MLPClassifier is for classes"
-            )
+        check_numbers(y, "MLPClassifier")
         if y.dtype.kind == "f" and not np.isfinite(y).all():  # of objects, such as None
             i = np.argwhere(~np.isfinite(y))[0][0]
             raise ValueError(f"y is {y[i]} in row {i}, but every row needs a target: leave such rows out")

@@ -30,6 +30,11 @@ def score_of(name: str, rule: Any, also: str = "") -> Callable[[Any, Any, Any, A
                 f"{name} is {rule!r}, but must be {also}a scorer, or the name of one: {hint}"
                 "sklearn.metrics.get_scorer_names() lists them"
             ) from None
+    elif getattr(rule, "__module__", "").startswith("sklearn.metrics.") and hasattr(rule, "__name__"):
+        raise ValueError(
+            f"{name} is the metric {rule.__name__}, but must be {also}a scorer, or the name of one: "
+            f"sklearn.metrics.make_scorer({rule.__name__})"
+        )
     settings = sklearn.get_config()
 
     def score(estimator: Any, X: Any, y: Any, weights: Array | None) -> float:

@@ -40,7 +40,7 @@ from . import _recipe
 from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._docstrings import TABULAR, documented
 from ._epochs import warn
-from ._labels import Labels, check_cells
+from ._labels import Labels, check_cells, check_numbers
 from ._linear import MOST_ROWS, Linear, smoothed
 from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, weights_of
@@ -707,6 +707,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         self.__dict__.update(parameters_of(locals()))
 
     def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
+        check_numbers(y, "TabularClassifier")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

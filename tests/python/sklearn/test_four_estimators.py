@@ -16,6 +16,7 @@ from sklearn.datasets import load_wine
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.feature_selection import RFE
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -168,6 +169,10 @@ BAD = {  # of a name and targets: X, y, other arguments of fit, settings, messag
     "weights shorter": lambda n, y: (FRAME, y, {"sample_weight": np.ones(5)}, {}, "sample_weight"),
     "a scorer that raises": lambda n, y: (FRAME, y, {}, {score_rule(n): Raises()}, "no more"),
     "a scorer's name": lambda n, y: (FRAME, y, {}, {score_rule(n): "f2"}, f"{score_rule(n)} is 'f2'"),
+    "a metric": lambda n, y: (
+        *(FRAME, y, {}, {score_rule(n): r2_score}),
+        rf"{score_rule(n)} is the metric r2_score, .*make_scorer\(r2_score\)",
+    ),
     "a callback that raises": lambda n, y: (FRAME, y, {}, {"callbacks": [Raises()]}, "no more"),
     "no callback": lambda n, y: (FRAME, y, {}, {"callbacks": [3]}, r"callbacks\[0\] is 3"),
     "a parameter": lambda n, y: (FRAME, y, {}, {"activation": "rellu"}, "Did you mean 'relu'"),
@@ -204,6 +209,14 @@ def test_fit_refuses_and_changes_nothing(case, name, model, y):
 def test_classifiers_refuse_labels_and_change_nothing(case, model, y):
     labels, message = BAD_CLASSES[case]
     is_refused(model.fit(FRAME, y), FRAME, FRAME, labels, {}, message)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "Regressor" in name], indirect=True)
+def test_regressors_refuse_words_and_change_nothing(model, y):
+    message = (
+        "y holds strings, such as 'barolo', but a regressor needs numbers: \\w+Classifier is for classes"
+    )
+    is_refused(model.fit(FRAME, y), FRAME, FRAME, np.where(np.arange(89) == 3, "barolo", WORDS), {}, message)
 
 
 def test_missing_numbers_are_named_or_learnt_from(name, model, y):
