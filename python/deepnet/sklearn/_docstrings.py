@@ -155,7 +155,8 @@ TABULAR = {
         Columns of numbers that are categories: names, numbers, or a mask. Strings, bools and the categories
         of pandas and polars are categories anyway.
     max_categories : int
-        A column with more categories than that is hashed to so many columns instead of one for each.
+        A column with more categories than that is hashed to so many columns instead of one for each; to
+        fewer, but 64 or more, if they took more than a gigabyte.
     n_pieces : int
         Every second network, from the second on, gets besides each scaled number its piecewise-linear
         encoding in so many pieces, which end at quantiles; 0: none does.

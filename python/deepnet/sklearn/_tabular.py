@@ -50,6 +50,7 @@ BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
 FEATURE_RATE = 6.0  # and for the scales of the encoded columns
 BETA_2 = 0.95
 ROWS_AT_ONCE = 2**14  # encoded for a prediction
+FEW, MOST_CELLS = 64, 2**28  # categories that always have columns, and cells of a column's categories: 1 GB
 
 
 class _Targets(NamedTuple):
@@ -165,7 +166,7 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
         used = used if weights is None else np.flatnonzero(weights)
         self._encoder = Encoder.fitted(
             [Column(c.name, c.values[used], c.categorical) for c in columns],
-            int(self.max_categories),
+            min(int(self.max_categories), max(FEW, MOST_CELLS // rows)),
             int(self.n_pieces),
         )
         tables = self._inputs(self._encoder.encoded(columns))
@@ -568,7 +569,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         max_seconds: float | None = None,
         class_weight: Any = None,
         categorical_features: Any = None,
-        max_categories: int = 64,
+        max_categories: int = 1024,
         n_pieces: int = 8,
         linear: bool = True,
         n_threads: int | None = None,
@@ -696,7 +697,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         n_iter_no_change: int | None = None,
         max_seconds: float | None = None,
         categorical_features: Any = None,
-        max_categories: int = 64,
+        max_categories: int = 1024,
         n_pieces: int = 8,
         linear: bool = True,
         n_threads: int | None = None,

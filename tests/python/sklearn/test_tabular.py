@@ -165,6 +165,17 @@ def test_many_categories_are_hashed_the_same_in_every_process():
     np.testing.assert_array_equal(unseen, missing)
 
 
+def test_categories_have_a_column_each_unless_they_take_too_much_memory(monkeypatch):
+    frame = pd.DataFrame({"city": [f"city {i % 100}" for i in range(200)]})
+    y, settings = np.arange(200) % 2, SMALL | {"max_epochs": 1}
+    assert TabularClassifier(**settings).fit(frame, y)._encoder.width == 100
+    assert TabularClassifier(**settings, max_categories=80).fit(frame, y)._encoder.width == 80
+    monkeypatch.setattr(_tabular, "MOST_CELLS", 200 * 70)
+    assert TabularClassifier(**settings).fit(frame, y)._encoder.width == 70
+    monkeypatch.setattr(_tabular, "MOST_CELLS", 1)
+    assert TabularClassifier(**settings).fit(frame, y)._encoder.width == 64
+
+
 def test_pieces_are_linear_between_quantiles():
     encoder, _ = encoded(np.arange(9.0), categorical=False, pieces=2)  # 0 to 4, 4 to 8
     assert encoder.width == 3
