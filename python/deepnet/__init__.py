@@ -87,6 +87,9 @@ __all__ = [
     "compute_cost",
     "describe",
     "fit_many",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
     "get_num_threads",
     "gradient_check",
     "initialize_parameters",
@@ -109,6 +112,9 @@ __all__ = [
     "sigmoid",
     "sigmoid_backward",
     "to_c",
+    "to_keras",
+    "to_onnx",
+    "to_torch",
     "two_layer_model",
     "update_parameters",
     "use_backend",
@@ -116,11 +122,18 @@ __all__ = [
 
 
 if TYPE_CHECKING:
+    from .exchange import from_keras as from_keras
+    from .exchange import from_onnx as from_onnx
+    from .exchange import from_torch as from_torch
     from .exchange import to_c as to_c
+    from .exchange import to_keras as to_keras
+    from .exchange import to_onnx as to_onnx
+    from .exchange import to_torch as to_torch
     from .gradient_checking import gradient_check as gradient_check
 
     __version__: str
 else:
+    _EXCHANGE = {"from_keras", "from_onnx", "from_torch", "to_c", "to_keras", "to_onnx", "to_torch"}
 
     def __getattr__(name):
         # On demand: importlib.metadata takes longer to import than deepnet, and few programs need the others.
@@ -132,17 +145,16 @@ else:
             from .gradient_checking import gradient_check
 
             return gradient_check
-        if name == "to_c":
-            from .exchange import to_c
+        if name in _EXCHANGE:
+            from . import exchange
 
-            return to_c
-        if name in ("io", "sklearn"):
+            return getattr(exchange, name)
+        if name in ("exchange", "io", "sklearn"):
             from importlib import import_module
 
             return import_module(f"deepnet.{name}")
         raise AttributeError(f"module 'deepnet' has no attribute {name!r}")
 
     def __dir__():
-        return sorted(
-            {*globals(), "__version__", "gradient_check", "io", "sklearn", "to_c"} - {"TYPE_CHECKING"}
-        )
+        lazy = {"__version__", "gradient_check", "exchange", "io", "sklearn", *_EXCHANGE}
+        return sorted({*globals(), *lazy} - {"TYPE_CHECKING", "_EXCHANGE"})

@@ -42,6 +42,9 @@ OPTIONAL = [
     "click",
     "rich",
     "pandas",
+    "onnx",
+    "torch",
+    "keras",
     "ctypes.util",
 ]
 
