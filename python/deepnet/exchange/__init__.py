@@ -51,8 +51,8 @@ def to_onnx(model: Any, path: Path) -> None:
     The graph has opset 17 (and 3 of ai.onnx.ml if columns hold strings), any number of rows, and a check by
     ``onnx.checker`` behind it. Its inputs, (batch, columns), and outputs are:
 
-    - of a network, ``X`` of its dtype, which the graph multiplies by ``input_scale``, and ``output`` (batch,
-      n_L);
+    - of a network, ``X`` of its dtype, which the graph multiplies by ``input_scale``, and ``output``
+      (batch, n_L); with ``net.class_names`` also ``label`` (batch,);
     - of an MLP, ``X`` of its network's dtype, float64 with a pipeline. A classifier has the outputs ``label``
       (batch,) and ``probabilities`` (batch, classes), a regressor ``prediction`` (batch,), or (batch,
       targets);

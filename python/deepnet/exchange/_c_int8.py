@@ -17,7 +17,8 @@ import numpy as np
 
 from deepnet.activations import ACTIVATIONS, Array
 
-from ._c_model import CModel, Layer
+from ._c_model import CModel
+from ._models import Layer
 
 LOW, HIGH = -128, 127
 LARGEST_WEIGHT = 127  # symmetric: the range has no -128

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,7 @@ from deepnet._validation.arrays import a
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.network import Network
 
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Weights (n, n_prev), biases (n,) and the name of the activation."""
-
-    W: Array
-    b: Array
-    activation: str
+from ._models import Layer, layers_of, pipeline_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +127,7 @@ def _rounded(label: str, array: Array, dtype: np.dtype[Any]) -> Array:
 def described(model: Any) -> CModel:
     """Return what a network or a fitted estimator computes."""
     if isinstance(model, Network):
-        layers = _layers(model)
+        layers = layers_of(model)
         scaling = None if model.input_scale == 1 else UNSCALED.then(None, model.input_scale)
         output = layers[-1].activation
         choosing = output == ("softmax" if len(layers[-1].b) > 1 else "sigmoid")
@@ -146,22 +138,11 @@ def described(model: Any) -> CModel:
     return _estimator(model)
 
 
-def _layers(net: Network) -> list[Layer]:
-    for number, layer in enumerate(net.layers, start=1):
-        if not isinstance(layer.activation, str):
-            raise ValueError(
-                f"layer {number} has the custom activation {net.activations[number - 1]!r}, a function in "
-                "Python: only the activations of deepnet.ACTIVATIONS can be exported"
-            )
-    parameters = list(copy.deepcopy(net.parameters).values())  # of one moment, if another thread trains
-    return [
-        Layer(W, b[:, 0], name)
-        for W, b, name in zip(parameters[::2], parameters[1::2], net.activations, strict=True)
-    ]
-
-
 def _estimator(model: Any) -> CModel:
-    scaling, last = _pipeline(model)
+    steps, last = pipeline_steps(model)
+    scaling: Scaling | None = None
+    for name, step in steps:
+        scaling = (scaling or UNSCALED).then(*_center_and_factor(name, step))
     if "deepnet.sklearn" in sys.modules:  # else there can be no estimator
         from sklearn.utils.validation import check_is_fitted
 
@@ -175,7 +156,7 @@ def _estimator(model: Any) -> CModel:
         if isinstance(last, (MLPClassifier, MLPRegressor)):
             check_is_fitted(last)
             members = [member.network_ for member in vars(last).get("estimators_", [last])]
-            networks, scale = [_layers(net) for net in members], members[0].input_scale
+            networks, scale = [layers_of(net) for net in members], members[0].input_scale
             scaling = scaling if scale == 1 else (scaling or UNSCALED).then(None, scale)
             classes, labels = None, None
             if isinstance(last, MLPClassifier) and not last._labels.multilabel:
@@ -191,21 +172,6 @@ def _estimator(model: Any) -> CModel:
         f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier or MLPRegressor of "
         f"deepnet.sklearn, or a pipeline of scalers and one of them{hint}"
     )
-
-
-def _pipeline(model: Any) -> tuple[Scaling | None, Any]:
-    """Return the scaling and the last step of scikit-learn's pipeline; of another object only itself."""
-    if "sklearn.pipeline" not in sys.modules:
-        return None, model
-    from sklearn.pipeline import Pipeline
-
-    if not isinstance(model, Pipeline):
-        return None, model
-    steps = [(name, step) for name, step in model.steps if step is not None and step != "passthrough"]
-    scaling: Scaling | None = None
-    for name, step in steps[:-1]:
-        scaling = (scaling or UNSCALED).then(*_center_and_factor(name, step))
-    return scaling, steps[-1][1] if steps else model
 
 
 def _center_and_factor(name: str, step: Any) -> tuple[Any, Any]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._validation.arrays import a
 from deepnet.activations import Array
 from deepnet.layers import Dense
 from deepnet.network import Network
+
+from ._models import refuse_custom
 
 
 @dataclass(slots=True)
@@ -102,19 +105,9 @@ class Chain:
 def checked_network(model: Any) -> Network:
     """Accept a network without custom activations."""
     if not isinstance(model, Network):
-        raise TypeError(f"net is a {type(model).__name__}, but must be a deepnet.Network")
+        raise TypeError(f"net is {a(model)}, but must be a deepnet.Network")
     refuse_custom(model)
     return model
-
-
-def refuse_custom(net: Network) -> None:
-    """Raise a ValueError for a custom activation, of which other programs know nothing."""
-    for number, layer in enumerate(net.layers, start=1):
-        if not isinstance(layer.activation, str):
-            raise ValueError(
-                f"layer {number} has the custom activation {net.activations[number - 1]!r}, a function in "
-                "Python: only the activations of deepnet.ACTIVATIONS can be exported"
-            )
 
 
 def network_of_weights(weights: list[tuple[Any, Any]], activations: Any, output: Any, what: str) -> Network:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepnet._extras import needs
+from deepnet._validation.arrays import a
 from deepnet.activations import Array
 from deepnet.network import Network
 
@@ -25,8 +26,7 @@ def from_keras(model: Any, activations: Any, output: Any) -> Network:
         import keras
     if not isinstance(model, keras.Sequential):
         raise TypeError(
-            f"model is a {type(model).__name__}, but must be a keras.Sequential, or the list of "
-            "model.get_weights()"
+            f"model is {a(model)}, but must be a keras.Sequential, or the list of model.get_weights()"
         )
     if activations is not None or output is not None:
         raise TypeError("activations and output belong to a list of weights, but a Sequential has its own")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -11,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from deepnet._files import Path
+from deepnet._validation.arrays import a
 from deepnet.activations import Array
 from deepnet.network import Network
 
-from ._chain import refuse_custom
 from ._graph import STRING, Graph, Value, columns, joined
+from ._models import layers_of, pipeline_steps
 from ._operators import FORMULAS
 
 Scaling = Callable[[Value], Value]
@@ -26,7 +26,11 @@ def to_onnx(model: Any, path: Path) -> None:
     graph, properties = Graph(), dict[str, Any]()
     if isinstance(model, Network):
         x = graph.input("X", model.dtype, model.layer_dims[0])
-        graph.output(_outputs(x, model), "output", model.layer_dims[-1])
+        A = _outputs(x, model)
+        graph.output(A, "output", model.layer_dims[-1])
+        if model.class_names is not None:
+            properties["classes"] = model.class_names
+            _chosen(graph, _class_numbers(graph, A, model.layer_dims[-1]), np.array(model.class_names))
         nets = [model]
     else:
         nets = _estimator(graph, properties, model)
@@ -44,21 +48,20 @@ def to_onnx(model: Any, path: Path) -> None:
 
 def _outputs(x: Value, net: Network, name: str = "") -> Value:
     """Return the outputs of a network, of the network's type."""
-    refuse_custom(net)
     graph = x.graph
-    parameters = copy.deepcopy(net.parameters)  # of one moment, if another thread trains
     graph.scope(name)
-    a = x.to(net.dtype)
+    A = x.to(net.dtype)
     if net.input_scale != 1:
-        a = a * net.input_scale
+        A = A * net.input_scale
     prefix = f"{name}/" if name else ""
-    for layer, activation in enumerate(net.activations, start=1):
-        W = graph.constant(parameters[f"W{layer}"], name=f"{prefix}W{layer}")
-        b = graph.constant(parameters[f"b{layer}"][:, 0], name=f"{prefix}b{layer}")
-        graph.scope(f"{prefix}layer{layer}")
-        a = FORMULAS[activation](graph.node("Gemm", a, W, b, transB=1))
+    for number, layer in enumerate(layers_of(net), start=1):
+        W, b = (
+            graph.constant(p, name=f"{prefix}{key}{number}") for key, p in (("W", layer.W), ("b", layer.b))
+        )
+        graph.scope(f"{prefix}layer{number}")
+        A = FORMULAS[layer.activation](graph.node("Gemm", A, W, b, transB=1))
     graph.scope("")
-    return a
+    return A
 
 
 # --- estimators ---------------------------------------------------------------------------------------------
@@ -66,7 +69,8 @@ def _outputs(x: Value, net: Network, name: str = "") -> Value:
 
 def _estimator(graph: Graph, properties: dict[str, Any], model: Any) -> list[Network]:
     """Add an estimator, perhaps at the end of a pipeline, and return its networks."""
-    scaling, last = _pipeline(model)
+    steps, last = pipeline_steps(model)
+    scaling = [_scaler(name, step) for name, step in steps]
     if "deepnet.sklearn" in sys.modules:  # else there can be no estimator
         from sklearn.utils.validation import check_is_fitted
 
@@ -89,7 +93,7 @@ def _estimator(graph: Graph, properties: dict[str, Any], model: Any) -> list[Net
     best = getattr(model, "best_estimator_", None)
     hint = ": give its best_estimator_" if best is not None else ""
     raise TypeError(
-        f"model is a {type(last).__name__}, but must be a deepnet.Network, a fitted MLPClassifier, "
+        f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier, "
         "MLPRegressor, "
         "TabularClassifier or TabularRegressor of deepnet.sklearn, or a pipeline of scalers and one of "
         f"them{hint}"
@@ -143,14 +147,18 @@ def _labels(graph: Graph, properties: dict[str, Any], A: Value, outputs: int, la
         graph.output(A, "probabilities", outputs)
         return
     properties["classes"] = labels.classes.tolist()
+    _chosen(graph, _class_numbers(graph, A, outputs), labels.classes)
     if outputs == 1:
-        above = graph.node("Greater", A, 0.5, dtype=bool).to(np.int64)
-        number = graph.node("Reshape", above, graph.constant([-1], np.int64))
         A = joined([1 - A, A])
-    else:
-        number = graph.node("ArgMax", A, axis=1, keepdims=0, dtype=np.int64)
-    _chosen(graph, number, labels.classes)
     graph.output(A, "probabilities", len(labels.classes))
+
+
+def _class_numbers(graph: Graph, A: Value, outputs: int) -> Value:
+    """Return the number of the class of each row: that of the largest output, or whether one is above 1/2."""
+    if outputs > 1:
+        return graph.node("ArgMax", A, axis=1, keepdims=0, dtype=np.int64)
+    above = graph.node("Greater", A, 0.5, dtype=bool).to(np.int64)
+    return graph.node("Reshape", above, graph.constant([-1], np.int64))
 
 
 def _chosen(graph: Graph, number: Value, classes: Array) -> None:
@@ -210,18 +218,6 @@ def _tabular(graph: Graph, properties: dict[str, Any], model: Any) -> list[Netwo
 
 def _features(model: Any, last: Any) -> int:
     return int(getattr(model, "n_features_in_", last.n_features_in_))
-
-
-def _pipeline(model: Any) -> tuple[list[Scaling], Any]:
-    """Return the scalers and the last step of scikit-learn's pipeline; of another object only itself."""
-    if "sklearn.pipeline" not in sys.modules:
-        return [], model
-    from sklearn.pipeline import Pipeline
-
-    if not isinstance(model, Pipeline):
-        return [], model
-    steps = [(name, step) for name, step in model.steps if step is not None and step != "passthrough"]
-    return [_scaler(name, step) for name, step in steps[:-1]], steps[-1][1] if steps else model
 
 
 def _scaler(name: str, step: Any) -> Scaling:

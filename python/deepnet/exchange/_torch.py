@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepnet._extras import needs
+from deepnet._validation.arrays import a
 from deepnet.activations import Array
 from deepnet.network import Network
 
@@ -23,8 +24,7 @@ def from_torch(model: Any, activations: Any, output: Any) -> Network:
         import torch
     if not isinstance(model, torch.nn.Sequential):
         raise TypeError(
-            f"model is a {type(model).__name__}, but must be a torch.nn.Sequential, or the state_dict of "
-            "linear layers"
+            f"model is {a(model)}, but must be a torch.nn.Sequential, or the state_dict of linear layers"
         )
     if activations is not None or output is not None:
         raise TypeError("activations and output belong to a state_dict, but an nn.Sequential has its own")

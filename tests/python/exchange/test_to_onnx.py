@@ -96,6 +96,18 @@ def test_the_file_says_what_it_is(path):
         assert outputs_of(path, np.ones((rows, 4), np.float32))["output"].shape == (rows, 3)
 
 
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_names_of_classes_become_labels(output, path):
+    net = deepnet.Network([3, 1 if output == "sigmoid" else 4], output=output, seed=1)
+    net.class_names = ["nö", "yes"] if output == "sigmoid" else ["a", "b", "c", "d"]
+    deepnet.to_onnx(net, path)
+    X = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
+    out, A = outputs_of(path, X.T), net.predict(X)
+    numbers = (A[0] > 0.5).astype(int) if output == "sigmoid" else A.argmax(axis=0)
+    assert out["label"].tolist() == [net.class_names[i] for i in numbers]
+    assert list(out) == ["output", "label"]
+
+
 def test_the_network_stays_as_it_was_and_the_file_is_replaced(path):
     net = deepnet.Network([4, 5, 3], seed=1)
     before = [p.copy() for p in net.parameters.values()]
@@ -122,7 +134,7 @@ def test_a_custom_activation_is_refused_and_an_old_file_kept(path):
 
 @pytest.mark.parametrize("model", [3, None, "model.onnx", deepnet.Network, np.eye(2)])
 def test_other_objects_are_refused(model, path):
-    with pytest.raises(TypeError, match=r"^model is a \w+, but must be a deepnet.Network, "):
+    with pytest.raises(TypeError, match=r"^model is an? \w+, but must be a deepnet.Network, "):
         deepnet.to_onnx(model, path)
 
 
