@@ -172,8 +172,8 @@ TABULAR = {
         thread; True ends the training of this network. ``history.validation_metrics["error"]`` has the errors
         of the rows held out so far.
     verbose : bool
-        Show a progress bar with the networks' mean loss and error, rows per second and time left; it needs
-        `rich`.
+        Show a progress bar with the networks' mean loss and error, rows per second and time left, if
+        `rich` is installed.
 """,
     "attributes": """\
     networks_ : list of Network

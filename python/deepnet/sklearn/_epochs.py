@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,11 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] in ("deepnet", "sklearn"):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def has_bar(verbose: bool | int) -> bool:
+    """Return whether training shows a progress bar: if asked for, and if `rich` is installed."""
+    return bool(verbose) and find_spec("rich") is not None
 
 
 def warn_of_no_convergence(max_iter: int) -> None:

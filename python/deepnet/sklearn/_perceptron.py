@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib.util import find_spec
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -28,7 +27,7 @@ from deepnet.optimizers import SGD, Optimizer
 
 from . import _lbfgs, _members, _recipe
 from ._data import Data, Targets, Validation, columns, taken
-from ._epochs import AfterEachEpoch, Orders, each_warning_once, warn, warn_of_no_convergence
+from ._epochs import AfterEachEpoch, Orders, each_warning_once, has_bar, warn, warn_of_no_convergence
 from ._members import Learning
 from ._reading import is_usable, table, warn_of_size, weights_of
 from ._scoring import score_of
@@ -211,7 +210,7 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
                 if self.n_estimators == 1:
                     histories = [training.net._train_alone(training) for training in trainings]
                 else:
-                    histories = train_many(trainings, self._has_bar(), self.n_threads)
+                    histories = train_many(trainings, has_bar(self.verbose), self.n_threads)
             except BaseException as error:
                 with suppress(StopIteration):
                     learning.throw(error)
@@ -310,9 +309,6 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
         default = np.float64 if lbfgs or small else np.float32
         return option.float_dtype(default if self.dtype is None else self.dtype)
 
-    def _has_bar(self) -> bool:
-        return bool(self.verbose) and find_spec("rich") is not None
-
     def _descend(
         self,
         X: Any,
@@ -344,7 +340,7 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
         chosen = _recipe.optimizer(self, objective.scale, self._rate, dtype)
         plan = _recipe.plan(self, objective, chosen)
         score = None if validation is None else self._scorer(validation)
-        announce = print if self.verbose and not self._has_bar() else None
+        announce = print if self.verbose and not has_bar(self.verbose) else None
         epochs = 1 if incremental else int(self.max_iter)
         after = AfterEachEpoch(self, objective, len(rows), batches, score, announce)
         freed: list[Any] = [] if validation is None else [validation]
@@ -365,7 +361,7 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
             input_scale=self.network_.input_scale,
             metrics={},
             callbacks=[after, *freed, *others],
-            progress=self._has_bar(),
+            progress=has_bar(self.verbose),
             order=Orders(rows, rng if self.shuffle else None) if self.shuffle or reduced else None,
             examples_per_epoch=len(rows),
             rate_unit=1.0 if self.optimizer is not None or self.solver == "adam" else objective.scale,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -27,6 +26,7 @@ from sklearn.utils.validation import _check_method_params
 from deepnet._arguments import advised
 from deepnet._validation import options as option
 
+from ._epochs import has_bar
 from ._labels import check_cells
 from ._many_fits import Scoring, check, fit_and_score
 
@@ -168,7 +168,7 @@ class GridSearch(GridSearchCV):
             routed.estimator.fit,
             scoring,
             self.n_threads,
-            _has_bar(self.verbose),
+            has_bar(self.verbose),
         )
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
@@ -264,7 +264,7 @@ def cross_validate(
     folds = list(cv.split(X, y, **routed.splitter.split))
     how = Scoring(scorers, routed.scorer.score, error_score, return_train_score, keep=return_estimator)
     count = None if n_threads is None else option.thread_count(n_threads)
-    out = fit_and_score(estimator, [{}], folds, X, y, routed.estimator.fit, how, count, _has_bar(verbose))
+    out = fit_and_score(estimator, [{}], folds, X, y, routed.estimator.fit, how, count, has_bar(verbose))
     _warn_or_raise_about_fit_failures(out, error_score)
     if callable(scoring):
         _insert_error_scores(out, error_score)
@@ -294,7 +294,3 @@ def _routed(estimator: Any, cv: Any, scorers: Any, groups: Any, params: dict[str
         receiver = {"splitter": cv, "estimator": estimator, "scorer": scorers}[part]
         router.add(**{part: receiver}, method_mapping=MethodMapping().add(caller="fit", callee=method))
     return process_routing(router, "fit", **params)
-
-
-def _has_bar(verbose: int) -> bool:
-    return verbose > 0 and find_spec("rich") is not None

@@ -39,7 +39,7 @@ from deepnet.threads import get_num_threads
 from . import _recipe
 from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._docstrings import TABULAR, documented
-from ._epochs import warn
+from ._epochs import has_bar, warn
 from ._labels import Labels, check_cells, check_numbers
 from ._linear import MOST_ROWS, Linear, smoothed
 from ._perceptron import parameters_of
@@ -184,7 +184,7 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
             error = self._error if score is None else self._minus_score(score, X, y, weights, held_out)
             best.append(_BestEpoch(error, examples, held_out, self.n_iter_no_change, share))
             trainings.append(self._training(net, examples, kept, [best[-1], *callbacks], rng))
-        histories = train_many(trainings, option.progress(bool(self.verbose)), self.n_threads)
+        histories = train_many(trainings, has_bar(self.verbose), self.n_threads)
         self._keep(trainings, best, histories)
         self.linear_, self.linear_share_ = None, 0.0
         if line is not None:
