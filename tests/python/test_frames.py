@@ -55,6 +55,8 @@ SERIES = [
     lambda y: polars.Series(y, dtype=polars.UInt16),
     lambda y: pandas.DataFrame({"y": y}),
     lambda y: polars.DataFrame({"y": y}),
+    lambda y: pandas.Series(y, dtype="category"),
+    pandas.Categorical,
     pandas.Index,
 ]
 

@@ -61,12 +61,12 @@ def labels(name: str, value: Any) -> Any:
         return value
     if is_frame(value):
         _has_values(name, value)
-        columns = [_numbers(column) for _, column in _columns(value)]
+        columns = [_numbers(column, of_labels=True) for _, column in _columns(value)]
         if not columns or any(column is None for column in columns):
             return value
         stacked: Array = np.stack(columns)  # type: ignore[arg-type]  # none is None
         return stacked if stacked.dtype in READ else stacked.astype(np.float64)
-    numbers = _numbers(value)
+    numbers = _numbers(value, of_labels=True)
     return value if numbers is None else numbers
 
 
@@ -121,13 +121,13 @@ def _check_columns(frame: Any) -> None:
     )
 
 
-def _numbers(series: Any) -> Array | None:
+def _numbers(series: Any, *, of_labels: bool = False) -> Array | None:
     """Return a series of numbers or bools as an array that the engine reads, missing ones as nan; else None.
 
-    Categories are no numbers, even if their names are.
+    Categories that are numbers count as such in labels only.
     """
     dtype = series.dtype
-    if _is_category(dtype):
+    if _is_category(dtype) and not of_labels:
         return None
     values: Array = series.to_numpy()
     if values.dtype == object:
