@@ -80,6 +80,42 @@ class Engine final : public AnyEngine {
     return arrays;
   }
 
+  /// (updates, [W1, b1, ..., WL, bL of the first slot, then those of the next]), or None: see copy_optimizer_state.
+  py::object optimizer_state(const Plan& plan) const {
+    py::list arrays;
+    std::vector<ParameterGradient<T>> slots;
+    for (index_t i = 0; i < optimizer_slots(plan.optimizer) * network_.layers(); ++i) {
+      const index_t l = 1 + i % network_.layers();
+      auto& [W, b] = slots.emplace_back();
+      arrays.append(new_matrix<T>(network_.units(l), network_.units(l - 1), W));
+      arrays.append(new_matrix<T>(network_.units(l), 1, b));
+    }
+    uint64_t updates = 0;
+    without_gil(
+        [&](Interrupt* interrupt) { updates = copy_optimizer_state<T>(network_, plan.optimizer, slots, interrupt); });
+    return updates == 0 ? py::object(py::none()) : py::make_tuple(updates, arrays);
+  }
+
+  /// True; None: the arrays do not fit.
+  py::object set_optimizer_state(TrainingHold<T>& hold, const Plan& plan, uint64_t updates,
+                                 const py::list& arrays) const {
+    if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
+    const index_t layers = network_.layers(), count = optimizer_slots(plan.optimizer) * layers;
+    if (index_t(arrays.size()) != 2 * count) return py::none();
+    std::vector<ParameterGradient<T>> slots;
+    for (index_t i = 0; i < count; ++i) {
+      const index_t l = 1 + i % layers;
+      auto& [W, b] = slots.emplace_back();
+      const py::object of_W = arrays[size_t(2 * i)], of_b = arrays[size_t(2 * i + 1)];
+      if (!writable_view<T>(of_W.ptr(), network_.units(l), network_.units(l - 1), W)) return py::none();
+      if (!writable_view<T>(of_b.ptr(), network_.units(l), 1, b)) return py::none();
+    }
+    without_gil([&](Interrupt* interrupt) {
+      deepnet::set_optimizer_state<T>(hold, plan.optimizer, updates, slots, interrupt);
+    });
+    return py::bool_(true);
+  }
+
   py::object predict(const py::object& X, const py::object& out, double scale, int threads) const {
     Examples x;
     if (!parse_inputs(X.ptr(), inputs_, scale, x)) return py::none();
@@ -263,6 +299,8 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
   EngineOwner::bind(engine);
   EngineOwner::def("parameters", &Engine<T>::parameters);
   EngineOwner::def("copy_parameters", &Engine<T>::copy_parameters);
+  EngineOwner::def("optimizer_state", &Engine<T>::optimizer_state);
+  EngineOwner::def("set_optimizer_state", &Engine<T>::set_optimizer_state);
   EngineOwner::def("predict", &Engine<T>::predict);
   EngineOwner::def("train_on_batch", &Engine<T>::train_on_batch);
   EngineOwner::def("evaluate", &Engine<T>::evaluate, py::arg(), py::arg(), py::arg(), py::arg(), py::arg(), py::arg(),

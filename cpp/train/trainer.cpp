@@ -328,6 +328,57 @@ void copy_parameters(const Network<T>& network, std::span<const ParameterGradien
   }
 }
 
+namespace {
+
+/// Calls use(row of an array of `slots`, its place in the optimizer's state, count) for every row.
+template <class T, class Use>
+void each_row_of_slots(NetworkState<T>& state, std::span<const ParameterGradient<T>> slots, Use use) {
+  const size_t layers = state.layers.size();
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const Layer<T>& layer = state.layers[i % layers];
+    T* slot = state.optimizer_state.numbers() + index_t(i / layers) * state.size;
+    T *slot_of_W = slot + (layer.W - state.layers[0].W), *slot_of_b = slot + (layer.b - state.layers[0].W);
+    const auto& [W, b] = slots[i];
+    for (index_t unit = 0; unit < layer.units; ++unit) {
+      use(W.data + unit * W.row, slot_of_W + unit * layer.W_row, layer.inputs);
+      use(b.data + unit * b.row, slot_of_b + unit, index_t{1});
+    }
+  }
+}
+
+}  // namespace
+
+index_t optimizer_slots(OptimizerId optimizer) { return kernels<float>().optimizers[optimizer].slots; }
+
+template <class T>
+uint64_t copy_optimizer_state(const Network<T>& network, OptimizerId optimizer,
+                              std::span<const ParameterGradient<T>> slots, Interrupt* interrupt) {
+  Progress progress(interrupt);
+  NetworkState<T>& state = network.state();
+  const Reading reading(state, progress);
+  const OptimizerState<T>& kept = state.optimizer_state;
+  assert(index_t(slots.size()) == optimizer_slots(optimizer) * network.layers());
+  if (kept.optimizer != optimizer || kept.extra != 0) return 0;
+  each_row_of_slots<T>(state, slots, [&](T* copy, const T* slot, index_t count) {
+    std::copy_n(slot, count, copy);
+    progress.did(double(count));
+  });
+  return kept.updates;
+}
+
+template <class T>
+void set_optimizer_state(TrainingHold<T>& hold, OptimizerId optimizer, uint64_t updates,
+                         std::span<const ParameterGradient<T>> slots, Interrupt* interrupt) {
+  const typename TrainingHold<T>::Call call(hold);
+  Progress progress(interrupt);
+  NetworkState<T>& state = hold.network().state();
+  const Writing<T> writing(state, progress);
+  state.optimizer_state.start(optimizer, optimizer_slots(optimizer), state.size);
+  assert(index_t(slots.size()) == optimizer_slots(optimizer) * hold.network().layers());
+  each_row_of_slots<T>(state, slots, [&](const T* copy, T* slot, index_t count) { std::copy_n(copy, count, slot); });
+  state.optimizer_state.updates = updates;
+}
+
 template class TrainingHold<float>;
 template void fit(TrainingHold<float>&, const Data&, const Plan&, const FitOptions&, std::span<double>,
                   std::span<double>, Interrupt*);
@@ -342,6 +393,14 @@ template double loss_and_gradients(const Network<float>&, const Data&, const Pla
                                    std::span<const ParameterGradient<float>>, int, Interrupt*);
 template double loss_and_gradients(const Network<double>&, const Data&, const Plan&,
                                    std::span<const ParameterGradient<double>>, int, Interrupt*);
+template uint64_t copy_optimizer_state(const Network<float>&, OptimizerId, std::span<const ParameterGradient<float>>,
+                                       Interrupt*);
+template uint64_t copy_optimizer_state(const Network<double>&, OptimizerId, std::span<const ParameterGradient<double>>,
+                                       Interrupt*);
+template void set_optimizer_state(TrainingHold<float>&, OptimizerId, uint64_t,
+                                  std::span<const ParameterGradient<float>>, Interrupt*);
+template void set_optimizer_state(TrainingHold<double>&, OptimizerId, uint64_t,
+                                  std::span<const ParameterGradient<double>>, Interrupt*);
 template void copy_parameters(const Network<float>&, std::span<const ParameterGradient<float>>, Interrupt*);
 template void copy_parameters(const Network<double>&, std::span<const ParameterGradient<double>>, Interrupt*);
 

@@ -79,7 +79,8 @@ def replace(path: Path, content: Iterable[Any]) -> None:
     ValueError
         If there is something of that name that is not a regular file.
     OSError
-        With the name of the target, whatever file the failure is about.
+        With the name of the target, whatever file the failure is about. If only the folder could not be
+        written to the disk, the new file is there already.
     """
     target = os.path.realpath(path)
     try:
@@ -104,11 +105,11 @@ def replace(path: Path, content: Iterable[Any]) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
             raise
+        _sync_folder(folder)
     except OSError as error:
         if error.errno is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
-    _sync_folder(folder)
 
 
 def _start(name: str) -> str:
@@ -149,6 +150,9 @@ def _create_locked(name: str) -> int:
                     return handle
                 os.unlink(name)
         except BaseException:
+            if is_new:
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
             os.close(handle)
             raise
         os.close(handle)
@@ -162,10 +166,13 @@ def _is_named(handle: int, name: str) -> bool:
 
 
 def _sync_folder(folder: str) -> None:
-    """Write the new name to the disk as well, where the system can do that."""
-    with contextlib.suppress(OSError):
+    """Write the new name to the disk as well, where the system can do that and lets this user."""
+    with contextlib.suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
         finally:
             os.close(handle)

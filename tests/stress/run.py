@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from children import FAULTS
 
-TOPICS = ("forks", "snapshots", "memory_limits", "allocations", "damaged_files", "starts")
+TOPICS = ("forks", "snapshots", "memory_limits", "allocations", "damaged_files", "kills", "starts")
 
 
 def main():

@@ -256,6 +256,21 @@ template <class T>
 void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies,
                      Interrupt* interrupt = nullptr);
 
+/// The arrays that an optimizer keeps for each parameter.
+index_t optimizer_slots(OptimizerId optimizer);
+
+/// Copies the optimizer's state, as it is between two updates: `slots` has W and b in place of dW and db of each layer,
+/// one slot after the other. Returns how many updates have made it. 0, and nothing is copied: none, or by another
+/// optimizer, or with scales of the features.
+template <class T>
+uint64_t copy_optimizer_state(const Network<T>& network, OptimizerId optimizer,
+                              std::span<const ParameterGradient<T>> slots, Interrupt* interrupt = nullptr);
+
+/// Makes a state that was copied the network's, so that training goes on as there. Throws Busy.
+template <class T>
+void set_optimizer_state(TrainingHold<T>& hold, OptimizerId optimizer, uint64_t updates,
+                         std::span<const ParameterGradient<T>> slots, Interrupt* interrupt = nullptr);
+
 /// Floating-point operations per second of multiply-adds on registers, the limit of every product, on `threads` threads
 /// together. Takes about a millisecond.
 template <class T>

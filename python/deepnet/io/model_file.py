@@ -16,8 +16,10 @@ import hashlib
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any, BinaryIO
 
@@ -109,11 +111,9 @@ def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
 
     The arrays must not change meanwhile, since their checksum is computed first.
     """
-    from importlib.metadata import version
-
     arrays = {key: _little_endian(array) for key, array in model.arrays.items()}
     arrays = dict(sorted(arrays.items(), key=lambda entry: -entry[1].itemsize))  # which aligns each of them
-    model.written_by = version("deepnet")
+    model.written_by = _installed()
     description, end = json.dumps(model.description(), ensure_ascii=False, allow_nan=False), 0
     header: dict[str, Any] = {
         "__metadata__": {DESCRIPTION: description, CHECKSUM: _digest(description, arrays)}
@@ -141,9 +141,9 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
             model = _model(texts[DESCRIPTION])
             places = _places(header, model, os.fstat(file.fileno()).st_size - file.tell())
             for key, shape, dtype in places:
-                array = np.empty(shape, np.dtype(dtype).newbyteorder("<"))
+                array = np.empty(shape, dtype)
                 read_into(file, array)
-                model.arrays[key] = array.astype(dtype, copy=False)
+                model.arrays[key] = array if sys.byteorder == "little" else array.byteswap(inplace=True)
         if texts.get(CHECKSUM) != _digest(texts[DESCRIPTION], model.arrays):
             raise ValueError("its parameters do not match their checksum: the file was damaged or altered")
     except (ValueError, EOFError) as error:  # EOFError: the file became shorter meanwhile
@@ -235,13 +235,18 @@ def _versions(description: dict[str, Any]) -> tuple[int, str]:
     if not isinstance(version, int) or not _is_count(version):
         raise ValueError(f"format_version is {quoted(version)}, but must be a whole number from 1")
     if version > FORMAT_VERSION:
-        from importlib.metadata import version as installed
-
         raise ValueError(
             f"has format version {quoted(version)}, written by deepnet {quoted(written_by)}; this is deepnet "
-            f"{installed('deepnet')}, which reads up to {FORMAT_VERSION}: install a newer one"
+            f"{_installed()}, which reads up to {FORMAT_VERSION}: install a newer one"
         )
     return version, written_by if isinstance(written_by, str) else ""
+
+
+@cache
+def _installed() -> str:
+    from importlib.metadata import version
+
+    return version("deepnet")
 
 
 def _part(entry: dict[str, Any]) -> NetworkPart:

@@ -24,11 +24,17 @@ SETTINGS: dict[str, Any] = {"input_dropout": 0.0, "input_scale": 1.0, "class_nam
 
 def save(net: Any, path: str | os.PathLike[str], metrics: Mapping[str, float] | None) -> None:
     """Write the layers of a network with their options, its settings and its parameters."""
-    from deepnet.io.model_file import NETWORK, ModelFile, write_model
+    from deepnet.io.model_file import NETWORK, ModelFile
 
     part = described(net)
     parameters = copy.deepcopy(net.parameters)  # of one moment, if another thread trains
-    model = ModelFile(NETWORK, [part], parameters, checked_metrics(metrics))
+    write(path, ModelFile(NETWORK, [part], parameters, checked_metrics(metrics)))
+
+
+def write(path: str | os.PathLike[str], model: ModelFile) -> None:
+    """Write a file."""
+    from deepnet.io.model_file import write_model
+
     write_model(checked(path), model)
 
 

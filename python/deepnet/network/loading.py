@@ -31,7 +31,8 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Any:
     Returns
     -------
     model : Network, or an estimator of :mod:`deepnet.sklearn`
-        What was saved, with the same predictions to the last bit. A network has the optimizer of a new one.
+        What was saved, with the same predictions to the last bit. A network has the optimizer of a new one,
+        unless the file has its own.
 
     Raises
     ------
@@ -66,8 +67,21 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Any:
         except ImportError as error:
             raise ImportError(f"{os.fspath(path)} holds a {quoted(model.kind)}: {error}") from error
         return saving.estimator_of(model, path)
-    files.refuse_unknown(model, {"metrics"}, path)
-    return network_of(model, 0, path, number)
+    files.refuse_unknown(model, {"metrics", "training"}, path)
+    net = network_of(model, 0, path, number)
+    if "training" in model.about:
+        from .checkpoints import optimizer_state_of, take_optimizer  # only here: most files have none
+
+        try:
+            state = optimizer_state_of(model)
+            assert state is not None
+            own_seed = net._dropout_seed
+            take_optimizer(net, state)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+            raise files.invalid(path, error) from None
+        if number is not None:
+            net._dropout_seed = own_seed
+    return net
 
 
 @advised

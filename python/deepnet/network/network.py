@@ -354,7 +354,7 @@ class Network(ForeignAttributes):
             self._position.updates = 0  # its schedule begins
         self._optimizer = optimizer
         rate = optimizer.learning_rate
-        engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1])))
+        engine, plan = self._default_engine()
         # What train_on_batch and evaluate pass to the engine if no other options are given.
         self._default = (plan, rate) if engine is self._engine and not callable(rate) else None
 
@@ -382,6 +382,7 @@ class Network(ForeignAttributes):
         progress: bool | Callable[[int, int], object] | None = None,
         threads: Whole | None = None,
         input_scale: float | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train by mini-batches: an update after each batch, every example once per epoch.
 
@@ -434,6 +435,10 @@ class Network(ForeignAttributes):
             :func:`deepnet.get_num_threads` by default.
         input_scale : float, optional
             Becomes ``net.input_scale``, which is the default: every X is multiplied by it.
+        resume_from : str or path, optional
+            A checkpoint of :class:`deepnet.callbacks.ModelCheckpoint`: the run goes on from there. With the
+            data and the other arguments of the run that wrote it (`seed` may be left out), it ends with the
+            bits of a run that was never interrupted; more `epochs` make it longer.
 
         Returns
         -------
@@ -465,7 +470,7 @@ class Network(ForeignAttributes):
         Networks learn best from inputs of about unit size: standardise X by its training part, and the
         targets of a regression likewise. After Ctrl-C the parameters are those of the last finished update,
         or if that made them nan or infinite, of one of the 64 before it. Each call is an independent run,
-        which starts at epoch 0.
+        which starts at epoch 0 unless `resume_from` is given.
 
         Examples
         --------
@@ -493,6 +498,7 @@ class Network(ForeignAttributes):
             progress=progress,
             threads=threads,
             input_scale=input_scale,
+            resume_from=resume_from,
         )
         check.warn_of_square(X, Y, stacklevel=3)  # fit is decorated
         check.warn_of_size(training.run.examples.X, training.run.input_scale, stacklevel=3, given=X)
@@ -519,6 +525,7 @@ class Network(ForeignAttributes):
         progress: Any,
         threads: Any,
         input_scale: Any,
+        resume_from: Any = None,
         once: Once | None = None,
     ) -> Training:
         """Check the arguments of fit. `once` has checked some of them for other networks."""
@@ -547,7 +554,12 @@ class Network(ForeignAttributes):
             raise ValueError(
                 f"X has {trained.m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False"
             )
-        return self._by(run, self._plan(chosen_loss, chosen))
+        training = self._by(run, self._plan(chosen_loss, chosen))
+        if resume_from is None:
+            return training
+        from .checkpoints import resumed  # only here: most programs never do
+
+        return resumed(training, resume_from, has_seed=seed is not None)
 
     def _by(self, run: Run, plan: Plan) -> Training:
         run.check_rates(self._dtype)
@@ -566,6 +578,8 @@ class Network(ForeignAttributes):
 
     def _train_alone(self, training: Training) -> History:
         with self._engine.begin_training() as hold, self._in(training):
+            if training.resumed is not None:
+                training.resumed.restore(training, hold)
             train(training, hold)
         return training.history
 
@@ -894,17 +908,26 @@ class Network(ForeignAttributes):
         return net
 
     @advised
-    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        metrics: Mapping[str, float] | None = None,
+        optimizer: bool = False,
+    ) -> None:
         """Write layers, settings and parameters to a file that :func:`deepnet.load` reads.
 
         An existing file is replaced as a whole: if anything goes wrong, the old one is still there. The
-        format is safetensors, see docs/model_file.md; the optimizer is not saved.
+        format is safetensors, see docs/model_file.md.
 
         Parameters
         ----------
         path : str or path
         metrics : dict of float, optional
             For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
+        optimizer : bool
+            Save ``net.optimizer`` with its memory, too, which makes the file up to three times as large:
+            :meth:`train_on_batch` then goes on as if nothing had happened. A custom optimizer is left out.
 
         Raises
         ------
@@ -922,7 +945,12 @@ class Network(ForeignAttributes):
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
         """
-        files.save(self, path, metrics)
+        if not option.flag("optimizer", optimizer):
+            files.save(self, path, metrics)
+            return
+        from .checkpoints import with_optimizer
+
+        files.write(path, with_optimizer(self, *self._default_engine(), metrics))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         attributes, values = self.__getstate__()
@@ -981,6 +1009,10 @@ class Network(ForeignAttributes):
         if not isinstance(engine, reference.Engine):
             self._kept_plan = plan, (engine, prepared_plan)
         return engine, prepared_plan
+
+    def _default_engine(self) -> tuple[reference.Engine, Any]:
+        """Return the engine of training calls without other options, and their plan as it takes it."""
+        return self._engine_for(self._plan(loss_for(self._activations[-1])))
 
     def _prepared(self, plan: Plan) -> tuple[reference.Engine, Any]:
         engine = self._engine

@@ -23,7 +23,7 @@ from deepnet.schedules import Schedule, rates
 from .examples import Examples as Examples
 from .history import History
 from .metrics import Metric
-from .parameters import parameter_keys
+from .parameters import copy_into, parameter_keys
 from .progress import Show, shown
 
 EPOCHS_PER_CALL = 2**20  # the native call returns two numbers per epoch
@@ -96,6 +96,41 @@ class Run:
             self.rates(rate, first, min(step, self.epochs - first), dtype)
 
 
+class RunCallback:
+    """A callback that also sees the run itself: its beginning, and each epoch after all callbacks."""
+
+    def begin(self, training: Training) -> None:
+        """Prepare for a run, whose first epoch has not begun."""
+
+    def after_callbacks(self, training: Training, rate: float | None, stopped: bool) -> bool:
+        """See the run between two epochs; True ends it.
+
+        `rate`, if a callback has set one, is that of all updates to come. `stopped`: a callback has ended the
+        run.
+        """
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a run that goes on from a checkpoint starts with, besides its history."""
+
+    parameters: list[Array]
+    updates: int  # of the optimizer's state
+    slots: list[Array]
+    rate: float | None  # that a callback has set
+    stopped: bool  # by a callback, after the last epoch of the history
+    callbacks: list[Any]  # the state of each, None for those without
+
+    def restore(self, training: Training, hold: Any) -> None:
+        """Give the network its parameters and the optimizer's state."""
+        for p, value in zip(training.engine.parameters(), self.parameters, strict=True):
+            copy_into(p, value)
+        if self.updates:
+            plan = training.prepared_plan
+            answered(training.engine.set_optimizer_state(hold, plan, self.updates, self.slots))
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """A network, the engine and the plan it is trained with, its run and the record of it."""
@@ -107,6 +142,7 @@ class Training:
     run: Run
     history: History
     name: str = ""  # of one network of many, before an error that names no argument
+    resumed: Resumed | None = None
 
     def calls(self, threads: int, show: Show | None = None, *, labels_are_checked: bool = False) -> Calls:
         """Yield the options of each call of the engine's fit, and get its result, which may be NonFinite.
@@ -116,15 +152,32 @@ class Training:
         every callback's ``finish(net)`` is called; their exceptions are chained.
         """
         try:
+            self._begin()
             yield from self._calls(threads, show, labels_are_checked)
         finally:
             _finish(self.run.callbacks, self.net)
 
+    def _begin(self) -> None:
+        """Prepare the callbacks for the run, and give them what they knew where it goes on."""
+        callbacks: Sequence[Any] = self.run.callbacks
+        for callback in callbacks:
+            if isinstance(callback, RunCallback):
+                callback.begin(self)
+        if self.resumed is not None:
+            for callback, state in zip(callbacks, self.resumed.callbacks, strict=True):
+                if state is not None:
+                    callback.set_state(self.net, state)
+
     def _calls(self, threads: int, show: Show | None, labels_are_checked: bool) -> Calls:
         run, history, dtype = self.run, self.history, self.net.dtype
+        seeing: list[Any] = [callback for callback in run.callbacks if isinstance(callback, RunCallback)]
         rate, most = run.rate, run.epochs_per_call()
         watched = bool(run.callbacks or run.metrics or run.validation)
         at_once, stop, native = (1 if watched or show else most), False, is_native(self.engine)
+        set_rate: float | None = None  # by a callback
+        if self.resumed is not None:
+            set_rate, stop = self.resumed.rate, self.resumed.stopped
+            rate = rate if set_rate is None else set_rate
         while history.epochs < run.epochs and not stop:
             begin = time.perf_counter()
             if run.look_after is not None and show is None:
@@ -163,7 +216,10 @@ class Training:
                 answer = callback(self.net, history)
                 stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
             if history.learning_rate != last:
-                rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
+                rate = set_rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
+            stopped = stop
+            for callback in seeing:
+                stop |= callback.after_callbacks(self, set_rate, stopped)
 
     def _epochs_of(self, seconds: float) -> int:
         """Return how many epochs take so long, judged by the last; at least one."""

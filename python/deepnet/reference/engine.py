@@ -79,6 +79,26 @@ class Engine:
         with updating:
             return [p.copy() for p in self.arrays]
 
+    def optimizer_state(self, plan: Plan) -> tuple[int, list[Array]] | None:
+        """Copies of the optimizer's memory after so many updates: W1, b1, ..., of each slot in turn.
+
+        None: there is none, or it is another optimizer's, or it has scales of the features.
+        """
+        with updating:
+            if not self._updates or self._optimizer != _owner(plan) or self._features:
+                return None
+            slots = zip(*self._slots, strict=True)
+            return self._updates, [array.copy() for of_all in slots for array in of_all]
+
+    def set_optimizer_state(self, hold: Any, plan: Plan, updates: int, arrays: list[Array]) -> bool:
+        """Continue from a state that `optimizer_state` copied."""
+        self._start(plan, keep=False)
+        count = len(self.arrays)
+        for i, array in enumerate(arrays):
+            self._slots[i % count][i // count][...] = array
+        self._updates = updates
+        return True
+
     @_silent
     def predict(self, X: Array, out: Array | None, scale: float, threads: int) -> Array:
         """A_L."""
@@ -273,8 +293,7 @@ class Engine:
 
     def _start(self, plan: Plan, *, keep: bool) -> None:
         """Clear the optimizer's memory, unless `keep` is set and it belongs to this optimizer."""
-        kind, slots = type(plan.optimizer), plan.optimizer.slots
-        whose = getattr(kind, "native", kind), slots
+        whose, slots = _owner(plan), plan.optimizer.slots
         W, scaled = self.arrays[0], plan.feature_rate > 0
         if not keep or self._optimizer != whose or scaled != bool(self._features):
             self._slots = [[np.zeros_like(p) for _ in range(slots)] for p in self.arrays]
@@ -321,6 +340,12 @@ class Engine:
             if plan.feature_rate > 0:
                 self.arrays[0][...] = _flushed(U * s)
         return True
+
+
+def _owner(plan: Plan) -> tuple[Any, int]:
+    """Return what optimizers that can go on with each other's memory have in common."""
+    kind = type(plan.optimizer)
+    return getattr(kind, "native", kind), plan.optimizer.slots
 
 
 def _columns(X: Array, Y: Array, weights: Array | None, chosen: Any) -> tuple[Array, Array, Array | None]:
