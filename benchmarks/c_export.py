@@ -1,4 +1,4 @@
-"""What a digits network takes on a Cortex-M as C code: flash, RAM and accuracy, in float32 and int8.
+"""A digits network on a Cortex-M as C code, in float32 and int8: flash, RAM, instructions and accuracy.
 
     python benchmarks/c_export.py [--write docs/c_export.md]
 
@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 
 import deepnet
+from deepnet.activations import Array
 from deepnet.io import load_digits
 
 BEGIN = "<!-- The table is written by: python benchmarks/c_export.py --write docs/c_export.md -->\n"
 END = "\n<!-- end of the table -->"
 HEAD = (
-    "| numbers | processor | flash | RAM | stack | accuracy | as the network |\n"
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n"
+    "| numbers | processor | flash | RAM | stack | instructions | accuracy | as the network |\n"
+    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
 )
 CPUS = {
     "Cortex-M0, no FPU": ["-mcpu=cortex-m0"],
@@ -79,15 +80,31 @@ def program(folder: Path, target: list[str]) -> tuple[Path, int, int, int]:
     return path, text + data, data + bss, sum(map(int, frames))
 
 
+def classified(program: Path, images: Array, *options: str) -> Array:
+    """Return the classes that the program finds for the images, one per row."""
+    command = ["qemu-arm", *options, str(program)]
+    done = subprocess.run(command, input=images.tobytes(), check=True, capture_output=True)
+    return np.frombuffer(done.stdout, np.int32)
+
+
+def instructions(program: Path, images: Array) -> int:
+    """Return the instructions for one image more: qemu writes a line for each."""
+    log, counts = program.with_suffix(".log"), []
+    for count in (1, 2):
+        classified(program, images[:count], "-singlestep", "-d", "exec,nochain", "-D", str(log))
+        counts.append(sum(line.startswith("Trace") for line in log.open()))
+    return counts[1] - counts[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", type=Path, help="write the table into this file")
     options = parser.parse_args()
     missing = [name for name in ("arm-none-eabi-gcc", "qemu-arm") if shutil.which(name) is None]
     if missing:
-        sys.exit(
-            f"{' and '.join(missing)} missing: install gcc-arm-none-eabi, libnewlib-arm-none-eabi, qemu-user"
-        )
+        needed = "install gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-user"
+        print(f"{' and '.join(missing)} missing: {needed}")
+        sys.exit(options.write is not None)
 
     digits = load_digits(seed=1)
     train, test = (x.reshape(len(x), -1).T.astype(np.float32) for x in (digits.train_x, digits.test_x))
@@ -97,18 +114,17 @@ def main() -> None:
     accuracy = np.mean(expected == digits.test_y)
     print(f"{net}: accuracy {accuracy:.4f} of {len(expected)} held-out images")
 
-    rows = [f"| the network in Python | | | | | {accuracy:.2%} | |\n"]
+    rows = [f"| the network in Python | | | | | | {accuracy:.2%} | |\n"]
     for dtype in ("float32", "int8"):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             deepnet.to_c(net, folder / "digits.c", dtype=dtype, calibration=train)
             for cpu, target in CPUS.items():
                 path, flash, ram, stack = program(folder, target)
-                images = np.ascontiguousarray(test.T).tobytes()
-                done = subprocess.run(["qemu-arm", str(path)], input=images, check=True, capture_output=True)
-                found = np.frombuffer(done.stdout, np.int32)
+                images = np.ascontiguousarray(test.T)
+                found = classified(path, images)
                 right, same = np.mean(found == digits.test_y), np.mean(found == expected)
-                sizes = " | ".join(f"{size:,}" for size in (flash, ram, stack))
+                sizes = " | ".join(f"{size:,}" for size in (flash, ram, stack, instructions(path, images)))
                 rows.append(f"| {dtype} | {cpu} | {sizes} | {right:.2%} | {same:.2%} |\n")
     table = HEAD + "".join(rows)
     print(table)

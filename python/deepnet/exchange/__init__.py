@@ -337,9 +337,10 @@ def to_c(
 
     Notes
     -----
-    The same model gives the same text. nan in an input makes outputs nan, and the class -1. Infinite inputs
-    give what :meth:`Network.predict` gives; int8 takes them, and all numbers beyond the range of the
-    calibration, for the end of that range. ``docs/c_export.md`` shows a whole example, with sizes.
+    The same model gives the same text; on another machine, the self-test may differ in a last digit. nan in
+    an input makes outputs nan, and the class -1. Infinite inputs give what :meth:`Network.predict` gives;
+    int8 takes them, and all numbers beyond the range of the calibration, for the end of that range.
+    ``docs/c_export.md`` shows a whole example, with sizes.
 
     Examples
     --------

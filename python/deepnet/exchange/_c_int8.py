@@ -61,12 +61,12 @@ class Steps:
         return 1 / float(self.per_unit)
 
     def count(self, x: Array) -> Array:
-        """Return the number of steps for each x, as the C code does it."""
+        """Return the number of steps for each x as the C code does it, in float64: products are fast."""
         with np.errstate(over="ignore"):
             q = (x.astype(np.float32) * self.per_unit).astype(np.float64)
         inside = np.clip(q, LOW - self.zero, HIGH - self.zero)
-        away_from_0: Array = np.trunc(inside + np.copysign(0.5, inside)).astype(np.int64)
-        return self.zero + away_from_0
+        rounded: Array = self.zero + np.trunc(inside + np.copysign(0.5, inside))
+        return rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +90,27 @@ class Int8Network:
 
 def quantized(model: CModel, X: Array) -> list[Int8Network]:
     """Return the model's networks in int8, with the ranges that X (n_0, m) has in each layer."""
-    scaled = model.scaled(X.astype(np.float64))
-    inputs = Steps.of_range(float(scaled.min()), float(scaled.max()))
     networks = []
     for layers in model.networks:
-        A, before, found = scaled, inputs, list[Int8Layer]()
-        for number, layer in enumerate(layers, start=1):
-            A = ACTIVATIONS[layer.activation].forward(layer.W.astype(np.float64) @ A + layer.b[:, np.newaxis])
-            after = None if number == len(layers) else Steps.of_range(float(A.min()), float(A.max()))
+        inputs, *hidden = _steps(model, layers, X)
+        found, before = list[Int8Layer](), inputs
+        for number, (layer, after) in enumerate(zip(layers, [*hidden, None], strict=True), start=1):
             found.append(_layer(number, layer, before, after))
             before = after or before
         networks.append(Int8Network(inputs, found))
     return networks
+
+
+def _steps(model: CModel, layers: list[Layer], X: Array) -> list[Steps]:
+    """Return the steps of the inputs, and of each layer but the last."""
+    lows, highs = np.full((2, len(layers)), [[np.inf], [-np.inf]])
+    for part in model.parts(X):
+        A = model.scaled(part.astype(np.float64))
+        for number, layer in enumerate(layers):
+            lows[number], highs[number] = min(lows[number], A.min()), max(highs[number], A.max())
+            Z = layer.W.astype(np.float64) @ A + layer.b[:, np.newaxis]
+            A = ACTIVATIONS[layer.activation].forward(Z)
+    return [Steps.of_range(low, high) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
 
 
 def _layer(number: int, layer: Layer, before: Steps, after: Steps | None) -> Int8Layer:
@@ -135,8 +144,9 @@ def predict(model: CModel, networks: list[Int8Network], X: Array) -> tuple[Array
             q = steps.count(A)
             q_error = np.maximum(steps.count(A + error) - q, q - steps.count(A - error))
             scale = layer.scale[:, np.newaxis]
-            Z = (layer.W @ q + layer.bias[:, np.newaxis]).astype(np.float32) * scale
-            error = (np.abs(layer.W) @ q_error) * scale.astype(np.float64) * SLOPES[layer.activation]
+            W = layer.W.astype(np.float64)
+            Z = (W @ q + layer.bias[:, np.newaxis]).astype(np.float32) * scale
+            error = (np.abs(W) @ q_error) * scale.astype(np.float64) * SLOPES[layer.activation]
             with np.errstate(over="ignore"):
                 A = ACTIVATIONS[layer.activation].forward(Z)
             # 16 u for the functions of math.h, and that of Z for those that round their argument.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from deepnet.activations import ACTIVATIONS, Array
 from deepnet.network import Network
 
 from ._models import Layer, layers_of, pipeline_steps
+
+PART = 2**20  # numbers of a layer at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,12 @@ class CModel:
             return X
         X = X if self.scaling.center is None else X - self.scaling.center.reshape(-1, 1)
         return X * self.scaling.factor.reshape(-1, 1)
+
+    def parts(self, X: Array) -> Iterator[Array]:
+        """Yield X (n_0, m) in parts of some columns, for which every layer takes little memory."""
+        width = max(1, PART // max(self.dims))
+        for first in range(0, X.shape[1], width):
+            yield X[:, first : first + width]
 
     def predict(self, X: Array) -> Array:
         """Return the outputs (n_L, m) for X (n_0, m), in the dtype of X."""

@@ -153,6 +153,7 @@ def _block(sentences: Iterable[str]) -> str:
 
 def written(
     name: str,
+    header_name: str,
     version: str,
     model: CModel,
     dtype: np.dtype[Any],
@@ -190,7 +191,7 @@ def written(
     source = "\n".join(
         [
             _block([f"{name}: {facts[0]}", *facts[1:]]),
-            f'#include "{name}.h"\n\n#include <math.h>\n#include <stddef.h>'
+            f'#include "{header_name}"\n\n#include <math.h>\n#include <stddef.h>'
             + ("\n#include <stdint.h>\n" if networks is not None else "\n"),
             *arrays.texts,
             _typed(INT8_DOT if networks is not None else DOT, dtype),
@@ -432,7 +433,7 @@ int {name}_class_of(const float output[{upper}_OUTPUTS]);
 int {name}_predict_class(const float input[{upper}_INPUTS]);
 """
     return f"""\
-{_block([f"{name}.h: {facts[0]}", *facts[1:]])}
+{_block([f"{name}: {facts[0]}", *facts[1:]])}
 #ifndef {upper}_H
 #define {upper}_H
 

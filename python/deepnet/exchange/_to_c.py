@@ -13,6 +13,7 @@ import numpy as np
 
 from deepnet._files import replace
 from deepnet._validation.arrays import a, anything
+from deepnet._validation.tables import is_frame
 from deepnet.activations import ACTIVATIONS, Array
 
 from . import _c_int8
@@ -101,7 +102,7 @@ def to_c(
         test = _float_test(rounded, kind, _test_inputs(rounded, X))
     else:
         test = _int8_test(rounded, networks, _test_inputs(rounded, X))
-    text = written(prefix, version("deepnet"), rounded, kind, networks, test)
+    text = written(prefix, header.name, version("deepnet"), rounded, kind, networks, test)
     replace(header, [text.header.encode()])
     replace(source, [text.source.encode()])
     compared = test_X if test_X is not None else X
@@ -122,6 +123,8 @@ def _paths(path: Any) -> tuple[Path, Path]:
         raise ValueError(
             f"path is {os.fspath(path)!r}, but the code includes <{source.stem}.h>: another name"
         )
+    if not source.name.isprintable() or set('"\\') & set(source.name):
+        raise ValueError(f"path is {os.fspath(path)!r}, but an #include cannot name that: use letters and _")
     return source, source.with_suffix(".h")
 
 
@@ -140,7 +143,8 @@ def _identifier(name: Any, source: Path) -> str:
 
 
 def _examples(label: str, value: Any, model: CModel) -> Array:
-    """Return examples as columns of float64, rounded to float32."""
+    """Return examples as columns of float32; those of a frame are rows, as everywhere."""
+    value = value.to_numpy().T if is_frame(value) and not model.in_rows else value
     X = np.asarray(value) if model.in_rows else anything(label, value, model.inputs)
     if X.dtype.kind not in "fiub":
         raise TypeError(f"{label} is {X.dtype}, but must hold numbers")
@@ -158,7 +162,7 @@ def _examples(label: str, value: Any, model: CModel) -> Array:
         i, j = np.argwhere(bad)[0]
         at = f"{j}, {i}" if model.in_rows else f"{i}, {j}"
         raise ValueError(f"{label}[{at}] is {X[i, j]}, but must be finite in float32")
-    return X.astype(np.float64)
+    return X
 
 
 def _test_data(value: Any, model: CModel) -> tuple[Array | None, Any]:
@@ -181,7 +185,8 @@ def _test_inputs(model: CModel, X: Array | None) -> Array:
     """Return examples (n_0, m) that float32 holds: some of X, or else numbers from -2 to 2 before scaling."""
     count = min(TESTED, max(1, TESTED_NUMBERS // model.inputs))
     if X is not None:
-        return X[:, np.linspace(0, X.shape[1] - 1, min(count, X.shape[1])).astype(np.intp)]
+        chosen = np.linspace(0, X.shape[1] - 1, min(count, X.shape[1])).astype(np.intp)
+        return X[:, chosen].astype(np.float64)
     # Multiples of the golden ratio are spread evenly, and the same on every machine.
     spread = np.arange(1, model.inputs * count + 1) * 0.6180339887498949 % 1 * 4 - 2
     scaled = np.round(spread, 3).reshape(count, model.inputs).T
@@ -274,11 +279,12 @@ def _compared(
 ) -> dict[str, float]:
     """Compare the C code with the model, and both with the targets y unless they are None."""
     with np.errstate(all="ignore"):
-        A = exact.predict(X)
+        A = np.concatenate([exact.predict(part.astype(np.float64)) for part in exact.parts(X)], axis=1)
         if networks is None:
-            C = rounded.predict(X.astype(dtype))
+            parts = [rounded.predict(part.astype(dtype)) for part in exact.parts(X)]
         else:
-            C, _ = _c_int8.predict(rounded, networks, X.astype(np.float32))
+            parts = [_c_int8.predict(rounded, networks, part)[0] for part in exact.parts(X)]
+        C = np.concatenate(parts, axis=1)
         found = {"difference": float(np.max(np.abs(C - A)))}
         if exact.classes is not None:
             found["agreement"] = float(np.mean(exact.choices(C) == exact.choices(A)))

@@ -180,6 +180,16 @@ def test_the_code_computes_what_the_network_does(tmp_path):
     np.testing.assert_array_equal(classes, A.argmax(axis=0))
 
 
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_clang_compiles_the_code_too(dtype, tmp_path):
+    net, X = small()
+    report = deepnet.to_c(net, tmp_path / "net.c", dtype=dtype, calibration=X)
+    A, _ = run(report, X, compiler="clang")
+    bound = int8_bound(net, X) if dtype == "int8" else 2 * rounding_bound(net, X, np.float32)
+    assert (np.abs(A - net.predict(X)) <= bound).all()
+
+
 @needs_gcc
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8"])
@@ -335,8 +345,8 @@ def test_cpp_can_call_the_code(tmp_path):
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is not installed")
-    report = deepnet.to_c(small()[0], tmp_path / "net.c")
-    (tmp_path / "main.cpp").write_text('#include "net.h"\nint main() { return net_selftest(); }\n')
+    report = deepnet.to_c(small()[0], tmp_path / "net of µ.c", name="net")
+    (tmp_path / "main.cpp").write_text('#include "net of µ.h"\nint main() { return net_selftest(); }\n')
     subprocess.run([GCC, *WARNINGS, "-c", str(report.source), "-o", str(tmp_path / "net.o")], check=True)
     files = [str(tmp_path / name) for name in ("main.cpp", "net.o")]
     subprocess.run([compiler, "-Wall", "-Werror", *files, "-lm", "-o", str(tmp_path / "main")], check=True)
@@ -520,6 +530,20 @@ def test_class_names_of_any_text(tmp_path):
     assert string("\udcff") == '"\\377"'
 
 
+def test_calibration_in_parts_and_in_frames(tmp_path, monkeypatch):
+    """The text does not depend on how many examples are computed at once, or on what holds them."""
+    pandas = pytest.importorskip("pandas")
+    net, X = small()
+    texts = []
+    for part, examples in ((2**20, X), (8 * 7, X), (2**20, pandas.DataFrame(X.T))):
+        monkeypatch.setattr("deepnet.exchange._c_model.PART", part)
+        report = deepnet.to_c(net, tmp_path / "net.c", dtype="int8", calibration=examples)
+        texts.append((report.source.read_text(), report.agreement, report.difference))
+    # A part of another width may round sums of float64 differently: the report to 1e-9, the steps not at all.
+    assert texts[0][:2] == texts[1][:2] == texts[2][:2]
+    assert texts[1][2] == pytest.approx(texts[0][2], rel=1e-9)
+
+
 def test_the_report_counts_bytes(tmp_path):
     net, X = small()
     parameters = sum((before + 1) * units for before, units in pairwise(net.layer_dims))
@@ -560,6 +584,7 @@ X = np.zeros((5, 4), np.float32)
         ({"name": 3}, TypeError, "name is 3, but must be a str"),
         ({"path": "model.cpp"}, ValueError, "path is '.*model.cpp', but must end in .c"),
         ({"path": "math.c"}, ValueError, "the code includes <math.h>: another name"),
+        ({"path": 'a"b.c', "name": "ab"}, ValueError, "an #include cannot name that"),
         ({"dtype": "int16"}, ValueError, "dtype is 'int16', but must be one of 'float32', 'float64', 'int8'"),
         ({"dtype": "int8"}, ValueError, r"dtype='int8' needs calibration=X"),
         (
