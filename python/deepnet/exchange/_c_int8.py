@@ -23,7 +23,7 @@ from ._models import Layer
 LOW, HIGH = -128, 127
 LARGEST_WEIGHT = 127  # symmetric: the range has no -128
 LARGEST_BIAS = 2**30  # half of what an int32 holds; the products may take the other half
-SMALLEST_STEP = 2.0**-100  # 1 / step is a float32 of normal size
+SMALLEST_STEP, LARGEST_STEP = 2.0**-100, 2.0**100  # 1 / step is a float32 of normal size
 
 # The largest slope of each activation, and of softmax for the largest change of an input.
 SLOPES = {
@@ -107,9 +107,17 @@ def _steps(model: CModel, layers: list[Layer], X: Array) -> list[Steps]:
     for part in model.parts(X):
         A = model.scaled(part.astype(np.float64))
         for number, layer in enumerate(layers):
-            lows[number], highs[number] = min(lows[number], A.min()), max(highs[number], A.max())
+            lows[number] = np.minimum(lows[number], A.min())  # nan stays nan
+            highs[number] = np.maximum(highs[number], A.max())
             Z = layer.W.astype(np.float64) @ A + layer.b[:, np.newaxis]
             A = ACTIVATIONS[layer.activation].forward(Z)
+    for number, size in enumerate(np.maximum(highs, -lows).tolist()):
+        if not size <= LARGEST_STEP:
+            what = f"outputs of layer {number}" if number else "scaled inputs"
+            raise ValueError(
+                f"calibration makes {what} as large as {size:.3g}, but int8 goes up to {LARGEST_STEP:.3g}: "
+                "dtype='float64' goes further"
+            )
     return [Steps.of_range(low, high) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
 
 
@@ -119,13 +127,20 @@ def _layer(number: int, layer: Layer, before: Steps, after: Steps | None) -> Int
     step = np.where(step > 0, step, 1.0)
     whole = np.rint(W / step[:, np.newaxis]).astype(np.int64)
     bias = np.rint(b / (step * before.step)).astype(np.int64) - before.zero * whole.sum(axis=1)
+    scale = step * before.step
+    if scale.max() > LARGEST_STEP:
+        i = int(scale.argmax())
+        raise ValueError(
+            f"W{number}[{i}] or b{number}[{i}] has values too large for int8, for inputs as large as the "
+            "calibration's: dtype='float64' holds them"
+        )
     largest = np.abs(bias) + np.abs(whole).sum(axis=1) * -LOW
     if largest.max() >= 2**31:
         raise ValueError(
             f"layer {number} has {layer.W.shape[1]} inputs, and a sum of their products could exceed int32: "
             "dtype='float32' has no such limit"
         )
-    return Int8Layer(whole, bias, (step * before.step).astype(np.float32), layer.activation, after)
+    return Int8Layer(whole, bias, scale.astype(np.float32), layer.activation, after)
 
 
 def predict(model: CModel, networks: list[Int8Network], X: Array) -> tuple[Array, Array]:

@@ -634,6 +634,28 @@ def test_outputs_that_are_not_finite_cannot_be_tested(tmp_path):
         deepnet.to_c(net, tmp_path / "net.c", calibration=np.ones((2, 3), np.float32))
 
 
+def test_examples_that_overflow_are_left_out_of_the_self_test(tmp_path):
+    """Two hidden units of 2e38 each overflow in float32, and cancel in float64."""
+    net = deepnet.Network([1, 2, 1], "identity", "identity")
+    net.parameters = {
+        "W1": np.full((2, 1), 2e38, np.float32),
+        "b1": np.zeros((2, 1), np.float32),
+        "W2": np.array([[1, -1]], np.float32),
+        "b2": np.zeros((1, 1), np.float32),
+    }
+    examples = np.array([[0.5, 1.0]], np.float32)
+    deepnet.to_c(net, tmp_path / "net.c", calibration=examples)
+    assert "test_inputs[1] = {\n  0.5f\n}" in (tmp_path / "net.c").read_text()
+    with pytest.raises(
+        ValueError, match="calibration makes outputs of layer 1 as large as 2e\\+38, but int8"
+    ):
+        deepnet.to_c(net, tmp_path / "net.c", dtype="int8", calibration=examples)
+    net.parameters["W1"][...] = 1e28
+    net.parameters["W2"][...] *= 1e25
+    with pytest.raises(ValueError, match=r"W2\[0\] or b2\[0\] has values too large for int8"):
+        deepnet.to_c(net, tmp_path / "net.c", dtype="int8", calibration=examples)
+
+
 def test_sums_beyond_int32_are_refused(tmp_path):
     values = {"W1": np.ones((1, 150_000), np.float32), "b1": np.zeros((1, 1), np.float32)}
     net = deepnet.Network.from_parameters(values)
