@@ -118,12 +118,13 @@ class Engine final : public AnyEngine {
 
   py::object predict(const py::object& X, const py::object& out, double scale, int threads) const {
     Examples x;
-    if (!parse_inputs(X.ptr(), inputs_, scale, x)) return py::none();
+    SparseArrays sparse;
+    if (!parse_inputs(X.ptr(), inputs_, scale, sparse, x) || !indices_are_good(sparse, inputs_)) return py::none();
     Matrix<T> a;
     py::object result = out;
     if (out.is_none())
       result = new_matrix<T>(outputs_, x.count, a);
-    else if (!parse_output(out.ptr(), outputs_, x.count, {range_of(X.ptr()), memory()}, a))
+    else if (!parse_output(out.ptr(), outputs_, x.count, read_by(X, sparse), a))
       return py::none();
     without_gil([&](Interrupt* interrupt) { deepnet::predict<T>(network_, x, a, threads, interrupt); });
     return result;
@@ -131,7 +132,7 @@ class Engine final : public AnyEngine {
 
   py::object train_on_batch(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
                             double rate, uint64_t seed, double scale, int threads) const {
-    Data data;
+    GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     double value = 0;
     without_gil([&](Interrupt* interrupt) {
@@ -142,7 +143,7 @@ class Engine final : public AnyEngine {
 
   py::object evaluate(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
                       double scale, int threads, const py::object& chosen) const {
-    Data data;
+    GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data) || !parse_chosen(chosen.ptr(), data)) return py::none();
     double value = 0;
     without_gil([&](Interrupt* interrupt) { value = deepnet::evaluate<T>(network_, data, plan, threads, interrupt); });
@@ -152,7 +153,7 @@ class Engine final : public AnyEngine {
   /// (loss, [dW1, db1, ..., dWL, dbL])
   py::object loss_and_grads(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
                             double scale, int threads) const {
-    Data data;
+    GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     py::list arrays;
     std::vector<ParameterGradient<T>> gradients;
@@ -231,6 +232,12 @@ class Engine final : public AnyEngine {
     return call;
   }
 
+  /// The memory that a prediction reads.
+  std::vector<Range> read_by(const py::object& X, const SparseArrays& sparse) const {
+    if (!sparse.data) return {range_of(X.ptr()), memory()};
+    return {range_of(sparse.data.ptr()), range_of(sparse.indices.ptr()), memory()};
+  }
+
   /// The memory of the parameters.
   Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
 
@@ -241,16 +248,17 @@ class Engine final : public AnyEngine {
   }
 
   bool parse_arrays(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
-                    Data& data) const {
+                    GivenData& data) const {
     const index_t labels = label_rule(plan.loss) == LabelRule::kClasses ? 1 : outputs_;
-    if (!parse_inputs(X.ptr(), inputs_, scale, data.X)) return false;
+    if (!parse_inputs(X.ptr(), inputs_, scale, data.sparse, data.X)) return false;
     if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
     return weights.is_none() || parse_targets(weights.ptr(), 1, data.X.count, data.weights);
   }
 
   bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
-                  Data& data) const {
-    return parse_arrays(X, Y, weights, plan, scale, data) && labels_follow(label_rule(plan.loss), outputs_, data.Y);
+                  GivenData& data) const {
+    return parse_arrays(X, Y, weights, plan, scale, data) && indices_are_good(data.sparse, inputs_) &&
+           labels_follow(label_rule(plan.loss), outputs_, data.Y);
   }
 
   py::array array_of(const Matrix<T>& matrix) const {

@@ -13,27 +13,33 @@ namespace {
 /// Half precision is number 23 of NumPy's types, which pybind11 does not name.
 constexpr int kHalf = 23;
 
-/// An ndarray itself in native byte order; it may be misaligned, since every number is copied before it is used.
-bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
+/// The type of an ndarray itself in native byte order; it may be misaligned, since every number is copied before it is
+/// used.
+bool parse_element(PyObject* object, bool integers, Element& out) {
   using Numpy = py::detail::npy_api::constants;
   if (Py_TYPE(object) != py::detail::npy_api::get().PyArray_Type_) return false;
   const auto* array = py::detail::array_proxy(object);
   const char order = py::detail::array_descriptor_proxy(array->descr)->byteorder;
   if (order != '=' && order != '|') return false;
-  switch (type_number(object)) {
-    case kHalf: out.element = Element::kF16; break;
-    case Numpy::NPY_FLOAT_: out.element = Element::kF32; break;
-    case Numpy::NPY_DOUBLE_: out.element = Element::kF64; break;
-    case Numpy::NPY_UBYTE_: out.element = Element::kU8; break;
-    case Numpy::NPY_BOOL_: out.element = Element::kU8; break;
-    case Numpy::NPY_BYTE_: out.element = Element::kI8; break;
-    case Numpy::NPY_INT_: out.element = Element::kI32; break;
-    case Numpy::NPY_LONG_: out.element = sizeof(long) == 8 ? Element::kI64 : Element::kI32; break;
-    case Numpy::NPY_LONGLONG_: out.element = Element::kI64; break;
+  const int type = type_number(object);
+  switch (type) {
+    case kHalf: out = Element::kF16; break;
+    case Numpy::NPY_FLOAT_: out = Element::kF32; break;
+    case Numpy::NPY_DOUBLE_: out = Element::kF64; break;
+    case Numpy::NPY_UBYTE_: out = Element::kU8; break;
+    case Numpy::NPY_BOOL_: out = Element::kU8; break;
+    case Numpy::NPY_BYTE_: out = Element::kI8; break;
+    case Numpy::NPY_INT_: out = Element::kI32; break;
+    case Numpy::NPY_LONG_: out = sizeof(long) == 8 ? Element::kI64 : Element::kI32; break;
+    case Numpy::NPY_LONGLONG_: out = Element::kI64; break;
     default: return false;
   }
-  const int type = type_number(object);
-  if (!integers && (out.element > Element::kU8 || type == Numpy::NPY_BOOL_)) return false;
+  return integers || (out <= Element::kU8 && type != Numpy::NPY_BOOL_);
+}
+
+bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
+  if (!parse_element(object, integers, out.element)) return false;
+  const auto* array = py::detail::array_proxy(object);
   const bool one_row = array->nd == 1 && units == 1 && integers;
   if (!one_row && array->nd != 2) return false;
   out.data = array->data;
@@ -42,6 +48,71 @@ bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
   out.unit_stride = one_row ? 0 : array->strides[0];
   out.example_stride = array->strides[one_row ? 0 : 1];
   return out.units == units && out.count > 0;
+}
+
+/// An attribute, or None if there is no such.
+py::object attribute(PyObject* object, const char* name) {
+  PyObject* found = PyObject_GetAttrString(object, name);
+  if (!found && !PyErr_ExceptionMatches(PyExc_Exception)) throw py::error_already_set();  // such as Ctrl-C
+  PyErr_Clear();
+  return found ? py::reinterpret_steal<py::object>(found) : py::none();
+}
+
+/// True for an ndarray of one dimension whose numbers lie side by side.
+bool is_run(PyObject* object) {
+  if (Py_TYPE(object) != py::detail::npy_api::get().PyArray_Type_) return false;
+  const auto* array = py::detail::array_proxy(object);
+  return array->nd == 1 && (array->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_);
+}
+index_t length(const py::object& run) { return py::detail::array_proxy(run.ptr())->dimensions[0]; }
+
+/// Indices and begins are NumPy's int32, begins also int64: of a type with several numbers, the size counts.
+bool is_run_of_integers(PyObject* object, size_t size) {
+  using Numpy = py::detail::npy_api::constants;
+  if (!is_run(object) || !is_directly_usable(object)) return false;
+  switch (type_number(object)) {
+    case Numpy::NPY_INT_: return size == sizeof(int);
+    case Numpy::NPY_LONG_: return size == sizeof(long);
+    case Numpy::NPY_LONGLONG_: return size == sizeof(long long);
+    default: return false;
+  }
+}
+
+template <class S>
+void append(const py::object& run, std::vector<int64_t>& to) {
+  const auto* from = reinterpret_cast<const S*>(py::detail::array_proxy(run.ptr())->data);
+  to.assign(from, from + length(run));
+}
+
+bool parse_sparse(PyObject* object, index_t units, SparseArrays& sparse, Examples& out) {
+  const py::object format = attribute(object, "format");
+  if (!PyUnicode_Check(format.ptr()) || PyUnicode_CompareWithASCIIString(format.ptr(), "csc") != 0) return false;
+  const py::object shape = attribute(object, "shape"), begins = attribute(object, "indptr");
+  index_t rows = 0, columns = 0;
+  if (!PyTuple_CheckExact(shape.ptr()) || !PyArg_ParseTuple(shape.ptr(), "nn", &rows, &columns)) {
+    PyErr_Clear();
+    return false;
+  }
+  sparse.data = attribute(object, "data");
+  sparse.indices = attribute(object, "indices");
+  if (!is_run(sparse.data.ptr()) || !parse_element(sparse.data.ptr(), false, out.element)) return false;
+  if (!is_run_of_integers(sparse.indices.ptr(), sizeof(int32_t))) return false;
+  if (is_run_of_integers(begins.ptr(), sizeof(int32_t)))
+    append<int32_t>(begins, sparse.begins);
+  else if (is_run_of_integers(begins.ptr(), sizeof(int64_t)))
+    append<int64_t>(begins, sparse.begins);
+  else
+    return false;
+  const std::vector<int64_t>& at = sparse.begins;
+  if (rows != units || columns < 1 || index_t(at.size()) != columns + 1) return false;
+  if (at.front() != 0 || !std::is_sorted(at.begin(), at.end())) return false;
+  if (at.back() > std::min(length(sparse.data), length(sparse.indices))) return false;
+  out.data = py::detail::array_proxy(sparse.data.ptr())->data;
+  out.units = units;
+  out.count = columns;
+  out.begins = at.data();
+  out.indices = data_of<const int32_t>(sparse.indices);
+  return true;
 }
 
 /// Half precision as a double.
@@ -143,9 +214,33 @@ bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y, Interrupt
   return false;
 }
 
-bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out) {
+bool parse_inputs(PyObject* X, index_t units, double scale, SparseArrays& sparse, Examples& out) {
   out.scale = scale;
-  return parse(array, units, false, out);
+  if (Py_TYPE(X) == py::detail::npy_api::get().PyArray_Type_) return parse(X, units, false, out);
+  return parse_sparse(X, units, sparse, out);
+}
+
+bool indices_are_good(const SparseArrays& sparse, index_t units, Interrupt* interrupt) {
+  if (sparse.begins.empty()) return true;
+  const auto* indices = data_of<const int32_t>(sparse.indices);
+  index_t unchecked = 0;
+  for (size_t j = 0; j + 1 < sparse.begins.size(); ++j) {
+    index_t last = -1;
+    bool good = true;
+    for (index_t p = sparse.begins[j]; p < sparse.begins[j + 1]; last = indices[p++]) good &= indices[p] > last;
+    if (!good || last >= units) return false;
+    if ((unchecked += sparse.begins[j + 1] - sparse.begins[j] + 1) < kLabelsPerCheck) continue;
+    unchecked = 0;
+    if (interrupt && interrupt->requested()) throw Interrupted{};
+  }
+  return true;
+}
+
+bool indices_are_good(const SparseArrays& sparse, index_t units) {
+  if (sparse.begins.empty() || sparse.begins.back() < kLabelsPerCheck) return indices_are_good(sparse, units, nullptr);
+  bool good = false;
+  without_gil([&](Interrupt* interrupt) { good = indices_are_good(sparse, units, interrupt); });
+  return good;
 }
 
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out) {

@@ -1,13 +1,33 @@
 // Data sets as the engine reads them, in place: arrays of several types with any strides; and the rules for labels.
 #pragma once
 
+#include <vector>
+
 #include "bindings/numpy_view.h"
 #include "nn/network.h"
 
 namespace deepnet::bindings {
 
-/// X: float16, float32, float64 or uint8, shape (units, m).
-bool parse_inputs(PyObject* array, index_t units, double scale, Examples& out);
+/// What a call holds of a sparse X; empty if it is dense.
+struct SparseArrays {
+  py::object data, indices;
+  std::vector<int64_t> begins;
+};
+
+struct GivenData : Data {
+  SparseArrays sparse;
+};
+
+/// X: float16, float32, float64 or uint8, shape (units, m): an ndarray, or a CSC matrix of SciPy's with int32 indices,
+/// whose arrays `sparse` then holds. Its indices are yet to be checked.
+bool parse_inputs(PyObject* X, index_t units, double scale, SparseArrays& sparse, Examples& out);
+
+/// True if those of each example increase and are in [0, units); also if X is dense. Throws Interrupted if the
+/// interrupt, which may be null, is requested.
+bool indices_are_good(const SparseArrays& sparse, index_t units, Interrupt* interrupt);
+
+/// The same with the GIL held; long scans release it and are interrupted by Ctrl-C.
+bool indices_are_good(const SparseArrays& sparse, index_t units);
 
 /// Y: the same or bool or another integer type, shape (units, m), for one unit also (m,); `count` columns.
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out);

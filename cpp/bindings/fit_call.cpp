@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "bindings/array_memory.h"
-#include "bindings/examples.h"
 #include "runtime/fork.h"
 #include "train/fit_many.h"
 
@@ -85,10 +84,10 @@ void FitCall::set_order(const py::object& order) {
 
 void FitCall::run(Interrupt* interrupt) {
   const auto epochs = static_cast<size_t>(options_.epochs);
-  if (unchecked_labels.data) {
-    labels_are_good_ = labels_follow(label_rule(plan_.loss), outputs(), unchecked_labels, interrupt);
-    if (!labels_are_good_) return;
-  }
+  examples_are_good_ = indices_are_good(data.sparse, data.X.units, interrupt);
+  if (examples_are_good_ && unchecked_labels.data)
+    examples_are_good_ = labels_follow(label_rule(plan_.loss), outputs(), unchecked_labels, interrupt);
+  if (!examples_are_good_) return;
   try {
     train(options_, {data_of<double>(losses_), epochs}, {data_of<double>(seconds_), epochs}, interrupt);
   } catch (const NonFinite& bad) {
@@ -97,7 +96,7 @@ void FitCall::run(Interrupt* interrupt) {
 }
 
 py::object FitCall::result() const {
-  if (!labels_are_good_) return py::none();
+  if (!examples_are_good_) return py::none();
   if (!failure_) return py::make_tuple(losses_, seconds_);
   const py::slice completed(0, failure_->epoch - options_.first_epoch, 1);
   py::object error = new_non_finite(*failure_, losses_[completed], seconds_[completed]);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "bindings/arguments.h"
+#include "bindings/examples.h"
 #include "deepnet/network.h"
 
 namespace deepnet::bindings {
@@ -20,17 +21,18 @@ class FitCall {
   FitCall(const FitCall&) = delete;
   FitCall& operator=(const FitCall&) = delete;
 
-  /// Trains, if the labels follow the rule of the loss. A loss or an update that is not finite becomes the result.
+  /// Trains, if the labels follow the rule of the loss and the indices of a sparse X are good. A loss or an update that
+  /// is not finite becomes the result.
   void run(Interrupt* interrupt);
   virtual void free_memory() = 0;
 
-  /// (losses, seconds), or the exception NonFinite, or None if a label breaks the rule.
+  /// (losses, seconds), or the exception NonFinite, or None if a label or an index is bad.
   py::object result() const;
   bool has_failed() const { return failure_.has_value(); }
   /// The examples of each epoch: an ndarray of uint32, shape (epochs, examples per epoch), of columns of data.X.
   void set_order(const py::object& order);
 
-  Data data;
+  GivenData data;
   /// All labels, also those of examples that are not used; if its data are null, they need no check.
   Examples unchecked_labels;
 
@@ -46,7 +48,7 @@ class FitCall {
   py::array_t<double, py::array::c_style> rates_;
   py::object losses_, seconds_;
   std::optional<NonFinite> failure_;
-  bool labels_are_good_ = true;
+  bool examples_are_good_ = true;
 };
 
 /// The engines of both dtypes.

@@ -222,6 +222,34 @@ struct Dropout {
   T* x;
 };
 
+/// out = start + x a for a sparse x: row i of `out` is that of `start` plus value[p] times row index[p] of a, for p
+/// from begins[i] up to begins[i + 1], in this order. Rows of a, start and out are read and written up to the next
+/// multiple of 64 bytes.
+template <class T>
+struct SparseProduct {
+  index_t rows, columns;  // of out
+  const index_t* begins;
+  const uint32_t* index;
+  const T* value;
+  const T* a;
+  index_t a_row;
+  const T* start;  // null: 0
+  index_t start_row;
+  T* out;
+  index_t out_row;
+};
+
+/// Dropout, as above, of one example whose units index[p] have the values value[p]; the others are 0.
+template <class T>
+struct SparseDropout {
+  index_t units, example, count;
+  uint64_t stream;
+  uint32_t threshold;
+  T scale;
+  const uint32_t* index;
+  T* value;
+};
+
 /// The gradient of the loss and the penalties: scale * g + l2 p + l1 sign(p), clipped to [-clip, clip].
 template <class T>
 struct Penalties {
@@ -292,6 +320,8 @@ struct Kernels {
   index_t loss_count;
   void (*sum_rows)(const SumRows<T>&);
   void (*dropout)(const Dropout<T>&);
+  void (*sparse_product)(const SparseProduct<T>&);
+  void (*sparse_dropout)(const SparseDropout<T>&);
   /// out = p - rate * g
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
   const Optimizer<T>* optimizers;

@@ -8,6 +8,7 @@
 #include "kernels/optimizers.h"
 #include "kernels/pack.h"
 #include "kernels/panels.h"
+#include "kernels/sparse.h"
 
 namespace deepnet::DEEPNET_ISA {
 
@@ -81,6 +82,8 @@ struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
       .loss_count = sizeof...(L),
       .sum_rows = &sum_rows<T>,
       .dropout = &dropout<T>,
+      .sparse_product = &sparse_product<T>,
+      .sparse_dropout = &sparse_dropout<T>,
       .gradient_step = &gradient_step<T>,
       .optimizers = optimizers,
       .optimizer_count = sizeof...(O),

@@ -8,6 +8,7 @@
 
 #include "nn/panels.h"
 #include "nn/progress.h"
+#include "nn/sparse.h"
 #include "runtime/thread_pool.h"
 
 namespace deepnet {
@@ -74,7 +75,27 @@ std::shared_ptr<void> Network<T>::memory() const {
 
 namespace {
 
-/// Predicts a group of panels. Two buffers alternate as input and output of the layers.
+/// Takes panels through the layers from number `first_layer` on, and writes the result to `out`. Two buffers alternate
+/// as input and output of the layers.
+template <class T>
+void predict_layers(const Kernels<T>& kernels, const NetworkState<T>& state, size_t first_layer, T* (&buffers)[2],
+                    index_t first, index_t count, Matrix<T> out, Progress& progress) {
+  const index_t panels = panels_for<T>(count), columns = round_up(count, 64 / index_t(sizeof(T)));
+  int from = 0;
+  for (size_t l = first_layer; l < state.layers.size(); ++l, from = 1 - from) {
+    const Layer<T>& layer = state.layers[l];
+    layer_forward<T>(kernels, layer, {buffers[from], layer.inputs, panels}, {buffers[1 - from], layer.units, panels},
+                     nullptr, true, columns, state.exceeds_cache(),
+                     [&](double operations) { progress.did(operations); });
+  }
+  const index_t outputs = state.layers.back().units;
+  for (index_t i = 0; i < outputs; ++i)
+    for (index_t j = 0; j < count; ++j)
+      out.data[i * out.row + (first + j) * out.col] =
+          buffers[from][(j / kPanel<T> * outputs + i) * kPanel<T> + j % kPanel<T>];
+}
+
+/// Predicts a group of panels.
 template <class T>
 void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, index_t first,
                    index_t count, Matrix<T> out, Progress& progress) {
@@ -89,19 +110,41 @@ void predict_group(const Kernels<T>& kernels, const NetworkState<T>& state, cons
     gather_panel(kernels, X, nullptr, start, std::min(kPanel<T>, first + count - start),
                  buffers[0] + p * X.units * kPanel<T>, transposed, kPanel<T>, false);
   }
-  const index_t line = 64 / index_t(sizeof(T)), columns = round_up(count, line);
-  int from = 0;
-  for (const Layer<T>& layer : state.layers) {
-    layer_forward<T>(kernels, layer, {buffers[from], layer.inputs, panels}, {buffers[1 - from], layer.units, panels},
-                     nullptr, true, columns, state.exceeds_cache(),
-                     [&](double operations) { progress.did(operations); });
-    from = 1 - from;
+  predict_layers(kernels, state, 0, buffers, first, count, out, progress);
+}
+
+/// Predicts sparse examples, some at a time.
+template <class T>
+void predict_sparse(const Kernels<T>& kernels, NetworkState<T>& state, const Examples& X, Matrix<T> out, int threads,
+                    Progress& progress) {
+  constexpr index_t kAtOnce = 1024, kColumns = 256, kGroup = 2 * kPanel<T>;
+  const Layer<T>& layer = state.layers[0];
+  const double of_first = double(layer.units) * nonzeros_per_example(X, nullptr),
+               others = double(state.size) - double(layer.units) * double(layer.W_row);
+  index_t widest = 0;
+  for (const Layer<T>& each : state.layers) widest = std::max(widest, each.units);
+  const index_t size = kGroup * round_up(widest, 64 / index_t(sizeof(T)));
+  SharedWork work(state.choices.predict, Threads::of(threads), 2 * (of_first + others) * double(X.count), true);
+  SparseChunk<T> chunk;
+  for (index_t start = 0; start < X.count; start += kAtOnce) {
+    const index_t count = std::min(kAtOnce, X.count - start);
+    chunk.gather(kernels, layer, X, nullptr, start, count, {}, 0, false);
+    ThreadPool::run((chunk.used() + kColumns - 1) / kColumns, work.threads(), [&](index_t i) {
+      chunk.copy_columns(layer, i * kColumns, std::min(kColumns, chunk.used() - i * kColumns));
+      progress.did(double(kColumns) * double(layer.units));
+    });
+    ThreadPool::run((count + kGroup - 1) / kGroup, work.threads(), [&](index_t i) {
+      const index_t first = i * kGroup, some = std::min(kGroup, count - first);
+      const BorrowedWorkspace borrowed;
+      T* buffers[2] = {borrowed.get().activations[0].template reserve<T>(size),
+                       borrowed.get().activations[1].template reserve<T>(size)};
+      chunk.forward(kernels, layer, first / kPanel<T>, {buffers[0], layer.units, panels_for<T>(some)}, nullptr, true,
+                    round_up(some, 64 / index_t(sizeof(T))), buffers[1]);
+      progress.did(2 * of_first * double(some));
+      predict_layers(kernels, state, 1, buffers, start + first, some, out, progress);
+    });
   }
-  const index_t outputs = state.layers.back().units;
-  for (index_t i = 0; i < outputs; ++i)
-    for (index_t j = 0; j < count; ++j)
-      out.data[i * out.row + (first + j) * out.col] =
-          buffers[from][(j / kPanel<T> * outputs + i) * kPanel<T> + j % kPanel<T>];
+  work.done();
 }
 
 /// Predicts a few examples, each contiguous.
@@ -153,6 +196,7 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
   const Reading reading(state, progress);
+  if (X.is_sparse()) return predict_sparse(kernels, state, X, out, threads, progress);
   if (X.count <= kFewColumns) return predict_few(kernels, state, X, out);
   if (panels == 1) return predict_group(kernels, state, X, 0, X.count, out, progress);
   SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);

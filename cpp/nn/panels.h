@@ -64,11 +64,40 @@ struct DropoutMask {
       kernels.dropout({.units = x.units,
                        .first = first_example + p * kPanel<T>,
                        .stream = stream,
-                       .threshold = uint32_t(std::min(keep * 0x1p32, 0x1p32 - 1)),
+                       .threshold = threshold(),
                        .scale = T(1 / keep),
                        .x = x.panel(p)});
   }
+
+  /// The same for one example, of whose inputs `count` are not 0.
+  template <class T>
+  void apply(const Kernels<T>& kernels, index_t inputs, index_t example, index_t count, const uint32_t* input,
+             T* value) const {
+    if (keep == 1) return;
+    kernels.sparse_dropout({.units = inputs,
+                            .example = example,
+                            .count = count,
+                            .stream = stream,
+                            .threshold = threshold(),
+                            .scale = T(1 / keep),
+                            .index = input,
+                            .value = value});
+  }
+
+ private:
+  uint32_t threshold() const { return uint32_t(std::min(keep * 0x1p32, 0x1p32 - 1)); }
 };
+
+/// A = g(Z), for a Z that may be A. The first `columns` examples count.
+template <class T>
+void activate_panels(const Activation<T>& g, PanelGroup<T> Z, PanelGroup<T> A, index_t columns) {
+  for (index_t p = 0; p < A.panels; ++p)
+    g.forward({.rows = A.units,
+               .cols = std::min(kPanel<T>, columns - p * kPanel<T>),
+               .z = {Z.panel(p), kPanel<T>},
+               .a = {A.panel(p), kPanel<T>},
+               .flush = true});
+}
 
 /// A = g(W A_prev + b). Z, where it is not null, keeps what g was taken of; without `activate`, A becomes Z.
 template <class T, class Did>
@@ -80,13 +109,7 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
   const PanelGroup<T> out{Z ? Z : A.data, A.units, A.panels};
   multiply_panels<T>(kernels, W, layer.b, A_prev, out, fused ? g.forward_finish : Finish::kScale, T(1), nullptr,
                      out.data, columns, W_exceeds_cache, did);
-  if (!activate || fused) return;
-  for (index_t p = 0; p < A.panels; ++p)
-    g.forward({.rows = A.units,
-               .cols = std::min(kPanel<T>, columns - p * kPanel<T>),
-               .z = {out.panel(p), kPanel<T>},
-               .a = {A.panel(p), kPanel<T>},
-               .flush = true});
+  if (activate && !fused) activate_panels(g, out, A, columns);
 }
 
 /// What layer_backward needs of the layer before.
@@ -142,22 +165,28 @@ struct GradientSum {
   bool W_exceeds_cache;  // see NetworkState
 };
 
+/// db = dZ 1, for a block that begins with the first column.
+template <class T>
+void bias_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const WeightBlock& block, const T* dZ,
+                   index_t examples, const GradientSum<T>& sum) {
+  if (block.column != 0) return;
+  kernels.sum_rows({.rows = block.rows,
+                    .panels = panels_for<T>(examples),
+                    .x = dZ + block.row * kPanel<T>,
+                    .x_panel = layer.units * kPanel<T>,
+                    .lane_sums = sum.lane_sums + block.row * kPanel<T>,
+                    .resume = sum.resume,
+                    .finish = sum.finish,
+                    .scale = sum.db_scale,
+                    .out = sum.b});
+}
+
 /// dW = dZ A_prev^T and db = dZ 1, for a block. A_prev is transposed, its blocks of units transposed_examples rows
 /// apart.
 template <class T>
 void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const WeightBlock& block, const T* dZ,
                     const T* A_prev, index_t transposed_examples, index_t examples, const GradientSum<T>& sum) {
-  const index_t dZ_panel = layer.units * kPanel<T>;
-  if (block.column == 0)
-    kernels.sum_rows({.rows = block.rows,
-                      .panels = panels_for<T>(examples),
-                      .x = dZ + block.row * kPanel<T>,
-                      .x_panel = dZ_panel,
-                      .lane_sums = sum.lane_sums + block.row * kPanel<T>,
-                      .resume = sum.resume,
-                      .finish = sum.finish,
-                      .scale = sum.db_scale,
-                      .out = sum.b});
+  bias_gradient(kernels, layer, block, dZ, examples, sum);
   kernels.gemm(
       {.m = block.rows,
        .n = round_up(block.columns, 64 / index_t(sizeof(T))),
@@ -166,7 +195,7 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
              .row = kPanel<T>,
              .col = 1,
              .run = kPanel<T>,
-             .jump = dZ_panel - kPanel<T>},
+             .jump = (layer.units - 1) * kPanel<T>},
        .b = {.data = A_prev + block.column * transposed_examples,
              .row = kPanel<T>,
              .panel = transposed_examples * kPanel<T>},
@@ -186,11 +215,13 @@ void transpose_panel(const Kernels<T>& kernels, index_t units, const T* panel, T
                              transposed + first * transposed_examples, kPanel<T>);
 }
 
+/// Bytes of the types of Element, in its order.
+constexpr index_t kElementBytes[kElementTypes] = {2, 4, 8, 1, 1, 4, 8};
+
 /// Up to kPanel examples of X, as a panel and, if wanted, transposed. `transposed` is needed as scratch either way.
 template <class T>
 void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* order, index_t first, index_t count,
                   T* panel, T* transposed, index_t transposed_examples, bool want_transposed) {
-  constexpr index_t kBytes[kElementTypes] = {2, 4, 8, 1, 1, 4, 8};
   const auto type = size_t(X.element);
   const Gather<T> gather{.data = X.data,
                          .unit_stride = X.unit_stride,
@@ -203,7 +234,7 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
                          .panel = panel,
                          .transposed = transposed,
                          .transposed_examples = transposed_examples};
-  if (X.unit_stride != kBytes[type] || X.units == 1) {
+  if (X.unit_stride != kElementBytes[type] || X.units == 1) {
     kernels.readers[type].columns(gather);
     if (want_transposed) transpose_panel(kernels, X.units, panel, transposed, transposed_examples);
     return;
@@ -214,20 +245,27 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
                              kPanel<T>, panel + unit * kPanel<T>, kPanel<T>);
 }
 
+/// `count` numbers of X that lie `stride` bytes apart as a run of memory, with zeros up to the next whole panel.
+template <class T>
+void gather_numbers(const Kernels<T>& kernels, const Examples& X, const void* from, index_t stride, index_t count,
+                    T* x) {
+  Gather<T> gather{};
+  gather.data = from;
+  gather.example_stride = stride;  // a panel of one unit whose examples are the numbers
+  gather.units = 1;
+  gather.scale = T(X.scale);
+  for (index_t i = 0; i < count; i += kPanel<T>) {
+    gather.first = i;
+    gather.count = std::min(kPanel<T>, count - i);
+    gather.panel = x + i;
+    kernels.readers[size_t(X.element)].columns(gather);
+  }
+}
+
 /// One example as a run of memory, with zeros up to the next whole panel.
 template <class T>
 void gather_example(const Kernels<T>& kernels, const Examples& X, index_t example, T* x) {
-  Gather<T> gather{};
-  gather.data = static_cast<const char*>(X.data) + example * X.example_stride;
-  gather.example_stride = X.unit_stride;  // a panel of one unit whose examples are the units
-  gather.units = 1;
-  gather.scale = T(X.scale);
-  for (index_t unit = 0; unit < X.units; unit += kPanel<T>) {
-    gather.first = unit;
-    gather.count = std::min(kPanel<T>, X.units - unit);
-    gather.panel = x + unit;
-    kernels.readers[size_t(X.element)].columns(gather);
-  }
+  gather_numbers(kernels, X, static_cast<const char*>(X.data) + example * X.example_stride, X.unit_stride, X.units, x);
 }
 
 }  // namespace deepnet

@@ -32,7 +32,9 @@ double BatchRunner<T>::sum_of_blocks(Task task) {
 template <class T>
 void BatchRunner<T>::take(const Data& data, Progress& progress) {
   assert(data.X.units == data_.X.units && data.Y.units == data_.Y.units);
+  assert(data.X.is_sparse() == is_sparse());
   data_ = data;
+  if (is_sparse()) nonzeros_ = nonzeros_per_example(data.X, data.chosen);
   progress_ = &progress;
   has_X_ = false;
   parameters_changed();
@@ -54,19 +56,38 @@ void BatchRunner<T>::transpose_weights(const Block& block) {
                             transposed + block.column * row + block.row, row);
 }
 
+/// X of a chunk of sparse examples, and the columns of W of layer 1 that it uses.
+template <class T>
+void BatchRunner<T>::list_sparse(const Batch& chunk, bool gathers, bool back) {
+  constexpr index_t kAtOnce = 256;  // columns of a task
+  const Layer<T>& layer = network_.layers[0];
+  if (gathers) {
+    sparse_.gather(kernels_, layer, data_.X, chunk.order, chunk.first, chunk.count, back ? masks_[0] : DropoutMask{},
+                   chunk.in_batch, back);
+    progress_->did(10 * nonzeros_ * double(chunk.count));
+  }
+  ThreadPool::run((sparse_.used() + kAtOnce - 1) / kAtOnce, workers_, [&](index_t i) {
+    const index_t count = std::min(kAtOnce, sparse_.used() - i * kAtOnce);
+    sparse_.copy_columns(layer, i * kAtOnce, count);
+    progress_->did(double(count) * double(layer.units));
+  });
+}
+
 /// X, labels and weights of some examples: the first of a panel.
 template <class T>
 void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
   const index_t start = panel * kPanel<T>, count = std::min(kPanel<T>, chunk.count - start),
                 first = chunk.first + start;
   const Examples &X = data_.X, &Y = data_.Y, &weights = data_.weights;
-  PanelGroup<T> x = activations(0, panel, 1);
-  T* transposed = transposed_[0] + start * kPanel<T>;
-  const bool drops = back && masks_[0].keep != 1;
-  gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops);
-  if (drops) {
-    masks_[0].apply(kernels_, x, chunk.in_batch + start);
-    transpose_panel(kernels_, X.units, x.data, transposed, chunk_);
+  if (!is_sparse()) {
+    PanelGroup<T> x = activations(0, panel, 1);
+    T* transposed = transposed_[0] + start * kPanel<T>;
+    const bool drops = back && masks_[0].keep != 1;
+    gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops);
+    if (drops) {
+      masks_[0].apply(kernels_, x, chunk.in_batch + start);
+      transpose_panel(kernels_, X.units, x.data, transposed, chunk_);
+    }
   }
   gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units,
                labels_transposed_ + start * kPanel<T>, chunk_, false);
@@ -86,12 +107,21 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) gather(chunk, p, back);
 
+  const BorrowedWorkspace borrowed;
+  T* scratch = borrowed.get().activations[0].template reserve<T>(panels * widest_scratch_ * kPanel<T>);
   const auto Z_of = [&](size_t l) { return Z_[l] ? Z_[l] + first_panel * units_of(l) * kPanel<T> : nullptr; };
   for (size_t l = 0; l < L; ++l) {
     const bool activate = l + 1 < L || !loss_.activation;
-    const PanelGroup<T> in = activations(l, first_panel, panels), out = activations(l + 1, first_panel, panels);
-    layer_forward<T>(kernels_, network_.layers[l], {in.data, in.units, panels}, out, Z_of(l + 1), activate,
-                     panels * kPanel<T>, W_exceeds_cache, did);
+    const Layer<T>& layer = network_.layers[l];
+    const PanelGroup<T> out = activations(l + 1, first_panel, panels);
+    if (l == 0 && is_sparse()) {
+      sparse_.forward(kernels_, layer, first_panel, out, Z_of(1), activate, panels * kPanel<T>, scratch);
+      did(2 * nonzeros_ * double(layer.units) * double(panels * kPanel<T>));
+    } else {
+      const PanelGroup<T> in = activations(l, first_panel, panels);
+      layer_forward<T>(kernels_, layer, {in.data, in.units, panels}, out, Z_of(l + 1), activate, panels * kPanel<T>,
+                       W_exceeds_cache, did);
+    }
     if (!back || l + 1 == L) continue;
     masks_[l + 1].apply(kernels_, out, first_example);
     for (index_t p = 0; p < panels; ++p)
@@ -99,8 +129,6 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
                       chunk_);
   }
 
-  const BorrowedWorkspace borrowed;
-  T* scratch = borrowed.get().activations[0].template reserve<T>(panels * network_.widest * kPanel<T>);
   for (index_t p = first_panel; p < first_panel + panels; ++p)
     losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back);
   if (!back) return;
@@ -114,6 +142,8 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     layer_backward<T>(kernels_, W_transposed, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example},
                       {dZ.data, dZ.units, panels}, A_prev, scratch, W_exceeds_cache, did);
   }
+  for (index_t p = first_panel; is_sparse() && p < first_panel + panels; ++p)
+    sparse_.take_dZ(kernels_, network_.layers[0], p, activations(1, p, 1).data);
 }
 
 /// The sum of the weights of a chunk's examples.
@@ -168,18 +198,24 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                                    const BlockGradient<T>& to, bool into_W, double rate) {
   const Layer<T>& layer = network_.layers[block.layer];
   if (!into_W && !resume && block.column == 0) std::fill_n(to.db, block.rows, T(0));
-  layer_gradient<T>(kernels_, layer, block, A_[block.layer + 1], transposed_[block.layer], chunk_, examples,
-                    {.resume = resume,
-                     .finish = finish,
-                     .lane_sums = lane_sums_[block.layer],
-                     .dW_before = to.dW,
-                     .W = into_W ? layer.W + block.row * layer.W_row + block.column : to.dW,
-                     .b = into_W ? layer.b + block.row : to.db,
-                     .W_row = into_W ? layer.W_row : to.dW_row,
-                     .dW_finish = into_W ? Finish::kDescend : Finish::kScale,
-                     .dW_scale = into_W ? T(rate) : T(1),
-                     .db_scale = into_W ? T(-rate) : T(1),
-                     .W_exceeds_cache = network_.exceeds_cache()});
+  const GradientSum<T> sum{.resume = resume,
+                           .finish = finish,
+                           .lane_sums = lane_sums_[block.layer],
+                           .dW_before = to.dW,
+                           .W = into_W ? layer.W + block.row * layer.W_row + block.column : to.dW,
+                           .b = into_W ? layer.b + block.row : to.db,
+                           .W_row = into_W ? layer.W_row : to.dW_row,
+                           .dW_finish = into_W ? Finish::kDescend : Finish::kScale,
+                           .dW_scale = into_W ? T(rate) : T(1),
+                           .db_scale = into_W ? T(-rate) : T(1),
+                           .W_exceeds_cache = network_.exceeds_cache()};
+  const T* dZ = A_[block.layer + 1];
+  if (is_sparse(block)) {
+    bias_gradient(kernels_, layer, block, dZ, examples, sum);
+    sparse_.gradient(kernels_, block, sum);
+  } else {
+    layer_gradient<T>(kernels_, layer, block, dZ, transposed_[block.layer], chunk_, examples, sum);
+  }
 }
 
 template <class T>
@@ -192,6 +228,10 @@ double BatchRunner<T>::update(const Block& block, const BlockGradient<T>& gradie
 template <class T>
 double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool resume, double rate) {
   double penalty = 0;
+  if (updater_.is_fused() && is_sparse(block) && resume) {  // inputs of earlier chunks have gradients, too
+    sum_gradients(block, examples, true, true, kept_gradient(block), false, 0);
+    return update_block(block, rate);
+  }
   if (updater_.is_fused()) {
     sum_gradients(block, examples, resume, true, kept_gradient(block), true, rate);
   } else {
@@ -254,18 +294,31 @@ void BatchRunner<T>::undo_if_not_finite(double penalty) {
   updater_.start(/*keep=*/false);
 }
 
+template <class T>
+double BatchRunner<T>::operations(index_t examples, Use use) const {
+  const bool back = use != Use::kLoss;
+  const double products = back ? 6 : 2, count = double(examples), all = double(network_.size);
+  if (!is_sparse()) return products * all * count;
+  const Layer<T>& first = network_.layers[0];
+  const double of_first = double(first.units) * double(first.W_row);
+  // Of the first layer, the update dominates: it is the only one that takes every weight, from memory.
+  constexpr double kUpdate = 64;
+  return products * (all - of_first + nonzeros_ * double(first.units)) * count + (back ? kUpdate * of_first : 0);
+}
+
 /// Decides how many threads work for a batch, and cuts it into groups for them.
 template <class T>
 SharedWork BatchRunner<T>::begin_work(index_t examples, Use use) {
   auto& choices = network_.choices;
   const bool back = use != Use::kLoss;
-  const double operations = (back ? 6.0 : 2.0) * double(network_.size) * double(examples);
+  const double operations = this->operations(examples, use);
   const index_t panels = panels_for<T>(std::min(chunk_, examples)), per_thread = panels / threads_.most;
   // Until measured: weights travel twice in a training step, which pays from some 64 examples a thread on.
   const SharedWork work(!back                    ? choices.loss
                         : use == Use::kGradients ? choices.gradients
                                                  : choices.step,
-                        threads_, operations, back ? per_thread >= 2 && operations > 2e7 : per_thread >= 1);
+                        threads_, operations,
+                        back ? (per_thread >= 2 || is_sparse()) && operations > 2e7 : per_thread >= 1);
   workers_ = work.threads();
   const index_t each = (panels + workers_ - 1) / workers_;
   group_panels_ = std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
@@ -283,6 +336,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), c * chunk_};
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
+    if (is_sparse()) list_sparse(chunk, gathers, use != Use::kLoss);
     ThreadPool::run((panels + group_panels_ - 1) / group_panels_, workers_,
                     [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
     has_X_ = keeps_X(batch);
@@ -303,7 +357,8 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     } else {
       each_block([&](const Block& block) {
         sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
-        progress_->did(2.0 * double(block.rows) * double(block.columns) * double(chunk.count));
+        const double per_weight = is_sparse(block) ? 1 : 2 * double(chunk.count);
+        progress_->did(per_weight * double(block.rows) * double(block.columns));
       });
     }
   }

@@ -3,7 +3,7 @@
 // A batch is cut into chunks of examples whose activations fit the caches. Each chunk has two phases, and all threads
 // meet after each:
 //   1. Groups of a few panels of examples go through the whole network, forward and back to dZ of layer 1. Groups are
-//      independent.
+//      independent. Before it, a chunk of sparse examples is listed, and the columns of W1 that it uses are copied.
 //   2. Blocks of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
 //      they are in registers. Blocks are independent.
 // Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or on the
@@ -17,6 +17,7 @@
 
 #include "nn/panels.h"
 #include "nn/progress.h"
+#include "nn/sparse.h"
 #include "runtime/thread_pool.h"
 #include "train/updater.h"
 
@@ -96,7 +97,10 @@ class BatchRunner {
 
   const Updater<T>& updater() const { return updater_; }
   double divisor() const { return divisor_; }
-  index_t bytes() const { return index_t(memory_.size()); }
+  index_t bytes() const { return index_t(memory_.size()) + sparse_.bytes(); }
+  bool is_sparse() const { return data_.X.is_sparse(); }
+  /// About the work of a batch of so many examples, in arithmetic operations.
+  double operations(index_t examples, Use use) const;
   /// The gradients, laid out as the network's parameters.
   const T* gradient() const { return gradient_; }
   /// Must be called after the parameters were changed from outside.
@@ -108,11 +112,13 @@ class BatchRunner {
   };
 
   SharedWork begin_work(index_t examples, Use use);
+  void list_sparse(const Batch& chunk, bool gathers, bool back);
   double run(const Batch& batch, Use use, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
   double weight_of(const Batch& chunk) const;
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
+  bool is_sparse(const Block& block) const { return is_sparse() && block.layer == 0; }
   BlockGradient<T> kept_gradient(const Block& block) const;
   void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,
                      bool into_W, double rate);
@@ -142,7 +148,10 @@ class BatchRunner {
   /// True if each block is updated as soon as its gradient is summed, which then need not be kept. A long update and
   /// one that needs the norm, or all of a layer's gradient, are a separate pass.
   bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm() && !updater_.scales_features(); }
-  bool is_long_update() const { return 2.0 * double(network_.size) * double(chunk_) > kLongUpdate; }
+  bool is_long_update() const {
+    const double of_layer_1 = is_sparse() ? double(network_.layers[0].units) * double(network_.layers[0].W_row) : 0;
+    return 2.0 * (double(network_.size) - of_layer_1) * double(chunk_) > kLongUpdate;
+  }
   T* in_gradient(const T* parameter) const { return gradient_ + (parameter - network_.layers[0].W); }
 
   const Kernels<T>& kernels_;
@@ -159,8 +168,11 @@ class BatchRunner {
   std::atomic<bool> non_finite_{false};
 
   AlignedBuffer memory_;
-  std::vector<T*> A_;  // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
-  std::vector<T*> Z_;  // of the layers whose derivative is taken of it, else null
+  SparseChunk<T> sparse_;   // takes the place of A_[0] and transposed_[0]
+  double nonzeros_ = 0;     // per example, if they are sparse
+  index_t widest_scratch_;  // units of the widest layer, whole cache lines
+  std::vector<T*> A_;       // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
+  std::vector<T*> Z_;       // of the layers whose derivative is taken of it, else null
   std::vector<T*> transposed_;  // A of the layers 0 to L - 1, transposed
   T* labels_ = nullptr;         // [panel][outputs][kPanel]
   T* labels_transposed_ = nullptr;

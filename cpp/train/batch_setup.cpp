@@ -88,8 +88,15 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   assert(!data.weights.data || (data.weights.units == 1 && data.weights.count == X.count));
   assert(!loss_.activation ||
          kernels_.activations[network.layers.back().activation].name == std::string_view(loss_.activation));
-  double units = double(X.units);
-  for (const Layer<T>& layer : network.layers) units += double(layer.units);
+  static_assert(kBlockRows <= SparseChunk<T>::kMostRows);
+  double units = is_sparse() ? 0 : double(X.units);
+  index_t widest = 0;
+  for (const Layer<T>& layer : network.layers) {
+    units += double(layer.units);
+    widest = std::max(widest, layer.units);
+  }
+  widest_scratch_ = round_up(widest, 64 / index_t(sizeof(T)));
+  if (is_sparse()) nonzeros_ = nonzeros_per_example(X, data.chosen);
   chunk_ = chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
   const bool back = use != Use::kLoss;
   const bool keeps_gradient =
@@ -117,7 +124,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   lane_sums_.resize(L);
   losses_.resize(size_t(chunk_ / kPanel<T>));
   const auto lay_out = [&](Pieces<T> pieces) {
-    for (size_t l = 0; l <= L; ++l) {
+    for (size_t l = is_sparse() ? 1 : 0; l <= L; ++l) {
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
       A_[l] = pieces.take(n * chunk_);
       if (back && l > 0 && (l < L || !loss_.activation) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);

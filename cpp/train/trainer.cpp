@@ -44,7 +44,8 @@ struct KeptRunner {
   static KeptRunner& of(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads,
                         Progress& progress) {
     auto* kept = static_cast<KeptRunner*>(network.kept.get());
-    if (kept && kept->plan == plan && kept->largest == largest && kept->threads == threads) {
+    if (kept && kept->plan == plan && kept->largest == largest && kept->threads == threads &&
+        kept->runner.is_sparse() == data.X.is_sparse()) {
       kept->runner.take(data, progress);
       return *kept;
     }
@@ -73,7 +74,7 @@ class Run {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
-    operations_ = 6.0 * double(network.size) * double(size_);
+    operations_ = kept_.runner.operations(size_, Use::kSteps);
     steps_per_copy_ = steps_per_copy(operations_, network.size + remembered().second);
   }
 

@@ -3,7 +3,8 @@
 All parameters are positional. For arguments that cannot be used as given the result is None, and nothing has
 changed. The exceptions are KeyboardInterrupt and MemoryError, and of training Busy and NonFinite.
 
-Plan, EngineFloat32 and EngineFloat64 are functions that return objects with the methods below.
+Plan, EngineFloat32 and EngineFloat64 are functions that return objects with the methods below. X of an engine
+may also be a CSC matrix.
 """
 
 from collections.abc import Callable, Sequence

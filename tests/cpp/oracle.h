@@ -87,6 +87,18 @@ std::vector<T> random_values(index_t count, uint64_t seed, double low = -1, doub
   return values;
 }
 
+/// Numbers of which most are 0: some rows are empty, and one is full.
+template <class T>
+std::vector<T> mostly_zeros(index_t rows, index_t columns, uint64_t seed) {
+  std::vector<T> x = random_values<T>(rows * columns, seed, -1.5, 1.5);
+  for (index_t i = 0; i < rows; ++i)
+    for (index_t j = 0; j < columns; ++j) {
+      const bool keeps = random_number(seed + 1, uint64_t(i * columns + j), 0, 1) < 0.1;
+      if (i != 1 && (i % 5 == 3 || !keeps)) x[size_t(i * columns + j)] = T(0);
+    }
+  return x;
+}
+
 /// The same value in every bit, or both not a number.
 template <class T>
 bool same_bits(T x, T y) {

@@ -27,12 +27,20 @@ enum class Element { kF16, kF32, kF64, kU8, kI8, kI32, kI64 };
 
 /// The caller's data, read in place: number i of example j is at data + i * unit_stride + j * example_stride bytes and
 /// is multiplied by `scale`. Strides may be negative or 0.
+///
+/// Sparse examples have `begins` and `indices` instead of strides: the numbers from begins[j] up to begins[j + 1] in
+/// `data`, one after another, are those of example j, for the units in `indices` at the same places; all others are 0.
+/// Where the indices of each example increase and the weights are finite, results have the bits of the dense data. X
+/// may be sparse, labels and weights may not.
 struct Examples {
   const void* data = nullptr;
   Element element = Element::kF32;
   index_t units = 0, count = 0;
   index_t unit_stride = 0, example_stride = 0;
   double scale = 1;
+  const int64_t* begins = nullptr;   // null: dense
+  const int32_t* indices = nullptr;  // in [0, units)
+  bool is_sparse() const { return begins != nullptr; }
 };
 
 template <class T>

@@ -14,12 +14,24 @@ from deepnet.activations import Array
 from . import tables
 from .arrays import _into_two_dimensions, a, anything, counted
 from .labels import PART
+from .sparse import first_not_finite as first_not_finite_of_sparse
+from .sparse import in_order, is_sparse
 from .tables import INPUTS
 
 
-def inputs(value: Any, units: int) -> Array:
-    """Accept X (n_0, m) of a dtype that the engine reads, or a frame (m, n_0) of any numbers."""
-    X = tables.inputs(value, units) if tables.is_table(value) else anything("X", value, units)
+def inputs(value: Any, units: int) -> Any:
+    """Accept X (n_0, m) of a dtype that the engine reads, or a frame (m, n_0) of any numbers.
+
+    X may be sparse; then it becomes a CSC matrix.
+    """
+    if tables.is_table(value):
+        X = tables.inputs(value, units)
+    elif is_sparse(value):
+        X = value
+    elif hasattr(value, "tocsc"):
+        raise TypeError(f"X is {a(value)}, but must be a NumPy array or a CSC matrix: X.tocsc()")
+    else:
+        X = anything("X", value, units)
     if X.dtype not in INPUTS:
         raise TypeError(
             f"X is {_kind(X)}, but must be float32, float64, float16 or uint8: {_way_out('X', X)}"
@@ -33,20 +45,22 @@ def inputs(value: Any, units: int) -> Array:
         raise ValueError(f"X has {rows}, but the network has {counted(units, 'input')}{transposed}")
     if X.shape[1] == 0:
         raise ValueError(f"X has shape {X.shape}: zero examples")
-    return X.view()  # keeps its shape if the caller's array gets another
+    return in_order("X", X, "csc") if is_sparse(X) else X.view()  # its own shape, whatever the caller's gets
 
 
 SEEN = 256  # examples whose size is measured
 SMALL, LARGE = 0.01, 100.0  # sizes that spoil training: see docs/guide.md
 
 
-def unusual_size(X: Array, scale: float) -> tuple[int, float] | None:
-    """Return a row of X, a feature, of very large values, or one if all are very small, and its size.
+def unusual_size(X: Any, scale: float) -> tuple[int, float] | None:
+    """Return a row of a dense X, a feature, of very large values, or one if all are very small, and its size.
 
     The size is the root of the mean square of some hundred examples. On three tables, a single feature of
     size 100 took 0.03 to 0.7 of the test score with SGD or Adam, and more the larger it was; with all of size
     0.01, SGD learned nothing.
     """
+    if is_sparse(X):
+        return None
     seen = _seen(X)
     if not np.isfinite(seen).all():
         return None  # training says so
@@ -63,7 +77,7 @@ def _seen(X: Array) -> Array:
     return part
 
 
-def warn_of_size(X: Array, scale: float, stacklevel: int, given: Any = None) -> None:
+def warn_of_size(X: Any, scale: float, stacklevel: int, given: Any = None) -> None:
     """Warn if a row of X, which was read from `given`, has very large values, or all have very small ones."""
     found = unusual_size(X, scale)
     if found is None:
@@ -101,11 +115,9 @@ def warn_of_square(X: Any, Y: Any, stacklevel: int) -> None:
         )
 
 
-def finite(X: Array, dtype: np.dtype[Any], scale: float, given: Any) -> None:
+def finite(X: Any, dtype: np.dtype[Any], scale: float, given: Any) -> None:
     """Raise the error that names the first entry that is nan or infinite; `given` is what X was read from."""
-    found = (
-        _first_not_finite("X", X, dtype, scale, None, tables.names(given)) if X.dtype.kind == "f" else None
-    )
+    found = first_not_finite("X", X, dtype, scale, names=tables.names(given))
     if found is not None:
         raise ValueError(f"{found}, but must be finite")
 
@@ -125,7 +137,7 @@ def _way_out(name: str, array: Array) -> str:
     if not array.dtype.isnative:
         return f'{name}.astype({name}.dtype.newbyteorder("="))'
     if array.dtype == bool:
-        return f"{name}.view(np.uint8)"
+        return f"{name}.astype(np.uint8)" if is_sparse(array) else f"{name}.view(np.uint8)"
     if array.dtype.kind == "c":
         return f"{name}.real"
     return f"{name}.astype(np.float32)"
@@ -176,7 +188,7 @@ def validation_data(value: Any) -> tuple[Any, Any, Any]:
 
 
 def prediction(
-    out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Array, parameters: Sequence[Array]
+    out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Any, parameters: Sequence[Array]
 ) -> Array | None:
     """Accept an array to write A_L to: any strides, but apart from X and the parameters."""
     if out is None:
@@ -194,7 +206,10 @@ def prediction(
         raise ValueError(f"out is not {what}: {fresh}")
     if not _is_apart(array):
         raise ValueError(f"out has entries that share memory, or rows that interleave: {fresh}")
-    for name, other in [("X", X), *(("the network's parameters", p) for p in parameters)]:
+    for name, other in [
+        ("X", X.data if is_sparse(X) else X),
+        *(("the network's parameters", p) for p in parameters),
+    ]:
         if np.may_share_memory(array, other):
             shares = "shares memory" if _share_memory(array, other) else "is interleaved in memory"
             raise ValueError(f"out {shares} with {name}, but must be a separate array: {fresh}")
@@ -218,14 +233,24 @@ def _share_memory(first: Array, second: Array) -> bool:
 
 
 def first_not_finite(
-    name: str, array: Array, dtype: np.dtype[Any], scale: float, chosen: Array | None = None
+    name: str,
+    array: Any,
+    dtype: np.dtype[Any],
+    scale: float,
+    chosen: Array | None = None,
+    names: list[Any] | None = None,
 ) -> str | None:
     """Name the first entry that is nan or infinite, or becomes so in the network's dtype, if there is one.
 
-    `chosen`: the columns to search.
+    `chosen`: the columns to search. `names`: of the frame's columns that the rows were.
     """
     if array.dtype.kind != "f":
         return None
+    if is_sparse(array):
+        place = first_not_finite_of_sparse(array, dtype, scale, chosen)
+        return (
+            None if place is None else _not_finite(f"{name}[{place[0]}, {place[1]}]", place[2], dtype, scale)
+        )
     if chosen is not None:
         width = max(1, PART // array.shape[0])
         for first in range(0, len(chosen), width):
@@ -234,7 +259,7 @@ def first_not_finite(
             if found is not None:
                 return found
         return None
-    return _first_not_finite(name, array, dtype, scale, None)
+    return _first_not_finite(name, array, dtype, scale, None, names)
 
 
 def _first_not_finite(
@@ -254,15 +279,18 @@ def _first_not_finite(
             within = np.unravel_index(int(np.argmin(good)), good.shape)
             at = (i + int(within[0]), j + int(within[1]))
             at = at[::-1] if by_columns else at
-            entry = array[at]
-            beyond = f" times input_scale {scale:g}" if np.isfinite(entry) and scale != 1 else ""
-            beyond += f", beyond the range of {dtype}" if np.isfinite(entry) else ""
             column = at[1] if columns is None else columns[at[1]]
             where = f"{name}[{at[0]}, {column}]"
             if names is not None:
                 where = f"row {column} of the column {names[at[0]]!r} of {name}"
-            return f"{where} is {entry}{beyond}"
+            return _not_finite(where, array[at], dtype, scale)
     return None
+
+
+def _not_finite(where: str, entry: Any, dtype: np.dtype[Any], scale: float) -> str:
+    beyond = f" times input_scale {scale:g}" if np.isfinite(entry) and scale != 1 else ""
+    beyond += f", beyond the range of {dtype}" if np.isfinite(entry) else ""
+    return f"{where} is {entry}{beyond}"
 
 
 def _tiles(array: Array) -> Iterator[tuple[int, int, Array]]:

@@ -18,9 +18,9 @@ from .once import Once
 
 
 class Examples(NamedTuple):
-    """X (n_0, m), Y as the loss takes it, and the weight of each example or None."""
+    """X (n_0, m), an array or a CSC matrix, Y as the loss takes it, and the examples' weights or None."""
 
-    X: Array
+    X: Any
     Y: Array
     weights: Array | None
     chosen: Array | None = None  # the columns that are used, all by default

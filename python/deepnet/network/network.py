@@ -112,12 +112,13 @@ class Network(ForeignAttributes):
     -----
     Examples are columns, (n_0, m), as in the course; ``table.T`` of a row-wise table costs nothing. Data are
     read in place, as float32, float64, float16 or uint8 with any strides, a ``numpy.memmap`` too, and never
-    copied as a whole. In frames of pandas and polars, which all methods read, examples are rows: their values
-    are read in place if they are one array, as in ``pandas.DataFrame(array)``, else copied. Results have the
-    same bits for any number of threads, and a prediction whether its example comes alone or among others.
-    Copies, deep or shallow, and pickles are independent networks, whose optimizer starts with empty memory.
-    Many threads may predict with one network at once; one at a time may train it. With a custom activation,
-    loss or optimizer, NumPy computes all but the matrix products.
+    copied as a whole. SciPy's CSC and CSR matrices stay sparse. In frames of pandas and polars, which all
+    methods read, examples are rows: their values are read in place if they are one array, as in
+    ``pandas.DataFrame(array)``, else copied. Results have the same bits for any number of threads, and a
+    prediction whether its example comes alone or among others. Copies, deep or shallow, and pickles are
+    independent networks, whose optimizer starts with empty memory. Many threads may predict with one network
+    at once; one at a time may train it. With a custom activation, loss or optimizer, NumPy computes all but
+    the matrix products.
 
     Examples
     --------
@@ -390,7 +391,7 @@ class Network(ForeignAttributes):
         ----------
         X : ndarray of float32, float64, float16 or uint8, shape (n_0, m), or frame, shape (m, n_0)
             One column of an array per example, one row of a frame of pandas or polars: input i is the frame's
-            column i, whatever its name.
+            column i, whatever its name. CSC and CSR matrices are like arrays.
         Y : ndarray of bool, integers or floats, shape (n_L, m), or series or frame, shape (m,) or (m, n_L)
             Targets; for one output unit also arrays (m,) or (m, 1).
         epochs, batch_size : int
@@ -565,16 +566,6 @@ class Network(ForeignAttributes):
         run.check_rates(self._dtype)
         engine, prepared_plan = self._engine_for(plan)
         return Training(self, engine, plan, prepared_plan, run, History(planned_epochs=run.epochs))
-
-    def _train_by(self, run: Run, plan: Plan, through: Callable[[Any], Any] | None = None) -> History:
-        """Train; with a plan of their own, the estimators of :mod:`deepnet.sklearn` do, too.
-
-        `through` makes of the engine one that reads the examples of this run.
-        """
-        training = self._by(run, plan)
-        if through is not None:
-            training = replace(training, engine=through(training.engine))
-        return self._train_alone(training)
 
     def _train_alone(self, training: Training) -> History:
         with self._engine.begin_training() as hold, self._in(training):

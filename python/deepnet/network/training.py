@@ -11,7 +11,8 @@ import numpy as np
 
 from deepnet._numbers import real
 from deepnet._validation import labels
-from deepnet._validation.examples import first_not_finite
+from deepnet._validation.examples import first_not_finite, inputs
+from deepnet._validation.sparse import is_sparse
 from deepnet._validation.weights import heaviest
 from deepnet.activations import Array
 from deepnet.backends import answered, is_native
@@ -185,7 +186,7 @@ class Training:
             count = min(at_once, run.epochs - history.epochs)
             step_rates = run.rates(rate, history.epochs, count, dtype)
             if not (native or labels_are_checked):
-                self._check_labels(run.examples)
+                self._check_examples(run.examples)
             options = {
                 "epochs": count,
                 "first_epoch": run.first_epoch + history.epochs,
@@ -203,7 +204,7 @@ class Training:
                 options["order"] = run.order(count)
             result = yield options
             if result is None:
-                self._check_labels(run.examples)
+                self._check_examples(run.examples)
             self._note(result, step_rates)
             labels_are_checked = False
             if not watched and time.perf_counter() - begin < SECONDS_PER_CALL:
@@ -250,10 +251,10 @@ class Training:
         if run.validation is not None:
             X, Y, weights, chosen = run.validation
             if not is_native(engine):
-                self._check_labels(run.validation)
+                self._check_examples(run.validation)
             loss = engine.evaluate(X, Y, weights, self.prepared_plan, run.input_scale, threads, chosen)
             if loss is None:
-                self._check_labels(run.validation)
+                self._check_examples(run.validation)
             history.validation_loss.append(answered(loss))
             if not np.isfinite(loss):  # one that overflowed may pass; bad examples stay
                 entry = bad_entry(run.validation, engine.parameters()[0].dtype, run.input_scale)
@@ -267,10 +268,13 @@ class Training:
             for name, metric in run.metrics.items():
                 curves.setdefault(name, []).append(metric(AL, Y))
 
-    def _check_labels(self, examples: Examples) -> None:
-        """Raise the error of labels that callbacks have made invalid."""
+    def _check_examples(self, examples: Examples) -> None:
+        """Raise the error of examples that callbacks have made invalid: of a sparse X, or of labels."""
         shape = self.net.layer_dims[-1], examples.Y.shape[1]
         try:
+            X = inputs(examples.X, self.net.layer_dims[0])
+            if is_sparse(X) and X is not examples.X:
+                raise ValueError("the indices of X do not increase in each column any more")
             labels.check("Y", examples.Y, shape, self.plan.loss)
         except ValueError as error:
             where = f"after epoch {self.history.epochs} of {self.run.epochs}"
@@ -334,7 +338,6 @@ def _finish(callbacks: Sequence[Any], net: Any) -> None:
 def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | None:
     """Name the first entry of X or Y that is nan or inf in this dtype."""
     X, Y, _, chosen = examples
-    X = X if isinstance(X, np.ndarray) else np.zeros((1, 1))  # a sparse one is finite
     return first_not_finite("X", X, dtype, scale, chosen) or first_not_finite("Y", Y, dtype, 1.0, chosen)
 
 

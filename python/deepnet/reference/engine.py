@@ -33,9 +33,9 @@ _silent = np.errstate(all="ignore")  # inf and nan are results
 class Engine:
     """The parameters W_l (n_l, n_{l-1}) and b_l (n_l, 1) of all layers, zeros at first, and their training.
 
-    X counts `scale` times, and each example `weights` (m,) times. `threads` is the extension's: here NumPy
-    decides. `arrays` and `begin_training` are those of another engine, which this one shares memory and the
-    training lock with.
+    X, an array or a CSC matrix, counts `scale` times, and each example `weights` (m,) times. `threads` is the
+    extension's: here NumPy decides. `arrays` and `begin_training` are those of another engine, which this one
+    shares memory and the training lock with.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ class Engine:
                 p[...] = before
         return bool(last_finite)
 
-    def _numbers(self, array: Array, scale: float = 1.0) -> Array:
+    def _numbers(self, array: Any, scale: float = 1.0) -> Any:
         numbers = array.astype(self.dtype)
         return numbers if scale == 1 else numbers * self.dtype.type(scale)
 
@@ -255,7 +255,7 @@ class Engine:
     ) -> tuple[float, list[Array]]:
         loss, layers, m = plan.loss, self.layers, X.shape[1]
         masks = masks or [None] * (len(layers) + 1)
-        A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()
+        A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()  # a sparse X stays so
         for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
             Z.append(self.linear_forward(A[-1], W, b))
             Z[-1].flags.writeable = False  # backward needs it unchanged
@@ -358,5 +358,7 @@ def _flushed(x: Array) -> Array:
     return np.where(np.abs(x) < 128 * np.finfo(x.dtype).tiny, x.dtype.type(0), x)
 
 
-def _dropped(A: Array, mask: Array | None) -> Array:
+def _dropped(A: Any, mask: Array | None) -> Any:
+    if mask is not None and not isinstance(A, np.ndarray):
+        return A.multiply(mask).tocsc()
     return A if mask is None else np.where(mask == 0, 0, A * mask)

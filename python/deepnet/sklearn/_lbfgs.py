@@ -19,7 +19,6 @@ from deepnet.plan import Plan
 
 from ._epochs import warn
 from ._recipe import Objective
-from ._sparse import is_sparse, loss_and_grads
 
 _stopped: ContextVar[threading.Event | None] = ContextVar("stopped", default=None)
 
@@ -72,11 +71,7 @@ def minimise(
         assign(vector)
         if stopped is not None and stopped.is_set():
             raise KeyboardInterrupt
-        if is_sparse(examples[0]):
-            X, Y, weights = examples[:3]
-            value, grads = loss_and_grads(net, X, Y, weights, plan, threads)
-        else:
-            value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, net.input_scale, threads))
+        value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, net.input_scale, threads))
         gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
         return value / scale, gradient / scale
 

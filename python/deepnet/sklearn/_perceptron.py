@@ -6,7 +6,6 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -31,7 +30,6 @@ from ._epochs import AfterEachEpoch, Orders, each_warning_once, has_bar, warn, w
 from ._members import Learning
 from ._reading import is_usable, table, warn_of_size, weights_of
 from ._scoring import score_of
-from ._sparse import EngineOfRows, is_sparse, predict
 from ._their_callbacks import TheirCallbacks
 
 try:
@@ -276,7 +274,7 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
         if lbfgs:
             yield []
             X, Y, w = taken(data.X, rows), columns(targets.Y, rows), taken(weights, rows)
-            examples = Examples(X if is_sparse(X) else X.T, Y, w)
+            examples = Examples(X.T, Y, w)
             plan = _recipe.plan(self, objective, SGD())
             _lbfgs.fit(self, self.network_, examples, plan, objective, self.n_threads or 0)
         elif incremental and self.early_stopping and self._is_over:
@@ -350,7 +348,7 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
         ]
         reduced = len(rows) < X.shape[0]
         run = Run(
-            examples=Examples(X if is_sparse(X) else X.T, targets.Y, weights),
+            examples=Examples(X.T, targets.Y, weights),
             validation=None,
             learning_rate=chosen.learning_rate,
             epochs=epochs,
@@ -370,8 +368,6 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
         )
         self.n_iter_ = 0
         training = self.network_._by(run, plan)
-        if is_sparse(X):
-            training = replace(training, engine=EngineOfRows(training.engine))
         try:
             (history,) = yield [training]
         except KeyboardInterrupt:
@@ -460,8 +456,6 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
     def _forward(self, X: Any) -> Array:
         """Return the network's outputs for each row of a checked table, (m, n_L)."""
         net = self.network_
-        if is_sparse(X):
-            return predict(net, X, self.n_threads)
         A = np.empty((X.shape[0], net.layer_dims[-1]), net.dtype)
         net.predict(X.T, A.T, threads=self.n_threads)
         return A

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from deepnet._validation.examples import LARGE, SMALL, unusual_size
+from deepnet._validation.sparse import in_order, is_sparse
 from deepnet.activations import Array
 
 from ._columns import NAMED
@@ -28,7 +28,7 @@ def is_usable(X: Any, features: int) -> bool:
 
 def warn_of_size(estimator: Any, X: Any) -> None:
     """Warn if a column of a dense table has very large values, or all have very small ones."""
-    found = None if sparse.issparse(X) else unusual_size(X.T, estimator.input_scale)
+    found = unusual_size(X.T, estimator.input_scale)
     if found is None:
         return
     column, size = found
@@ -104,5 +104,5 @@ def weights_of(sample_weight: Any, X: Any) -> Array | None:
 
 
 def _by_rows(X: Any) -> Any:
-    """Return a sparse X in CSR form."""
-    return X.tocsr() if sparse.issparse(X) else X
+    """Return a sparse X in CSR form, as its transpose is what the engine reads."""
+    return in_order("X", X, "csr") if is_sparse(X) else X

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 from scipy import sparse
+from sklearn.base import clone
 
 from deepnet.sklearn import MLPClassifier, MLPRegressor
 
@@ -46,8 +47,7 @@ def test_the_same_bits_as_the_dense_table(case, weights, form):
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
-def test_lbfgs(weights, monkeypatch):
-    monkeypatch.setattr("deepnet.sklearn._sparse.PART", 40 * 50)  # three parts
+def test_lbfgs(weights):
     settings = {"hidden_layer_sizes": (9,), "solver": "lbfgs", "max_iter": 5, "alpha": 0.1, "random_state": 0}
     for kind, y in (MLPClassifier, CLASSES), (MLPRegressor, np.c_[NUMBERS, NUMBERS]):
         expected, found = (kind(**settings).fit(table, y, weights) for table in (TABLE.toarray(), TABLE))
@@ -78,3 +78,26 @@ def test_bad_entries_are_refused():
     bad.data[3] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         MLPRegressor().fit(bad, NUMBERS)
+
+
+@pytest.mark.parametrize("form", ["csr_array", "csc_matrix"])
+def test_damaged_tables_are_refused_and_change_nothing(form):
+    good, bad = (getattr(sparse, form)(TABLE.copy()) for _ in range(2))
+    bad.indices[20] = 10**6
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(good, NUMBERS)
+    before = model.coefs_[0].copy()
+    message = rf"X is a damaged {form[:3].upper()} matrix: X\.indices\[20\] is 1000000"
+    for call in (model.predict, lambda X: model.fit(X, NUMBERS), lambda X: model.partial_fit(X, NUMBERS)):
+        with pytest.raises(ValueError, match=message):
+            call(bad)
+    np.testing.assert_array_equal(model.coefs_[0], before)
+
+
+def test_indices_out_of_order_or_repeated_are_the_same_table():
+    halves = sparse.csr_array(
+        (np.repeat(TABLE.data / 2, 2), np.repeat(TABLE.indices, 2), TABLE.indptr * 2), TABLE.shape
+    )
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=3, random_state=0)
+    expected, found = (clone(model).fit(X, NUMBERS) for X in (TABLE, halves))
+    np.testing.assert_array_equal(found.coefs_[0], expected.coefs_[0])
+    assert halves.nnz == 2 * TABLE.nnz
