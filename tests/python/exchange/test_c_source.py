@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import deepnet
+from deepnet.exchange import _c_int8
+from deepnet.exchange._c_model import described
 from deepnet.exchange._c_text import number, string
 
 GCC = shutil.which("gcc")
@@ -131,6 +133,14 @@ def int8_bound(net, X):
     return E + 1e-5
 
 
+def assert_as_simulated(net, X, A):
+    """The report's figures come from int8 in NumPy: it must be what the code computes."""
+    model = described(net).rounded(np.dtype(np.float32))
+    expected, error = _c_int8.predict(model, _c_int8.quantized(model, X), X)
+    assert (np.abs(A - expected) <= error).all(), net
+    assert np.median(error) < 1e-5  # it is larger only where a value lies in the middle of two steps
+
+
 def half_step(A):
     return 1.01 * (max(A.max(), 0) - min(A.min(), 0)) / 255 / 2
 
@@ -177,6 +187,7 @@ def test_the_code_computes_what_the_network_does(tmp_path):
         np.testing.assert_array_equal(classes, A.argmax(axis=0))
     A, classes = program("tiny", X)
     assert (np.abs(A - net.predict(X)) <= int8_bound(net, X)).all()
+    assert_as_simulated(net, X, A)
     np.testing.assert_array_equal(classes, A.argmax(axis=0))
 
 
@@ -212,6 +223,8 @@ def test_random_networks_of_every_activation(dtype, tmp_path):
         A, _ = program(name, X)
         bound = int8_bound(net, X) if dtype == "int8" else 2 * rounding_bound(net, X, kind)
         assert (np.abs(A - net.predict(X)) <= bound).all(), net
+        if dtype == "int8":
+            assert_as_simulated(net, X, A)
 
 
 @np.errstate(over="ignore")
