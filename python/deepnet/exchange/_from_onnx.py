@@ -165,7 +165,7 @@ def _model(path: Path) -> Any:
     except DecodeError:
         raise ValueError("is not an ONNX file") from None
     except (onnx.checker.ValidationError, UnicodeDecodeError, RuntimeError) as error:
-        raise ValueError(f"is not a valid ONNX model: {quoted(str(error))[1:-1]}") from None
+        raise ValueError(f"is not a valid ONNX model: {_line(error)}") from None
     onnx.external_data_helper.load_external_data_for_model(model, os.path.dirname(os.path.realpath(path)))
     return model
 
@@ -222,7 +222,7 @@ class _Reader:
         except _UnsupportedError as error:
             first = _Refused(number, str(error))
         except Exception as error:  # an attribute or shape that does not go with the operator
-            first = _Refused(number, f"{_named(node)} cannot be read: {quoted(str(error))[1:-1]}")
+            first = _Refused(number, f"{_named(node)} cannot be read: {_line(error)}")
         yield first
         for name in node.output[1:]:
             yield _Refused(
@@ -551,6 +551,11 @@ def _columns(entry: Any) -> int | None:
 
 def _attributes(node: Any) -> dict[str, Any]:
     return {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+
+
+def _line(error: Exception) -> str:
+    """Return the first line of a message that may quote the file."""
+    return repr(str(error).partition("\n")[0][:200])[1:-1]
 
 
 def _named(node: Any) -> str:
