@@ -176,6 +176,7 @@ class _Reader:
     def __init__(self, model: Any) -> None:
         self._graph = model.graph
         self._dtype = np.dtype(np.float32)
+        self._rows = {-1, 0, 1}  # first sizes that stand for the examples
         self._opsets = {entry.domain: entry.version for entry in model.opset_import}
         self._values: dict[str, Any] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in self._graph.initializer
@@ -183,6 +184,7 @@ class _Reader:
         for entry in self._graph.input:
             if entry.name not in self._values:
                 self._values[entry.name] = _Signal(_Root(width=_columns(entry)))
+                self._rows |= {dimension.dim_value for dimension in entry.type.tensor_type.shape.dim[:1]}
         for number, node in enumerate(self._graph.node):
             results = self._results(number, node)
             self._values |= {name: result for name, result in zip(node.output, results, strict=False) if name}
@@ -381,7 +383,7 @@ class _Reader:
         width = signal.root.width
         of_inputs = not signal.root.layers and signal.root.M is None
         fits = given is None if of_inputs else False
-        if given is not None and len(given) > 1 and given[0] in (-1, 0, 1):
+        if given is not None and len(given) > 1 and given[0] in self._rows:
             rest = [n for n in given[1:] if n > 0]
             fits = fits or width in (None, int(np.prod(rest))) or (of_inputs and -1 in given[1:])
         if given == [-1] and width == 1:

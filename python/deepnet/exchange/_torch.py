@@ -79,7 +79,8 @@ def _activation(where: str, module: Any) -> str:
         )
 
     def function(z: Array) -> Array:
-        return np.asarray(module(torch.tensor(z, dtype=torch.float64)))
+        values: Array = module(torch.tensor(z, dtype=torch.float64)).numpy()
+        return values
 
     try:
         return matching(function) or _refused(f"{where} {no_match(function, type(module).__name__)}")
@@ -97,7 +98,8 @@ def _array(tensor: Any) -> Array:
         import torch
 
         tensor = tensor.detach().cpu()
-        return np.array(tensor if tensor.dtype == torch.float64 else tensor.float())
+        values: Array = (tensor if tensor.dtype == torch.float64 else tensor.float()).numpy()
+        return values
     array = np.asarray(tensor)
     return array if array.dtype == np.float64 else array.astype(np.float32)
 
