@@ -28,70 +28,16 @@ with needs("onnx", "from_onnx"):
     from onnx import helper, inliner, numpy_helper
     from onnx.reference import ReferenceEvaluator
 
-_ELEMENTWISE = {
-    *(
-        "Abs",
-        "Add",
-        "And",
-        "Celu",
-        "Clip",
-        "Div",
-        "Elu",
-        "Equal",
-        "Erf",
-        "Exp",
-        "Gelu",
-        "Greater",
-        "GreaterOrEqual",
-    ),
-    *(
-        "HardSigmoid",
-        "HardSwish",
-        "LeakyRelu",
-        "Less",
-        "LessOrEqual",
-        "Log",
-        "Max",
-        "Min",
-        "Mish",
-        "Mul",
-        "Neg",
-    ),
-    *(
-        "Not",
-        "Or",
-        "Pow",
-        "Reciprocal",
-        "Relu",
-        "Selu",
-        "Sigmoid",
-        "Sign",
-        "Softplus",
-        "Softsign",
-        "Sqrt",
-        "Sub",
-    ),
-    *("Sum", "Swish", "Tanh", "ThresholdedRelu", "Where"),
-}
+_CURVES = """
+    Abs Add And Celu Clip Div Elu Equal Erf Exp Gelu Greater GreaterOrEqual HardSigmoid HardSwish LeakyRelu Less
+    LessOrEqual Log Max Min Mish Mul Neg Not Or Pow Reciprocal Relu Selu Sigmoid Sign Softplus Softsign Sqrt
+    Sub Sum Swish Tanh ThresholdedRelu Where
+"""
+_SHAPES = "Cast Concat Gather Identity Slice Squeeze Unsqueeze"
+_ELEMENTWISE = frozenset(_CURVES.split())
 _AFFINE = {"Add", "Div", "Mul", "Neg", "Sub", "Sum"}
-_OF_CONSTANTS = {
-    *_ELEMENTWISE,
-    *("Cast", "Concat", "Constant", "DequantizeLinear", "Gather", "Identity", "Reshape", "Slice", "Squeeze"),
-    *("Transpose", "Unsqueeze"),
-}
-_OF_SHAPES = {
-    "Add",
-    "Cast",
-    "Concat",
-    "Div",
-    "Gather",
-    "Identity",
-    "Mul",
-    "Slice",
-    "Squeeze",
-    "Sub",
-    "Unsqueeze",
-}
+_OF_SHAPES = {"Add", "Div", "Mul", "Sub", *_SHAPES.split()}
+_OF_CONSTANTS = {"Constant", "DequantizeLinear", "Reshape", "Transpose", *_SHAPES.split(), *_ELEMENTWISE}
 _UNCHANGED = {"Dropout", "Identity", "ZipMap"}
 _MOST_STEPS = 200  # operators that make up one activation
 
