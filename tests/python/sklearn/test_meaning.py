@@ -169,7 +169,7 @@ def test_float32_learns_the_same_to_within_noise():
 
 
 def test_the_lines_of_verbose_are_theirs(capsys, monkeypatch):
-    monkeypatch.setattr("deepnet.sklearn._perceptron.find_spec", lambda name: None)  # no rich
+    monkeypatch.setattr("deepnet.sklearn._epochs.find_spec", lambda name: None)  # no rich
     expected, found = pair(
         "MLPClassifier", {"verbose": True, "early_stopping": True, "n_iter_no_change": 1, "max_iter": 30}
     )
