@@ -87,7 +87,7 @@ wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null |
 wheel: .venv/with-dev
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --sdist --wheel --outdir dist
-	$(BIN)/python -m pytest tests/wheel
+	$(BIN)/python -m pytest --basetemp=build/tests-of-wheel tests/wheel
 
 clean:
 	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
