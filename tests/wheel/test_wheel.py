@@ -81,8 +81,8 @@ def test_the_wheel_names_no_folder_of_the_machine_that_built_it(wheel):
 def test_the_sdist_builds_the_same_wheel(sdist, wheel, tmp_path):
     """In another folder, with new build tools, and one year of file times apart.
 
-    So what the other tests say of the wheel in dist/ holds for one that a user builds. (Where CMake uses ccache,
-    the same source with the same flags is not compiled again.)
+    So what the other tests say of the wheel in dist/ holds for one that a user builds. Where CMake uses
+    ccache, the same source with the same flags is not compiled again.
     """
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
