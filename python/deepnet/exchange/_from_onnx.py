@@ -29,9 +29,9 @@ with needs("onnx", "from_onnx"):
     from onnx.reference import ReferenceEvaluator
 
 _CURVES = """
-    Abs Add And Celu Clip Div Elu Equal Erf Exp Gelu Greater GreaterOrEqual HardSigmoid HardSwish LeakyRelu Less
-    LessOrEqual Log Max Min Mish Mul Neg Not Or Pow Reciprocal Relu Selu Sigmoid Sign Softplus Softsign Sqrt
-    Sub Sum Swish Tanh ThresholdedRelu Where
+    Abs Add And Celu Clip Div Elu Equal Erf Exp Gelu Greater GreaterOrEqual HardSigmoid HardSwish LeakyRelu
+    Less LessOrEqual Log Max Min Mish Mul Neg Not Or Pow Reciprocal Relu Selu Sigmoid Sign Softplus Softsign
+    Sqrt Sub Sum Swish Tanh ThresholdedRelu Where
 """
 _SHAPES = "Cast Concat Gather Identity Slice Squeeze Unsqueeze"
 _ELEMENTWISE = frozenset(_CURVES.split())
@@ -105,6 +105,8 @@ def _model(path: Path) -> Any:
         content = file.read()
     try:
         model = onnx.load_model_from_string(content)
+        folder = os.path.dirname(os.path.realpath(path))
+        onnx.external_data_helper.load_external_data_for_model(model, folder)
         onnx.checker.check_model(model)
         if model.functions:
             model = inliner.inline_local_functions(model)
@@ -112,7 +114,6 @@ def _model(path: Path) -> Any:
         raise ValueError("is not an ONNX file") from None
     except (onnx.checker.ValidationError, UnicodeDecodeError, RuntimeError) as error:
         raise ValueError(f"is not a valid ONNX model: {_line(error)}") from None
-    onnx.external_data_helper.load_external_data_for_model(model, os.path.dirname(os.path.realpath(path)))
     return model
 
 
@@ -127,6 +128,7 @@ class _Reader:
         self._values: dict[str, Any] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in self._graph.initializer
         }
+        self._most = 2**16 + sum(array.size for array in self._values.values())  # numbers in a constant
         for entry in self._graph.input:
             if entry.name not in self._values:
                 self._values[entry.name] = _Signal(_Root(width=_columns(entry)))
@@ -174,11 +176,13 @@ class _Reader:
         yield first
         for name in node.output[1:]:
             yield _Refused(
-                number, f"{_named(node)} has a second output, {name!r}, which deepnet does not have"
+                number, f"{_named(node)} has the output {quoted(name)}, which deepnet does not have"
             )
 
     def _value(self, node: Any, operands: Sequence[Any]) -> Any:
         kind, signals = node.op_type, [value for value in operands if isinstance(value, _Signal)]
+        if node.domain not in ("", "ai.onnx", "ai.onnx.ml"):
+            raise _UnsupportedError(f"{_named(node)} is one of the domain {quoted(node.domain)}, not of ONNX")
         if kind in ("Shape", "Size") and signals:
             return _Sizes()
         if any(isinstance(value, _Sizes) for value in operands) and not signals and kind in _OF_SHAPES:
@@ -204,13 +208,15 @@ class _Reader:
     # --- nodes of constants ---------------------------------------------------------------------------------
 
     def _folded(self, node: Any, operands: Sequence[Any]) -> Any:
-        shapes = [np.shape(value) for value in operands if value is not None]
+        arrays = [value for value in operands if value is not None]
         if node.op_type in _ELEMENTWISE:
-            size = np.prod(np.broadcast_shapes(*shapes), dtype=float)
-            if size > 4 + 4 * sum(np.prod(shape, dtype=float) for shape in shapes):
-                raise _UnsupportedError(
-                    f"{_named(node)} makes {size:g} numbers of constants of shapes {shapes}"
-                )
+            size = np.prod(np.broadcast_shapes(*(array.shape for array in arrays)), dtype=float)
+        elif node.op_type == "Gather":
+            size = float(arrays[0].size) * arrays[1].size
+        else:
+            size = float(sum(array.size for array in arrays))
+        if size > self._most:  # a small file could fill the memory
+            raise _UnsupportedError(f"{_named(node)} makes up to {size:.0f} numbers of constants")
         return self._run(node, operands)
 
     def _run(self, node: Any, operands: Sequence[Any]) -> Any:

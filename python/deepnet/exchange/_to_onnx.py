@@ -93,8 +93,7 @@ def _estimator(graph: Graph, properties: dict[str, Any], model: Any) -> list[Net
     best = getattr(model, "best_estimator_", None)
     hint = ": give its best_estimator_" if best is not None else ""
     raise TypeError(
-        f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier, "
-        "MLPRegressor, "
+        f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier, MLPRegressor, "
         "TabularClassifier or TabularRegressor of deepnet.sklearn, or a pipeline of scalers and one of "
         f"them{hint}"
     )
@@ -108,9 +107,8 @@ def _perceptron(
 
     members = vars(model).get("estimators_", [model])
     nets = [member.network_ for member in members]
-    x = graph.input(
-        "X", np.result_type(*(net.dtype for net in nets)) if not scaling else np.float64, features
-    )
+    dtype = np.float64 if scaling else np.result_type(*(net.dtype for net in nets))
+    x = graph.input("X", dtype, features)
     for scale in scaling:
         x = scale(x)
     answers = list[Value]()
@@ -242,9 +240,8 @@ def _scaler(name: str, step: Any) -> Scaling:
         return scale
     raise ValueError(
         f"the step {name!r} of the pipeline is a {type(step).__name__}, but only StandardScaler, "
-        "MinMaxScaler, "
-        "MaxAbsScaler and RobustScaler can be exported; TabularClassifier and TabularRegressor prepare "
-        "columns themselves"
+        "MinMaxScaler, MaxAbsScaler and RobustScaler can be exported; TabularClassifier and "
+        "TabularRegressor prepare columns themselves"
     )
 
 

@@ -355,6 +355,36 @@ def test_what_deepnet_does_not_have_is_named(case, path):
         deepnet.from_onnx(path)
 
 
+def test_an_operator_of_another_domain_is_another_one(path):
+    write(path, [LAYER, helper.make_node("Relu", ["z"], ["a"], "mine", domain="com.mine"), LAST])
+    model = onnx.load(path)
+    model.opset_import.append(helper.make_opsetid("com.mine", 1))
+    onnx.save(model, path)
+    with pytest.raises(
+        ValueError, match=r"Relu \(node 'mine'\) is one of the domain 'com\.mine', not of ONNX"
+    ):
+        deepnet.from_onnx(path)
+
+
+def test_a_small_file_does_not_fill_the_memory(path):
+    """Forty times twice the numbers."""
+    doubling = [node("Concat", f"c{i} c{i}", f"c{i + 1}", axis=0) for i in range(40)]
+    write(path, [*doubling, node("MatMul", "x c40", "y")], c0=np.ones((4, 1), np.float32))
+    with pytest.raises(ValueError, match=r"the operator Concat \(node 'c15'\) makes up to 131072 numbers"):
+        deepnet.from_onnx(path)
+
+
+def test_weights_may_be_in_a_file_beside(path):
+    write(path, [LAYER, node("Relu", "z", "a"), LAST])
+    net = deepnet.from_onnx(path)
+    beside = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(onnx.load(path), path, **beside)
+    np.testing.assert_array_equal(deepnet.from_onnx(path).parameters["W1"], net.parameters["W1"])
+    os.unlink(os.path.join(os.path.dirname(path), "weights.bin"))
+    with pytest.raises((ValueError, OSError), match=r"weights\.bin"):
+        deepnet.from_onnx(path)
+
+
 def test_means_of_networks_are_refused(path):
     pytest.importorskip("sklearn")
     from deepnet.sklearn import TabularRegressor
