@@ -49,6 +49,7 @@ from .losses import LOSSES as LOSSES
 from .network import History as History
 from .network import Network as Network
 from .network import describe as describe
+from .network import find_learning_rate as find_learning_rate
 from .network import fit_many as fit_many
 from .network import load as load
 from .optimizers import OPTIMIZERS as OPTIMIZERS
@@ -86,6 +87,7 @@ __all__ = [
     "callbacks",
     "compute_cost",
     "describe",
+    "find_learning_rate",
     "fit_many",
     "from_keras",
     "from_onnx",

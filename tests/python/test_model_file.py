@@ -1,7 +1,9 @@
 """Networks in files: what is loaded, what is left when writing fails, and how bad files are refused."""
 
 import copy
+import errno
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -203,6 +205,51 @@ def test_the_golden_network_of_format_1_is_read():
     assert SCHEMA.is_valid(deepnet.describe(path))
 
 
+def test_the_golden_networks_of_format_2_are_read():
+    """One without an optimizer, and the same one after three batches, with Adam's memory."""
+    layers = [3, deepnet.Dense(4, "gelu", dropout=0.25, l1=0.001), deepnet.Dense(2, "softmax")]
+    same = deepnet.Network(layers, input_scale=0.5, seed=1)
+    for name in ("network", "optimizer"):
+        path = ROOT / "tests" / "data" / f"{name}.2.safetensors"
+        net = deepnet.load(path)
+        assert (net.layers, net.input_scale, net.class_names) == (same.layers, 0.5, ("cat", "dog"))
+        assert SCHEMA.is_valid(deepnet.describe(path))
+        if name == "network":
+            assert_same_bits(net, parameters_of(same))
+    assert net.optimizer == deepnet.Adam(0.01, clip_norm=1.0)
+    batch = np.random.default_rng(0).normal(size=(3, 32)), np.arange(32) % 2
+    losses = [net.train_on_batch(*batch) for _ in range(2)]
+    # What the engine that wrote the file computed next: sums of 32 terms in float32.
+    np.testing.assert_allclose(losses, [0.6871243719360791, 0.6985496951383539], rtol=32 * 2**-23)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["network.1", "network.2", "optimizer.2", "table.2"])
+def test_golden_files_with_any_byte_changed_or_cut_off_are_refused_or_the_same(name, tmp_path):
+    whole = (ROOT / "tests" / "data" / f"{name}.safetensors").read_bytes()
+    path = tmp_path / "model"
+    path.write_bytes(whole)
+    expected, outcomes = pickle.dumps(deepnet.load(path, seed=0)), {"refused": 0, "same": 0}
+    flipped = (
+        whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :]
+        for place in range(len(whole))
+        for flip in (1, 255)
+    )
+    for content in itertools.chain(flipped, (whole[:length] for length in range(len(whole)))):
+        path.write_bytes(content)
+        try:
+            loaded, message = deepnet.load(path, seed=0), None
+        except ValueError as error:
+            message = str(error)
+            outcomes["refused"] += 1
+            assert message.startswith(f"{path}: ")
+            assert len(message) < 1000
+        if message is None:
+            outcomes["same"] += 1
+            assert pickle.dumps(loaded) == expected
+    assert outcomes["refused"] > 2.9 * len(whole)
+
+
 # --- writing ------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +276,73 @@ def test_a_link_stays_a_link(saved):
     network(seed=2).save(link)
     assert link.is_symlink()
     assert_same_bits(deepnet.load(saved), parameters_of(network(seed=2)))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG])
+def test_a_disk_that_takes_no_more_leaves_the_old_file_and_nothing_else(saved, number, monkeypatch):
+    """Full, over a quota, broken, or a file beyond a limit."""
+    before = saved.read_bytes()
+
+    class Broken(io.FileIO):
+        def write(self, content):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(_files, "open", lambda handle, mode, buffering: Broken(handle, mode), raising=False)
+    with pytest.raises(OSError, match=re.escape(f"{os.strerror(number)}: '{saved}'")) as caught:
+        network(seed=2).save(saved)
+    assert caught.value.errno == number
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+LIMITED = """
+import os, resource, sys
+import deepnet
+net, path = deepnet.Network([300, 300, 1], seed=1), sys.argv[1]
+net.save(path + "2")  # so that all modules are loaded
+os.unlink(path + "2")
+{limit}
+try:
+    net.save(path)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))", "[Errno 27] File too large"),
+        (
+            "os.chmod(os.path.dirname(path), 0o555); os.geteuid() or os.seteuid(65534)",
+            "[Errno 13] Permission",
+        ),
+        ("import shutil; shutil.rmtree(os.path.dirname(path))", "[Errno 2] No such file or directory"),
+    ],
+    ids=["a limit", "a read-only folder", "a vanished folder"],
+)
+def test_limits_of_the_system_leave_the_old_file_and_nothing_else(limit, message, tmp_path):
+    """Real ones, in a process of their own."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for place in (tmp_path, *tmp_path.parents[:3]):
+        place.chmod(place.stat().st_mode | 0o055)  # another user may come here
+    path = folder / "net"
+    network().save(path)
+    before = path.read_bytes()
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED.format(limit=limit), str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.startswith(message), result.stderr
+    assert str(path) in result.stdout
+    if folder.exists():
+        folder.chmod(0o755)
+        assert path.read_bytes() == before
+        assert os.listdir(folder) == ["net"]
 
 
 class FullDisk(io.FileIO):
