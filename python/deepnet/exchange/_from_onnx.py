@@ -328,6 +328,17 @@ class _Reader:
             raise _UnsupportedError(f"{_named(node)} has axis={axis}, but examples have axis 0")
         return operands[0]  # type: ignore[no-any-return]
 
+    def _Squeeze(self, node: Any, operands: Sequence[Any]) -> _Signal:
+        """Pass what makes a vector of the only output of each example."""
+        signal, *rest = operands
+        given = rest[0] if rest else np.array(_attributes(node).get("axes", []), np.int64)
+        axes = given.reshape(-1).tolist() if isinstance(given, np.ndarray) else None
+        if axes not in ([1], [-1]) or signal.root.width != 1:
+            raise _UnsupportedError(
+                f"{_named(node)} removes the axes {axes} of {signal.root.width or 'unknown'} units"
+            )
+        return signal  # type: ignore[no-any-return]
+
     def _Reshape(self, node: Any, operands: Sequence[Any]) -> _Signal:
         """Pass what makes rows of the inputs, or leaves rows as they are."""
         signal, shape = operands[0], operands[1]

@@ -272,6 +272,18 @@ def test_the_probability_of_the_second_of_two_classes_is_the_output(path):
     assert net.activations == ("relu", "sigmoid")
 
 
+@pytest.mark.parametrize("operator", ["Squeeze", "Reshape"])
+def test_a_single_output_may_be_a_vector(operator, path):
+    row = node("Gemm", "x row b", "z", transB=1)
+    write(path, [row, node(operator, "z axis", "y")], row=W1[:1], b=b1[:1], axis=np.array([-1]))
+    assert deepnet.from_onnx(path).layer_dims == (4, 1)
+    write(path, [LAYER, node("Squeeze", "z axis", "y")], axis=np.array([1]))
+    with pytest.raises(
+        ValueError, match=r"the operator Squeeze \(node 'y'\) removes the axes \[1\] of 5 units"
+    ):
+        deepnet.from_onnx(path)
+
+
 def test_layers_without_activations_stay_layers(path):
     write(path, [LAYER, node("Gemm", "z W2 b2", "y", transB=1)])
     assert check(path, "identity identity").layer_dims == (4, 5, 3)
