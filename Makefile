@@ -9,13 +9,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress examples bench lint format cpp-test wheel clean
+.PHONY: help demo test test-all stress fuzz examples bench lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
 	@echo "make test-all  the same, with the tests that take long"
 	@echo "make stress    forks, copies during training, little memory, damaged files, Ctrl-C: 15 minutes (SHORT=1: one)"
+	@echo "make fuzz      a million damaged model files, .npz files and images (SHORT=1: ten thousand); better with atheris"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
@@ -40,6 +41,9 @@ test-all: .venv/with-test
 SHORT ?=
 stress: .venv/with-test
 	$(BIN)/python tests/stress/run.py $(if $(SHORT),--short) $(ARGS)
+
+fuzz: .venv/with-test
+	$(BIN)/python tests/stress/run.py $(if $(SHORT),--short) fuzz
 
 examples: .venv/with-examples
 	$(BIN)/python examples/scores.py $(ARGS)

@@ -20,12 +20,14 @@ TOPICS = ("forks", "snapshots", "memory_limits", "allocations", "damaged_files",
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("topics", nargs="*", metavar="topic", help=f"default: {' '.join(TOPICS)}")
+    parser.add_argument(
+        "topics", nargs="*", metavar="topic", help=f"default: {' '.join(TOPICS)}; there is also fuzz"
+    )
     parser.add_argument(
         "--short", action="store_true", help="a small part of the trials, in about half a minute"
     )
     arguments = parser.parse_args()
-    if unknown := set(arguments.topics) - set(TOPICS):
+    if unknown := set(arguments.topics) - {*TOPICS, "fuzz"}:
         parser.error(f"unknown topics: {' '.join(sorted(unknown))}")
     print(
         f"{'':<14} {'trials':>7}",
