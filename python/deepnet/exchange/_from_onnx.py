@@ -125,9 +125,7 @@ class _Reader:
         self._dtype = np.dtype(np.float32)
         self._rows = {-1, 0, 1}  # first sizes that stand for the examples
         self._opsets = {entry.domain: entry.version for entry in model.opset_import}
-        self._values: dict[str, Any] = {
-            tensor.name: numpy_helper.to_array(tensor) for tensor in self._graph.initializer
-        }
+        self._values: dict[str, Any] = {tensor.name: _array(tensor) for tensor in self._graph.initializer}
         self._most = 2**16 + sum(array.size for array in self._values.values())  # numbers in a constant
         for entry in self._graph.input:
             if entry.name not in self._values:
@@ -500,6 +498,14 @@ def _gelu(Z: Array, by_tanh: bool) -> Array:
         inner: Array = np.sqrt(2 / np.pi) * (Z + 0.044715 * Z**3)
         return np.asarray(Z / 2 * (1 + np.tanh(inner)))
     return ACTIVATIONS["gelu"].forward(Z)
+
+
+def _array(tensor: Any) -> Array:
+    try:
+        array: Array = numpy_helper.to_array(tensor)
+    except Exception as error:  # a type that there is not, or numbers of another count than the shape has
+        raise ValueError(f"the tensor {quoted(tensor.name)} cannot be read: {_line(error)}") from None
+    return array
 
 
 def _number(constant: Array) -> Array:

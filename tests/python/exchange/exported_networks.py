@@ -37,6 +37,16 @@ def random_network(seed, hidden, output, dtype):
     return net, X.astype(dtype)
 
 
+def largest_terms(net, X):
+    """Return the largest |W||A| + |b| of all layers: what rounding errors of sums are relative to."""
+    A, largest = X * net.input_scale, 0.0
+    for layer, name in enumerate(net.activations, start=1):
+        W, b = (net.parameters[f"{key}{layer}"].astype(np.float64) for key in "Wb")
+        largest = max(largest, (np.abs(W) @ np.abs(A) + np.abs(b)).max())
+        A = ACTIVATIONS[name].forward(W @ A + b)
+    return largest
+
+
 @functools.cache
 def steepest(name):
     """Return the largest slope; between the points of the grid it is larger by less than 0.1 %."""

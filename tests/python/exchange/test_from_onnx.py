@@ -367,6 +367,17 @@ def test_what_deepnet_does_not_have_is_named(case, path):
         deepnet.from_onnx(path)
 
 
+def test_a_tensor_of_an_unknown_type(path):
+    write(path, [LAYER, LAST])
+    model = onnx.load(path)
+    model.graph.node[1].input[0] = "z"
+    model.graph.initializer[0].data_type = 49
+    with open(path, "wb") as file:
+        file.write(model.SerializeToString())
+    with pytest.raises(ValueError, match=rf"^{path}: "):
+        deepnet.from_onnx(path)
+
+
 def test_an_operator_of_another_domain_is_another_one(path):
     write(path, [LAYER, helper.make_node("Relu", ["z"], ["a"], "mine", domain="com.mine"), LAST])
     model = onnx.load(path)
