@@ -250,9 +250,11 @@ class Network(ForeignAttributes):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse names that seem meant for a setting: arguments, misspelt attributes, names elsewhere."""
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
         classes = set(type(self).__mro__) - {ForeignAttributes}
-        declared = any(name in vars(cls) or name in inspect.get_annotations(cls) for cls in classes)
-        if not (name.startswith("_") or declared):
+        if not any(name in vars(cls) or name in inspect.get_annotations(cls) for cls in classes):
             public = [key for key, entry in vars(Network).items() if isinstance(entry, property)]
             hint = "" if len(name) < 4 and name != "lr" else advice(name, value, public, exactly=True)
             if hint:

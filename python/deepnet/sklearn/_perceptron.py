@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -138,6 +139,11 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _answer(self, A: Array) -> Array:
         """Return what the user gets for that, of one network or the mean of several."""
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        return super()._get_param_names()  # type: ignore[no-any-return]  # inspect.signature takes 0.2 ms
 
     # --- fit ------------------------------------------------------------------------------------------------
 

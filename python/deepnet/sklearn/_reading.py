@@ -23,7 +23,21 @@ def is_usable(X: Any, features: int) -> bool:
     """Return whether X is a table of finite floats with so many columns; False if that takes long to tell."""
     if type(X) is not np.ndarray or X.dtype not in _QUICK or X.ndim != 2 or X.shape[1] != features:
         return False
-    return 0 < X.size <= MOST_QUICK and b"\0" not in np.isfinite(X).tobytes()  # faster than .all()
+    return X.size > 0 and _is_finite(X)
+
+
+def _is_finite(X: Array) -> bool:
+    """Return whether all floats are finite; False if that takes long to tell."""
+    return X.size <= MOST_QUICK and b"\0" not in np.isfinite(X).tobytes()  # faster than .all()
+
+
+def _is_plain(X: Any, y: Any) -> bool:
+    """Return whether X is an array of finite floats, and y one of as many numbers: nothing is to convert."""
+    if type(X) is not np.ndarray or type(y) is not np.ndarray or X.dtype not in _QUICK:
+        return False
+    if X.ndim != 2 or y.ndim != 1 or X.size == 0 or len(X) != len(y):
+        return False
+    return (y.dtype.kind in "biu" or (y.dtype in _QUICK and _is_finite(y))) and _is_finite(X)
 
 
 def warn_of_size(estimator: Any, X: Any) -> None:
@@ -51,6 +65,10 @@ def table(estimator: Any, X: Any, y: Any = NO_TARGETS, *, reset: bool, **options
     """Return X, or X and y, checked and converted; `reset`: learn the names and the number of the columns."""
     if getattr(X, "columns", None) is not None and X.shape[1] == 0:
         raise ValueError(f"X is a frame with 0 feature(s) (shape={X.shape}), but 1 is needed at least")
+    if reset and _is_plain(X, y):  # what scikit-learn's checks find out in 0.4 ms
+        vars(estimator).pop("feature_names_in_", None)
+        estimator.n_features_in_ = X.shape[1]
+        return X, y
     given = {} if isinstance(y, str) else {"y": y, "multi_output": True, **options}
     try:
         read = validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=KINDS, reset=reset, **given)

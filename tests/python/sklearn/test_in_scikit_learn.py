@@ -284,6 +284,27 @@ def test_threads_change_no_bit():
 # --- data ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.uint64])
+def test_classes_are_the_distinct_labels_in_their_dtype(dtype):
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    lowest, highest = (0, 1) if dtype is bool else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    for y in (
+        np.resize(np.array([lowest, highest], dtype), 300),
+        np.resize(np.array([highest, highest - 1 if highest > 1 else 0], dtype), 300),
+        (np.arange(300) % 256).astype(dtype),
+    ):
+        model = MLPClassifier(**SMALL).fit(X, y)
+        np.testing.assert_array_equal(model.classes_, np.unique(y), strict=True)
+        assert set(model.predict(X)) <= set(y)
+
+
+def test_a_fit_to_an_array_forgets_the_names_of_a_frame():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    model = MLPClassifier(**SMALL).fit(pd.DataFrame(X, columns=["a", "b"]), X[:, 0] > 0)
+    assert model.fit(X, X[:, 0] > 0).n_features_in_ == 2
+    assert not hasattr(model, "feature_names_in_")
+
+
 def test_labels_of_any_type():
     for labels in (["one", "two", "three"], [3.0, -1.0, 2.0], [True, False, True]):
         given = np.array(labels)[y]
