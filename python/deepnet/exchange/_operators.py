@@ -1,12 +1,12 @@
 """The activations as formulas of ONNX operators, for both float types.
 
-ONNX has operators for most of them, but ONNX Runtime's are not exact for small results: its Sigmoid is off by
-1e-8 where the result is less, its Elu and Selu compute exp(Z) - 1. It has Elu, Selu, LeakyRelu, HardSwish, Erf
-and Softplus for float32 only. These formulas neither overflow nor cancel, as in :mod:`deepnet._curves`. What a
-network 64-256-256-10 takes for 256 rows in ONNX Runtime 1.32, in ms on one thread of a Xeon, the fastest of 60
-runs, by the formula and by the operator: sigmoid 0.48 and 0.35, silu 0.51 and 0.34, elu 0.51 and 0.58, mish
-0.60 and 2.2, softplus 0.83 and 2.1. gelu in float32 is by Erf, 0.39 instead of 1.1, with an error of some u
-of Z.
+ONNX has operators for most of them, but ONNX Runtime's are not exact for small results: its Sigmoid is off
+by 1e-8 where the result is less, its Elu and Selu compute exp(Z) - 1. It has Elu, Selu, LeakyRelu, HardSwish,
+Erf and Softplus for float32 only. These formulas neither overflow nor cancel, as in :mod:`deepnet._curves`.
+What a network 64-256-256-10 takes for 256 rows in ONNX Runtime 1.32, in ms on one thread of a Xeon, the
+fastest of 60 runs, by the formula and by the operator: sigmoid 0.48 and 0.35, silu 0.51 and 0.34, elu 0.51
+and 0.58, mish 0.60 and 2.2, softplus 0.83 and 2.1. gelu in float32 is by Erf, 0.39 instead of 1.1, with an
+error of some u of Z.
 """
 
 from __future__ import annotations
