@@ -24,7 +24,7 @@ def from_keras(model: Any, activations: Any, output: Any) -> Network:
         return network_of_weights(_pairs(model), activations, output, "a list of weights")
     with needs("keras", "from_keras"):
         import keras
-    if not isinstance(model, keras.Sequential):
+    if not _is(model, keras.Sequential):
         raise TypeError(
             f"model is {a(model)}, but must be a keras.Sequential, or the list of model.get_weights()"
         )
@@ -36,10 +36,15 @@ def from_keras(model: Any, activations: Any, output: Any) -> Network:
     return chain.network()
 
 
+def _is(layer: Any, kind: Any) -> bool:
+    """Return whether a layer or model is of this class and computes what the class does."""
+    return isinstance(layer, kind) and type(layer).call is kind.call
+
+
 def _add(chain: Chain, where: str, layer: Any) -> None:
     from keras import layers
 
-    if isinstance(layer, layers.Dense):
+    if _is(layer, layers.Dense):
         if not layer.built:
             raise ValueError(f"{where} has no weights before its first use: give the model a keras.Input")
         arrays = [np.asarray(array) for array in layer.get_weights()]

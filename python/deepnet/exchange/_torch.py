@@ -22,7 +22,7 @@ def from_torch(model: Any, activations: Any, output: Any) -> Network:
         return network_of_weights([*_pairs(model)], activations, output, "a state_dict")
     with needs("torch", "from_torch"):
         import torch
-    if not isinstance(model, torch.nn.Sequential):
+    if not _is(model, torch.nn.Sequential):
         raise TypeError(
             f"model is {a(model)}, but must be a torch.nn.Sequential, or the state_dict of linear layers"
         )
@@ -35,20 +35,26 @@ def from_torch(model: Any, activations: Any, output: Any) -> Network:
     return chain.network()
 
 
+def _is(module: Any, kind: Any) -> bool:
+    """Return whether a module is of this class and computes what the class does."""
+    return isinstance(module, kind) and type(module).forward is kind.forward
+
+
 def _modules(model: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield each module with its place: those of an nn.Sequential within an nn.Sequential, too."""
+    from torch import nn
+
     for i, module in enumerate(model):
-        place = f"{where}[{i}]"
-        if hasattr(module, "__iter__") and type(module).__name__ == "Sequential":
-            yield from _modules(module, place)
+        if _is(module, nn.Sequential):
+            yield from _modules(module, f"{where}[{i}]")
         else:
-            yield f"{place}, {module!r},", module
+            yield f"{where}[{i}], {module!r},", module
 
 
 def _add(chain: Chain, where: str, module: Any) -> None:
     from torch import nn
 
-    if isinstance(module, nn.Linear):
+    if _is(module, nn.Linear):
         if isinstance(module.weight, nn.parameter.UninitializedParameter):
             raise ValueError(f"{where} has no weights before its first use")
         chain.linear(where, _array(module.weight), None if module.bias is None else _array(module.bias))
@@ -83,13 +89,12 @@ def _activation(where: str, module: Any) -> str:
         return values
 
     try:
-        return matching(function) or _refused(f"{where} {no_match(function, type(module).__name__)}")
+        name = matching(function)
     except (RuntimeError, IndexError, TypeError) as error:
         raise ValueError(f"{where} is not an activation: {error}") from None
-
-
-def _refused(message: str) -> str:
-    raise ValueError(message)
+    if name is None:
+        raise ValueError(f"{where} {no_match(function, type(module).__name__)}")
+    return name
 
 
 def _array(tensor: Any) -> Array:

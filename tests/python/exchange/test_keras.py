@@ -159,6 +159,21 @@ def test_layers_that_deepnet_does_not_have(keras):
         deepnet.from_keras(keras.Sequential([keras.Input((3,)), dense()]), "relu")
 
 
+def test_classes_that_compute_something_else(keras):
+    class Doubled(keras.layers.Dense):
+        def call(self, x):
+            return 2 * super().call(x)
+
+    class Skipping(keras.Sequential):
+        def call(self, x, **options):
+            return x + super().call(x, **options)
+
+    with pytest.raises(ValueError, match=r"model\.layers\[0\], Doubled '.*', is not a layer of deepnet"):
+        deepnet.from_keras(keras.Sequential([keras.Input((3,)), Doubled(3)]))
+    with pytest.raises(TypeError, match=r"model is a Skipping, but must be a keras\.Sequential"):
+        deepnet.from_keras(Skipping([keras.Input((3,)), keras.layers.Dense(3)]))
+
+
 def test_networks_that_keras_cannot_have(keras):
     bump = deepnet.Activation("bump", lambda Z: Z * np.exp(-Z * Z), lambda dA, Z: dA)
     with pytest.raises(ValueError, match="layer 1 has the custom activation 'bump'"):

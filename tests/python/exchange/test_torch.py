@@ -192,6 +192,23 @@ def test_modules_that_deepnet_does_not_have(torch):
         deepnet.from_torch(nn.Sequential(first), "relu")
 
 
+def test_classes_that_compute_something_else(torch):
+    class Doubled(torch.nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    class Skipping(torch.nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    with pytest.raises(ValueError, match=r"model\[0\], Doubled\(.*\), is not a layer of deepnet"):
+        deepnet.from_torch(torch.nn.Sequential(Doubled(3, 3)))
+    with pytest.raises(TypeError, match=r"model is a Skipping, but must be a torch\.nn\.Sequential"):
+        deepnet.from_torch(Skipping(torch.nn.Linear(3, 3)))
+    with pytest.raises(ValueError, match=r"model\[0\], Skipping\((.|\n)*\), is not a layer of deepnet"):
+        deepnet.from_torch(torch.nn.Sequential(Skipping(torch.nn.Linear(3, 3))))
+
+
 def test_networks_that_pytorch_cannot_have(torch):
     bump = deepnet.Activation("bump", lambda Z: Z * np.exp(-Z * Z), lambda dA, Z: dA)
     with pytest.raises(ValueError, match="layer 1 has the custom activation 'bump'"):
