@@ -15,7 +15,7 @@ help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
 	@echo "make test-all  the same, with the tests that take long"
-	@echo "make stress    forks, copies during training, little memory, damaged files, Ctrl-C: 15 minutes (SHORT=1: one)"
+	@echo "make stress    forks, copies during training, little memory, damaged files, kills, Ctrl-C: 25 minutes (SHORT=1: one)"
 	@echo "make fuzz      a million damaged model files, .npz files and images (SHORT=1: ten thousand); better with atheris"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"

@@ -374,7 +374,8 @@ class ModelCheckpoint(_Plateau, RunCallback):
         if self.on_sigterm:
             if threading.current_thread() is not threading.main_thread():
                 raise ValueError("on_sigterm=True is for runs in the main thread, which alone gets signals")
-            self._handler = signal.signal(signal.SIGTERM, self._ask_to_end)
+            # None: a handler that Python did not install, and cannot install again.
+            self._handler = signal.signal(signal.SIGTERM, self._ask_to_end) or signal.SIG_DFL
 
     def _ask_to_end(self, *_: object) -> None:
         self._asked_to_end = True

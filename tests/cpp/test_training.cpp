@@ -120,6 +120,42 @@ TEST_CASE_TEMPLATE("fit equals its updates in turn, bit for bit, for any number 
   }
 }
 
+TEST_CASE_TEMPLATE("a run goes on from copies of its parameters and of the optimizer's state", T, float, double) {
+  for (size_t optimizer = 0; optimizer < deepnet::optimizer_names().size(); ++optimizer) {
+    CAPTURE(deepnet::optimizer_names()[optimizer]);
+    const auto id = deepnet::OptimizerId(optimizer);
+    const auto train = [id](const Task<T>& task, deepnet::TrainingHold<T>& hold, index_t first_epoch) {
+      deepnet::Plan plan = task.plan();
+      plan.optimizer = id;
+      plan.hyper[0] = plan.hyper[1] = 0.9;
+      double losses[2], seconds[2];
+      const deepnet::FitOptions options{
+          .epochs = 2, .batch_size = 32, .learning_rate = 0.01, .seed = 3, .first_epoch = first_epoch, .threads = 1};
+      deepnet::fit<T>(hold, task.data(), plan, options, losses, seconds);
+    };
+    const Small<T> whole, second;
+    std::vector<std::vector<T>> memory;
+    std::vector<deepnet::ParameterGradient<T>> slots;
+    for (index_t i = 0; i < deepnet::optimizer_slots(id) * whole.net.layers(); ++i) {
+      const size_t l = size_t(i % whole.net.layers());
+      const index_t n = whole.units[l + 1], n_prev = whole.units[l];
+      T* W = memory.emplace_back(size_t(n * n_prev)).data();
+      T* b = memory.emplace_back(size_t(n)).data();
+      slots.push_back({deepnet::row_major(W, n, n_prev), deepnet::row_major(b, n, 1)});
+    }
+    deepnet::TrainingHold<T> hold(whole.net), other(second.net);
+    CHECK(deepnet::copy_optimizer_state<T>(whole.net, id, slots) == 0);
+    train(whole, hold, 0);
+    const uint64_t updates = deepnet::copy_optimizer_state<T>(whole.net, id, slots);
+    CHECK(updates == uint64_t{2 * 5});
+    second.set_parameters(whole.parameters());
+    deepnet::set_optimizer_state<T>(other, id, updates, slots);
+    train(whole, hold, 2);
+    train(second, other, 2);
+    CHECK(same_bits(whole.parameters(), second.parameters()));
+  }
+}
+
 TEST_CASE_TEMPLATE("training lowers the loss", T, float, double) {
   for (const deepnet::LossId loss : {kCrossEntropy, kSquares}) {
     Task<T> task({2, 16, 1}, {"tanh", "sigmoid"}, 200, loss);

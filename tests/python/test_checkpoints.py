@@ -68,7 +68,7 @@ RATES = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", RATES)
 def test_a_run_that_was_killed_ends_with_the_same_bits(name, dtype, tmp_path, backend):
     """In each epoch: optimizer's memory, schedule, shuffles, dropout and history go on."""
@@ -103,6 +103,35 @@ def test_callbacks_remember_what_they_saw(epoch, tmp_path):
     again = network()
     assert curves(run(again, *own(), ModelCheckpoint(path), resume_from=path, **options)) == curves(expected)
     assert_same_bits(again, parameters_of(whole))
+
+
+class Halving:
+    """Halves the rate after every third epoch of a run; a callback of a user."""
+
+    seen = 0
+
+    def __call__(self, net, history):
+        self.seen += 1
+        if self.seen % 3 == 0:
+            history.learning_rate /= 2
+
+    def get_state(self, net):
+        return {"seen": self.seen, "more": [None, (1.5, float("nan")), np.arange(3)]}
+
+    def set_state(self, net, state):
+        assert state["more"][1][0] == 1.5
+        assert state["more"][2].tolist() == [0, 1, 2]
+        self.seen = state["seen"]
+
+
+@pytest.mark.parametrize("epoch", range(2, EPOCHS + 1))
+def test_callbacks_of_users_may_remember_something(epoch, tmp_path):
+    whole, net, path = network(), network(), tmp_path / "run"
+    expected = run(whole, Halving())
+    with pytest.raises(Killed):
+        run(network(), Halving(), ModelCheckpoint(path), killed_in(epoch))
+    assert curves(run(net, Halving(), resume_from=path)) == curves(expected)
+    assert_same_bits(net, parameters_of(whole))
 
 
 def test_the_seed_of_a_checkpoint_is_taken_where_none_is_given(tmp_path):

@@ -295,6 +295,28 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file_and_nothing_else(saved, n
     assert os.listdir(saved.parent) == [saved.name]
 
 
+@pytest.mark.parametrize(("number", "raises"), [(errno.EIO, True), (errno.EINVAL, False)])
+def test_a_folder_that_is_not_written_to_the_disk_is_an_error_where_it_could_be(
+    saved, number, raises, monkeypatch
+):
+    """The new file is there, but may not be after a power cut; EINVAL: the system never does it."""
+    real = os.fsync
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    if raises:
+        with pytest.raises(OSError, match=re.escape(f"Input/output error: '{saved}'")):
+            network(seed=2).save(saved)
+    else:
+        network(seed=2).save(saved)
+    assert_same_bits(deepnet.load(saved), parameters_of(network(seed=2)))
+    assert os.listdir(saved.parent) == [saved.name]
+
+
 LIMITED = """
 import os, resource, sys
 import deepnet

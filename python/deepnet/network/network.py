@@ -929,6 +929,8 @@ class Network(ForeignAttributes):
             names: ...``.
         TypeError
             For example ``path is None, but must be the name of a file, or a pathlib.Path``.
+        RuntimeError
+            With `optimizer`, if another thread trains the network by steps so short that none is seen whole.
         OSError
             If it cannot be written.
 
