@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 
+import deepnet
 from deepnet import plotting
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib (extra plot)")
+Figure = pytest.importorskip("matplotlib.figure").Figure
 Image = pytest.importorskip("PIL.Image", reason="needs pillow (comes with matplotlib)")
 
 
@@ -100,6 +102,228 @@ def test_what_is_no_plane_is_named(pyplot):
         plotting.plot_decision_boundary(len, np.zeros((2, 2)), np.zeros(3))
     with pytest.raises(ValueError, match="model returned 1 predictions for 40000 points"):
         plotting.plot_decision_boundary(len, np.zeros((2, 2)), np.zeros(2))
+
+
+# --- views of a model ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ax(pyplot):
+    """Axes of a figure that is not the current one: views draw where they are told."""
+    axes = Figure().add_subplot()
+    yield axes
+    assert not pyplot.gcf().axes or pyplot.gcf().axes[0].lines == []
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network of two inputs and three classes, its examples and its history with validation."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2, 90))
+    Y = np.where(X[0] > 0.5, 2, np.where(X[1] > 0, 1, 0))
+    net = deepnet.Network([2, 8, 3], output="softmax", seed=0)
+    history = net.fit(
+        X, Y, epochs=20, optimizer="adam", seed=0, validation_data=(X[:, :30], Y[:30]), metrics=["accuracy"]
+    )
+    return net, X, Y, history
+
+
+def lines_by_label(axes):
+    return {line.get_label(): line.get_ydata() for line in axes.lines}
+
+
+def test_learning_curves_of_a_history(ax, trained):
+    history = trained[3]
+    assert plotting.plot_learning_curves(history, ax) is ax
+    loss, others = ax.figure.axes
+    drawn = lines_by_label(loss)
+    np.testing.assert_array_equal(drawn["training"], history.loss)
+    np.testing.assert_array_equal(drawn["validation"], history.validation_loss)
+    np.testing.assert_array_equal(loss.lines[0].get_xdata(), np.arange(1, 21))
+    assert loss.lines[1].get_linestyle() == "--"
+    drawn = lines_by_label(others)
+    np.testing.assert_array_equal(drawn["accuracy"], history.metrics["accuracy"])
+    np.testing.assert_array_equal(drawn["validation accuracy"], history.validation_metrics["accuracy"])
+    named = [text.get_text() for text in loss.get_legend().get_texts()]
+    assert named == ["training", "validation", "accuracy", "validation accuracy"]
+
+
+@pytest.mark.slow
+def test_learning_curves_of_estimators(ax):
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = sklearn.TabularRegressor(2, (4,), max_epochs=3, random_state=0).fit(X, X[:, 0])
+    plotting.plot_learning_curves(model, ax)
+    loss, others = ax.figure.axes
+    assert [line.get_ydata().tolist() for line in loss.lines] == [list(curve) for curve in model.loss_curves_]
+    drawn = [line.get_ydata().tolist() for line in others.lines]
+    assert drawn == [list(curve) for curve in model.validation_errors_]
+    one = sklearn.MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, early_stopping=True, random_state=0)
+    with pytest.warns(UserWarning, match="converged"):
+        one.fit(X, X[:, 0])
+    axes = plotting.plot_learning_curves(one, Figure().add_subplot())
+    assert axes.lines[0].get_ydata().tolist() == one.loss_curve_
+    assert axes.figure.axes[1].lines[0].get_ydata().tolist() == one.validation_scores_
+
+
+def test_a_model_without_curves_is_named(ax, trained):
+    with pytest.raises(TypeError, match="model is a Network, but must be a History or a fitted estimator"):
+        plotting.plot_learning_curves(trained[0], ax)
+
+
+def test_the_decision_boundary_of_a_network_is_drawn_where_told(ax, trained, pyplot, monkeypatch):
+    monkeypatch.setattr(pyplot, "show", lambda: pytest.fail("shown"))
+    net, X, Y, _ = trained
+    assert plotting.plot_decision_boundary(net, X, Y, ax) is ax
+    contours, dots = ax.collections
+    np.testing.assert_allclose(dots.get_offsets(), X.T)
+    np.testing.assert_array_equal(dots.get_array(), Y)
+    low, high = contours.levels[[0, -1]]
+    assert low <= 0
+    assert high >= 2
+
+
+def test_the_decision_boundary_of_a_classifier_with_names(ax):
+    class Model:
+        def predict(self, points):
+            return np.where(points[:, 0] > 0, "right", "left")
+
+    points = np.array([[-1.0, 0.0], [1.0, 0.5], [2.0, 0.0]])
+    plotting.plot_decision_boundary(Model(), points, ["left", "right", "right"], ax)
+    np.testing.assert_array_equal(ax.collections[-1].get_array(), [0, 1, 1])
+    with pytest.raises(
+        ValueError, match=r"X has shape \(2, 3\), but a plane has two features: must be \(m, 2\)"
+    ):
+        plotting.plot_decision_boundary(Model(), points.T, ["left", "right", "right"], ax)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "shape", "given"), [(9, (3, 3), None), (12, (2, 2, 3), None), (6, (2, 3), (2, 3))]
+)
+def test_the_first_layer_as_images(ax, inputs, shape, given):
+    net = deepnet.Network([inputs, 5, 1], seed=0)
+    plotting.plot_first_layer(net, given, ax)
+    mosaic = np.asarray(ax.images[0].get_array())
+    h, w = shape[:2]
+    assert mosaic.shape == (2 * h + 1, 3 * w + 2, *shape[2:])
+    W = net.parameters["W1"].astype(float)
+    for i in range(5):
+        y, x = i // 3 * (h + 1), i % 3 * (w + 1)
+        tile = mosaic[y : y + h, x : x + w].reshape(-1)
+        np.testing.assert_allclose(2 * tile - 1, W[i] / np.abs(W[i]).max(), atol=1e-12)
+    assert mosaic[h].min() == 1  # the line between
+
+
+def test_what_is_no_image_has_no_picture_of_the_first_layer(ax):
+    with pytest.raises(ValueError, match="10 inputs, which are no square image: give its shape"):
+        plotting.plot_first_layer(deepnet.Network([10, 2]), ax=ax)
+    with pytest.raises(ValueError, match=r"10 inputs, but shape is \(2, 4\)"):
+        plotting.plot_first_layer(deepnet.Network([10, 2]), (2, 4), ax)
+
+
+class Sure:
+    """A classifier whose rows are its probabilities."""
+
+    classes_ = np.array(["a", "b", "c"])
+
+    def predict_proba(self, X):
+        return np.asarray(X, float)
+
+
+P = [[0.8, 0.1, 0.1], [0.6, 0.4, 0.0], [0.2, 0.5, 0.3], [0.0, 0.1, 0.9], [0.1, 0.0, 0.9]]
+LABELS = ["a", "b", "b", "c", "a"]
+
+
+def test_the_confusion_matrix(ax):
+    plotting.plot_confusion_matrix(Sure(), P, LABELS, ax)
+    counts = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 1]])
+    np.testing.assert_allclose(ax.images[0].get_array(), counts / counts.sum(axis=1, keepdims=True))
+    assert [text.get_text() for text in ax.texts] == [str(n) for n in counts.ravel()]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def test_a_label_that_is_no_class_is_named(ax):
+    with pytest.raises(ValueError, match="y has 'cow', which is no class of the model: a, b, c"):
+        plotting.plot_confusion_matrix(Sure(), P, ["cow", *LABELS[1:]], ax)
+    with pytest.raises(ValueError, match="X has 5 examples, y 4; they should agree"):
+        plotting.plot_reliability(Sure(), P, LABELS[1:], ax)
+
+
+def test_the_reliability_diagram(ax):
+    plotting.plot_reliability(Sure(), P, LABELS, ax, bins=5)
+    diagonal, curve = ax.lines
+    # Bins [0.4, 0.6): 0.5, right. [0.6, 0.8): 0.6, wrong. [0.8, 1]: 0.8 and 0.9 right, 0.9 wrong.
+    np.testing.assert_allclose(curve.get_xdata(), [0.5, 0.6, 2.6 / 3])
+    np.testing.assert_allclose(curve.get_ydata(), [1, 0, 2 / 3])
+    areas = ax.collections[0].get_sizes()
+    np.testing.assert_allclose(areas, [60, 60, 140])
+    assert ax.get_title() == f"calibration error {(0.5 + 0.6 + 0.6) / 5:.3f}"
+    np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
+
+
+def test_class_names_of_a_network_are_labels(ax):
+    net = deepnet.Network.from_parameters({"W1": np.ones((1, 1)), "b1": np.zeros((1, 1))})
+    net.class_names = ["dog", "cat"]
+    plotting.plot_confusion_matrix(net, np.array([[-1.0, 1.0, 2.0]]), ["dog", "dog", "cat"], ax)
+    assert [text.get_text() for text in ax.texts] == ["1", "1", "0", "1"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["dog", "cat"]
+
+
+def test_residuals(ax):
+    net = deepnet.Network.from_parameters({"W1": np.ones((1, 1)), "b1": np.zeros((1, 1))}, output="identity")
+    plotting.plot_residuals(net, np.array([[1.0, 2.0, 4.0]]), [1.0, 3.0, 2.0], ax)
+    np.testing.assert_array_equal(ax.collections[0].get_offsets(), [[1, 1], [3, 2], [2, 4]])
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1, 1], [4, 4]])
+    assert ax.get_title() == f"root mean square of the residuals {(5 / 3) ** 0.5:.4g}"
+    with pytest.raises(ValueError, match="made 3 predictions for 2 values"):
+        plotting.plot_residuals(net, np.array([[1.0, 2.0, 4.0]]), [1.0, 3.0], ax)
+
+
+@pytest.fixture
+def half_dead():
+    """A network whose units 1 and 2 of three are dead, scaled inputs, and examples."""
+    net = deepnet.Network([1, 3, 1], input_scale=0.5, seed=0)
+    net.parameters["W1"], net.parameters["b1"] = np.ones((3, 1)), np.array([[0.0], [-9.0], [-9.0]])
+    return net, np.array([[1.0, 2.0, 3.0, 4.0]])
+
+
+def test_activations_by_layer(ax, half_dead):
+    net, X = half_dead
+    plotting.plot_activations(net, X, ax, bins=8)
+    hidden, output = ax.patches
+    A = np.maximum(np.vstack([X / 2, X / 2 - 9, X / 2 - 9]), 0)
+    AL = net.predict(X)
+    edges = np.linspace(0, 2, 9)
+    for drawn, values in ((hidden, A), (output, AL)):
+        data = drawn.get_data()
+        np.testing.assert_allclose(data.edges, edges)
+        np.testing.assert_allclose(data.values, np.histogram(values, data.edges)[0] / values.size)
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named == ["layer 1, relu: 2 of 3 units are dead (1, 2)", "layer 2, sigmoid"]
+    with pytest.raises(ValueError, match=r"X has shape \(2, 4\), but the network has 1 inputs"):
+        plotting.plot_activations(net, np.zeros((2, 4)), ax)
+
+
+def test_gradients_by_layer(ax, half_dead):
+    net, X = half_dead
+    Y = np.array([0, 1, 0, 1])
+    plotting.plot_gradients(net, X, Y, ax, bins=5)
+    grads = net.loss_and_grads(X, Y)[1]
+    for drawn, key in zip(ax.patches, ("dW1", "dW2"), strict=True):
+        sizes = np.abs(grads[key].astype(float))
+        logs = np.log10(sizes[sizes > 0])
+        data = drawn.get_data()
+        np.testing.assert_allclose(data.values, np.histogram(logs, data.edges)[0] / len(logs))
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named == ["layer 1: 2 of 3 units get no gradient (1, 2)", "layer 2"]
+
+
+def test_without_axes_the_current_ones_are_drawn_into(pyplot, trained):
+    assert plotting.plot_learning_curves(trained[3]) is pyplot.gcf().axes[0]
+
+
+# --- pictures in files --------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
