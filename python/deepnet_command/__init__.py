@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # Memory addresses that the commands need, in MB: about 1.5 times what they took. With less, OpenBLAS may end
 # the process by itself.
-ADDRESSES, ADDRESSES_OF_DEMO = 256, 768
+ADDRESSES, ADDRESSES_OF_WORK = 256, 768
+WORK = {"demo", "train", "tune", "predict", "evaluate", "inspect", "export", "bench"}
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def _check_addresses() -> None:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return
-    needed = ADDRESSES_OF_DEMO if "demo" in sys.argv[1:] else ADDRESSES
+    needed = ADDRESSES_OF_WORK if WORK & set(sys.argv[1:2]) else ADDRESSES
     if limit < needed * 2**20:
         _fail(f"this needs {needed} MB of memory addresses, but may use {limit // 2**20} MB (ulimit -v)")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

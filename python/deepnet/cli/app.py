@@ -1,15 +1,11 @@
-"""The commands, their options, and how they end: with 0, with 2 and one line, or with 130 after Ctrl-C."""
+"""The `deepnet` command: its commands by name, and the options of the demo, which ends with 0, 2 or 130."""
 
 import importlib
 import math
 import os
-import signal
 import stat
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,54 +13,15 @@ from rich.console import Console
 import deepnet
 from deepnet import backends
 from deepnet._extras import needs
+from deepnet.cli.commands import COMMANDS
+from deepnet.cli.endings import WRONG_CALL, Commands, clear_endings, raising_interrupts
 from deepnet.cli.terminal import displayable
 from deepnet.io import DataError
 
 MOST_UNITS = 10**6  # of a layer: with 64 features, half a gigabyte of weights
 MOST_EPOCHS = 10**6
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-@contextmanager
-def _raising_interrupts() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt, as `deepnet_command` does not: a progress bar must be cleared."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _clear_endings() -> Iterator[None]:
-    """Print one line and set the exit code for everything that is not a bug of deepnet."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        raise typer.Exit(130) from None
-    except MemoryError as error:
-        _fail("not enough memory for this network or these images", error)
-    except (DataError, ImportError, OSError) as error:
-        _fail(str(error), error)
-    except RuntimeError as error:
-        if not str(error).startswith(("DEEPNET_ISA", "can't start new thread")):
-            raise
-        _fail(str(error), error)
-
-
-def _fail(message: str, error: BaseException) -> NoReturn:
-    print(f"deepnet: {displayable(message)}", file=sys.stderr)
-    raise typer.Exit(2) from error
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -147,7 +104,7 @@ def main(
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Train dense neural networks on the CPU: a demo, and the configuration of this installation."""
+    """Train dense neural networks on the CPU: on tables, arrays and images, without a line of Python."""
 
 
 @app.command()
@@ -201,13 +158,13 @@ def demo(
 ) -> None:
     """Train a network while you watch, see what it learned, and how fast it was."""
     hidden = None if layers is None else _sizes(layers)
-    with _clear_endings():
+    with clear_endings(failed=WRONG_CALL):
         _check_current_folder()
         _check_packages(data)
         from deepnet.cli.demo import run
 
         console = Console(highlight=False)
-        with _raising_interrupts():
+        with raising_interrupts():
             run(
                 console,
                 data,
@@ -224,5 +181,9 @@ def demo(
 @app.command()
 def info() -> None:
     """Show the version, the compiler, the instruction sets and the backend of this installation."""
-    with _clear_endings():
+    with clear_endings(failed=WRONG_CALL):
         deepnet.show_config()
+
+
+for command in COMMANDS:
+    app.command()(command)

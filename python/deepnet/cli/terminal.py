@@ -51,6 +51,8 @@ def progress_bar(console: Console, *, transient: bool = False) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=transient,
+        disable=transient
+        and not console.is_terminal,  # where nothing can be cleared, an empty line would stay
     )
 
 

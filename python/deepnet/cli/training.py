@@ -1,4 +1,4 @@
-"""What the demo trains: features made of the data, and a network that suits them."""
+"""What is trained on images and arrays: features made of the data, and a network that suits them."""
 
 import math
 from collections.abc import Callable
@@ -61,6 +61,19 @@ class Features:
         X /= self._deviation
         return np.asarray(X, np.float32)
 
+    def undone(self, W: Any, b: Any, shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return W and b of a layer that takes flat rows of this shape as they are stored."""
+        W = np.asarray(W, np.float64) / self._deviation.T
+        b = np.asarray(b, np.float64) - W @ self._mean
+        factor = _factor(np.empty((1, *shape)))
+        if factor > 1:
+            h, w = (n // factor for n in shape[:2])
+            parts = W.reshape(len(W), h, w, -1) / factor**2
+            whole = np.zeros((len(W), *shape[:2], parts.shape[-1]))
+            whole[:, : h * factor, : w * factor] = parts.repeat(factor, axis=1).repeat(factor, axis=2)
+            W = whole.reshape(len(W), -1)
+        return W, b
+
 
 def _reduced(rows: NDArray[Any]) -> Any:
     """Return one column per row, a new array; images are averaged over squares of pixels."""
@@ -110,6 +123,19 @@ def network(data: Dataset, recipe: Recipe, n_features: int, seed: int) -> deepne
         dropout=recipe.dropout,
         seed=seed,
     )
+
+
+def taking_rows(net: deepnet.Network, features: Features, data: Dataset) -> deepnet.Network:
+    """Return the network that takes rows as they are stored: its first layer has the features inside."""
+    parameters = {key: np.array(value) for key, value in net.parameters.items()}
+    W, b = features.undone(parameters["W1"], parameters["b1"], data.train_x.shape[1:])
+    with np.errstate(over="ignore"):
+        parameters |= {"W1": (W * data.scale).astype(net.dtype), "b1": b.astype(net.dtype)}
+    if not all(np.isfinite(parameters[key]).all() for key in ("W1", "b1")):
+        raise DataError("the values of some features are too small or too large for float32: scale them")
+    whole = deepnet.Network.from_parameters(parameters, net.activations, input_scale=1 / data.scale)
+    whole.class_names = data.classes
+    return whole
 
 
 def train(
