@@ -668,6 +668,18 @@ def test_a_large_file_is_refused_without_reading_it(tmp_path):
     assert peak.bytes < 2**20
 
 
+@pytest.mark.parametrize("part", [b"[],", b"{},"])
+def test_the_worst_header_takes_less_than_64_mb(tmp_path, part):
+    """Empty lists and objects take the most memory for their length, 64 bytes and a pointer."""
+    path = tmp_path / "file"
+    start, end = b'{"a":[', part[:2] + b"]}"
+    text = start + part * ((model_file.MAX_HEADER - len(start + end)) // 3) + end
+    with_header(path, text)
+    with peak_memory() as peak, pytest.raises(ValueError, match="was not written by deepnet"):
+        deepnet.load(path)
+    assert peak.bytes < 2**26 + len(text)
+
+
 def test_only_regular_files_are_read_and_replaced(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("/dev/zero")

@@ -82,11 +82,16 @@ class _Writing:
         self.kind = kind
         self.networks, self.arrays = list[Network](), dict[str, Array]()
 
-    def described(self, estimator: Any, name: str) -> dict[str, Any]:
-        """Return an estimator, or a member of one, as JSON; `name` starts the names of its arrays."""
+    def described(self, estimator: Any, name: str, of: Any = None) -> dict[str, Any]:
+        """Return an estimator, or a member of one, as JSON; `name` starts the names of its arrays.
+
+        Of a member, the parameters that are those of its estimator are left out.
+        """
         state = vars(estimator)
         parameters: dict[str, Any] = {}
         for key, value in estimator.get_params(deep=False).items():
+            if of is not None and value is getattr(of, key):
+                continue
             try:
                 parameters[key] = encoded(value, self.arrays, f"{name}.{key}")
             except Unsavable as error:
@@ -114,7 +119,9 @@ class _Writing:
         self.networks += networks
         if "estimators_" in state:
             members = enumerate(state["estimators_"])
-            result["members"] = [self.described(member, f"{name}.members.{i}") for i, member in members]
+            result["members"] = [
+                self.described(member, f"{name}.members.{i}", estimator) for i, member in members
+            ]
         return result
 
     def _columns(self, encoder: Encoder, name: str) -> dict[str, Any]:
@@ -163,9 +170,11 @@ class _Reading:
     def __init__(self, model: ModelFile, networks: list[Network]) -> None:
         self.kind, self.arrays, self.networks = model.kind, model.arrays, networks
 
-    def estimator(self, entry: Any, members: bool = True) -> Any:
+    def estimator(self, entry: Any, of: Any = None) -> Any:
         """Return the estimator that an entry describes, or a member of one."""
         parameters = {key: decoded(value, self.arrays) for key, value in entry["parameters"].items()}
+        if of is not None:
+            parameters = of.get_params(deep=False) | parameters
         estimator: Any = KINDS[self.kind](**parameters)
         for key, value in entry["fitted"].items():
             if key not in RECORD[self.kind]:
@@ -179,8 +188,8 @@ class _Reading:
             estimator._labels = Labels(classes, bool(labels["multilabel"]), bool(labels["sparse"]))
         if self.kind.startswith("Tabular"):
             self._add_tables(estimator, entry)
-        elif "members" in entry and members:
-            estimator.estimators_ = [self.estimator(member, members=False) for member in entry["members"]]
+        elif "members" in entry and of is None:
+            estimator.estimators_ = [self.estimator(member, estimator) for member in entry["members"]]
         else:
             (i,) = entry["networks"]
             estimator.network_ = self.networks[i]
