@@ -1,4 +1,4 @@
-"""Damaged model files, .npz files and folders of images, as coverage of the code finds them.
+"""Damaged model files, .npz files, CSV files and folders of images, as coverage of the code finds them.
 
 Where atheris is installed, its mutations follow the branches of deepnet's code; elsewhere they are those of
 damaged_files.py. An input is refused by one error, or loads; no load takes over a second, or more memory than
@@ -20,7 +20,12 @@ from children import room, run_child
 DATA = Path(__file__).resolve().parents[1] / "data"
 SECONDS = 1.0
 MEMORY = 64 * 2**20  # bytes beyond those in use and those of the file
-TARGETS = {"models": 400_000, "archives": 300_000, "folders": 300_000}  # inputs of the long form: a million
+TARGETS = {
+    "models": 400_000,
+    "archives": 300_000,
+    "folders": 200_000,
+    "tables": 100_000,
+}  # inputs of the long form: a million
 PARTS = 2
 
 
@@ -203,6 +208,34 @@ def folders(place):
         return "skipped" if data.skipped else "loaded"
 
     return load, seeds
+
+
+def tables(place):
+    """CSV files, as the command reads them, and a target in them."""
+    from deepnet.cli.reading import read_table
+    from deepnet.cli.targets import target_of
+    from deepnet.io import DataError
+
+    rows = [f"{i},{i / 7:.3f},{'red' if i % 3 else 'blue'},{'?' if i % 5 else i},{i % 2}" for i in range(30)]
+    head = "number,share,colour,some,class"
+    seeds = ["\n".join([head, *rows]), "\n".join(rows), "\n".join([head, *rows]).replace(",", ";")]
+    seeds.append("\r\n".join([head, *rows]).replace("red", '"a, ""quoted"" b"'))
+    path = place / "t.csv"
+
+    def load(content):
+        path.write_bytes(content)
+        try:
+            table = read_table(path)
+            target_of(table, "-1", None)
+        except DataError as error:
+            if len(str(error)) > 1000:
+                raise AssertionError(f"an unclear message of {len(str(error))} characters") from error
+            return "refused"
+        return "loaded"
+
+    for seed in seeds:  # pandas is imported before the memory is limited
+        assert load(seed.encode()) == "loaded"
+    return load, [seed.encode() for seed in seeds]
 
 
 def said(error, path):

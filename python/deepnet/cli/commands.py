@@ -39,7 +39,7 @@ TargetColumn = Annotated[
 Task = Annotated[
     str | None,
     typer.Option(
-        metavar="classification|regression", help="What the target is; without it, seen from its values."
+        metavar="TASK", help="classification or regression; without it, seen from the target's values."
     ),
 ]
 Drop = Annotated[

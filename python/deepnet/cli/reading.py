@@ -25,6 +25,7 @@ TABLES = (".csv", ".tsv", ".txt", ".data", ".parquet", ".pq")
 MISSING = ("?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "")
 SAMPLE = 2**16  # bytes from which the form of a CSV file is seen
 MOST_IMAGES = 10**6
+MOST_REASON = 200  # characters of what pandas and polars say, which may quote the file
 
 Progress = Callable[[int, int], None]
 
@@ -139,7 +140,8 @@ def read_table(path: Path, has_header: bool | None = None) -> Table:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # of many types, in pandas and polars
-        raise DataError(f"{path} cannot be read: {error or type(error).__name__}") from error
+        reason = " ".join(str(error).split())[:MOST_REASON] or type(error).__name__
+        raise DataError(f"{path} cannot be read: {reason}") from error
     if not len(table) or not table.names:
         raise DataError(f"{path} has no rows")
     return table

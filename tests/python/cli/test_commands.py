@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from cli_data import write_photos, write_table
+from typer.testing import CliRunner
 
 import deepnet
 from deepnet import io
@@ -361,6 +362,7 @@ def test_tune_on_images(results, shared):
 
 def test_bench(results, monkeypatch):
     monkeypatch.setattr(contest, "TASKS", (contest.Task("tiny", (4, 5, 3), 16, 64),))
+    monkeypatch.setattr(contest, "find_spec", lambda name: name != "torch")  # which takes long to import
     said = results("bench", "--seconds", 0.01)["results"]
     assert said[0]["library"] == "deepnet"
     assert said[0]["ratio"] == 1
@@ -381,6 +383,15 @@ def test_the_contenders_train_the_same_network():
         nets.append(net)
     for key, value in nets[0].parameters.items():
         np.testing.assert_allclose(value, nets[1].parameters[key], atol=1e-6)
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("tr", {"train"}), ("train --ta", {"--target", "--task"})])
+def test_the_shell_completes_commands_and_options(run, typed, offered):
+    words = f"deepnet {typed}"
+    variables = {"_DEEPNET_COMPLETE": "complete_bash", "_TYPER_COMPLETE_ARGS": words}
+    variables |= {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    result = CliRunner().invoke(app, [], prog_name="deepnet", env=variables)
+    assert set(result.output.split()) == offered
 
 
 def test_completion_is_offered(run):
