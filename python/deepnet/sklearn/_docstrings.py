@@ -161,8 +161,8 @@ TABULAR = {
         Every second network, from the second on, gets besides each scaled number its piecewise-linear
         encoding in so many pieces, which end at quantiles; 0: none does.
     linear : bool
-        On tables of up to 10,000 rows, give {linear} a share in the predictions. Its penalty, its
-        share, and whether it gets the pieces, have the least squared error in the rows held out.
+        On tables of up to 10,000 rows, give {linear} a share in the predictions. Its penalty and
+        its share are those with the least squared error in the rows held out.
     n_threads : int, optional
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
     random_state : int, RandomState or None
@@ -179,7 +179,7 @@ TABULAR = {
     networks_ : list of Network
         The trained networks, which take encoded columns.
     linear_ : Network or None
-        The linear model, which takes encoded columns, with pieces or without; None if it has no share.
+        The linear model, which takes the encoded columns without pieces; None if it has no share.
     linear_share_ : float
         Its share in the predictions, 0 to 1.
     best_epochs_ : list of int

@@ -69,9 +69,8 @@ class Linear:
             for fold in folds
         ]
         of_penalties = list(zip(*of_folds, strict=True))
-        errors = [self._error(held_out) for held_out in of_penalties]
-        best = int(np.argmin(errors))
-        self.error, self._held_out = errors[best], of_penalties[best]  # its own, in the rows held out
+        best = int(np.argmin([self._error(held_out) for held_out in of_penalties]))
+        self._held_out = of_penalties[best]
         self.network = list(self._path(used, PENALTIES[: best + 1]))[-1]
 
     def _path(self, rows: Array, penalties: Sequence[float] = PENALTIES) -> Iterator[Network]:

@@ -176,7 +176,7 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
         share = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
         trainings, best = list[Training](), list[_BestEpoch]()
         folds = self._folds(targets.groups, used, rng)
-        line = self._linear_model(tables, targets, weights_of_rows, used, folds, threads)
+        line = self._linear_model(tables[0], targets, weights_of_rows, used, folds, threads)
         for i, held_out in enumerate(folds):
             examples = Examples(tables[i % 2].T, targets.Y, weights_of_rows)
             net = self._new_network(examples.X.shape[0], rng)
@@ -193,25 +193,20 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
 
     def _linear_model(
         self,
-        tables: tuple[Array, Array],
+        table: Array,
         targets: _Targets,
         weights: Array | None,
         used: Array,
         folds: list[Array],
         threads: int,
     ) -> Linear | None:
-        """Return the linear model that may have a share in the predictions: with pieces or without them."""
+        """Return the linear model that may have a share in the predictions."""
         if not self.linear or not len(folds[0]) or len(used) > MOST_ROWS:
             return None
         outputs, activation, loss = self._output()
         objective = _recipe.Objective(loss, scale=1.0 if activation == "softmax" else 2 / outputs)
-        found = [
-            Linear(
-                Examples(table.T, targets.Y, weights, used), folds, outputs, activation, objective, threads
-            )
-            for table in (tables if tables[0] is not tables[1] else tables[:1])
-        ]
-        return min(found, key=lambda line: line.error)
+        examples = Examples(table.T, targets.Y, weights, used)
+        return Linear(examples, folds, outputs, activation, objective, threads)
 
     def _inputs(self, table: Array) -> tuple[Array, Array]:
         """Return an encoded table for every second network from the first on, and that for the others."""
@@ -379,8 +374,7 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
                 inputs = wide if net.layer_dims[0] == wide.shape[1] else narrow
                 A[part] = net.predict(inputs.T, threads=self.n_threads).T
             if linear is not None and self.linear_ is not None:
-                inputs = wide if self.linear_.layer_dims[0] == wide.shape[1] else narrow
-                A = self.linear_.predict(inputs.T, threads=self.n_threads)
+                A = self.linear_.predict(narrow.T, threads=self.n_threads)
                 linear[part] = smoothed(A, getattr(self, "label_smoothing", 0.0)).T
         return outputs, linear
 

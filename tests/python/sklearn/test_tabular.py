@@ -416,15 +416,6 @@ def test_a_linear_table_is_the_linear_models_and_another_is_not():
         assert shares[0] > 0.5 > shares[1]
 
 
-def test_the_linear_model_gets_the_pieces_where_they_help():
-    rng = np.random.default_rng(0)
-    X, noise = rng.uniform(-1, 1, (200, 2)), 0.2 * rng.normal(size=200)
-    for y, inputs in ((X[:, 0] + X[:, 1], 2), (np.abs(X[:, 0]) + np.abs(X[:, 1]), 18)):
-        model = TabularRegressor(**SMALL | {"max_epochs": 3}).fit(X, y + noise)
-        assert model.linear_.layer_dims == (inputs, 1)
-        assert model.score(X, y) > 0.9
-
-
 @pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
 def test_predictions_have_the_share_of_the_linear_model(kind):
     X, y = load_wine(return_X_y=True)
