@@ -173,6 +173,7 @@ struct Gather {
   T* panel;       // [units][kPanel]
   T* transposed;  // [ceil(units / kPanel)][transposed_examples][kPanel], at the row of this panel's first example
   index_t transposed_examples;
+  index_t ahead = 0, fetched = 0;  // so many examples from order[ahead] on will be read soon
   index_t example(index_t e) const { return order ? index_t(order[e]) : first + e; }
 };
 
@@ -267,7 +268,7 @@ struct Hyper {
 /// The most that one optimizer has; a new one with more raises them.
 constexpr int kMostSlots = 2, kMostHypers = 2;
 
-/// One update of some parameters. Before it, p -= decay * p.
+/// One update of some parameters: `rows` runs of `count`. Before it, p -= decay * p.
 template <class T>
 struct Update {
   index_t count;
@@ -277,7 +278,8 @@ struct Update {
   Penalties<T> penalties;
   T decay, rate, epsilon;
   Hyper<T> hyper[kMostHypers];
-  T gain = 1;  // of the gradient in the sum that momentum keeps
+  T gain = 1;                              // of the gradient in the sum that momentum keeps
+  index_t rows = 1, p_row = 0, g_row = 0;  // from one run to the next, of p and slots and of g
 };
 
 template <class T>

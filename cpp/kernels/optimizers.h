@@ -138,22 +138,30 @@ DEEPNET_INLINE Vec<T> penalty_of(Vec<T> p, T l2, T l1) {
   return fma(p * p, broadcast(l2 / T(2)), abs<T>(p) * l1);
 }
 
-/// Returns the penalty of the parameters before the update.
+/// Returns the penalty of the parameters before the update. All rows in one call: reading an Update that has just been
+/// written stalls, which took a third of the time for rows of 64.
 template <class T, class O, bool kPenalty>
 double update_all(const Update<T> u) {  // a copy, which no store can alias, so its numbers stay in registers
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
-  Vec<T> sums[vectors] = {};
-  for_each_vector<T>(u.count, [&, u](index_t j, auto get, auto put) {
-    Vec<T> p = get(u.p + j), slot[O::slots ? O::slots : 1];
-    const Vec<T> g = whole_gradient<T, kPenalty>(u.penalties, p, get(u.g + j));
-    if constexpr (kPenalty) sums[j / lanes % vectors] += penalty_of<T>(p, u.penalties.l2, u.penalties.l1);
-    for (int s = 0; s < O::slots; ++s) slot[s] = get(u.slots[s] + j);
-    p = fma(broadcast(-u.decay), p, p);
-    O::step(u, p, g, slot);
-    for (int s = 0; s < O::slots; ++s) put(u.slots[s] + j, flush<T>(slot[s]));
-    put(u.p + j, flush<T>(p));
-  });
-  return kPenalty ? double(sum_of_panel<T>(sums)) : 0.0;
+  double penalty = 0;
+  for (index_t row = 0; row < u.rows; ++row) {
+    T *to = u.p + row * u.p_row, *slots[O::slots ? O::slots : 1];
+    const T* from = u.g + row * u.g_row;
+    for (int s = 0; s < O::slots; ++s) slots[s] = u.slots[s] + row * u.p_row;
+    Vec<T> sums[vectors] = {};
+    for_each_vector<T>(u.count, [&](index_t j, auto get, auto put) {
+      Vec<T> p = get(to + j), slot[O::slots ? O::slots : 1];
+      const Vec<T> g = whole_gradient<T, kPenalty>(u.penalties, p, get(from + j));
+      if constexpr (kPenalty) sums[j / lanes % vectors] += penalty_of<T>(p, u.penalties.l2, u.penalties.l1);
+      for (int s = 0; s < O::slots; ++s) slot[s] = get(slots[s] + j);
+      p = fma(broadcast(-u.decay), p, p);
+      O::step(u, p, g, slot);
+      for (int s = 0; s < O::slots; ++s) put(slots[s] + j, flush<T>(slot[s]));
+      put(to + j, flush<T>(p));
+    });
+    if constexpr (kPenalty) penalty += double(sum_of_panel<T>(sums));
+  }
+  return penalty;
 }
 
 template <class T, class O>

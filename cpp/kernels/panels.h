@@ -40,25 +40,34 @@ DEEPNET_INLINE S read(const char* p) {
   return value;
 }
 
-/// Converts count <= kPanel contiguous numbers and pads with zeros up to kPanel. A whole panel has a loop of fixed
-/// length, which the compiler vectorises.
+/// Converts count <= kPanel contiguous numbers and pads with zeros up to kPanel. Runs of fixed length are loops that
+/// the compiler vectorises.
 template <class T, class S>
 DEEPNET_INLINE void read_row(const char* from, index_t count, T scale, T* to) {
-  constexpr index_t size = sizeof(S);
+  constexpr index_t size = sizeof(S), run = kPanel<T> / 4;
   if (count == kPanel<T>) {
     for (index_t i = 0; i < kPanel<T>; ++i) to[i] = T(widen(read<S>(from + i * size))) * scale;
     return;
   }
-  for (index_t i = 0; i < count; ++i) to[i] = T(widen(read<S>(from + i * size))) * scale;
-  for (index_t i = count; i < kPanel<T>; ++i) to[i] = T(0);
+  index_t i = 0;
+  for (; i + run <= count; i += run)
+    for (index_t j = i; j < i + run; ++j) to[j] = T(widen(read<S>(from + j * size))) * scale;
+  for (; i < count; ++i) to[i] = T(widen(read<S>(from + i * size))) * scale;
+  for (; i < kPanel<T>; ++i) to[i] = T(0);
 }
 
-/// Examples whose units are contiguous: each becomes a row of the transposed panel.
+/// Examples whose units are contiguous: each becomes a row of the transposed panel. Chosen ones lie anywhere, so those
+/// of a later panel are prefetched.
 template <class T, class S>
 void gather_rows(const Gather<T>& g) {
   assert(g.unit_stride == index_t(sizeof(S)) || g.units == 1);
   assert(0 <= g.count && g.count <= kPanel<T> && g.transposed_examples >= kPanel<T>);
+  const index_t bytes = g.units * index_t(sizeof(S));
   for (index_t e = 0; e < kPanel<T>; ++e) {
+    if (e < g.fetched) {
+      const char* later = static_cast<const char*>(g.data) + g.example(g.ahead + e) * g.example_stride;
+      for (index_t at = 0; at < bytes; at += 64) __builtin_prefetch(later + at, 0, 2);
+    }
     const bool there = e < g.count;
     const char* from = static_cast<const char*>(g.data) + (there ? g.example(e) * g.example_stride : 0);
     for (index_t first = 0; first < g.units; first += kPanel<T>, from += kPanel<T> * index_t(sizeof(S))) {

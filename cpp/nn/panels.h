@@ -221,7 +221,8 @@ constexpr index_t kElementBytes[kElementTypes] = {2, 4, 8, 1, 1, 4, 8};
 /// Up to kPanel examples of X, as a panel and, if wanted, transposed. `transposed` is needed as scratch either way.
 template <class T>
 void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* order, index_t first, index_t count,
-                  T* panel, T* transposed, index_t transposed_examples, bool want_transposed) {
+                  T* panel, T* transposed, index_t transposed_examples, bool want_transposed, index_t ahead = 0,
+                  index_t fetched = 0) {
   const auto type = size_t(X.element);
   const Gather<T> gather{.data = X.data,
                          .unit_stride = X.unit_stride,
@@ -233,7 +234,9 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
                          .scale = T(X.scale),
                          .panel = panel,
                          .transposed = transposed,
-                         .transposed_examples = transposed_examples};
+                         .transposed_examples = transposed_examples,
+                         .ahead = ahead,
+                         .fetched = fetched};
   if (X.unit_stride != kElementBytes[type] || X.units == 1) {
     kernels.readers[type].columns(gather);
     if (want_transposed) transpose_panel(kernels, X.units, panel, transposed, transposed_examples);

@@ -69,16 +69,30 @@ DEEPNET_INLINE void store(T* p, Vec<T> v) {
 /// The first `count` < lanes elements, then zeros. Does not read beyond p[count - 1].
 template <class T>
 DEEPNET_INLINE Vec<T> load_first(const T* p, index_t count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p);
+  else
+    return _mm512_maskz_loadu_pd(__mmask8((1u << count) - 1), p);
+#else
   alignas(kVectorBytes) T lanes[kLanes<T>] = {};
   for (index_t i = 0; i < count; ++i) lanes[i] = p[i];
   return load(lanes);
+#endif
 }
 
 template <class T>
 DEEPNET_INLINE void store_first(T* p, Vec<T> v, index_t count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(p, __mmask16((1u << count) - 1), v);
+  else
+    _mm512_mask_storeu_pd(p, __mmask8((1u << count) - 1), v);
+#else
   alignas(kVectorBytes) T lanes[kLanes<T>];
   store(lanes, v);
   for (index_t i = 0; i < count; ++i) p[i] = lanes[i];
+#endif
 }
 
 /// The first `count` lanes of v, zeros behind them.

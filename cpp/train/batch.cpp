@@ -8,6 +8,9 @@
 
 namespace deepnet {
 
+/// The most that a group's examples may take in a cache before they are read.
+constexpr index_t kFetchedBytes = index_t{1} << 17;
+
 template <class T>
 PanelGroup<T> BatchRunner<T>::activations(size_t layer, index_t first_panel, index_t panels) const {
   const index_t units = units_of(layer);
@@ -83,7 +86,11 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
     PanelGroup<T> x = activations(0, panel, 1);
     T* transposed = transposed_[0] + start * kPanel<T>;
     const bool drops = back && masks_[0].keep != 1;
-    gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops);
+    // The panel that this thread will probably gather next. Long rows are left to the processor's own prefetcher.
+    const index_t ahead = group_panels_ * workers_ * kPanel<T>, row = X.units * kElementBytes[size_t(X.element)];
+    const bool fetches = group_panels_ * kPanel<T> * row <= kFetchedBytes;
+    const index_t fetched = fetches ? std::clamp<index_t>(chunk.ordered - first - ahead, 0, kPanel<T>) : 0;
+    gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops, ahead, fetched);
     if (drops) {
       masks_[0].apply(kernels_, x, chunk.in_batch + start);
       transpose_panel(kernels_, X.units, x.data, transposed, chunk_);
@@ -333,7 +340,8 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   const bool at_once = updates_at_once(), normalized = updater_.plan().normalized;
   double total = 0, penalty = 0, weight = 0;
   for (index_t c = 0; c < chunks; ++c) {
-    const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), c * chunk_};
+    const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), batch.ordered,
+                      c * chunk_};
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
     if (is_sparse()) list_sparse(chunk, gathers, use != Use::kLoss);

@@ -27,6 +27,7 @@ namespace deepnet {
 struct Batch {
   const uint32_t* order;
   index_t first, count;
+  index_t ordered = 0;   // the length of `order`, as far as it is worth prefetching what comes next
   index_t in_batch = 0;  // where a chunk begins in its batch
 };
 

@@ -98,7 +98,10 @@ class Run {
     const uint32_t* order = !options_.order.empty() ? options_.order.data() + step / batches_ * examples_
                             : shuffled_             ? order_.get()
                                                     : chosen_;
-    return kept_.runner.step({order, first, examples(step)},
+    const index_t ordered = !order                   ? 0
+                            : options_.order.empty() ? examples_
+                                                     : (options_.epochs - step / batches_) * examples_;
+    return kept_.runner.step({order, first, examples(step), ordered},
                              rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
                              uint64_t(options_.first_epoch * batches_ + step));
   }

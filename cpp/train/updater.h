@@ -156,9 +156,10 @@ class Updater {
   /// Updates W, and b with the block of its first columns, from sums of gradients or, after clip_to, from whole
   /// gradients. Returns the penalty of the former W, or 0 after norm(), whose caller has added it.
   double update(const WeightBlock& block, size_t layer, const BlockGradient<T>& gradient) const {
-    double penalty = 0;
-    each_run(block, layer, gradient,
-             [&](T* p, T* g, index_t count, bool is_W) { penalty += update_run(p, g, count, layer, is_W); });
+    const Layer<T>& l = network_.layers[layer];
+    T* W = l.W + block.row * l.W_row + block.column;
+    double penalty = update_rows(W, gradient.dW, block.columns, layer, true, block.rows, l.W_row, gradient.dW_row);
+    if (block.column == 0) penalty += update_rows(l.b + block.row, gradient.db, block.rows, layer, false);
     return penalty;
   }
 
@@ -169,7 +170,7 @@ class Updater {
     each_run(block, layer, gradient, [&](T* p, T* g, index_t count, bool is_W) {
       T before[kBlockColumns];
       std::copy_n(p, count, before);
-      penalty += update_run(p, g, count, layer, is_W);
+      penalty += update_rows(p, g, count, layer, is_W);
       std::copy_n(before, count, g);
       if (!all_finite(p, count)) non_finite = true;
     });
@@ -188,16 +189,22 @@ class Updater {
   }
 
  private:
-  double update_run(T* p, T* g, index_t count, size_t layer, bool is_W) const {
+  double update_rows(T* p, T* g, index_t count, size_t layer, bool is_W, index_t rows = 1, index_t p_row = 0,
+                     index_t g_row = 0) const {
     constexpr T no_clip = std::numeric_limits<T>::infinity();
-    if (has_whole_gradient_ && scales_twice_) kernels_.finish_gradient(count, p, g, {T(whole_scale_), 0, 0, no_clip});
+    for (index_t i = 0; has_whole_gradient_ && scales_twice_ && i < rows; ++i)
+      kernels_.finish_gradient(count, p + i * p_row, g + i * g_row, {T(whole_scale_), 0, 0, no_clip});
     Update<T> update = update_of(p, g, count, layer, is_W, rate_factor(layer, is_W));
+    update.rows = rows;
+    update.p_row = p_row;
+    update.g_row = g_row;
     for (int i = 0; i < optimizer_.slots; ++i) update.slots[i] = slot(i, p);
     if (!scales_features() || layer > 0 || !is_W) return optimizer_.update(update);
     const index_t at = p - network_.layers[0].W;
     update.p = factor() + at;
     optimizer_.update(update);
-    multiply(count, update.p, feature_scales() + at % network_.layers[0].W_row, p);
+    for (index_t i = 0; i < rows; ++i)
+      multiply(count, update.p + i * p_row, feature_scales() + at % network_.layers[0].W_row, p + i * p_row);
     return 0;
   }
   double rate_factor(size_t layer, bool is_W) const {

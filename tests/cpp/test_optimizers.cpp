@@ -125,6 +125,34 @@ TEST_CASE_TEMPLATE("fifty steps of every optimizer meet their bounds, each start
         }
 }
 
+TEST_CASE_TEMPLATE("an update of several rows is that of each, and leaves what lies between them", T, float, double) {
+  constexpr index_t rows = 3, count = 37, p_row = 48, g_row = 40;
+  for (const auto& [isa, kernels] : supported_tables<T>())
+    for (size_t id = 0; id < std::size(kKnown); ++id) {
+      CAPTURE(isa);
+      CAPTURE(kKnown[id].name);
+      const std::vector<T> g = random_values<T>(rows * g_row, 2);
+      std::vector<T> p = random_values<T>(rows * p_row, 1), first(p.size(), T(0.5)), second(first);
+      std::vector<T> p_each = p, first_each = first, second_each = second;
+      const StepSettings s = settings_of(kKnown[id], 4);
+      const bool has_first = kKnown[id].slots > 0, has_second = kKnown[id].slots > 1;
+      double penalty = 0;
+      for (index_t i = 0; i < rows; ++i)
+        penalty += kernels.optimizers[id].update(update_of<T>(s, count, p_each.data() + i * p_row, g.data() + i * g_row,
+                                                              has_first ? first_each.data() + i * p_row : nullptr,
+                                                              has_second ? second_each.data() + i * p_row : nullptr));
+      deepnet::Update<T> all = update_of<T>(s, count, p.data(), g.data(), has_first ? first.data() : nullptr,
+                                            has_second ? second.data() : nullptr);
+      all.rows = rows;
+      all.p_row = p_row;
+      all.g_row = g_row;
+      CHECK(penalty == kernels.optimizers[id].update(all));
+      CHECK(same_bits(p, p_each));
+      CHECK(same_bits(first, first_each));
+      CHECK(same_bits(second, second_each));
+    }
+}
+
 TEST_CASE_TEMPLATE("instruction sets with fused multiply-adds give the same bits of parameters and optimizer memory", T,
                    float, double) {
   constexpr index_t count = 77;
