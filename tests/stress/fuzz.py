@@ -1,21 +1,20 @@
-"""Damaged model files, .npz files, CSV files and folders of images, as coverage of the code finds them.
+"""Damaged model files, .npz files and folders of images: each is refused by one error, or loads.
 
-Where atheris is installed, its mutations follow the branches of deepnet's code; elsewhere they are those of
-damaged_files.py. An input is refused by one error, or loads; no load takes over a second, or more memory than
-the file and 64 MB.
+No load takes over a second, or more memory than the file and 64 MB. Descriptions of models are damaged with a
+checksum that is right, too.
 """
 
-import importlib.util
 import json
-import os
 import resource
-import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from children import room, run_child
+from damaged_files import mutated
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SECONDS = 1.0
@@ -32,52 +31,20 @@ PARTS = 2
 def plan(short):
     """Return the parts; the short form has a hundredth of the inputs."""
     return [
-        partial(run_child, "fuzz", "guided", target, inputs // (100 if short else 1) // PARTS, seed)
+        partial(run_child, "fuzz", "mutations", target, inputs // (100 if short else 1) // PARTS, seed)
         for target, inputs in TARGETS.items()
         for seed in range(PARTS)
     ]
 
 
-def guided(result, target, inputs, seed):
-    """Give a target so many inputs; with atheris, print the result and end the process."""
-    with tempfile.TemporaryDirectory(dir=room()) as folder:
-        corpus, place = Path(folder, "corpus"), Path(folder, "place")
-        corpus.mkdir()
-        place.mkdir()
-        if importlib.util.find_spec("atheris") is None:
-            load, seeds = globals()[target](place)
-            mutate(watched(result, load), seeds, inputs, seed)
-            return
-        import atheris
-
-        with atheris.instrument_imports(include=["deepnet.io", "deepnet.network", "deepnet.sklearn"]):
-            load, seeds = globals()[target](place)
-        for number, content in enumerate(seeds):
-            (corpus / str(number)).write_bytes(content)
-        give, left = watched(result, load), [inputs]
-
-        def one_input(content):
-            give(content)
-            left[0] -= 1
-            if left[0] <= 0:
-                print(json.dumps(vars(result)), flush=True)
-                os._exit(0)
-
-        longest = 2 * max(map(len, seeds))
-        options = [f"-seed={seed + 1}", f"-max_len={longest}", "-rss_limit_mb=0", "-timeout=100"]
-        atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/", str(corpus)], one_input)
-        atheris.Fuzz()
-
-
-def mutate(give, seeds, inputs, seed):
-    """Give so many mutations of the seeds."""
-    import numpy as np
-
-    from damaged_files import mutated
-
+def mutations(result, target, inputs, seed):
+    """Give a target so many mutations of its first inputs."""
     rng = np.random.default_rng(seed)
-    for number in range(inputs):
-        give(mutated(seeds[number % len(seeds)], rng))
+    with tempfile.TemporaryDirectory(dir=room()) as folder:
+        load, seeds = globals()[target](Path(folder))
+        give = watched(result, load)
+        for number in range(inputs):
+            give(mutated(seeds[number % len(seeds)], rng))
 
 
 def watched(result, load):
@@ -152,8 +119,6 @@ def archives(place):
     """Files of arrays."""
     import io as bytes_io
 
-    import numpy as np
-
     from deepnet import io
 
     random, seeds = np.random.default_rng(0), []
@@ -185,7 +150,6 @@ def folders(place):
     """A folder of images, one of which is the input."""
     import io as bytes_io
 
-    import numpy as np
     from PIL import Image
 
     from deepnet import io
