@@ -49,8 +49,8 @@ def run(command: str, data: Path) -> str:
 
 
 def topics(output: str) -> list[str]:
-    """Return the words in the margin."""
-    return re.findall(r"^([A-Z]\w+|deepnet)  ?", output, re.M)
+    """Return the words in the margin, each once: how many networks there are depends on the numbers."""
+    return list(dict.fromkeys(re.findall(r"^([A-Z]\w+|deepnet)  ?", output, re.M)))
 
 
 def write(data: Path) -> None:
