@@ -26,6 +26,10 @@ bool WithoutGil::requested() {
   const auto now = Clock::now();
   if (now - last < std::chrono::milliseconds(50)) return false;
   last = now;
+  return requested_now();
+}
+
+bool WithoutGil::requested_now() {
   return call([] { return PyErr_CheckSignals() != 0; });
 }
 

@@ -21,6 +21,7 @@ class WithoutGil final : public Interrupt {
  public:
   WithoutGil() : state_(PyEval_SaveThread()) {}
   bool requested() override;
+  bool requested_now() override;
   void take_gil_back() noexcept;
   /// Runs `work`, which uses Python, in the middle of the native call.
   template <class Work>

@@ -74,6 +74,7 @@ class Reporting final : public Interrupt {
   Reporting(WithoutGil* gil, PyObject* report, std::function<index_t()> steps)
       : gil_(gil), report_(report), steps_(std::move(steps)) {}
   bool requested() override;
+  bool requested_now() override { return gil_->requested_now(); }
   bool requested_between_steps() override;
 
  private:

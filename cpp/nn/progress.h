@@ -50,12 +50,19 @@ class Progress {
 
   /// Asks the interrupt now.
   void ask() {
-    if (!interrupt_ || std::this_thread::get_id() != caller_ || !interrupt_->requested()) return;
+    if (interrupt_ && std::this_thread::get_id() == caller_ && interrupt_->requested()) stop();
+  }
+  /// The same before work that can't be interrupted and takes long.
+  void ask_before_long_work() {
+    if (interrupt_ && std::this_thread::get_id() == caller_ && interrupt_->requested_now()) stop();
+  }
+
+ private:
+  [[noreturn]] void stop() {
     stop_.store(true, std::memory_order_relaxed);
     throw Interrupted{};
   }
 
- private:
   Interrupt* interrupt_;
   std::thread::id caller_ = std::this_thread::get_id();
   std::atomic<bool> stop_{false};

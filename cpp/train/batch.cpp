@@ -281,8 +281,10 @@ double BatchRunner<T>::update_block(const Block& block, double rate) {
 /// Returns false if the norm of the kept gradients is not finite.
 template <class T>
 bool BatchRunner<T>::clip_to_norm() {
-  const double squares =
-      sum_of_blocks([&](const Block& block) { return updater_.norm(block, block.layer, kept_gradient(block)); });
+  const double squares = sum_of_blocks([&](const Block& block) {
+    progress_->did(double(block.rows) * double(block.columns));
+    return updater_.norm(block, block.layer, kept_gradient(block));
+  });
   if (!std::isfinite(squares)) return false;
   updater_.clip_to(squares);
   return true;
@@ -298,7 +300,7 @@ void BatchRunner<T>::undo_if_not_finite(double penalty) {
     updater_.undo(block, block.layer, kept_gradient(block));
     transpose_weights(block);
   });
-  updater_.start(/*keep=*/false);
+  updater_.forget();
 }
 
 template <class T>
@@ -358,6 +360,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     if (use == Use::kLoss) continue;
     if (use == Use::kSteps && last && !std::isfinite(total)) return total;
     if (use == Use::kSteps && last && at_once) {
+      if (network_.size > kSlowUpdate) progress_->ask_before_long_work();
       const Writing writing(network_, *progress_);
       penalty =
           sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate / divisor_); });
@@ -372,13 +375,17 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   }
   // The update of a block computes its penalty as well.
   if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
-    penalty = sum_of_blocks([&](const Block& block) { return updater_.penalty(block, block.layer); });
+    penalty = sum_of_blocks([&](const Block& block) {
+      progress_->did(double(block.rows) * double(block.columns));
+      return updater_.penalty(block, block.layer);
+    });
   const auto objective = [&] {
     const auto count = double(batch.count);
     return normalized ? (total / divisor_ + penalty) * count : total + penalty * count;
   };
   if (use == Use::kSteps && !at_once) {
     if (updater_.needs_norm() && !clip_to_norm()) return objective();
+    if (network_.size > kSlowUpdate) progress_->ask_before_long_work();
     const Writing writing(network_, *progress_);
     if (updater_.scales_features()) updater_.update_feature_scales(in_gradient(network_.layers[0].W));
     penalty += sum_of_blocks([&](const Block& block) { return update_block(block, rate / divisor_); });

@@ -71,6 +71,8 @@ class BlockBuffers {
 /// An update can't be interrupted. If the last sums of its gradients take more operations than this, it is a separate
 /// pass after them.
 constexpr double kLongUpdate = 4e9;
+/// Before an update of so many parameters, which takes 0.1 s, the interrupt is asked.
+constexpr index_t kSlowUpdate = index_t{1} << 24;
 /// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
 constexpr index_t kLargeGroup = 8;
 constexpr uint64_t kDropoutStream = 0xd509'0075;  // apart from that of the examples' order

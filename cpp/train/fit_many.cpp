@@ -37,6 +37,7 @@ class SideBySide {
    public:
     OfThread(SideBySide& all, Interrupt* asked) : all_(all), asked_(asked) {}
     bool requested() override { return all_.stops() || (asked_ && asked_->requested() && all_.stop()); }
+    bool requested_now() override { return all_.stops() || (asked_ && asked_->requested_now() && all_.stop()); }
     bool requested_between_steps() override {
       return all_.stops() || (asked_ && asked_->requested_between_steps() && all_.stop());
     }

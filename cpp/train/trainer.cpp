@@ -73,7 +73,7 @@ class Run {
         kept_(KeptRunner<T>::of(network, data, plan, size_, Threads::of(options.threads), progress)) {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
-    kept_.runner.updater().start(/*keep=*/options.first_epoch > 0);
+    kept_.runner.updater().start(/*keep=*/options.first_epoch > 0, progress);
     operations_ = kept_.runner.operations(size_, Use::kSteps);
     steps_per_copy_ = steps_per_copy(operations_, network.size + remembered().second);
   }
@@ -112,6 +112,8 @@ class Run {
   /// Of step number `step`.
   index_t examples(index_t step) const { return std::min(size_, examples_ - step % batches_ * size_); }
 
+  /// Else the updater undoes an update that is not finite.
+  bool keeps_copy() const { return !kept_.runner.updater().undoes_updates(); }
   bool parameters_are_finite() const {
     return std::all_of(network_.layers.begin(), network_.layers.end(), [](const Layer<T>& layer) {
       bool finite = all_finite(layer.b, layer.units);  // the padding of W, which no product reads, may be anything
@@ -148,7 +150,6 @@ class Run {
   }
 
  private:
-  bool keeps_copy() const { return !kept_.runner.updater().undoes_updates(); }
   std::pair<T*, index_t> remembered() {
     OptimizerState<T>& state = network_.optimizer_state;
     return {state.numbers(), state.count};
@@ -257,7 +258,7 @@ void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOpt
       begin = end;
     }
   } catch (const Interrupted&) {
-    run.recover(step);  // the loss after the last update might have shown that it was not finite
+    if (run.keeps_copy()) run.recover(step);  // the loss after the last update might have shown that it was not finite
     throw;
   }
   // No loss after the last update would show that it is not finite.
@@ -272,7 +273,7 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   Progress progress(interrupt);
   const index_t count = data.X.count;
   BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress).runner;
-  runner.updater().start(/*keep=*/true);
+  runner.updater().start(/*keep=*/true, progress);
   const auto [total, updated] =
       runner.step({data.chosen, 0, count}, learning_rate, seed, state.optimizer_state.updates);
   if (!updated || !std::isfinite(total)) throw NonFinite(total / double(count), 0, 0, updated, true);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nn/panels.h"
+#include "nn/progress.h"
 
 namespace deepnet {
 
@@ -56,20 +57,25 @@ class Updater {
   }
 
   const Plan& plan() const { return plan_; }
-  /// Clears the optimizer's state, unless `keep` is true and the state is of the same optimizer.
-  void start(bool keep) const {
+  /// Clears the optimizer's state, unless `keep` is true and the state is of the same optimizer. After an interrupt it
+  /// is cleared the next time.
+  void start(bool keep, Progress& progress) const {
     OptimizerState<T>& state = network_.optimizer_state;
     const Layer<T>& first = network_.layers[0];
     const index_t scales = (1 + optimizer_.slots) * round_up(first.inputs, kPanel<T>),
                   extra = scales_features() ? first.units * first.W_row + scales : 0;
     const bool fresh =
         !keep || state.optimizer != plan_.optimizer || state.slots != optimizer_.slots || state.extra != extra;
-    if (fresh) state.start(plan_.optimizer, optimizer_.slots, network_.size, extra);
+    if (fresh)
+      state.start(plan_.optimizer, optimizer_.slots, network_.size, extra, [&](double part) { progress.did(part); });
     if (scales_features() && (fresh || !has_factors())) {
       std::copy_n(first.W, first.units * first.W_row, factor());
       std::fill_n(feature_scales(), first.inputs, T(1));
     }
   }
+
+  /// Clears the optimizer's state when it is next used.
+  void forget() const { network_.optimizer_state.optimizer = -1; }
 
   /// True if the update is W -= rate * dW and nothing else, which the product that computes dW then does.
   bool is_fused() const {

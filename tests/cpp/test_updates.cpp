@@ -219,7 +219,7 @@ TEST_CASE_TEMPLATE("masks, updates and losses are the same in one chunk and in s
       deepnet::Progress progress(nullptr);
       deepnet::BatchRunner<T> runner(task.net.state(), task.data(), plan, largest, deepnet::Threads::of(threads),
                                      deepnet::Use::kSteps, progress);
-      runner.updater().start(false);
+      runner.updater().start(false, progress);
       double total = 0;
       for (uint64_t s = 0; s < 2; ++s) total += runner.step({nullptr, 0, 500}, 1e-3, 7, s).loss;
       std::vector<T> all = all_of(task);
@@ -508,6 +508,55 @@ TEST_CASE_TEMPLATE("an interrupt leaves the parameters and optimizer memory of a
         deepnet::train_on_batch<T>(stepwise.net, stepwise.part(range(uint32_t(s % 8) * 64, 64)).data, plan, 1e-3, 8);
       CHECK(same_bits(all_of(stopped), all_of(stepwise)));
     }
+}
+
+TEST_CASE("an interrupt while a large optimizer memory is cleared changes nothing, and it is cleared the next time") {
+  const Task<float> task({4200, 2600}, {"identity"}, 1, kSquares);  // 22 million numbers, so that one question is asked
+  const auto& names = deepnet::optimizer_names();
+  const std::vector<deepnet::Plan> plans = plans_of_all();
+  deepnet::Plan plan = *std::find_if(
+      plans.begin(), plans.end(), [&](const deepnet::Plan& each) { return names[size_t(each.optimizer)] == "adam"; });
+  plan.loss = kSquares;
+  plan.layers.clear();
+  const std::vector<float> before = task.parameters();
+  deepnet::train_on_batch<float>(task.net, task.data(), plan, 1e-3);
+  const std::vector<float> expected = task.parameters();
+  task.set_parameters(before);
+  std::vector<double> losses(1), seconds(1);
+  Asked interrupt(1);
+  CHECK_THROWS_AS(deepnet::fit<float>(task.net, task.data(), plan, {.batch_size = 1}, losses, seconds, &interrupt),
+                  deepnet::Interrupted);
+  CHECK(same_bits(task.parameters(), before));
+  deepnet::train_on_batch<float>(task.net, task.data(), plan, 1e-3);
+  CHECK(same_bits(task.parameters(), expected));
+}
+
+TEST_CASE("before each long update the interrupt is asked without delay") {
+  struct Delayed : deepnet::Interrupt {
+    explicit Delayed(int last_) : last(last_) {}
+    bool requested() override { return false; }
+    bool requested_now() override { return ++asked == last; }
+    int last, asked = 0;
+  };
+  const Task<float> large({4200, 4100}, {"identity"}, 1, kSquares), small({42, 41}, {"identity"}, 1, kSquares);
+  std::vector<double> losses(3), seconds(3);
+  for (deepnet::Plan plan : {plans_of_all().front(), plans_of_all().back()}) {
+    CAPTURE(plan.optimizer);
+    plan.loss = kSquares;
+    plan.layers.clear();
+    const std::vector<float> before = large.parameters();
+    const deepnet::FitOptions options{.epochs = 3, .batch_size = 1, .learning_rate = 1e-3};
+    deepnet::fit<float>(large.net, large.data(), plan, {.batch_size = 1, .learning_rate = 1e-3}, losses, seconds);
+    const std::vector<float> after_one = large.parameters();
+    large.set_parameters(before);
+    Delayed second(2), never(0);
+    CHECK_THROWS_AS(deepnet::fit<float>(large.net, large.data(), plan, options, losses, seconds, &second),
+                    deepnet::Interrupted);
+    CHECK(same_bits(large.parameters(), after_one));
+    deepnet::fit<float>(small.net, small.data(), plan, options, losses, seconds, &never);
+    CHECK(never.asked == 0);
+    large.set_parameters(before);
+  }
 }
 
 TEST_SUITE_END();

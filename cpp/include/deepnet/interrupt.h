@@ -11,6 +11,8 @@ class Interrupt {
   virtual ~Interrupt() = default;
   /// Every few million operations, perhaps in the middle of a parallel computation.
   virtual bool requested() = 0;
+  /// Before work that can't be interrupted and takes long: no answer may be saved for later.
+  virtual bool requested_now() { return requested(); }
   /// After each update of fit: the network is consistent, and no other thread works for the call.
   virtual bool requested_between_steps() { return false; }
 };
