@@ -370,6 +370,7 @@ class ModelCheckpoint(_Plateau, RunCallback):
         if self._net is not None:
             raise ValueError(f"one ModelCheckpoint cannot follow two networks: {self.path} would be of both")
         files.described(training.net)  # raises for what a file cannot hold
+        os.stat(os.path.join(os.path.dirname(self.path) or ".", ""))  # raises if the folder is missing
         self._net, self._written, self._asked_to_end = training.net, training.history.epochs, False
         if self.on_sigterm:
             if threading.current_thread() is not threading.main_thread():

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepnet._extras import needs
 from deepnet._files import replace
+from deepnet._numbers import whole
 from deepnet.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -384,6 +385,7 @@ def plot_reliability(model: Any, X: Any, y: Any, ax: "Axes | None" = None, *, bi
     """
     _, p, labels = _classified(model, X, y)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
+    bins = whole("bins", bins, 1)
     places = np.minimum((confidence * bins).astype(np.intp), bins - 1)
     counts = np.bincount(places, minlength=bins)
     used = counts > 0
@@ -661,6 +663,7 @@ def _draw_histograms(axes: "Axes", values: Sequence[NDArray[Any]], labels: Seque
     everything = np.concatenate([part.ravel() for part in values])
     everything = everything[np.isfinite(everything)]
     low, high = (float(everything.min()), float(everything.max())) if len(everything) else (0.0, 1.0)
+    bins = whole("bins", bins, 1)
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     for i, (part, label) in enumerate(zip(values, labels, strict=True)):
         shares = np.histogram(part, edges)[0] / max(part.size, 1)

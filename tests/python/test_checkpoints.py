@@ -209,7 +209,10 @@ def test_the_best_epoch_has_a_file_of_its_own(tmp_path):
         ({"batch_size": 20}, "has batch_size 16, but this one 20"),
         ({"seed": 4}, "has seed 3, but seed is 4"),
         ({"shuffle": False}, "has shuffle True, but this one False"),
-        ({"optimizer": deepnet.SGD(0.2)}, "has optimizer .* but this one"),
+        (
+            {"optimizer": deepnet.SGD(0.2)},
+            r"has optimizer SGD\(learning_rate=0\.01\), but this one SGD\(learning_rate=0\.2\)",
+        ),
         ({"loss": "mean_squared_error"}, "has loss .* but this one"),
         ({"input_scale": 0.5}, r"has input_scale 1\.0, but this one 0\.5"),
         ({"examples": np.arange(30)}, "has examples 40, but this one 30"),
@@ -242,6 +245,12 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
         run(network(), resume_from=tmp_path / "nowhere")
     with pytest.raises(TypeError, match=r"^resume_from: path is 3,"):
         run(network(), resume_from=3)
+
+
+def test_a_missing_folder_is_found_before_the_first_epoch(tmp_path):
+    net = network()
+    with Unchanged(net.parameters), pytest.raises(FileNotFoundError, match="nowhere"):
+        run(net, ModelCheckpoint(tmp_path / "nowhere" / "run"))
 
 
 def test_a_custom_activation_is_refused_before_the_first_epoch(tmp_path):

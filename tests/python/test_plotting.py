@@ -171,6 +171,17 @@ def test_a_model_without_curves_is_named(ax, trained):
         plotting.plot_learning_curves(trained[0], ax)
 
 
+def test_bins_are_counted_from_one(ax, trained):
+    net, X, Y, _ = trained
+    for draw, data in (
+        (plotting.plot_reliability, (X, Y)),
+        (plotting.plot_activations, (X,)),
+        (plotting.plot_gradients, (X, Y)),
+    ):
+        with pytest.raises(ValueError, match=r"^bins is 0, but must be 1 or more"):
+            draw(net, *data, ax, bins=0)
+
+
 def test_the_decision_boundary_of_a_network_is_drawn_where_told(ax, trained, pyplot, monkeypatch):
     monkeypatch.setattr(pyplot, "show", lambda: pytest.fail("shown"))
     net, X, Y, _ = trained

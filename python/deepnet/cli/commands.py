@@ -38,9 +38,7 @@ TargetColumn = Annotated[
 ]
 Task = Annotated[
     str | None,
-    typer.Option(
-        metavar="TASK", help="classification or regression; without it, seen from the target's values."
-    ),
+    typer.Option(metavar="TASK", help="classification or regression; by default, from the target's values."),
 ]
 Drop = Annotated[
     list[str] | None,
@@ -49,7 +47,9 @@ Drop = Annotated[
 Header = Annotated[
     bool | None,
     typer.Option(
-        "--header/--no-header", help="Whether the first line of a CSV file holds names.", show_default="seen"
+        "--header/--no-header",
+        help="Whether the first line of a CSV file holds names.",
+        show_default="detected",
     ),
 ]
 ModelOutput = Annotated[

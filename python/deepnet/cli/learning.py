@@ -119,7 +119,8 @@ def load_rows(out: Output, path: Path, settings: Settings) -> Rows:
 
 def _why(target: Target) -> str:
     other = "regression" if target.task == CLASSIFICATION else "classification"
-    return f"{target.why}" + ("" if target.why == "--task" else f" (--task {other} says otherwise)")
+    has_choice = target.why != "--task" and target.values.dtype.kind in "iuf"
+    return target.why + (f" (for {other}: --task {other})" if has_choice else "")
 
 
 def _is_name(table: Table, name: str) -> bool:

@@ -93,7 +93,7 @@ def _sections(learned: Learned) -> Iterator[tuple[str, str, str, bytes]]:
         yield (
             *("curves", "Learning curves"),
             "<p>The loss falls while the model learns. Where validation gets worse as training gets better, "
-            "the model learns the training data by heart.</p>",
+            "the model overfits.</p>",
             _picture(lambda ax: plotting.plot_learning_curves(learned.curves, ax)),
         )
     if X is None:
@@ -126,7 +126,7 @@ def _sections(learned: Learned) -> Iterator[tuple[str, str, str, bytes]]:
         yield (
             *("importance", "Permutation importance"),
             f"<p>How much the {measure} falls when the cells of one column are shuffled among the examples "
-            f"held out: mean of {ROUNDS} rounds. Columns that say the same share their importance.</p>"
+            f"held out: mean of {ROUNDS} rounds. Columns with the same information share importance.</p>"
             + _table(["column", f"fall of the {measure}"], [(n, f"{falls[n]:.4f}") for n in falls]),
             _picture(
                 lambda ax: _bars(ax, {n: falls[n] for n in names}, measure), (6.4, 0.8 + 0.28 * len(names))

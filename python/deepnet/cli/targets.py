@@ -40,7 +40,7 @@ def column_called(table: Table, given: str) -> str:
         return names[number]
     hint = f"it has {listed(names)}"
     if not table.has_header:
-        hint += "; its first line holds values, not names (--header says otherwise)"
+        hint += "; its first line was read as values (if it holds names: --header)"
     raise DataError(f"{table.path} has no column {given!r}: {hint}")
 
 
@@ -54,7 +54,9 @@ def target_of(table: Table, given: str, task: str | None) -> Target:
     rows = np.flatnonzero(~missing)
     values = values[rows]
     if len(rows) < 2:
-        raise DataError(f"the target {name!r} has {len(rows)} values, but two rows are needed at least")
+        raise DataError(
+            f"the target {name!r} has values in {len(rows)} of {len(table)} rows, but must have at least two"
+        )
     found = np.unique(values.astype(str) if values.dtype == object else values)
     if len(found) < 2:
         raise DataError(f"the target {name!r} has one value only, {found[0]}: there is nothing to predict")
@@ -71,7 +73,7 @@ def target_of(table: Table, given: str, task: str | None) -> Target:
         why = "--task"
     if task == REGRESSION:
         if not is_number:
-            raise DataError(f"the target {name!r} has values such as {found[0]}, which are no numbers")
+            raise DataError(f"the target {name!r} has values such as {found[0]}, which are not numbers")
         return Target(name, task, values.astype(np.float64), rows, why)
     if len(found) > max(2, len(rows) // 2):
         raise DataError(

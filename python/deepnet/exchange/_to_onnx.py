@@ -12,7 +12,7 @@ import numpy as np
 from deepnet._files import Path
 from deepnet._validation.arrays import a
 from deepnet.activations import Array
-from deepnet.network import Network
+from deepnet.network import Network, files
 
 from ._graph import STRING, Graph, Value, columns, joined
 from ._models import layers_of, pipeline_steps
@@ -23,6 +23,7 @@ Scaling = Callable[[Value], Value]
 
 def to_onnx(model: Any, path: Path) -> None:
     """Write a model; see :func:`deepnet.exchange.to_onnx`."""
+    path = files.checked(path)
     graph, properties = Graph(), dict[str, Any]()
     if isinstance(model, Network):
         x = graph.input("X", model.dtype, model.layer_dims[0])

@@ -245,8 +245,15 @@ def _compare(were: Any, are: dict[str, Any]) -> None:
     for name, value in are.items():
         if were.get(name) != value:
             raise _Other(
-                f"the checkpoint's run has {name} {quoted(were.get(name))}, but this one {quoted(value)}"
+                f"the checkpoint's run has {name} {_shown(were.get(name))}, but this one {_shown(value)}"
             )
+
+
+def _shown(fact: Any) -> str:
+    """Return a fact for a message: an optimizer or a loss as it is created."""
+    if isinstance(fact, dict) and ("optimizer" in fact or "loss" in fact):
+        return repr(decoded(fact, {}))[:200]
+    return quoted(fact)
 
 
 def _states(entries: Any, callbacks: Sequence[Any], model: ModelFile) -> list[Any]:

@@ -32,10 +32,7 @@ def csv_rows(path):
 def test_train_a_classifier(run, shared):
     result = run("train", shared / "table.csv", "--target", "buys", "--epochs", 3, "-o", "m.safetensors")
     assert result.exit_code == 0
-    assert (
-        "classification, since 'buys' has 2 different names (--task regression says otherwise)"
-        in result.output
-    )
+    assert "classification, since 'buys' has 2 different names\n" in result.output
     assert "left out, since their text differs in every row: name" in result.output
     assert re.search(r"72 rows to train on, 18 held out", result.output)
     assert re.search(r"accuracy [\d.]+, log loss [\d.]+", result.output)
@@ -266,6 +263,10 @@ def test_evaluate_takes_the_one_column_that_is_no_feature(results, run, shared, 
     assert result.exit_code == 2
     assert (
         "name the column of the target with --target: name, buys are no columns of the model" in result.stderr
+    )
+    (tmp_path / "other.csv").write_text("size,price\n1,2\n")
+    assert (
+        "other.csv lacks the column 'colour'" in run("evaluate", shared / "classes.model", "other.csv").stderr
     )
 
 

@@ -118,7 +118,7 @@ def test_the_task_is_seen_from_the_target(tmp_path, cells, task, values):
 
 def test_the_task_can_be_given(tmp_path):
     assert target(tmp_path, [1, 2, 1, 2], "regression").values.dtype == np.float64
-    with pytest.raises(DataError, match="which are no numbers"):
+    with pytest.raises(DataError, match="which are not numbers"):
         target(tmp_path, ["a", "b", "a"], "regression")
 
 
@@ -126,7 +126,7 @@ def test_the_task_can_be_given(tmp_path):
     ("cells", "message"),
     [
         (["a"] * 5, "one value only, a"),
-        (["?"] * 5, "has 0 values"),
+        (["?"] * 5, "has values in 0 of 5 rows, but must have at least two"),
         ([f"n{i}" for i in range(9)], "too many for classes"),
         ([1, 2, "inf", 3.5], "infinite values"),
     ],

@@ -146,6 +146,11 @@ def test_other_objects_are_refused(model, path):
         deepnet.to_onnx(model, path)
 
 
+def test_what_is_no_path_is_refused():
+    with pytest.raises(TypeError, match=r"^path is 3, but must be the name of a file"):
+        deepnet.to_onnx(deepnet.Network([1, 1]), 3)
+
+
 def test_a_wrong_argument_gets_advice(path):
     with pytest.raises(TypeError, match="unknown argument of to_onnx 'filename': did you mean 'path'"):
         deepnet.to_onnx(deepnet.Network([1, 1]), filename=path)
