@@ -149,6 +149,37 @@ def test_columns_that_are_not_numbers_are_named(column):
         network().predict(frame)
 
 
+NOT_DATA = [
+    pandas.DataFrame(TABLE).groupby(Y),
+    pandas.Series(TABLE[:, 0]).groupby(Y),
+    pandas.DataFrame(TABLE).rolling(3),
+    pandas.Timestamp("2020-01-01"),
+    polars.DataFrame(TABLE).group_by("column_0"),
+    polars.LazyFrame(TABLE),
+    polars.col("a"),
+]
+
+
+@pytest.mark.parametrize("value", NOT_DATA, ids=lambda value: type(value).__name__)
+def test_objects_without_values_are_named(value):
+    net = network()
+    expected = f"is an? {type(value).__name__}, but must be a frame, a series or an array"
+    with Unchanged(net.parameters):
+        with pytest.raises(TypeError, match=f"^X {expected}"):
+            net.predict(value)
+        with pytest.raises(TypeError, match=f"^X {expected}"):
+            net.fit(value, Y)
+        with pytest.raises(TypeError, match=f"^Y {expected}"):
+            net.fit(TABLE.T, value)
+        with pytest.raises(TypeError, match=f"^sample_weight {expected}"):
+            net.fit(TABLE.T, Y, sample_weight=value)
+
+
+def test_a_list_of_lists_is_no_list_of_columns():
+    with pytest.raises(TypeError, match="examples is a list of entries of different lengths, but must be an"):
+        network().fit(TABLE.T, Y, examples=[[1, 2], [1, 2, 3]])
+
+
 def test_missing_numbers_are_nan():
     holes = TABLE.copy()
     holes[4, 1] = np.nan

@@ -147,8 +147,11 @@ def chosen(name: str, value: Any, m: int) -> Array | None:
     """Accept None for all m columns of X, their numbers, or an array of m bools; return the numbers."""
     if value is None:
         return None
-    given = np.asarray(value) if isinstance(value, (list, range)) else tables.labels(name, value)
     expected = "must be an array of column numbers of X, or of bools"
+    try:
+        given = np.asarray(value) if isinstance(value, (list, range)) else tables.labels(name, value)
+    except ValueError:
+        raise TypeError(f"{name} is a list of entries of different lengths, but {expected}") from None
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         raise TypeError(f"{name} is {a(value)}, but {expected}")
     if given.ndim != 1:

@@ -13,7 +13,7 @@ import numpy as np
 from deepnet._numbers import is_number
 from deepnet.activations import Array
 
-from .arrays import anything, counted
+from .arrays import a, anything, counted
 
 LIBRARIES = ("pandas", "polars")
 INPUTS = tuple(map(np.dtype, ("float32", "float64", "float16", "uint8")))  # those that the engine reads
@@ -22,8 +22,16 @@ NAMED = 6  # columns that a message names
 
 
 def is_table(value: Any) -> bool:
-    """Return whether this is a frame or a series, or another array-like, of pandas or polars."""
+    """Return whether this is an object of pandas or polars, such as a frame or a series."""
     return any(cls.__module__.partition(".")[0] in LIBRARIES for cls in type(value).__mro__)
+
+
+def check_holds_values(name: str, value: Any) -> None:
+    """Raise a TypeError for an object of pandas or polars that is not data, such as a GroupBy."""
+    kind = type(value)
+    if is_table(value) and not (hasattr(kind, "to_numpy") and (hasattr(kind, "dtype") or is_frame(value))):
+        way_out = f": {name}.collect()" if is_frame(value) else ""
+        raise TypeError(f"{name} is {a(value)}, but must be a frame, a series or an array{way_out}")
 
 
 def is_frame(value: Any) -> bool:
@@ -31,17 +39,12 @@ def is_frame(value: Any) -> bool:
     return is_table(value) and hasattr(type(value), "columns")  # asking a LazyFrame itself is slow
 
 
-def _has_values(name: str, frame: Any) -> None:
-    if not hasattr(frame, "to_numpy"):
-        raise TypeError(f"{name} is a {type(frame).__name__}, but must be a frame: {name}.collect()")
-
-
 def inputs(X: Any, units: int) -> Array:
     """Return the values of a frame, or for a network with one input of a series, as X (n_0, m)."""
+    check_holds_values("X", X)
     if not is_frame(X):
         numbers = _numbers(X) if units == 1 else None
         return anything("X", X, units) if numbers is None else numbers.reshape(1, -1)
-    _has_values("X", X)
     m, n = X.shape
     if n != units:
         turned = "X.T" if hasattr(X, "T") else "X.transpose()"
@@ -59,8 +62,8 @@ def labels(name: str, value: Any) -> Any:
     """Return numbers of a series as an array (m,), those of a frame as one (n, m); anything else as it is."""
     if not is_table(value):
         return value
+    check_holds_values(name, value)
     if is_frame(value):
-        _has_values(name, value)
         columns = [_numbers(column, of_labels=True) for _, column in _columns(value)]
         if not columns or any(column is None for column in columns):
             return value

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
@@ -18,7 +17,7 @@ from deepnet.activations import Array
 from . import _recipe
 from ._data import Data, Targets, Validation, spread, taken
 from ._docstrings import PERCEPTRON, documented
-from ._labels import Labels, check_cells
+from ._labels import Labels, check_cells, weights_of_classes
 from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
@@ -187,7 +186,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
         def weights() -> tuple[Array, Array | None]:
             by_class = spread(
-                compute_sample_weight(self.class_weight, taken(data.y, rows)), rows, data.y.shape[0]
+                weights_of_classes(self.class_weight, taken(data.y, rows)), rows, data.y.shape[0]
             )
             return by_class if data.weights is None else by_class * data.weights, rows
 

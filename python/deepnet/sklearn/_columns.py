@@ -18,6 +18,7 @@ from deepnet.activations import Array
 
 MISSING = -1  # the code of a category that is missing or was not seen
 CLIPPED_AT = 3.0  # scaled numbers stay within this
+LARGEST = float(np.finfo(np.float64).max)
 NEARLY_ALL = 0.8  # of the strings of a column: numbers
 NAMED = 5  # columns that a message names
 
@@ -282,8 +283,8 @@ class Encoder:
                 values = np.full(rows, np.nan)
             for x in part.encoded(values):
                 with np.errstate(over="ignore"):
-                    scaled = (x - self.center[at]) * self.factor[at]
-                    table[:, at] = _smoothly_clipped(scaled)
+                    distance = np.clip(x - self.center[at], -LARGEST, LARGEST)
+                    table[:, at] = _smoothly_clipped(distance * self.factor[at])
                 at += 1
         return table
 
@@ -296,5 +297,6 @@ def _robust_scale(x: Array) -> tuple[float, float]:
 
 
 def _smoothly_clipped(x: Array) -> Array:
-    """x / sqrt(1 + (x / 3)^2), which is 3 for large x."""
+    """x / sqrt(1 + (x / 3)^2), which is 3 for large and infinite x."""
+    x = np.clip(x, -LARGEST, LARGEST)
     return x / np.hypot(1, x / CLIPPED_AT)

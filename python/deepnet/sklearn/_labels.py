@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from deepnet.activations import Array
@@ -135,6 +136,26 @@ def check_numbers(y: Any, classifier: str) -> None:
                     f"y holds strings, such as {value!r}, but a regressor needs numbers: {classifier} is for "
                     "classes"
                 ) from None
+
+
+def check_targets(y: Array) -> None:
+    """Raise a ValueError if a target of a regressor is nan or infinite."""
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        i = int(np.argwhere(~np.isfinite(y))[0][0])
+        raise ValueError(f"y is {y[i]} in row {i}, but every row needs a target: leave such rows out")
+
+
+def weights_of_classes(class_weight: Any, y: Any) -> Array:
+    """Return the weight of each row that `class_weight` says."""
+    weights: Array = compute_sample_weight(class_weight, y)
+    wrong = weights[~(np.isfinite(weights) & (weights >= 0))]
+    if len(wrong):
+        raise ValueError(
+            f"class_weight gives rows the weight {wrong[0]:g}, but weights must be finite and 0 or more"
+        )
+    if not weights.any():
+        raise ValueError("class_weight is 0 for the classes of all rows, but must be more than 0 for some")
+    return weights
 
 
 def check_cells(y: Any) -> None:

@@ -145,6 +145,9 @@ def mean(members: list[Any], X: Any) -> Array:
     return total / len(members)
 
 
+ONE_NETWORK = "return_std=True needs several networks, but n_estimators was 1 in fit"
+
+
 def spread(members: list[Any], X: Any) -> Array:
     """Return the standard deviation of what the networks say about each row, (m, n_L)."""
     deviation: Array = np.std([member._response(X) for member in members], axis=0, dtype=np.float64)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from deepnet._validation.examples import LARGE, SMALL, unusual_size
 from deepnet._validation.sparse import in_order, is_sparse
+from deepnet._validation.tables import check_holds_values
 from deepnet.activations import Array
 
 from ._columns import NAMED
@@ -63,6 +64,7 @@ NO_TARGETS = "no_validation"  # scikit-learn's word for it; None would be missin
 
 def table(estimator: Any, X: Any, y: Any = NO_TARGETS, *, reset: bool, **options: Any) -> Any:
     """Return X, or X and y, checked and converted; `reset`: learn the names and the number of the columns."""
+    check_holds_values("X", X)
     if getattr(X, "columns", None) is not None and X.shape[1] == 0:
         raise ValueError(f"X is a frame with 0 feature(s) (shape={X.shape}), but 1 is needed at least")
     if reset and _is_plain(X, y):  # what scikit-learn's checks find out in 0.4 ms
@@ -94,7 +96,7 @@ def _bad_columns(X: Any) -> str | None:
         try:
             finite = np.isfinite(column.astype(np.float64))
         except (TypeError, ValueError):
-            words.append(f"{name}, such as {column[0]!r}")
+            words.append(f"{name}, such as {_not_a_number(column)!r}")
             continue
         if not finite.all():
             i = int(np.argmin(finite))
@@ -102,6 +104,16 @@ def _bad_columns(X: Any) -> str | None:
     if words:
         return f"Not numbers: {_listed(words)}. sklearn.preprocessing.OneHotEncoder makes columns of classes."
     return f"Not finite: {_listed(holes)}." if holes else None
+
+
+def _not_a_number(column: Array) -> Any:
+    """Return the first entry that is not a number."""
+    for entry in column.tolist():
+        try:
+            float(entry)
+        except (TypeError, ValueError):
+            return entry
+    return column[0]
 
 
 def _listed(names: list[str]) -> str:

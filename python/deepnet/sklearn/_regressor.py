@@ -18,7 +18,7 @@ from deepnet.losses import Loss
 from . import _members, _recipe
 from ._data import Targets, Validation
 from ._docstrings import PERCEPTRON, documented
-from ._labels import check_numbers
+from ._labels import check_numbers, check_targets
 from ._perceptron import Perceptron, _is_stochastic, parameters_of
 
 
@@ -126,9 +126,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def _read(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X, y = super()._read(X, y, reset=reset)
         check_numbers(y, "MLPClassifier")
-        if y.dtype.kind == "f" and not np.isfinite(y).all():  # of objects, such as None
-            i = np.argwhere(~np.isfinite(y))[0][0]
-            raise ValueError(f"y is {y[i]} in row {i}, but every row needs a target: leave such rows out")
+        check_targets(y)  # those that were objects, such as None
         return X, y
 
     def _learn_targets(self, y: Any, *, incremental: bool, first: bool) -> Any:
@@ -222,7 +220,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
             return y
         members = vars(self).get("estimators_")
         if members is None:
-            raise ValueError("return_std=True needs several networks, but n_estimators was 1 in fit")
+            raise ValueError(_members.ONE_NETWORK)
         return y, self._answer(_members.spread(members, X))
 
     def __sklearn_tags__(self) -> Any:

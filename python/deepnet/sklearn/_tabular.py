@@ -20,12 +20,13 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.utils import _safe_indexing, check_array, check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import _safe_indexing, check_array, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepnet._arguments import advised
 from deepnet._validation import options as option
+from deepnet._validation.tables import check_holds_values
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.losses import Loss, find_loss
 from deepnet.network import History, Network
@@ -36,11 +37,11 @@ from deepnet.plan import LayerPlan, Plan
 from deepnet.schedules import LogCosine
 from deepnet.threads import get_num_threads
 
-from . import _recipe
+from . import _members, _recipe
 from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._docstrings import TABULAR, documented
 from ._epochs import has_bar, warn
-from ._labels import Labels, check_cells, check_numbers
+from ._labels import Labels, check_cells, check_numbers, check_targets, weights_of_classes
 from ._linear import MOST_ROWS, Linear, smoothed
 from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, weights_of
@@ -215,6 +216,7 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
 
     def _read(self, X: Any, y: Any = NO_TARGETS, *, reset: bool) -> list[Column]:
         """Return the columns of X, checked against those of fit, or learn their names and number."""
+        check_holds_values("X", X)
         if getattr(X, "columns", None) is not None and getattr(X, "shape", None) is not None:
             if min(X.shape) == 0:
                 what = "feature(s)" if X.shape[1] == 0 else "sample(s)"
@@ -594,7 +596,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
     def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
         if self.class_weight is None:
             return weights
-        of_classes: Array = compute_sample_weight(self.class_weight, self.classes_[targets.groups])
+        of_classes: Array = weights_of_classes(self.class_weight, self.classes_[targets.groups])
         return of_classes if weights is None else weights * of_classes
 
     def _output(self) -> tuple[int, str, Loss]:
@@ -709,7 +711,15 @@ class TabularRegressor(RegressorMixin, _Tabular):
 
     def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
         check_numbers(y, "TabularClassifier")
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+        y = check_array(
+            y,
+            ensure_2d=False,
+            dtype=np.float64,
+            input_name="y",
+            estimator=self,
+            ensure_all_finite="allow-nan",
+        )
+        check_targets(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         _check_length(y, rows)
@@ -742,7 +752,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         X : frame, array or list of rows, (rows, columns)
             With the columns of `fit`. A category that was not seen there counts as missing.
         return_std : bool
-            Return the standard deviation of the networks' predictions, too.
+            Return the standard deviation of the networks' predictions, too; it needs several networks.
 
         Returns
         -------
@@ -756,6 +766,8 @@ class TabularRegressor(RegressorMixin, _Tabular):
             For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
         """
         outputs, linear = self._outputs(X)
+        if return_std and len(outputs) == 1:
+            raise ValueError(_members.ONE_NETWORK)
         each = self._unscaled(outputs)
         mean, spread = each.mean(axis=0), each.std(axis=0)
         if linear is not None:

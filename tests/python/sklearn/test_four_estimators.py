@@ -153,7 +153,7 @@ BAD = {  # of a name and targets: X, y, other arguments of fit, settings, messag
     "y longer": lambda n, y: (FRAME, [*y, y[0]], {}, {}, r"y has 90 entries|\[89, 90\]"),
     "a missing target": lambda n, y: (
         *(FRAME, np.array([*y[:-1], None], object), {}, {}),
-        "y is (None|nan) in row 88|y contains NaN",
+        "y is (None|nan) in row 88, but every row needs a (label|target)",
     ),
     "negative weight": lambda n, y: (
         *(FRAME, y, {"sample_weight": np.r_[np.ones(88), -1]}, {}),

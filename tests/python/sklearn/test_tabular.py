@@ -245,6 +245,24 @@ def test_several_targets_and_their_spread():
     assert (mean.max(axis=0) <= Y.max(axis=0)).all()
 
 
+def test_the_spread_of_one_network_is_refused():
+    X, y = load_wine(return_X_y=True)
+    model = TabularRegressor(**SMALL | {"n_estimators": 1}).fit(X, y)
+    with pytest.raises(ValueError, match="return_std=True needs several networks"):
+        model.predict(X, return_std=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_the_range_of_their_scale_are_encoded_as_the_limit():
+    small, one, largest = np.linspace(0, 1e-300, 9), np.ones(9), np.full(9, np.finfo(float).max)
+    columns = [Column("", values, categorical=False) for values in (small, one, largest)]
+    encoder = Encoder.fitted(columns, 10, 0)
+    for sign in (1, -1):
+        far = np.array([sign * 1e300, sign * np.finfo(float).max])
+        encoded = encoder.encoded([column._replace(values=far) for column in columns])
+        np.testing.assert_array_equal(encoded, [[3 * sign, 0, 0]] * 2)
+
+
 def test_rows_of_weight_0_change_nothing():
     X, y = load_wine(return_X_y=True)
     weights = np.ones(len(y))
@@ -481,6 +499,10 @@ FIT = {  # X, y, settings, message
     "a nan label": (FRAME, np.array([np.nan, *LABELS[1:]], object), {}, "y is nan in row 0"),
     "an NA label": (FRAME, pd.Series([pd.NA, *LABELS[1:]], dtype="string"), {}, "y is <NA> in row 0"),
     "mixed labels": (FRAME, np.array([*LABELS[:-1], 1], object), {}, "y mixes str and int, such as"),
+    "groups": (FRAME.groupby("age"), LABELS, {}, "X is a DataFrameGroupBy, but must be a frame"),
+    "a lazy frame": (pl.LazyFrame({"age": [1, 2]}), LABELS, {}, r"X is a LazyFrame, .*: X.collect\(\)"),
+    "a negative weight": (FRAME, LABELS, {"class_weight": {"no": 1, "yes": -1}}, "the weight -1, but"),
+    "no weight": (FRAME, LABELS, {"class_weight": {"no": 0, "yes": 0}}, "class_weight is 0 for the classes"),
     "no rows": (FRAME[:0], LABELS[:0], {}, r"0 sample\(s\)"),
     "no columns": (FRAME[[]], LABELS, {}, r"0 feature\(s\)"),
     "columns of classes": (FRAME, np.c_[LABELS, LABELS], {}, "y has 2 columns"),
@@ -564,8 +586,11 @@ def test_a_column_that_was_all_missing_in_fit_may_hold_anything_later(missing):
 
 
 def test_a_regressor_refuses_targets_that_are_not_finite():
-    for bad in (np.nan, np.inf):
-        with pytest.raises(ValueError, match="y contains"):
+    for bad, message in (
+        (np.nan, "y is nan in row 0, but every row needs a target"),
+        (np.inf, "y contains inf"),
+    ):
+        with pytest.raises(ValueError, match=message):
             TabularRegressor(**SMALL).fit(FRAME, np.r_[bad, np.ones(59)])
 
 
