@@ -165,7 +165,8 @@ def random_case(seed):
     x = random.standard_normal((inputs, m)) * (random.random(m) < random.choice([0, 0.5, 1]))
     y = targets_for(loss, int(units[-1]), m, random)
     if random.random() < 0.3:
-        net.fit(x, y, epochs=100, batch_size=m, loss=loss, optimizer=deepnet.Adam(0.03), seed=0)
+        by_example = y.reshape(-1, m)  # which says so where x is square
+        net.fit(x, by_example, epochs=100, batch_size=m, loss=loss, optimizer=deepnet.Adam(0.03), seed=0)
     elif loss.activation is None and random.random() < 0.5:  # a loss of about 1e-4 to 1e-20
         y = net.predict(x).astype(float)
         for p in net.parameters.values():

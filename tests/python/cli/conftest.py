@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn (extra sklearn)")
 
-from cli_data import command, write_photos, write_table
+from cli.data import command, write_photos, write_table
 
 
 @pytest.fixture

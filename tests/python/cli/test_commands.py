@@ -12,10 +12,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from cli_data import write_photos, write_table
 from typer.testing import CliRunner
 
 import deepnet
+from cli.data import write_photos, write_table
 from deepnet import io
 from deepnet.cli import contest, models, training
 from deepnet.cli.app import app

@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from cli_data import write_table
 
+from cli.data import write_table
 from deepnet.cli import reading, targets
 from deepnet.io import DataError
 

@@ -7,9 +7,10 @@ import pytest
 
 pytest.importorskip("hypothesis", reason="needs hypothesis (extra test)")
 
-from cli_data import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from cli.data import command
 
 COMMANDS = ("train", "predict", "evaluate", "inspect", "export", "tune", "bench", "doctor", "info", "demo")
 

@@ -13,7 +13,6 @@ import numpy as np
 from deepnet import _validation as check
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
-from deepnet.plotting import plot_decision_boundary
 from deepnet.reference.step_by_step import draw_parameters
 
 from .data_sets import load_cat_dataset
@@ -26,6 +25,7 @@ from .three_layers import (
     descend,
     forward_propagation,
     lower_case,
+    plot_decision_boundary,
     predict,
     predict_dec,
     relu,

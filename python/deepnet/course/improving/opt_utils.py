@@ -19,7 +19,6 @@ from deepnet._validation.arrays import anything, counted
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 from deepnet.course.step_by_step import L_model_backward, L_model_forward
-from deepnet.plotting import plot_decision_boundary
 
 from .data_sets import load_2D_dataset
 from .data_sets import load_moons as load_dataset
@@ -35,7 +34,15 @@ from .optimizers import (
     update_parameters_with_momentum,
 )
 from .seeding import seeded
-from .three_layers import cross_entropy, forward_propagation, predict, predict_dec, relu, sigmoid
+from .three_layers import (
+    cross_entropy,
+    forward_propagation,
+    plot_decision_boundary,
+    predict,
+    predict_dec,
+    relu,
+    sigmoid,
+)
 from .versions import Version, find_version
 
 __all__ = [

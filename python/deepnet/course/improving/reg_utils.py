@@ -16,7 +16,6 @@ from deepnet._validation.structures import network_parameters
 from deepnet.activations import Array
 from deepnet.caches import Callback, Parameters, Real, Sizes, Whole
 from deepnet.course.step_by_step import linear_activation_forward
-from deepnet.plotting import plot_decision_boundary
 
 from .data_sets import load_2D_dataset, load_planar_dataset
 from .data_sets import load_cat_dataset as load_dataset
@@ -33,6 +32,7 @@ from .three_layers import (
     dropped,
     forward_propagation,
     has_three_layers,
+    plot_decision_boundary,
     predict,
     predict_dec,
     relu,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deepnet import _validation as check
+from deepnet import plotting
 from deepnet._validation import labels
 from deepnet._validation.arrays import a, anything, matrix, probabilities, shaped
 from deepnet._validation.structures import layer_arrays, network_parameters, not_a_cache
@@ -353,3 +354,37 @@ def training(X: Any, Y: Any, units: tuple[int, ...], learning_rate: Any, num_ite
     """Check the arguments of a training run; layers_dims are the rows of X, then `units`."""
     X = matrix("X", X)
     return check.training(X, Y, (X.shape[0], *units), learning_rate, num_iterations)
+
+
+def plot_decision_boundary(model: Any, X: Array, y: Array) -> None:
+    """Colour the plane by a model's predictions, draw the examples on it, and show it.
+
+    Draws into the current axes, whose limits may be set before.
+
+    Parameters
+    ----------
+    model : callable
+        Takes points, one per row, float64 (k, 2), and returns k predictions, in any shape:
+        ``lambda x: predict_dec(parameters, x.T)``.
+    X : ndarray, shape (2, m)
+        The examples.
+    y : ndarray of m labels
+        Their colours.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    ValueError
+        If X does not have two rows, or the number of labels or predictions differs from the number of points:
+        ``X has shape (3, 2), but a plane has two features: must be (2, m)``.
+
+    See Also
+    --------
+    deepnet.plotting.plot_decision_boundary : Also draws networks and estimators, into given axes.
+
+    Notes
+    -----
+    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
+    """
+    plotting.plot_decision_boundary(model, X, y)
