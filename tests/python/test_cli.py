@@ -105,6 +105,7 @@ def test_the_demo_on_a_folder_of_images(run, photos, tmp_path):
     assert is_png(tmp_path / "run.png")
 
 
+@pytest.mark.slow
 def test_a_run_without_mistakes_leaves_no_older_picture_of_mistakes(run, photos, tmp_path):
     stale = tmp_path / "deepnet-demo-mislabeled.png"
     stale.write_bytes(b"of an earlier run")
@@ -261,7 +262,10 @@ def test_a_full_disk_keeps_the_older_picture(tmp_path):
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("deepnet-demo.png", "older")]
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("info",), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("info",), *(pytest.param(option, marks=pytest.mark.slow) for option in (("--help",), ("--version",)))],
+)
 def test_a_full_standard_output_is_one_line(arguments):
     with open("/dev/full", "w") as full:
         result = subprocess.run(
@@ -281,6 +285,7 @@ def test_a_closed_standard_output_is_no_traceback():
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_deleted_working_folder_is_one_line(tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()

@@ -501,7 +501,7 @@ def test_a_file_cut_anywhere_is_refused(saved):
         deepnet.load(saved)
 
 
-@pytest.mark.parametrize("flip", [1, 32, 255])
+@pytest.mark.parametrize("flip", [1, *(pytest.param(bits, marks=pytest.mark.slow) for bits in (32, 255))])
 def test_a_byte_changed_anywhere_is_noticed(saved, flip):
     content = bytearray(saved.read_bytes())
     for place in range(len(content)):
@@ -668,6 +668,7 @@ def test_a_large_file_is_refused_without_reading_it(tmp_path):
     assert peak.bytes < 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [b"[],", b"{},"])
 def test_the_worst_header_takes_less_than_64_mb(tmp_path, part):
     """Empty lists and objects take the most memory for their length, 64 bytes and a pointer."""

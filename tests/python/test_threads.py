@@ -66,9 +66,11 @@ def test_the_environment():
 @pytest.mark.parametrize(
     "given",
     [
-        "abc",
         "1025",
-        *(pytest.param(x, marks=pytest.mark.slow) for x in ("0", "-1", "1.5", "4096", "1" * 20, "3 threads")),
+        *(
+            pytest.param(x, marks=pytest.mark.slow)
+            for x in ("abc", "0", "-1", "1.5", "4096", "1" * 20, "3 threads")
+        ),
     ],
 )
 def test_a_wrong_environment_is_named(given):

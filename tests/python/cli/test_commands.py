@@ -53,6 +53,7 @@ def test_the_score_is_of_the_rows_held_out(results, shared):
     assert set(whole) == set(scores) == {"r2", "mean_absolute_error", "rms_error"}
 
 
+@pytest.mark.slow
 def test_the_seed_determines_the_model(results, shared):
     said = [
         results(

@@ -122,6 +122,7 @@ def test_training_goes_on_from_a_loaded_estimator(fitted, tmp_path):
     assert same_attributes(loaded, copied)
 
 
+@pytest.mark.slow
 def test_long_lists_leave_the_header(tmp_path):
     """Classes and categories may be more than a header holds."""
     words = np.array([f"word {i}" for i in range(30_000)])
