@@ -18,7 +18,7 @@ help:
 	@echo "make stress    forks, copies during training, little memory, damaged files, kills, Ctrl-C: 25 minutes (SHORT=1: one)"
 	@echo "make fuzz      a million damaged files: models, .npz, CSV and images (SHORT=1: ten thousand)"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
-	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers)"
+	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers; release: the code of the wheel)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
 	@echo "make lint      ruff, codespell, mypy and clang-format; make format corrects what they can correct"
@@ -57,9 +57,9 @@ cpp-test: .venv/build-tools
 SMOKE ?=
 # The last two compare scores, which takes half an hour and more: they are run by hand.
 bench: .venv/with-bench
-	cmake --preset $(if $(SMOKE),dev -DDEEPNET_BUILD_BENCHMARKS=ON -DDEEPNET_BUILD_TESTS=OFF,bench)
-	cmake --build --preset $(if $(SMOKE),dev,bench)
-	build/$(if $(SMOKE),dev,bench)/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
+	cmake --preset bench
+	cmake --build --preset bench
+	build/bench/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
 	$(BIN)/python benchmarks/fit_many.py $(if $(SMOKE),--smoke)

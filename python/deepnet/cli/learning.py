@@ -271,7 +271,7 @@ def fit_examples(out: Output, path: Path, data: Dataset, settings: Settings) -> 
         try:
             history = net.fit(
                 X,
-                Y,
+                Y.reshape(1, -1),
                 epochs=epochs,
                 batch_size=training.BATCH,
                 optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(recipe.learning_rate)),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from deepnet._extras import needs
 from deepnet._files import open_regular
-from deepnet.io import DataError, UnreadableImage, load_image
+from deepnet.io import DataError, UnreadableImage, load_image, mode_of
 
 TABLES = (".csv", ".tsv", ".txt", ".data", ".parquet", ".pq")
 MISSING = ("?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "")
@@ -107,12 +107,7 @@ def listed(names: Sequence[object], most: int = 8) -> str:
 
 def kind_of(path: Path) -> str:
     """Return what data this is: "table", "npz" or "images". The path must exist."""
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise DataError(f"{path} cannot be opened: {getattr(error, 'strerror', error)}") from error
+    mode = mode_of(path)
     if stat.S_ISDIR(mode):
         return "images"
     if not stat.S_ISREG(mode):

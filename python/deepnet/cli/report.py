@@ -127,7 +127,7 @@ def _sections(learned: Learned) -> Iterator[tuple[str, str, str, bytes]]:
             *("importance", "Permutation importance"),
             f"<p>How much the {measure} falls when the cells of one column are shuffled among the examples "
             f"held out: mean of {ROUNDS} rounds. Columns with the same information share importance.</p>"
-            + _table(["column", f"fall of the {measure}"], [(n, f"{falls[n]:.4f}") for n in falls]),
+            + _table(["column", f"decrease in {measure}"], [(n, f"{falls[n]:.4f}") for n in falls]),
             _picture(
                 lambda ax: _bars(ax, {n: falls[n] for n in names}, measure), (6.4, 0.8 + 0.28 * len(names))
             ),
@@ -159,7 +159,7 @@ def _bars(axes: Any, falls: dict[str, float], measure: str) -> None:
     places = np.arange(len(falls))[::-1]
     axes.barh(places, list(falls.values()), color="#1f5fa8")
     axes.set_yticks(places, labels=[name[:30] for name in falls], parse_math=False)
-    axes.set_xlabel(f"fall of the {measure}")
+    axes.set_xlabel(f"decrease in {measure}")
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------

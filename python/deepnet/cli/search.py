@@ -146,7 +146,7 @@ def tune_examples(out: Output, path: Path, data: Dataset, settings: Settings, se
             histories = deepnet.fit_many(
                 networks,
                 X,
-                Y,
+                Y.reshape(1, -1),
                 each=each,
                 examples=kept,
                 validation_data=held,

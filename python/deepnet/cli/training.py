@@ -151,7 +151,7 @@ def train(
     try:
         history = net.fit(
             X,
-            Y,
+            Y.reshape(1, -1),
             epochs=recipe.epochs,
             batch_size=BATCH,
             optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(recipe.learning_rate)),

@@ -93,7 +93,7 @@ def from_onnx(path: Path) -> Network:
     -------
     net : Network
         With examples as columns. Of several outputs, that of the layers is taken: the probabilities of a
-        classifier, whose labels are left out.
+        classifier, whose labels are left out; ``net.class_names`` has the names that :func:`to_onnx` wrote.
 
     Raises
     ------

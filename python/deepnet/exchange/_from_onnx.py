@@ -7,6 +7,7 @@ one operator or several: what counts are its values, see `_matching`.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -122,6 +123,7 @@ class _Reader:
 
     def __init__(self, model: Any) -> None:
         self._graph = model.graph
+        self._properties = {entry.key: entry.value for entry in model.metadata_props}
         self._dtype = np.dtype(np.float32)
         self._rows = {-1, 0, 1}  # first sizes that stand for the examples
         self._opsets = {entry.domain: entry.version for entry in model.opset_import}
@@ -159,7 +161,17 @@ class _Reader:
                 None if layer.b is None else layer.b.astype(self._dtype),
             )
             chain.activation("a layer", layer.activation)
-        return chain.network()
+        net = chain.network()
+        net.class_names = self._class_names()
+        return net
+
+    def _class_names(self) -> list[str] | None:
+        """Return the names of the classes that to_onnx wrote."""
+        if "deepnet_model" not in self._properties or "classes" not in self._properties:
+            return None
+        names = json.loads(self._properties["classes"])
+        is_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        return names if is_names else None  # the classes of an estimator may be numbers
 
     def _results(self, number: int, node: Any) -> Iterator[Any]:
         """Return the values of a node's outputs; all but the first are unknown."""

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from deepnet.io.dataset import DataError, Dataset, Skipped, as_columns, as_targets, hold_out
+from deepnet.io.dataset import DataError, Dataset, Skipped, as_columns, as_targets, hold_out, mode_of
 from deepnet.io.digits import load_digits
 from deepnet.io.folder import OnImage, load_folder
 from deepnet.io.images import UnreadableImage, load_image
@@ -22,6 +22,7 @@ __all__ = [
     "load_folder",
     "load_image",
     "load_npz",
+    "mode_of",
 ]
 
 
@@ -66,13 +67,7 @@ def load(
     >>> len(data.train_y), len(data.test_y)
     (8, 2)
     """
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise DataError(f"{path} cannot be opened: {getattr(error, 'strerror', error)}") from error
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(mode_of(path)):
         return load_folder(path, size=size, seed=seed, on_image=on_image, follow_links=follow_links)
     if os.fspath(path).lower().endswith(".npz"):
         return load_npz(path, seed=seed)

@@ -1,5 +1,6 @@
 """A data set in memory: rows as they were stored, and the conversion to the columns that networks take."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,16 @@ MAX_CLASSES = 100_000
 
 class DataError(ValueError):
     """Data that cannot be used; the message names it and says what to change."""
+
+
+def mode_of(path: str | os.PathLike[str]) -> int:
+    """Return the mode of a file or folder, for the functions of `stat`, or raise a DataError."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise DataError(f"{path} cannot be opened: {getattr(error, 'strerror', error)}") from error
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from numbers import Integral, Real
@@ -28,6 +27,7 @@ from deepnet.optimizers import SGD, Optimizer
 from . import _lbfgs, _members, _recipe
 from ._data import Data, Targets, Validation, columns, taken
 from ._epochs import AfterEachEpoch, Orders, each_warning_once, has_bar, warn, warn_of_no_convergence
+from ._estimator import Estimator
 from ._members import Learning
 from ._reading import is_usable, table, warn_of_size, weights_of
 from ._scoring import score_of
@@ -72,7 +72,7 @@ def parameters_of(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in ("self", "__class__")}
 
 
-class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
+class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the network's outputs."""
 
     network_: Network
@@ -510,50 +510,6 @@ class Perceptron(_recipe.Advising, CallbackSupportMixin, BaseEstimator, ABC):
             )
         for view, value in zip(views, values, strict=True):
             view[...] = value
-
-    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
-        """Write the fitted estimator to a file that :func:`deepnet.load` reads.
-
-        The file holds the parameters, the networks, classes and columns, and no code: see docs/model_file.md.
-        An existing file is replaced as a whole: if anything goes wrong, the old one is still there.
-
-        Parameters
-        ----------
-        path : str or path
-        metrics : dict of float, optional
-            For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before fit.
-        TypeError
-            If this is a subclass, whose code a file cannot hold.
-        OSError
-            If the file cannot be written.
-
-        Warns
-        -----
-        UserWarning
-            If a parameter is a function or another object that a file cannot hold: ``callbacks is not saved:
-            ...``.
-
-        Examples
-        --------
-        >>> import os, tempfile
-        >>> from deepnet.sklearn import MLPRegressor
-        >>> X = np.random.default_rng(0).normal(size=(50, 2))
-        >>> model = MLPRegressor(solver="lbfgs", random_state=0).fit(X, X[:, 0])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "model.safetensors")
-        ...     model.save(path)
-        ...     same = deepnet.load(path)
-        >>> bool(np.array_equal(same.predict(X), model.predict(X)))
-        True
-        """
-        from ._saving import save
-
-        save(self, path, metrics)
 
     def to_sklearn(self) -> Any:
         """Create a fitted estimator of scikit-learn with the same parameters and predictions.

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.utils._param_validation import InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from deepnet._names import nearest
 from deepnet._numbers import is_number, real
@@ -161,13 +161,3 @@ def advice(estimator: Any, message: str) -> str:
         nearest(value, sorted(known), LOSS_FOR if name == "loss" else {}) if isinstance(value, str) else None
     )
     return f" Did you mean {match!r}?" if match else ""
-
-
-class Advising:
-    """Base of the estimators: messages about wrong parameters also say what may have been meant."""
-
-    def _validate_params(self) -> None:
-        try:
-            super()._validate_params()  # type: ignore[misc]  # of BaseEstimator
-        except InvalidParameterError as error:
-            raise InvalidParameterError(f"{error}{advice(self, str(error))}") from None

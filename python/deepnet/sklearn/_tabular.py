@@ -8,11 +8,10 @@ that are trained side by side.
 from __future__ import annotations
 
 import copy
-import os
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
@@ -41,6 +40,7 @@ from . import _members, _recipe
 from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._docstrings import TABULAR, documented
 from ._epochs import has_bar, warn
+from ._estimator import Estimator
 from ._labels import Labels, check_cells, check_numbers, check_targets, weights_of_classes
 from ._linear import MOST_ROWS, Linear, smoothed
 from ._perceptron import parameters_of
@@ -61,7 +61,7 @@ class _Targets(NamedTuple):
     groups: Array
 
 
-class _Tabular(_recipe.Advising, BaseEstimator, ABC):
+class _Tabular(Estimator, BaseEstimator, ABC):
     """Base class; the two estimators say what they make of y and of the networks' outputs."""
 
     networks_: list[Network]
@@ -383,50 +383,6 @@ class _Tabular(_recipe.Advising, BaseEstimator, ABC):
     def _mixed(self, mean: Array, linear: Array | None) -> Array:
         """Return the networks' mean with the linear model's share."""
         return mean if linear is None else mean + self.linear_share_ * (linear - mean)
-
-    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
-        """Write the fitted estimator to a file that :func:`deepnet.load` reads.
-
-        The file holds the parameters, the networks, classes and columns, and no code: see docs/model_file.md.
-        An existing file is replaced as a whole: if anything goes wrong, the old one is still there.
-
-        Parameters
-        ----------
-        path : str or path
-        metrics : dict of float, optional
-            For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before fit.
-        TypeError
-            If this is a subclass, whose code a file cannot hold.
-        OSError
-            If the file cannot be written.
-
-        Warns
-        -----
-        UserWarning
-            If a parameter is a function or another object that a file cannot hold: ``callbacks is not saved:
-            ...``.
-
-        Examples
-        --------
-        >>> import os, tempfile
-        >>> from deepnet.sklearn import TabularRegressor
-        >>> X = np.random.default_rng(0).normal(size=(50, 2))
-        >>> model = TabularRegressor(2, (8,), max_epochs=4, random_state=0).fit(X, X[:, 0])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "model.safetensors")
-        ...     model.save(path)
-        ...     same = deepnet.load(path)
-        >>> bool(np.array_equal(same.predict(X), model.predict(X)))
-        True
-        """
-        from ._saving import save
-
-        save(self, path, metrics)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -114,6 +114,7 @@ def test_names_of_classes_become_labels(output, path):
     numbers = (A[0] > 0.5).astype(int) if output == "sigmoid" else A.argmax(axis=0)
     assert out["label"].tolist() == [net.class_names[i] for i in numbers]
     assert list(out) == ["output", "label"]
+    assert deepnet.from_onnx(path).class_names == net.class_names
 
 
 def test_the_network_stays_as_it_was_and_the_file_is_replaced(path):
