@@ -93,6 +93,7 @@ def test_the_options_of_the_demo(run, tmp_path, monkeypatch):
     assert is_png(tmp_path / "here" / "deepnet-demo.png")
 
 
+@pytest.mark.slow
 def test_the_demo_on_a_folder_of_images(run, photos, tmp_path):
     result = run("demo", "--data", photos, "--size", "8", "--epochs", "200", "--output", "run.png")
     assert result.exit_code == 0

@@ -21,8 +21,14 @@ NETS = {  # layers, examples, batch size: from a microsecond to a second for a s
 }
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    ("name", "threads"),
+    [
+        *((name, threads) for name in list(NETS)[:3] for threads in (1, 2)),
+        ("one long step", 1),
+        pytest.param("one long step", 2, marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_stops_a_fit(name, threads):
     dims, m, batch_size = NETS[name]
     X, Y = problem(dims[0], m)

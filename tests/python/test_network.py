@@ -192,7 +192,7 @@ def test_a_copy_is_an_independent_equal_network(kind):
     assert not np.array_equal(other.parameters["W1"], before["W1"])
 
 
-@pytest.mark.parametrize("loss", [None, "custom"])
+@pytest.mark.parametrize("loss", [None, pytest.param("custom", marks=pytest.mark.slow)])
 def test_a_copy_is_never_torn_by_an_update(loss, tmp_path):
     """With X = 0 and b = 0 each update multiplies every weight by the same number, so all stay equal."""
     if loss == "custom":

@@ -80,6 +80,7 @@ def test_a_wrong_environment_is_named(given):
             python(PRINT, DEEPNET_NUM_THREADS=given, DEEPNET_BACKEND=backend)
 
 
+@pytest.mark.slow
 def test_an_empty_environment_variable_is_none():
     assert python(PRINT, DEEPNET_NUM_THREADS="") == python(PRINT)
     assert python(PRINT, DEEPNET_NUM_THREADS=" 2 ") == "2"

@@ -376,7 +376,7 @@ def test_ctrl_c_ends_training_with_a_usable_model():
 
 
 @pytest.mark.usefixtures("ctrl_c_is_heard")
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("solver", ["adam", pytest.param("lbfgs", marks=pytest.mark.slow)])
 def test_ctrl_c_during_a_long_epoch(solver):
     """It ends training within the epoch; "lbfgs" passes the interrupt on, as scikit-learn does."""
     table = np.random.default_rng(0).random((50_000, 200), np.float32)
