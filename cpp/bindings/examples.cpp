@@ -50,7 +50,7 @@ bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
   return out.units == units && out.count > 0;
 }
 
-/// An attribute, or None if there is no such.
+/// The value of an attribute, or None if the object does not have it.
 py::object attribute(PyObject* object, const char* name) {
   PyObject* found = PyObject_GetAttrString(object, name);
   if (!found && !PyErr_ExceptionMatches(PyExc_Exception)) throw py::error_already_set();  // such as Ctrl-C

@@ -575,7 +575,7 @@ class TensorBoard:
     @advised
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         with needs("tensorboard", "TensorBoard"):
-            import tensorboardX  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            import tensorboardX  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional
         self.folder = files.checked(folder)
         self._new_writer = tensorboardX.SummaryWriter
         self._writers = dict[int, Any]()  # by the id of the network, until its run ends

@@ -67,7 +67,7 @@ def labels(name: str, value: Any) -> Any:
         columns = [_numbers(column, of_labels=True) for _, column in _columns(value)]
         if not columns or any(column is None for column in columns):
             return value
-        stacked: Array = np.stack(columns)  # type: ignore[arg-type]  # none is None
+        stacked: Array = np.stack(columns)  # type: ignore[arg-type]  # no column is None, see above
         return stacked if stacked.dtype in READ else stacked.astype(np.float64)
     numbers = _numbers(value, of_labels=True)
     return value if numbers is None else numbers

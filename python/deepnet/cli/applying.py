@@ -183,7 +183,7 @@ def _read_answers(out: Output, learned: Learned, table: Table, given: str | None
         rest = [name for name in table.names if name not in (model.columns or table.names)]
         if len(rest) != 1:
             table.select(model.columns or ())  # raises if it lacks one, which is then what is wrong
-            found = f"{listed(rest)} are no columns of the model" if rest else "all columns are the model's"
+            found = f"{listed(rest)} are not columns of the model" if rest else "all columns are the model's"
             raise DataError(f"name the column of the target with --target: {found}")
         (given,) = rest
     name = column_called(table, given)

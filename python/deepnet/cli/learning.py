@@ -135,7 +135,7 @@ def _is_name(table: Table, name: str) -> bool:
 def tabular(task: str, **parameters: Any) -> Any:
     """Create an estimator for a table."""
     with needs("sklearn", "training on tables"):
-        import sklearn  # noqa: F401
+        import sklearn  # noqa: F401  only whether it is installed
     from deepnet.sklearn import TabularClassifier, TabularRegressor
 
     kind: Any = TabularClassifier if task == CLASSIFICATION else TabularRegressor

@@ -40,7 +40,7 @@ td, th { text-align: left; padding: 0.2em 0.8em 0.2em 0; } .wide { overflow-x: a
 def write(learned: Learned, folder: Path) -> list[Path]:
     """Write the page and its pictures; return their files."""
     with needs("plot", "a report"):
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401  only whether it is installed
     folder.mkdir(exist_ok=True)
     for name in PICTURES:  # one of an earlier report would seem to belong to this one
         (folder / f"{name}.png").unlink(missing_ok=True)
@@ -133,11 +133,12 @@ def _sections(learned: Learned) -> Iterator[tuple[str, str, str, bytes]]:
             ),
         )
     if learned.images is not None:
+        shape = learned.images.shape[1:]
         yield (
             *("first-layer", "Weights of the first layer"),
             "<p>What each unit of the first layer looks for.</p>",
             _picture(
-                lambda ax: plotting.plot_first_layer(model, learned.images.shape[1:], ax),  # type: ignore[union-attr]
+                lambda ax: plotting.plot_first_layer(model, shape, ax),
                 (5, 5),
             ),
         )

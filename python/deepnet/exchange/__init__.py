@@ -36,7 +36,7 @@ def to_onnx(model: Any, path: Path) -> None:
     Raises
     ------
     ValueError
-        If there is no graph for a part of the model: ``layer 1 has the custom activation 'bump', a function
+        If ONNX cannot express a part of the model: ``layer 1 has the custom activation 'bump', a function
         in Python: only the activations of deepnet.ACTIVATIONS can be exported``.
     TypeError
         For example ``model is a LogisticRegression, but must be a deepnet.Network, a fitted MLPClassifier,
@@ -58,7 +58,7 @@ def to_onnx(model: Any, path: Path) -> None:
       targets);
     - of a tabular estimator, ``X`` float64 if all columns hold numbers, else one input (batch, 1) for each
       column with its name (``x0``, ``x1``, ... in arrays): float64 for numbers and bools, where nan is
-      missing, and strings, where any that is no category, such as "", is missing.
+      missing, and strings, where any other than a known category, such as "", is missing.
 
     Metadata of the file hold the layers, the classes and the names of the columns. ONNX Runtime computes the
     same to a few units of rounding for each layer; see docs/exchange.md.

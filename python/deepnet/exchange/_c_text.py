@@ -404,7 +404,7 @@ def _facts(
         "",
         f"Flash: {constants} bytes of constants, besides the code and the self-test.",
         f"RAM: {stack} bytes of the caller's stack; no static variables, so calls may run side by side.",
-        "Do not compile it with -ffast-math, which takes nan for a number.",
+        "Do not compile it with -ffast-math, which assumes that no value is nan.",
     ]
     return lines
 

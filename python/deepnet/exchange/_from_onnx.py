@@ -289,7 +289,7 @@ class _Reader:
             kind == "Div" and not isinstance(operands[0], _Signal)
         ):
             raise _UnsupportedError(
-                f"{_named(node)} has a constant for each unit, which deepnet's activations have not"
+                f"{_named(node)} has a constant for each unit, which no activation of deepnet supports"
             )
         (signal,) = (value for value in operands if isinstance(value, _Signal))
         (constant,) = (value for value in operands if not isinstance(value, _Signal))
@@ -313,7 +313,8 @@ class _Reader:
             if first.root is second.root and first.root.width == 1:
                 sums = self._at(first, GRID) + self._at(second, GRID)
                 if difference(sums, np.ones(GRID.shape)) <= TOLERANCE:
-                    return second  # type: ignore[no-any-return]
+                    probability: _Signal = second
+                    return probability
         raise _UnsupportedError(f"{_named(node)} joins columns other than 1 - p and p")
 
     def _Softmax(self, node: Any, operands: Sequence[Any]) -> _Signal:
@@ -330,28 +331,32 @@ class _Reader:
     def _Cast(self, node: Any, operands: Sequence[Any]) -> _Signal:
         if helper.tensor_dtype_to_np_dtype(_attributes(node)["to"]).kind != "f":
             raise _UnsupportedError(f"{_named(node)} makes other numbers than floats of the data")
-        return operands[0]  # type: ignore[no-any-return]
+        signal: _Signal = operands[0]
+        return signal
 
     def _Flatten(self, node: Any, operands: Sequence[Any]) -> _Signal:
         axis = _attributes(node).get("axis", 1)
         if axis != 1:
             raise _UnsupportedError(f"{_named(node)} has axis={axis}, but examples have axis 0")
-        return operands[0]  # type: ignore[no-any-return]
+        signal: _Signal = operands[0]
+        return signal
 
     def _Squeeze(self, node: Any, operands: Sequence[Any]) -> _Signal:
         """Pass what makes a vector of the only output of each example."""
-        signal, *rest = operands
+        signal: _Signal = operands[0]
+        rest = operands[1:]
         given = rest[0] if rest else np.array(_attributes(node).get("axes", []), np.int64)
         axes = given.reshape(-1).tolist() if isinstance(given, np.ndarray) else None
         if axes not in ([1], [-1]) or signal.root.width != 1:
             raise _UnsupportedError(
                 f"{_named(node)} removes the axes {axes} of {signal.root.width or 'unknown'} units"
             )
-        return signal  # type: ignore[no-any-return]
+        return signal
 
     def _Reshape(self, node: Any, operands: Sequence[Any]) -> _Signal:
         """Pass what makes rows of the inputs, or leaves rows as they are."""
-        signal, shape = operands[0], operands[1]
+        signal: _Signal = operands[0]
+        shape = operands[1]
         given = shape.reshape(-1).tolist() if isinstance(shape, np.ndarray) else None
         width = signal.root.width
         of_inputs = not signal.root.layers and signal.root.M is None
@@ -365,7 +370,7 @@ class _Reader:
             raise _UnsupportedError(
                 f"{_named(node)} changes the rows of {width or 'unknown'} units to {given}"
             )
-        return signal  # type: ignore[no-any-return]
+        return signal
 
     # --- linear maps ----------------------------------------------------------------------------------------
 
@@ -515,7 +520,7 @@ def _gelu(Z: Array, by_tanh: bool) -> Array:
 def _array(tensor: Any) -> Array:
     try:
         array: Array = numpy_helper.to_array(tensor)
-    except Exception as error:  # a type that there is not, or numbers of another count than the shape has
+    except Exception as error:  # an unknown type, or data whose size does not match the shape
         raise ValueError(f"the tensor {quoted(tensor.name)} cannot be read: {_line(error)}") from None
     return array
 

@@ -87,7 +87,7 @@ class Graph:
         return Value(self, name, dtype)
 
     def output(self, value: Value, name: str, *columns: int) -> None:
-        """Give a value the name of an output: one row per example, or one entry if there are no columns."""
+        """Declare a value as an output: (batch, columns), or (batch,) without `columns`."""
         self._nodes.append(helper.make_node("Identity", [value.name], [name], f"{name}/Identity"))
         shape = ["batch", *columns]
         self._outputs.append(helper.make_tensor_value_info(name, _element_type(value.dtype), shape))

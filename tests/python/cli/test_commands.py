@@ -263,7 +263,8 @@ def test_evaluate_takes_the_one_column_that_is_no_feature(results, run, shared, 
     result = run("evaluate", shared / "classes.model", shared / "table.csv")
     assert result.exit_code == 2
     assert (
-        "name the column of the target with --target: name, buys are no columns of the model" in result.stderr
+        "name the column of the target with --target: name, buys are not columns of the model"
+        in result.stderr
     )
     (tmp_path / "other.csv").write_text("size,price\n1,2\n")
     assert (
