@@ -87,6 +87,7 @@ __all__ = [
     "callbacks",
     "compute_cost",
     "describe",
+    "diagnose",
     "find_learning_rate",
     "fit_many",
     "from_keras",
@@ -124,6 +125,7 @@ __all__ = [
 
 
 if TYPE_CHECKING:
+    from . import diagnose as diagnose
     from .exchange import from_keras as from_keras
     from .exchange import from_onnx as from_onnx
     from .exchange import from_torch as from_torch
@@ -151,12 +153,12 @@ else:
             from . import exchange
 
             return getattr(exchange, name)
-        if name in ("exchange", "io", "sklearn"):
+        if name in ("diagnose", "exchange", "io", "sklearn"):
             from importlib import import_module
 
             return import_module(f"deepnet.{name}")
         raise AttributeError(f"module 'deepnet' has no attribute {name!r}")
 
     def __dir__():
-        lazy = {"__version__", "gradient_check", "exchange", "io", "sklearn", *_EXCHANGE}
+        lazy = {"__version__", "diagnose", "gradient_check", "exchange", "io", "sklearn", *_EXCHANGE}
         return sorted({*globals(), *lazy} - {"TYPE_CHECKING", "_EXCHANGE"})

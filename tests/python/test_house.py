@@ -131,7 +131,7 @@ PYTHON_ROWS = [
     {"network", "threads"},
     {"callbacks", "gradient_checking"},
     {"course", "sklearn"},
-    {"exchange"},
+    {"exchange", "diagnose"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,39 @@
+"""The functions to check: from modules, namespaces, lists of functions, classes and objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def functions_of(source: Any, known: Iterable[str], names: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return the functions under the course's names; `names` maps these to the learner's."""
+    renamed = dict(names or {})
+    unknown = sorted(set(renamed) - set(known))
+    if unknown:
+        raise ValueError(f"names has {', '.join(map(repr, unknown))}, which the course does not have")
+    find = _finder(source)
+    found = {}
+    for name in known:
+        function = find(renamed.get(name, name))
+        if callable(function):
+            found[name] = function
+        elif name in renamed:
+            raise ValueError(f"names says that {name} is {renamed[name]!r}, which is not there")
+    return found
+
+
+def _finder(source: Any) -> Callable[[str], Any]:
+    """Return a function that finds what has a name in `source`, or None."""
+    if isinstance(source, Mapping):
+        return lambda name: source.get(name)
+    if isinstance(source, (list, tuple, set, frozenset)):
+        for item in source:
+            if not callable(item) or not hasattr(item, "__name__"):
+                raise TypeError(f"the list has {item!r}, which is no function with a name")
+        by_name = {item.__name__: item for item in source}
+        return by_name.get
+    if callable(source) and hasattr(source, "__name__") and not isinstance(source, type):
+        only = {source.__name__: source}
+        return only.get
+    return lambda name: getattr(source, name, None)
