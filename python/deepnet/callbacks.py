@@ -295,8 +295,10 @@ class ModelCheckpoint(_Plateau, RunCallback):
     A checkpoint holds the parameters, the optimizer with its memory, the seed of shuffling and dropout, the
     history, and what the callbacks of this module remember. Other callbacks may have ``get_state(net)``,
     which returns numbers, strings, lists, dicts and arrays, and ``set_state(net, state)``, which takes them.
-    :func:`deepnet.load` reads the network in it. In the estimators of :mod:`deepnet.sklearn` it saves the
-    network; their `fit` cannot go on from it.
+    :func:`deepnet.load` reads the network in it.
+
+    In an estimator of :mod:`deepnet.sklearn`, ``fit(..., resume_from=path)`` of `MLPClassifier` and
+    `MLPRegressor` goes on from a checkpoint of one network whose fit began with new weights.
 
     Examples
     --------

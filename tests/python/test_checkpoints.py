@@ -301,7 +301,7 @@ def test_estimators_save_their_network(tmp_path):
         warnings.simplefilter("ignore")
         model.fit(X.T, Y.ravel())
     assert_same_bits(deepnet.load(tmp_path / "run"), parameters_of(model.network_))
-    with pytest.raises(ValueError, match="is no checkpoint"):
+    with pytest.raises(ValueError, match="run has estimator 'MLPRegressor', but this one None"):
         run(deepnet.Network([6, 4, 1]), resume_from=tmp_path / "run")
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,6 @@ import deepnet
 from children import room, run_child
 from deepnet import callbacks, schedules
 
-PARTS = 2
 X = np.random.default_rng(0).normal(size=(20, 400)).astype(np.float32)
 Y = X[0] * X[1] > 0
 
@@ -30,7 +30,7 @@ Y = X[0] * X[1] > 0
 def plan(short):
     kills = 8 if short else 250
     return [
-        *(partial(run_child, "kills", "killed_runs", kills, seed) for seed in range(PARTS)),
+        *(partial(run_child, "kills", "killed_runs", kills, seed) for seed in range(len(TRAIN))),
         *(partial(run_child, "kills", "failing_calls", short, fault) for fault in FAULTS_OF_CALLS),
     ]
 
@@ -38,7 +38,7 @@ def plan(short):
 # --- runs ---------------------------------------------------------------------------------------------------
 
 
-def train(path):
+def train_network(path):
     """Train, or go on; return all that must not depend on kills."""
     layers = [
         20,
@@ -64,9 +64,25 @@ def train(path):
     return repr(history.curves()).encode() + b"".join(p.tobytes() for p in net.parameters.values())
 
 
+def train_estimator(path):
+    """Do the same with an estimator."""
+    from deepnet.sklearn import MLPClassifier
+
+    checkpoint = callbacks.ModelCheckpoint(path)
+    model = MLPClassifier((32, 32), early_stopping=True, max_iter=40, n_iter_no_change=40, batch_size=16)
+    model.set_params(dropout=0.1, random_state=2, callbacks=[checkpoint], n_threads=1)
+    with warnings.catch_warnings(action="ignore"):  # that 40 epochs are too few
+        model.fit(X.T, Y, resume_from=checkpoint.latest())
+    scores = repr((model.loss_curve_, model.validation_scores_, model.n_iter_))
+    return scores.encode() + b"".join(p.tobytes() for p in model.network_.parameters.values())
+
+
+TRAIN = (train_network, train_estimator)  # by the number of the part
+
+
 def killed_runs(result, kills, seed):
     """Kill runs at random moments, one after the other, until so many kills; each run ends in the end."""
-    draw = random.Random(seed)
+    draw, train = random.Random(seed), TRAIN[seed]
     with tempfile.TemporaryDirectory(dir=room()) as folder:
         path, ended = Path(folder, "run"), Path(folder, "result")
         train(path)
@@ -77,7 +93,7 @@ def killed_runs(result, kills, seed):
         while count < kills:
             path.unlink(missing_ok=True)
             for _ in range(draw.randint(1, 4)):
-                count += killed(result, path, draw.uniform(0, whole))
+                count += killed(result, train, path, draw.uniform(0, whole))
             code = forked(lambda: ended.write_bytes(train(path)))
             result.trial("resumed")
             if code:
@@ -89,7 +105,7 @@ def killed_runs(result, kills, seed):
                 result.fault("lost files", f"a run that ended leaves {left}")
 
 
-def killed(result, path, seconds):
+def killed(result, train, path, seconds):
     """Kill a run after so long; return whether it was still there. Its file must be one that loads."""
     child = os.fork()
     if child == 0:

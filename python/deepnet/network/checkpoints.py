@@ -7,9 +7,12 @@ callbacks; with the same arguments and data, the run that goes on from it ends w
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from deepnet._files import quoted
 from deepnet._numbers import is_number
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from deepnet.io.model_file import ModelFile
 
 Path = str | os.PathLike[str]
+_ESTIMATORS_OWN = "AfterEachEpoch"  # the callback that an estimator adds to those of the user
 _TRIES = 100  # at a moment between two updates of another thread
 
 
@@ -86,13 +90,16 @@ def checkpoint(training: Training, rate: float | None, stopped: bool) -> ModelFi
     entry, arrays = model.about["training"], model.arrays
     remembering: list[Any] = [callback for callback in run.callbacks if _remembers(callback)]
     entry["step"] = history.epochs * run.batches
-    if run.order is None and run.first_epoch == 0:  # else an estimator's, which only it can go on with
+    if run.origin is not None:
+        random = run.origin.random
+        of_estimator = {} if random is None else {"random": encoded(random, arrays, "training.random")}
         entry["run"] = {
             "facts": _facts(training),
             "seed": run.seed,
             "epochs": run.epochs,
             "rate": rate,
             "stopped": stopped,
+            **of_estimator,
             "history": encoded(_record_of(history), arrays, "training.history"),
             "callbacks": [
                 {
@@ -118,6 +125,12 @@ def _or_none(value: Any, arrays: dict[str, Array]) -> Any:
         return None
 
 
+def fact(value: Any) -> Any:
+    """Return a value as JSON, or the name of what a file cannot hold."""
+    stored = _or_none(value, {})
+    return getattr(value, "name", type(value).__name__) if stored is None and value is not None else stored
+
+
 _RECORD = ("loss", "validation_loss", "seconds", "metrics", "validation_metrics", "learning_rate")
 
 
@@ -128,19 +141,22 @@ def _record_of(history: History) -> dict[str, Any]:
 def _facts(training: Training) -> dict[str, Any]:
     """Return what a run must have in common with the one that it goes on with, as JSON."""
     run, plan = training.run, training.plan
+    of_estimator = {} if run.origin is None else run.origin.facts
     part = files.described(training.net).description()
     named = [
         (name, part.get(name)) for name in ("layer_dims", "activations", "dtype", "layers", "input_dropout")
     ]
     return {
+        "estimator": None,
+        **of_estimator,
         **dict(named),
         "examples": run.examples.m,
         "validation examples": None if run.validation is None else run.validation.m,
         "batch_size": run.batch_size,
         "shuffle": run.shuffle,
         "input_scale": run.input_scale,
-        "loss": _or_none(plan.loss, {}) or plan.loss.name,
-        "optimizer": _or_none(plan.optimizer, {}) or type(plan.optimizer).__name__,
+        "loss": fact(plan.loss),
+        "optimizer": fact(plan.optimizer),
         "metrics": list(run.metrics),
     }
 
@@ -188,47 +204,85 @@ def take_optimizer(net: Any, state: OptimizerState) -> None:
     net._dropout_seed = state.dropout_seed
 
 
-def resumed(training: Training, path: Any, *, has_seed: bool) -> Training:
-    """Return the training as it goes on from a checkpoint; nothing is changed yet.
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint that has been read, of a run that another can go on from."""
 
-    `has_seed`: fit was given one, which must be that of the checkpoint.
-    """
-    try:
-        name = files.checked(path)
-    except TypeError as error:
-        raise TypeError(f"resume_from: {error}") from None
-    model = files.read(name)
-    try:
-        state = optimizer_state_of(model) if model.kind == "network" else None
-        entry = None if state is None else model.about["training"].get("run")
-        if entry is None:
-            raise _Other("is no checkpoint: callbacks.ModelCheckpoint writes them during fit")
-        assert state is not None
+    name: str  # of the file
+    model: ModelFile
+    state: OptimizerState
+    entry: dict[str, Any]  # of the run
+
+    def restore_random(self, rng: np.random.RandomState) -> None:
+        """Give an estimator's random numbers the state in which its fit began."""
+        with _explained(self.name):
+            state = decoded(self.entry.get("random"), self.model.arrays)
+            if state is not None:  # else of Network.fit: `resumed` will say so
+                rng.set_state(state)
+
+    def resumed(self, training: Training, *, has_seed: bool) -> Training:
+        """Return the training as it goes on from here; nothing is changed yet.
+
+        `has_seed`: fit was given one, which must be that of the checkpoint.
+        """
+        with _explained(self.name):
+            return self._resumed(training, has_seed)
+
+    def _resumed(self, training: Training, has_seed: bool) -> Training:
+        run, entry, arrays = training.run, self.entry, self.model.arrays
         _compare(entry["facts"], _facts(training))
-        run, seed = training.run, _count(entry, "seed")
+        seed = _count(entry, "seed")
         if has_seed and run.seed != seed:
             raise _Other(
                 f"the checkpoint's run has seed {seed}, but seed is {run.seed}: give the same, or None"
             )
-        history = History(planned_epochs=run.epochs, **decoded(entry["history"], model.arrays))
+        history = History(planned_epochs=run.epochs, **decoded(entry["history"], arrays))
         if history.epochs > run.epochs:
             raise _Other(f"has {history.epochs} epochs already, but epochs is {run.epochs}")
         rate, stopped = entry["rate"], entry["stopped"]
         if not (rate is None or is_number(rate)) or not isinstance(stopped, bool):
             raise ValueError(f"rate is {quoted(rate)}, and stopped {quoted(stopped)}")
+        # A callback of Network.fit ends the run that it was given to, an estimator's rules any longer one.
+        ends = run.epochs == entry["epochs"] or entry["facts"].get("estimator") is not None
         return replace(
             training,
             run=replace(run, seed=seed),
             history=history,
             resumed=Resumed(
-                parameters=list(model.parameters(0).values()),
-                updates=state.updates,
-                slots=state.slots,
+                parameters=list(self.model.parameters(0).values()),
+                updates=self.state.updates,
+                slots=self.state.slots,
                 rate=rate,
-                stopped=stopped and history.epochs < run.epochs and run.epochs == entry["epochs"],
-                callbacks=_states(entry["callbacks"], run.callbacks, model),
+                stopped=stopped and history.epochs < run.epochs and ends,
+                callbacks=_states(entry["callbacks"], run.callbacks, self.model),
             ),
         )
+
+
+def opened(path: Any) -> Checkpoint:
+    """Read the checkpoint that `resume_from` names."""
+    try:
+        name = files.checked(path)
+    except TypeError as error:
+        raise TypeError(f"resume_from: {error}") from None
+    model = files.read(name)
+    with _explained(name):
+        state = optimizer_state_of(model) if model.kind == "network" else None
+        entry = None if state is None else model.about["training"].get("run")
+        if entry is None:
+            raise _Other(
+                "is no checkpoint: callbacks.ModelCheckpoint writes them during fit, and of an estimator "
+                "only if the fit began with new weights"
+            )
+        assert state is not None
+        return Checkpoint(name, model, state, entry)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Say which file an error is about."""
+    try:
+        yield
     except _Other as error:
         raise ValueError(f"resume_from: {name}: {error}") from None
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
@@ -266,9 +320,12 @@ def _states(entries: Any, callbacks: Sequence[Any], model: ModelFile) -> list[An
     were = [entry["name"] for entry in entries if not entry["only_sees"]]
     are = [name for name, sees in zip(names, seeing, strict=True) if name is not None and not sees]
     if were != are:
+        before, now = (
+            ", ".join(name for name in of_run if name != _ESTIMATORS_OWN) or "none" for of_run in (were, are)
+        )
         raise _Other(
-            f"the checkpoint's run has the callbacks {', '.join(were) or 'none'}, but this one "
-            f"{', '.join(are) or 'none'}, of those that remember something"
+            f"the checkpoint's run has the callbacks {before}, but this one {now}, of those that remember "
+            "something"
         )
     left, states = list(entries), list[Any]()
     for name in names:

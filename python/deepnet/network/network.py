@@ -560,9 +560,9 @@ class Network(ForeignAttributes):
         training = self._by(run, self._plan(chosen_loss, chosen))
         if resume_from is None:
             return training
-        from .checkpoints import resumed  # only here: most programs never do
+        from .checkpoints import opened  # only here: most programs never do
 
-        return resumed(training, resume_from, has_seed=seed is not None)
+        return opened(resume_from).resumed(training, has_seed=seed is not None)
 
     def _by(self, run: Run, plan: Plan) -> Training:
         run.check_rates(self._dtype)

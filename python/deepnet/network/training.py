@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,16 @@ Calls = Generator[dict[str, Any], Any, None]
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a checkpoint has of the fit of an estimator, besides what it has of every run."""
+
+    facts: dict[str, Any] = field(
+        default_factory=dict
+    )  # as JSON; another fit that goes on must have the same
+    random: dict[str, Any] | None = None  # the state of the random numbers at its beginning
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The checked arguments of one call of fit."""
 
@@ -61,6 +71,7 @@ class Run:
     # How many epochs may pass until the callbacks must look; one by default.
     look_after: Callable[[], int] | None = None
     first_epoch: int = 0  # above 0: continues training, with the optimizer's memory, after so many epochs
+    origin: Origin | None = Origin()  # None: no other run can go on from a checkpoint of this one
 
     @property
     def batches(self) -> int:

@@ -17,6 +17,12 @@ from deepnet.network import History, Network
 
 from ._recipe import Objective
 
+# What an epoch changes of an estimator.
+_RECORD = (
+    *("n_iter_", "t_", "loss_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
+    *("_best", "_rate", "_no_improvement_count"),
+)
+
 
 class AfterEachEpoch:
     """A callback that keeps an estimator's record as scikit-learn's MLPs do, and stops training by its rules.
@@ -47,6 +53,17 @@ class AfterEachEpoch:
         self.examples, self.batches = examples, batches
         self.score, self.announce = score, announce
         self.stopped, self.seen = False, 0
+
+    def get_state(self, net: Network) -> dict[str, Any]:
+        """Return the estimator's record and what the stopping rules remember, for a checkpoint."""
+        record = {name: getattr(self.estimator, name) for name in _RECORD}
+        return {"record": record, "stopped": self.stopped, "seen": self.seen}
+
+    def set_state(self, net: Network, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned."""
+        for name in _RECORD:
+            setattr(self.estimator, name, state["record"][name])
+        self.stopped, self.seen = state["stopped"], state["seen"]
 
     def epochs_until_look(self) -> int:
         """Return how many epochs may pass before one that may be the last or change the learning rate."""
@@ -193,7 +210,12 @@ class Orders:
         """Return the numbers of the examples of the next epochs, one row each."""
         rows = np.empty((epochs, len(self._examples)), np.uint32)
         for row in rows:
-            if self._rng is not None:
-                self._rng.shuffle(self._examples)
+            self.skip(1)
             row[...] = self._examples
         return rows
+
+    def skip(self, epochs: int) -> None:
+        """Shuffle as for so many epochs, which are done already."""
+        if self._rng is not None:
+            for _ in range(epochs):
+                self._rng.shuffle(self._examples)

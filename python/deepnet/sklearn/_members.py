@@ -19,6 +19,7 @@ from deepnet.threads import get_num_threads
 
 from ._data import Data, Validation, taken
 from ._lbfgs import side_by_side
+from ._resuming import Start
 
 # Yields the networks to train, once, and takes their histories.
 Learning = Generator[list[Training], list[History], None]
@@ -58,8 +59,8 @@ def learn(
         )
     seeds = rng.randint(2**31 - 1, size=count)
     folds = None if estimator.bagging is None else _folds(estimator, y, rng)
-    own = {"n_estimators": 1, "bagging": None, "verbose": False}
-    settings = estimator.get_params(deep=False) | own
+    of_one = {"n_estimators": 1, "bagging": None, "verbose": False}
+    settings = estimator.get_params(deep=False) | of_one
     with ExitStack() as stack:
         learnings = list[Learning]()
         for i, (member, seed) in enumerate(zip(members, map(int, seeds), strict=True)):
@@ -68,8 +69,8 @@ def learn(
             member._take_columns_of(estimator)
             member._take_kind_of(estimator)
             part = rows if folds is None else _among(rows, folds[i][0])
-            own_rng = check_random_state(seed)
-            learnings.append(member._learn_one(data, part, validation, own_rng, incremental))
+            own = Start(check_random_state(seed))
+            learnings.append(member._learn_one(data, part, validation, own, incremental))
         trainings = [next(learning) for learning in learnings]
         histories = yield [training for of_member in trainings for training in of_member]
         rest = iter(histories)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor as TheirRegressor
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,12 +25,13 @@ from deepnet.network.many import train_many
 from deepnet.network.training import Examples, Run
 from deepnet.optimizers import SGD, Optimizer
 
-from . import _lbfgs, _members, _recipe
+from . import _lbfgs, _members, _recipe, _resuming
 from ._data import Data, Targets, Validation, columns, taken
 from ._epochs import AfterEachEpoch, Orders, each_warning_once, has_bar, warn, warn_of_no_convergence
 from ._estimator import Estimator
 from ._members import Learning
 from ._reading import is_usable, table, warn_of_size, weights_of
+from ._resuming import Start
 from ._scoring import score_of
 from ._their_callbacks import TheirCallbacks
 
@@ -176,6 +178,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        resume_from: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Train.
 
@@ -190,12 +193,29 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         X_val, y_val, sample_weight_val : optional
             Rows to validate with, instead of a `validation_fraction` of X. Without `early_stopping`, they are
             only scored.
+        resume_from : str or path, optional
+            A checkpoint of :class:`deepnet.callbacks.ModelCheckpoint`. With the same data and parameters as
+            in the fit that wrote it, this one ends with the same bits as that would have; `max_iter` may be
+            larger. The estimator forgets what it has learnt before. For one network, without
+            `solver="lbfgs"`.
 
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from deepnet.callbacks import ModelCheckpoint
+        >>> from deepnet.sklearn import MLPRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     checkpoint = ModelCheckpoint(os.path.join(folder, "fit.safetensors"))
+        ...     model = MLPRegressor(max_iter=300, random_state=0, callbacks=[checkpoint])
+        ...     model = model.fit(X, X[:, 0], resume_from=checkpoint.latest())  # None: from the beginning
         """
-        return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        validation = X_val, y_val, sample_weight_val
+        return self._train(X, y, sample_weight, validation, incremental=False, resume_from=resume_from)
 
     def _train(
         self,
@@ -204,11 +224,15 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         sample_weight: Any,
         validation: tuple[Any, Any, Any],
         incremental: bool,
+        resume_from: Any = None,
     ) -> Self:
         with self._all_or_nothing(), each_warning_once():
+            if resume_from is not None:
+                self._forget()
             X, y = self._read(X, y, reset=self._is_first(incremental))
             warn_of_size(self, X)
-            learning = self._learn(Data(X, y, weights_of(sample_weight, X)), None, validation, incremental)
+            data = Data(X, y, weights_of(sample_weight, X))
+            learning = self._learn(data, None, validation, incremental, resume_from)
             trainings = next(learning)
             try:
                 if self.n_estimators == 1:
@@ -239,6 +263,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         rows: Array | None,
         validation: tuple[Any, Any, Any] = (None, None, None),
         incremental: bool = False,
+        resume_from: Any = None,
     ) -> Learning:
         """Fit to some rows of the data, all by default; the caller trains the networks.
 
@@ -254,17 +279,21 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         if X_val is not None:
             X_val, y_val = self._read(X_val, y_val, reset=False)
             given = Validation(X_val, self._targets(self._known(y_val)), weights_of(weights_val, X_val))
-        rng = check_random_state(self.random_state)
+        new = first and not incremental
+        start = _resuming.start(self, given, is_new=new, resume_from=resume_from)
         if first:
-            for name in FITTED:
-                self.__dict__.pop(name, None)
+            self._forget()
         if self.n_estimators == 1:
-            yield from self._learn_one(data, rows, given, rng, incremental)
+            yield from self._learn_one(data, rows, given, start, incremental)
         else:
-            yield from _members.learn(self, data, rows, y, given, rng, incremental)
+            yield from _members.learn(self, data, rows, y, given, start.rng, incremental)
+
+    def _forget(self) -> None:
+        for name in FITTED:
+            self.__dict__.pop(name, None)
 
     def _learn_one(
-        self, data: Data, rows: Array | None, validation: Validation | None, rng: Any, incremental: bool
+        self, data: Data, rows: Array | None, validation: Validation | None, start: Start, incremental: bool
     ) -> Learning:
         """Fit one network, whose kind of targets is known."""
         weights = self._weights_of(data, rows, incremental)
@@ -274,7 +303,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         lbfgs = self.solver == "lbfgs" and self.optimizer is None
         count = data.X.shape[0] if rows is None else len(rows)
         if "network_" not in vars(self):
-            self._start((count, data.X.shape[1]), lbfgs, incremental, rng)
+            self._start((count, data.X.shape[1]), lbfgs, incremental, start.rng)
         self.network_.input_scale = self.input_scale
         objective = self._objective(columns(targets.Y, rows), taken(weights, rows))
         if lbfgs:
@@ -287,7 +316,9 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
             yield []
         else:
             rows = np.arange(count) if rows is None else rows
-            yield from self._descend(data.X, rows, targets, weights, objective, validation, rng, incremental)
+            yield from self._descend(
+                data.X, rows, targets, weights, objective, validation, start, incremental
+            )
 
     def _reading_options(self) -> dict[str, Any]:
         return {}
@@ -321,10 +352,11 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         weights: Array | None,
         objective: _recipe.Objective,
         validation: Validation | None,
-        rng: Any,
+        start: Start,
         incremental: bool,
     ) -> Learning:
         """Train by mini-batches until the stopping rules or the user's callbacks end it."""
+        rng = start.rng
         if self.early_stopping and validation is None:
             rows, held_out = self._split(rows, targets, rng)
             validation = Validation(X, targets, weights, held_out)
@@ -353,6 +385,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
             *self._their_callbacks(after, X, targets.y, epochs),
         ]
         reduced = len(rows) < X.shape[0]
+        orders = Orders(rows, rng if self.shuffle else None)
         run = Run(
             examples=Examples(X.T, targets.Y, weights),
             validation=None,
@@ -366,14 +399,15 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
             metrics={},
             callbacks=[after, *freed, *others],
             progress=has_bar(self.verbose),
-            order=Orders(rows, rng if self.shuffle else None) if self.shuffle or reduced else None,
+            order=orders if self.shuffle or reduced else None,
             examples_per_epoch=len(rows),
             rate_unit=1.0 if self.optimizer is not None or self.solver == "adam" else objective.scale,
             look_after=None if others else after.epochs_until_look,
             first_epoch=len(self.loss_curve_) if continues else 0,
+            origin=start.origin,
         )
         self.n_iter_ = 0
-        training = self.network_._by(run, plan)
+        training = start.resumed(self.network_._by(run, plan), orders.skip)
         try:
             (history,) = yield [training]
         except KeyboardInterrupt:

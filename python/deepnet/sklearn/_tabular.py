@@ -315,6 +315,7 @@ class _Tabular(Estimator, BaseEstimator, ABC):
             metrics={},
             callbacks=callbacks,
             progress=None,
+            origin=None,
         )
         return net._by(run, plan)
 
