@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepnet._files import replace
-from deepnet.cli.endings import UsageError
+from deepnet.cli.endings import FAILED, UsageError
 from deepnet.cli.output import Output, reporting
 from deepnet.cli.terminal import displayable, printable
 
@@ -386,6 +386,96 @@ def doctor(as_json: AsJson = False) -> None:
             out.say("Advice", "[green]all is well[/green]")
 
 
+def diagnose(
+    submission: Annotated[
+        str,
+        typer.Argument(
+            help="A .py file, a notebook or the name of a module; or a folder with many of them.",
+            metavar="FILE",
+        ),
+    ],
+    course: Annotated[
+        str, typer.Option(metavar="COURSE", help="c1w4: any depth, step by step; c2: the second course.")
+    ] = "c1w4",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME,...", help="The functions to check.")
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="NAME=THEIRS,...", help="The course's name of a function, and the learner's."
+        ),
+    ] = None,
+    hint: Annotated[int, typer.Option(min=0, max=3, help="How many of the three hints to give.")] = 0,
+    as_json: AsJson = False,
+    page: Annotated[Path | None, typer.Option("--html", metavar="PAGE", help="Write a page.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="TABLE", help="The table of a folder: .csv or .html."),
+    ] = None,
+    points: Annotated[
+        list[str] | None,
+        typer.Option("--points", metavar="NAME=N,...", help="Points of a right function.", show_default="1"),
+    ] = None,
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="Time of each submission.")] = 60.0,
+    memory_limit: Annotated[
+        int, typer.Option(metavar="MB", min=16, max=2**20, help="Memory of each submission.")
+    ] = 1024,
+    run_all: Annotated[
+        bool, typer.Option("--run-all", help="Run all code, not only what defines something.")
+    ] = False,
+) -> None:
+    """Check the functions that a learner wrote from the lecture, and name the mistakes: this runs them."""
+    is_folder = os.path.isdir(submission)
+    if not 1 <= time_limit <= MOST_SECONDS:
+        raise _wrong(f"--time-limit {time_limit:g} should be from 1 to {MOST_SECONDS:.0e} seconds")
+    if is_folder and page is not None:
+        raise _wrong("--html is for one submission: the page of a folder is -o TABLE.html")
+    if not is_folder and (table is not None or points):
+        raise _wrong(f"{'-o' if table else '--points'} is for a folder, but {submission} is none")
+    chosen = tuple(word for entry in only or () for word in entry.split(",") if word)
+    renamed = _pairs("--map", names)
+    worth = {name: _points_of(name, value) for name, value in _pairs("--points", points).items()}
+    with reporting(as_json) as out:
+        for option, path, suffixes in (("--html", page, {".html", ".htm"}), ("-o", table, {".csv", ".html"})):
+            if path is not None:
+                if path.suffix.lower() not in suffixes:
+                    raise _wrong(f"{option} {path} should end in {' or '.join(sorted(suffixes))}")
+                _checked_output(option, path, [Path(submission)], set())
+        from deepnet.cli import diagnosis
+
+        wanted = diagnosis.wanted(
+            course, chosen, renamed, worth, hint, seconds=time_limit, memory=memory_limit, run_all=run_all
+        )
+        if is_folder:
+            is_right = diagnosis.folder(out, Path(submission), wanted, worth, table)
+        else:
+            is_right = diagnosis.one(out, submission, wanted, page)
+    if not is_right:
+        raise typer.Exit(FAILED)
+
+
+def _pairs(option: str, entries: list[str] | None) -> dict[str, str]:
+    """Return the pairs of an option: "a=b,c=d", which may be given several times."""
+    pairs = dict[str, str]()
+    for entry in [word for text in entries or () for word in text.split(",") if word]:
+        name, equals, value = entry.partition("=")
+        if not (name and equals and value):
+            raise _wrong(f"{option} {entry!r} should be pairs such as linear_forward=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _points_of(name: str, value: str) -> float:
+    try:
+        points = float(value)
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= 1e6:
+        raise _wrong(f"--points {name}={value} should be a number from 0 to 1e6")
+    return points
+
+
 def write_csv(path: Path, head: list[str], rows: Any) -> None:
     """Write a CSV file whole or not at all."""
     text = StringIO()
@@ -395,4 +485,4 @@ def write_csv(path: Path, head: list[str], rows: Any) -> None:
     replace(path, [text.getvalue().encode("utf-8", "surrogateescape")])
 
 
-COMMANDS = (train, predict, evaluate, inspect, export, tune, bench, doctor)
+COMMANDS = (train, predict, evaluate, inspect, export, tune, bench, doctor, diagnose)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._checks import FUNCTIONS as FUNCTIONS
 from ._checks import check_functions as check_functions
@@ -16,7 +16,33 @@ from ._sources import functions_of
 from .findings import Finding as Finding
 from .findings import Report as Report
 
-__all__ = ["FUNCTIONS", "Finding", "Report", "check_functions", "diagnose"]
+__all__ = [
+    "FUNCTIONS",
+    "Diagnosis",
+    "Finding",
+    "Limits",
+    "Report",
+    "assert_correct",
+    "check_functions",
+    "diagnose",
+    "diagnose_file",
+    "diagnose_files",
+]
+
+if TYPE_CHECKING:
+    from .submissions import Diagnosis as Diagnosis
+    from .submissions import Limits as Limits
+    from .submissions import assert_correct as assert_correct
+    from .submissions import diagnose_file as diagnose_file
+    from .submissions import diagnose_files as diagnose_files
+else:
+
+    def __getattr__(name):
+        if name in __all__:  # on demand: a diagnosis in this process needs no others
+            from . import submissions
+
+            return getattr(submissions, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def diagnose(

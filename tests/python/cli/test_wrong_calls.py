@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from cli.data import command
 
-COMMANDS = ("train", "predict", "evaluate", "inspect", "export", "tune", "bench", "doctor", "info", "demo")
+COMMANDS = (
+    "train",
+    "predict",
+    "evaluate",
+    "inspect",
+    "export",
+    "tune",
+    "bench",
+    "doctor",
+    "info",
+    "demo",
+    "diagnose",
+)
 
 # No command has a positional argument or an option of these forms.
 words = st.text(

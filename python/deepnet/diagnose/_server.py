@@ -1,0 +1,414 @@
+"""The process that runs submissions: it imports deepnet once, and forks a child for each submission.
+
+``python -m deepnet.diagnose._server`` reads one line of JSON, the jobs and the limits, from standard input,
+and writes one line for each job that is done to standard output. It ends when standard input does.
+
+A child tells in shared memory what it is about to run. If it dies there, or stays there for too long, another
+child goes on without that statement or function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import mmap
+import os
+import re
+import select
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+MOST_STATEMENTS_LEFT_OUT = 3
+MOST_BYTES = 2**24  # of a report
+TICK = 0.1  # seconds between two looks at the clock; results wake the server at once
+
+# What many submissions import, and takes long to import.
+_PRELOADED = {"matplotlib": "matplotlib.pyplot", "h5py": "h5py", "scipy": "scipy", "PIL": "PIL.Image"}
+_PRELOADED |= {"sklearn": "sklearn", "pandas": "pandas"}
+
+
+class Place:
+    """Where a child is: shared memory, written by the child and read by the server."""
+
+    _HEAD = struct.Struct("dII")
+    _MOST = 400
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def enter(self, kind: str, name: str) -> None:
+        """Say that a statement or a function begins."""
+        text = f"{kind} {name}".encode("utf-8", "replace")[: self._MOST]
+        self._memory[self._HEAD.size : self._HEAD.size + len(text)] = text
+        self._HEAD.pack_into(self._memory, 0, time.monotonic(), len(text), 1)
+
+    def leave(self) -> None:
+        """Say that it ended."""
+        self._HEAD.pack_into(self._memory, 0, 0.0, 0, 0)
+
+    def now(self) -> tuple[str, str, float] | None:
+        """Return kind, name and start of what runs, or None."""
+        since, length, is_inside = self._HEAD.unpack_from(self._memory, 0)
+        if not is_inside:
+            return None
+        text = self._memory[self._HEAD.size : self._HEAD.size + min(length, self._MOST)]
+        kind, _, name = text.decode("utf-8", "replace").partition(" ")
+        return kind, name, since
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._memory.close()
+
+
+@dataclass
+class Job:
+    """A submission, and what earlier children of it found."""
+
+    number: int
+    target: str
+    started: float = 0.0
+    without: list[int] = field(default_factory=list)  # statements
+    lost: list[tuple[str, str]] = field(default_factory=list)  # functions, and what they did
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Child:
+    """A process that works on a job."""
+
+    job: Job
+    pid: int
+    results: int  # the file descriptor
+    place: Place
+    folder: str
+    received: bytearray = field(default_factory=bytearray)
+
+
+# --- the child ----------------------------------------------------------------------------------------------
+
+
+def _work(job: Job, settings: dict[str, Any], place: Place, results: int) -> None:
+    """Run a submission and its check, and send the report; never returns."""
+    import numpy as np
+
+    from . import _isolation, _loading, check_functions
+    from ._reading import SourceError
+
+    os.environ["TMPDIR"] = os.getcwd()
+    tempfile.tempdir = None
+    _isolation.limit(settings["memory"], settings["tasks"])
+    _isolation.refuse(os.getcwd())
+    _no_input()
+    answer: dict[str, Any] = {"notes": []}
+    notes: list[str] = answer["notes"]
+    guarded = [np, np.linalg, np.random, __import__("math"), __import__("builtins")]
+
+    def replaced(names: list[str]) -> None:
+        text = f"replaces {', '.join(names[:5])}, which is undone for the check"
+        if text not in notes:
+            notes.append(text)
+
+    try:
+        begin = lambda number, where: place.enter("statement", f"{number} {where}")  # noqa: E731  one line
+        run = _loading.Run(settings["run_all"], job.without, begin)
+        with _isolation.keeping(guarded, replaced):
+            loaded = _loading.load(job.target, settings["folder"], run)
+            place.leave()
+        notes += loaded.notes
+        functions = _loading.functions_in(loaded, settings["functions"], settings["names"])
+        kept = _isolation.Kept(guarded)
+
+        def put_back() -> None:
+            names = kept.restore()
+            if names:
+                replaced(names)
+
+        watched = {name: _watched(name, function, place, put_back) for name, function in functions.items()}
+        lost = {name for name, _ in job.lost}
+        only = settings["only"] or list(functions)
+        wanted = [name for name in only if name not in lost]
+        report = check_functions(watched, course=settings["course"], only=wanted)
+        answer["report"] = asdict(report)
+    except SourceError as error:
+        answer["unreadable"] = str(error)
+    except MemoryError:
+        answer["problem"] = "the check needs more memory than --memory-limit allows"
+    text = json.dumps(answer).encode()
+    while text:
+        text = text[os.write(results, text) :]
+    os.write(results, b"\n")
+
+
+def _watched(
+    name: str, function: Callable[..., Any], place: Place, after: Callable[[], object]
+) -> Callable[..., Any]:
+    """Wrap a learner's function: the server knows when it runs, and all that it raises is an Exception."""
+    depth = 0
+
+    @functools.wraps(function, updated=())
+    def call(*arguments: Any, **options: Any) -> Any:
+        nonlocal depth
+        if depth == 0:
+            place.enter("function", name)
+        depth += 1
+        try:
+            return function(*arguments, **options)
+        except (Exception, SystemExit):
+            raise
+        except BaseException as error:
+            raise RuntimeError(f"{type(error).__name__}: {error}") from error
+        finally:
+            depth -= 1
+            if depth == 0:
+                after()
+                place.leave()
+
+    return call
+
+
+def _no_input() -> None:
+    import builtins
+    import getpass
+
+    def refused(*_: Any, **__: Any) -> str:
+        raise RuntimeError("input() was called, but nobody is there to answer")
+
+    builtins.input = getpass.getpass = refused
+
+
+# --- the server ---------------------------------------------------------------------------------------------
+
+
+def _start(job: Job, settings: dict[str, Any]) -> Child:
+    place, folder = Place(), tempfile.mkdtemp(prefix="deepnet-diagnose-")
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        os.set_blocking(reading, False)
+        return Child(job, pid, reading, place, folder)
+    code = 1
+    try:
+        from ._isolation import end_with_parent
+
+        os.setsid()
+        end_with_parent()
+        os.close(reading)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        os.chdir(folder)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        _work(job, settings, place, writing)
+        code = 0
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            text = f"{type(error).__name__}: {error}"[:500]
+            os.write(writing, json.dumps({"failure": text}).encode() + b"\n")
+    finally:
+        os._exit(code)  # threads of the submission would keep the process from ending otherwise
+
+
+def _end(child: Child, active: dict[int, Child]) -> int | None:
+    """End a child with all that it started; return its wait status."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+    status = None
+    with contextlib.suppress(ChildProcessError):
+        status = os.waitpid(child.pid, 0)[1]
+    for _ in range(1000):  # orphans, which were adopted; a new one may start while others are ended
+        orphans = _children() - active.keys()
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        if not orphans:
+            break
+    os.close(child.results)
+    child.place.close()
+    shutil.rmtree(child.folder, ignore_errors=True)
+    return status
+
+
+def _children() -> set[int]:
+    """Return the processes whose parent this one is; none where the system has no /proc."""
+    found, own = set(), os.getpid()
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):
+            if name.isdecimal():
+                with contextlib.suppress(OSError, IndexError, ValueError):
+                    with open(f"/proc/{name}/stat", "rb") as file:
+                        parent = int(file.read().rpartition(b")")[2].split()[1])
+                    if parent == own:
+                        found.add(int(name))
+    return found
+
+
+def _receive(child: Child) -> bool | None:
+    """Read what has come; return True if it is complete, False if no more will come."""
+    while True:
+        try:
+            part = os.read(child.results, 2**16)
+        except BlockingIOError:
+            return None
+        child.received += part
+        if child.received.endswith(b"\n"):
+            return True
+        if not part or len(child.received) > MOST_BYTES:
+            return False
+
+
+def serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
+    """Work on all jobs, and send what came of each."""
+    settings: dict[str, Any] = request["settings"]
+    waiting = [Job(number, target) for number, target in enumerate(request["targets"])][::-1]
+    active: dict[int, Child] = {}
+    try:
+        while waiting or active:
+            while waiting and len(active) < request["workers"]:
+                job = waiting.pop()
+                job.started = job.started or time.monotonic()
+                child = _start(job, settings)
+                active[child.pid] = child
+            ready = select.select([0, *(child.results for child in active.values())], [], [], TICK)[0]
+            if 0 in ready and not os.read(0, 1):
+                return  # whoever asked is gone
+            for child in list(active.values()):
+                state = _receive(child) if child.results in ready else None
+                fate = _overdue(child, settings) if state is None else None
+                if state is None and fate is None:
+                    continue
+                where = child.place.now()
+                del active[child.pid]
+                status = _end(child, active)
+                if state:
+                    send(_answer(child.job, json.loads(child.received)))
+                elif _goes_on(child.job, where, fate or _death(status), settings, fate):
+                    waiting.append(child.job)
+                else:
+                    send(_answer(child.job, {}))
+    finally:
+        for child in list(active.values()):
+            _end(child, {})
+
+
+def _overdue(child: Child, settings: dict[str, Any]) -> str | None:
+    """Return what to say of a child that takes too long, or None."""
+    now, where = time.monotonic(), child.place.now()
+    if now - child.job.started > settings["time"]:
+        return "time"
+    if where is not None:
+        most = settings["statement_time" if where[0] == "statement" else "function_time"]
+        if now - where[2] > most:
+            return f"did not end within {most:g} s"
+    return None
+
+
+def _death(status: int | None) -> str:
+    if status is not None and os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        with contextlib.suppress(ValueError):
+            return f"crashed the process ({signal.Signals(number).name})"
+        return f"crashed the process (signal {number})"
+    return "ended the process"
+
+
+def _goes_on(
+    job: Job, where: tuple[str, str, float] | None, fate: str, settings: dict[str, Any], overdue: str | None
+) -> bool:
+    """Note what a child that is gone did; return whether another child should go on without that."""
+    is_late = overdue == "time" or time.monotonic() - job.started > settings["time"]
+    if fate == "time":
+        fate = f"was running when the time limit of {settings['time']:g} s was reached"
+    if where is None:
+        job.notes.append(f"the check {fate}")
+        return False
+    kind, name, _ = where
+    if kind == "function":
+        job.lost.append((name, fate))
+        return not is_late
+    number, _, place = name.partition(" ")
+    job.notes.append(f"{place} {fate}, and was skipped")
+    job.without.append(int(number))
+    return not is_late and len(job.without) <= MOST_STATEMENTS_LEFT_OUT
+
+
+def _answer(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
+    answer["number"] = job.number
+    answer["lost"] = job.lost
+    answer["notes"] = job.notes + answer.get("notes", [])
+    answer["seconds"] = time.monotonic() - job.started
+    return answer
+
+
+# --- start --------------------------------------------------------------------------------------------------
+
+
+def _preload(targets: list[str], folder: str) -> None:
+    """Import the large packages that several submissions name: each child would, again and again."""
+    counts = dict.fromkeys(_PRELOADED, 0)
+    for target in targets:
+        with contextlib.suppress(OSError, ValueError):
+            path = os.path.join(folder, target)
+            if os.path.isfile(path):
+                with open(path, "rb") as file:
+                    text = file.read(2**20)
+                for name in counts:
+                    counts[name] += bool(re.search(rb"\b(?:import|from) +" + name.encode(), text))
+    for name, count in counts.items():
+        if count > 1:
+            with contextlib.suppress(Exception):
+                __import__(_PRELOADED[name])
+
+
+def _line_of(descriptor: int) -> bytes:
+    """Read up to the end of a line, and nothing behind it: the end of the input is looked for later."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = os.read(descriptor, 1)
+        if not part:
+            break
+        line += part
+    return bytes(line)
+
+
+def main() -> None:
+    """Read the request, and serve it."""
+    from ._isolation import adopt_orphans, leave_network, tasks_of_user
+
+    is_cut_off = leave_network()
+    adopt_orphans()
+    request = json.loads(_line_of(0))
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what packages print is no answer
+
+    def send(answer: dict[str, Any]) -> None:
+        text = json.dumps(answer).encode() + b"\n"
+        while text:
+            text = text[os.write(answers, text) :]
+
+    from . import FUNCTIONS
+
+    settings = request["settings"]
+    settings["functions"] = FUNCTIONS[settings["course"]]
+    settings["tasks"] = tasks_of_user()
+    _preload(request["targets"], settings["folder"])
+    sys.dont_write_bytecode = True
+    send({"is_cut_off": is_cut_off})
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    serve(request, send)
+
+
+if __name__ == "__main__":
+    main()
