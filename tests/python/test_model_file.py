@@ -146,9 +146,12 @@ def test_settings_of_a_later_version_are_refused(tmp_path):
 def test_class_names_and_metrics_are_saved(tmp_path):
     net, path = network(), tmp_path / "net"
     net.class_names = ["cat", "猫"]
-    net.save(path, metrics={"accuracy": np.float32(0.5), "loss": np.inf})
+    net.save(path, metrics={"accuracy": np.float32(0.5), "loss": np.inf}, target="kind")
     assert deepnet.load(path).class_names == ("cat", "猫")
-    assert deepnet.describe(path)["metrics"] == {"accuracy": 0.5, "loss": "inf"}
+    description = deepnet.describe(path)
+    assert description["metrics"] == {"accuracy": 0.5, "loss": "inf"}
+    assert description["target"] == "kind"
+    SCHEMA.validate(description)
     assert copy.deepcopy(net).class_names == net.astype("float64").class_names == ("cat", "猫")
 
 
@@ -173,6 +176,8 @@ def test_metrics_that_are_no_numbers_are_refused(saved, metrics):
     before = saved.read_bytes()
     with pytest.raises(TypeError, match=r"^metrics has |^metrics is "):
         network().save(saved, metrics=metrics)
+    with pytest.raises(TypeError, match=r"^target is 3, but must be a str"):
+        network().save(saved, target=3)
     assert saved.read_bytes() == before
 
 

@@ -1,6 +1,7 @@
 """What `deepnet predict`, `evaluate`, `inspect` and `export` do with a model file."""
 
 import os
+from importlib import import_module
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from deepnet.cli.models import NAMES, Model, numbered, score_line
 from deepnet.cli.output import Output
 from deepnet.cli.reading import Images, Table, kind_of, listed, read_images, read_table
 from deepnet.cli.targets import CLASSIFICATION, column_called
-from deepnet.cli.terminal import abridged, printable, progress_bar
+from deepnet.cli.terminal import abridged, counted, printable, progress_bar
 from deepnet.io import DataError
 
 MOST_SKIPPED = 5
@@ -103,7 +104,8 @@ def predict(out: Output, model_path: Path, path: Path, output: Path, has_header:
         X, head = model.inputs(_features(model, read_table(path, has_header))), []
     predicted, p = model.outputs(X)
     columns = [predicted] if predicted.ndim == 1 else list(predicted.T)
-    head += ["prediction"] if len(columns) == 1 else [f"prediction_{i}" for i in range(1, len(columns) + 1)]
+    name = model.target or "prediction"
+    head += [name] if len(columns) == 1 else [f"{name}_{i}" for i in range(1, len(columns) + 1)]
     cells = [[_cell(value) for value in column.tolist()] for column in columns]
     if p is not None:
         head += [f"probability_{name}" for name in model.classes]
@@ -111,7 +113,7 @@ def predict(out: Output, model_path: Path, path: Path, output: Path, has_header:
     rows = list(zip(*cells, strict=True))
     written = [[*name, *row] for name, row in zip(names, rows, strict=True)] if names else rows
     write_csv(output, head, written)
-    out.say("Predicted", f"{len(rows):,} {'images' if kind == 'images' else 'rows'} of {printable(path)}")
+    out.say("Predicted", f"{counted(len(rows), 'image' if kind == 'images' else 'row')} of {printable(path)}")
     if p is None:
         if len(columns) == 1:
             out.say("", f"from {predicted.min():.6g} to {predicted.max():.6g}, mean {predicted.mean():.6g}")
@@ -133,7 +135,7 @@ def evaluate(
 ) -> Learned:
     """Score a model, and return it with the data."""
     kind, model = _kind_of(path), models.load(model_path)
-    learned = Learned(model, path, model.task, target or "class", 0)
+    learned = Learned(model, path, model.task, target or model.target or "class", 0)
     learned.facts = {"model": f"{model_path}: {_title(model)}"}
     if kind == "table":
         _read_answers(out, learned, read_table(path, has_header), target)
@@ -179,6 +181,8 @@ def _of_class(model: Model, counts: NDArray[Any], i: int) -> str:
 
 def _read_answers(out: Output, learned: Learned, table: Table, given: str | None) -> None:
     model = learned.model
+    if given is None and model.target in table.names:
+        given = model.target
     if given is None:
         rest = [name for name in table.names if name not in (model.columns or table.names)]
         if len(rest) != 1:
@@ -191,7 +195,7 @@ def _read_answers(out: Output, learned: Learned, table: Table, given: str | None
     missing = np.array([value is None for value in values]) if values.dtype == object else values != values
     rows = np.flatnonzero(~missing)
     if len(rows) < len(table):
-        out.note(f"{len(table) - len(rows):,} rows without a target are left out")
+        out.note(f"left out, since they have no target: {counted(len(table) - len(rows), 'row')}")
     if not len(rows):
         raise DataError(f"the target {name!r} has no values")
     if learned.task != CLASSIFICATION and values.dtype.kind not in "iuf":
@@ -203,8 +207,7 @@ def _read_answers(out: Output, learned: Learned, table: Table, given: str | None
 def _title(model: Model) -> str:
     if model.is_network:
         return repr(model.model)[1:-1]
-    networks = len(model.about.get("networks", []))
-    return f"{type(model.model).__name__}, {networks} network{'' if networks == 1 else 's'}"
+    return f"{type(model.model).__name__}, {counted(len(model.about.get('networks', [])), 'network')}"
 
 
 def inspect(out: Output, path: Path) -> None:
@@ -231,6 +234,8 @@ def inspect(out: Output, path: Path) -> None:
         out.say("", f"{printable(name)}: {printable(text)}")
     if len(columns) > 40:
         out.say("", f"and {len(columns) - 40} more columns")
+    if model.target is not None:
+        out.say("Target", printable(model.target))
     if model.task == CLASSIFICATION:
         out.say("Classes", abridged([str(name) for name in model.classes]))
     metrics = about.get("metrics") or {}
@@ -265,8 +270,8 @@ def _scaling(model: Model) -> str:
         return what + (f", times {scale:.6g}" if scale != 1 else ", not scaled")
     scale = getattr(model.model, "input_scale", None)
     if scale is not None:
-        return f"{model.n_inputs} columns" + (f", times {scale:.6g}" if scale != 1 else ", not scaled")
-    return f"{model.n_inputs} columns, encoded as {model.model._encoder.width} and scaled"
+        return counted(model.n_inputs, "column") + (f", times {scale:.6g}" if scale != 1 else ", not scaled")
+    return f"{counted(model.n_inputs, 'column')}, encoded as {model.model._encoder.width} and scaled"
 
 
 def _columns(model: Model) -> list[tuple[str, str]]:
@@ -291,6 +296,8 @@ def _columns(model: Model) -> list[tuple[str, str]]:
 
 def export(out: Output, model_path: Path, wanted: dict[str, Path]) -> None:
     """Write a model in other formats."""
+    for option in wanted:
+        _require(option)
     model = models.load(model_path)
     for option, path in wanted.items():
         with of_the_input(str(model_path)):
@@ -298,6 +305,13 @@ def export(out: Output, model_path: Path, wanted: dict[str, Path]) -> None:
         for file in files:
             out.say("Saved", f"{printable(file)} ({os.stat(file).st_size / 1e3:.1f} kB)")
         out.result(**{option.lstrip("-"): [str(file) for file in files]})
+
+
+def _require(option: str) -> None:
+    """Import the package that an option needs, before anything is written."""
+    if option in _PACKAGES:
+        with needs(_PACKAGES[option], option):
+            import_module(_PACKAGES[option])
 
 
 def _function(name: str) -> Any:
@@ -320,12 +334,13 @@ def _to_c(model: Any, path: Path) -> list[Path]:
 
 def _to_torch(model: Any, path: Path) -> list[Path]:
     module = _function("to_torch")(model)
-    with needs("torch", "writing for PyTorch"):
-        import torch
+    import torch
+
     content = BytesIO()
     torch.save(module.state_dict(), content)
     replace(path, [content.getvalue()])
     return [path]
 
 
+_PACKAGES = {"--onnx": "onnx", "--torch": "torch"}  # each has an extra of its name
 _WRITERS = {"--onnx": _to_onnx, "--c": _to_c, "--torch": _to_torch}

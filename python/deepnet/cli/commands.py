@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepnet._files import replace
-from deepnet.cli.endings import FAILED, UsageError
+from deepnet.cli.endings import FAILED, STOPPED, UsageError
 from deepnet.cli.output import Output, reporting
-from deepnet.cli.terminal import displayable, printable
+from deepnet.cli.terminal import counted, displayable, printable
 
 if TYPE_CHECKING:
     from deepnet.cli.learning import Learned, Settings
@@ -233,6 +233,8 @@ def tune(
             learned = search.tune_examples(out, data, examples, settings, seconds)
         learning.save(out, learned, output)
         _write_report(out, learned, folder)
+    if learned.stopped:
+        raise typer.Exit(STOPPED)
 
 
 def _write_report(out: Output, learned: "Learned", folder: Path | None) -> None:
@@ -329,9 +331,7 @@ def bench(
 
         from deepnet.cli import contest, machine
 
-        out.say(
-            "Machine", f"{printable(machine.cpu_name())}, {threads} thread{'s' if threads > 1 else ''} each"
-        )
+        out.say("Machine", f"{printable(machine.cpu_name())}, {counted(threads, 'thread')} each")
         outcomes = []
         for task in contest.TASKS:
             sizes = "-".join(map(str, task.sizes))
@@ -358,23 +358,26 @@ def doctor(as_json: AsJson = False) -> None:
         facts = machine.examined()
         out.result(**facts)
         out.say("deepnet", f"{facts['deepnet']} on Python {facts['python']}, backend {facts['backend']}")
-        out.say("CPU", printable(f"{facts['cpu']} ({facts['machine']}), {facts['cores']} cores"))
+        out.say("CPU", printable(f"{facts['cpu']} ({facts['machine']}), {counted(facts['cores'], 'core')}"))
         if "isa" in facts:
             others = [isa for isa in facts["isas_supported"] if isa != facts["isa"]]
             text = f"{facts['isa']} is used" + (f"; also supported: {', '.join(others)}" if others else "")
             out.say("Kernels", f"{text}; built by {printable(facts['compiler'])}")
-        limit = "no limit" if facts["cpu_limit"] is None else f"{facts['cpu_limit']:g} cores"
+        limit = "no limit" if facts["cpu_limit"] is None else counted(facts["cpu_limit"], "core")
         out.say(
             "Threads",
-            f"deepnet uses up to {facts['threads']}; this process may run on {facts['affinity']} cores "
-            f"(control group: {limit})",
+            f"deepnet uses up to {facts['threads']}; this process may run on "
+            f"{counted(facts['affinity'], 'core')} (control group: {limit})",
         )
         amounts = {"free": facts["memory"], "limit of the control group": facts["memory_limit"]}
         known = [f"{value / 2**30:.1f} GB {name}" for name, value in amounts.items() if value is not None]
         out.say("Memory", ", ".join(known) or "unknown")
         for library in facts["blas"]:
             out.say(
-                "BLAS", printable(f"{library['name']} of {library['package']}, {library['threads']} threads")
+                "BLAS",
+                printable(
+                    f"{library['name']} of {library['package']}, {counted(library['threads'], 'thread')}"
+                ),
             )
         if facts["variables"]:
             pairs = ", ".join(f"{name}={value}" for name, value in facts["variables"].items())

@@ -19,7 +19,7 @@ from deepnet.cli.models import Model, class_scores, number_scores, numbered, sco
 from deepnet.cli.output import Output
 from deepnet.cli.reading import Table, kind_of, listed, read_table
 from deepnet.cli.targets import CLASSIFICATION, Target, column_called, split, target_of
-from deepnet.cli.terminal import abridged, printable, progress_bar
+from deepnet.cli.terminal import abridged, counted, printable, progress_bar
 from deepnet.io import DataError, Dataset
 
 HELD_OUT = 0.2
@@ -50,7 +50,7 @@ class Learned:
     model: Model
     path: Path
     task: str
-    target: str
+    target: str  # the column, or "class" of images and arrays
     trained_on: int
     X: Any = None  # of the examples held out, as the model takes them; None if there are none
     y: NDArray[Any] = field(default_factory=lambda: np.array([]))
@@ -58,6 +58,7 @@ class Learned:
     images: NDArray[Any] | None = None  # held out
     curves: Any = None  # what plot_learning_curves takes
     seconds: float = 0.0
+    stopped: bool = False  # by Ctrl-C
     scores: dict[str, float] = field(default_factory=dict)
     predicted: NDArray[Any] = field(default_factory=lambda: np.array([]))
     p: NDArray[Any] | None = None
@@ -104,9 +105,12 @@ def load_rows(out: Output, path: Path, settings: Settings) -> Rows:
     if not names:
         raise DataError(f"{path} has no column beside the target {target.name!r} to learn from")
     count = len(table)
-    out.say("Data", f"{printable(path)}: {count:,} rows, {len(names)} columns: {abridged(names)}")
+    out.say(
+        "Data",
+        f"{printable(path)}: {counted(count, 'row')}, {counted(len(names), 'column')}: {abridged(names)}",
+    )
     if len(target.rows) < count:
-        out.note(f"{count - len(target.rows):,} rows without a target are left out")
+        out.note(f"left out, since they have no target: {counted(count - len(target.rows), 'row')}")
     out.say("Target", f"{printable(target.name)}: {target.task}, since {printable(_why(target))}")
     fraction = HELD_OUT if settings.validation is None else settings.validation
     train, test = split(target, fraction, settings.seed)
@@ -160,7 +164,9 @@ def ticking(out: Output, estimator: Any, task: str = "Training") -> Iterator[Non
         estimator.callbacks = [tick]
         try:
             yield
-            progress.update(bar, completed=total, note=f"epochs of {estimator.n_estimators} networks")
+            progress.update(
+                bar, completed=total, note=f"epochs of {counted(estimator.n_estimators, 'network')}"
+            )
         finally:
             estimator.callbacks = None
 
@@ -174,9 +180,9 @@ def fit_rows(out: Output, rows: Rows, settings: Settings, **parameters: Any) -> 
     sizes = "-".join(map(str, estimator.hidden_layer_sizes))
     out.say(
         "Model",
-        f"{type(estimator).__name__}: {estimator.n_estimators} networks with hidden layers {sizes}, "
-        f"{estimator.max_epochs} epochs, seed {settings.seed}; {len(train):,} rows to train on, "
-        f"{len(rows.test):,} held out",
+        f"{type(estimator).__name__}: {counted(estimator.n_estimators, 'network')} with hidden layers "
+        f"{sizes}, {counted(estimator.max_epochs, 'epoch')}, seed {settings.seed}; "
+        f"{counted(len(train), 'row')} to train on, {len(rows.test):,} held out",
     )
     begin = time.monotonic()
     with of_the_input(), ticking(out, estimator):
@@ -196,7 +202,7 @@ def learned_of(rows: Rows, estimator: Any, settings: Settings) -> Learned:
         learned.X, learned.y = learned.table.frame, target.values[test]
         learned.score()
     learned.facts = {
-        "model": f"{type(estimator).__name__}, {len(estimator.networks_)} networks",
+        "model": f"{type(estimator).__name__}, {counted(len(estimator.networks_), 'network')}",
         "columns": ", ".join(table.names),
         "seed": str(settings.seed),
     }
@@ -258,7 +264,7 @@ def fit_examples(out: Output, path: Path, data: Dataset, settings: Settings) -> 
     out.say(
         "Model",
         f"network {'-'.join(map(str, net.layer_dims))}: relu, dropout {recipe.dropout:g}, then "
-        f"{net.activations[-1]}; AdamW, {epochs} epochs, seed {settings.seed}{features.shrunk}"
+        f"{net.activations[-1]}; AdamW, {counted(epochs, 'epoch')}, seed {settings.seed}{features.shrunk}"
         + ("; images and their mirror images" if recipe.mirrored else ""),
     )
     begin = time.monotonic()
@@ -322,6 +328,7 @@ def save(out: Output, learned: Learned, output: Path) -> None:
     """Write the model, and say how good it is."""
     if learned.scores:
         out.say("Score", score_line(learned.scores) + f" of {len(learned.y):,} held out")
-    learned.model.model.save(output, metrics=learned.scores or None)
+    target = None if learned.model.is_network else learned.target  # images and arrays have no column
+    learned.model.model.save(output, metrics=learned.scores or None, target=target)
     out.say("Saved", f"{printable(output)} ({output.stat().st_size / 1e6:.1f} MB)")
     out.result(model=str(output), scores=learned.scores, seconds=round(learned.seconds, 3))

@@ -53,6 +53,12 @@ class Model:
         return found
 
     @property
+    def target(self) -> str | None:
+        """The name of what it predicts, if the file has one."""
+        name = self.about.get("target")
+        return name if isinstance(name, str) else None
+
+    @property
     def columns(self) -> list[str] | None:
         """The names of the columns that it was trained on, if they had any."""
         names = getattr(self.model, "feature_names_in_", None)

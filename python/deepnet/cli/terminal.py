@@ -41,6 +41,16 @@ def abridged(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(printable(name) for name in names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with a noun in its singular or plural.
+
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    text = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{text} {noun}{'' if number == 1 else 's'}"
+
+
 def progress_bar(console: Console, *, transient: bool = False) -> Progress:
     """A progress bar; its tasks have a field `note`, shown behind the count."""
     return Progress(

@@ -49,14 +49,14 @@ class OptimizerState:
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def with_optimizer(net: Any, engine: Any, plan: Any, metrics: Any = None) -> ModelFile:
+def with_optimizer(net: Any, engine: Any, plan: Any, given: dict[str, Any] | None = None) -> ModelFile:
     """Return the content of a file: a network with its optimizer, as they are between two updates.
 
-    `plan` is as `engine` takes it.
+    `plan` is as `engine` takes it, `given` what the user says of the model.
     """
     from deepnet.io.model_file import NETWORK, ModelFile
 
-    part, about = files.described(net), files.checked_metrics(metrics)
+    part, about = files.described(net), dict(given or {})
     for _ in range(_TRIES):
         before, values, after = engine.optimizer_state(plan), snapshot(engine), engine.optimizer_state(plan)
         if (before and before[0]) == (after and after[0]):

@@ -18,17 +18,18 @@ from deepnet.plan import LayerPlan
 if TYPE_CHECKING:  # else only where it is used: most programs never save
     from deepnet.io.model_file import ModelFile, NetworkPart
 
+GIVEN = {"metrics", "target"}  # entries of `given`
 # Of the whole network; the default is not written.
 SETTINGS: dict[str, Any] = {"input_dropout": 0.0, "input_scale": 1.0, "class_names": None}
 
 
-def save(net: Any, path: str | os.PathLike[str], metrics: Mapping[str, float] | None) -> None:
-    """Write the layers of a network with their options, its settings and its parameters."""
+def save(net: Any, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
+    """Write the layers of a network with their options, its settings, its parameters, and what is `given`."""
     from deepnet.io.model_file import NETWORK, ModelFile
 
     part = described(net)
     parameters = copy.deepcopy(net.parameters)  # of one moment, if another thread trains
-    write(path, ModelFile(NETWORK, [part], parameters, checked_metrics(metrics)))
+    write(path, ModelFile(NETWORK, [part], parameters, about))
 
 
 def write(path: str | os.PathLike[str], model: ModelFile) -> None:
@@ -56,16 +57,19 @@ def described(net: Any) -> NetworkPart:
     return NetworkPart(net.layer_dims, net.activations, net.dtype.name, settings | given)
 
 
-def checked_metrics(metrics: Mapping[str, float] | None) -> dict[str, Any]:
-    """Return the entry of a file for metrics: none for None."""
+def given(metrics: Mapping[str, float] | None, target: str | None) -> dict[str, Any]:
+    """Return the entries of a file for what a user says of a model: none for None."""
+    if target is not None and not isinstance(target, str):
+        raise TypeError(f"target is {target!r}, but must be a str, the name of what the model predicts")
+    about: dict[str, Any] = {} if target is None else {"target": str(target)}
     if metrics is None:
-        return {}
+        return about
     if not isinstance(metrics, Mapping):
         raise TypeError(f"metrics is {metrics!r}, but must be a dict of names and numbers")
     for name, value in metrics.items():
         if not isinstance(name, str) or not is_number(value):
             raise TypeError(f"metrics has {name!r}: {value!r}, but must have names and numbers")
-    return {"metrics": {name: _number(value) for name, value in metrics.items()}}
+    return about | {"metrics": {name: _number(value) for name, value in metrics.items()}}
 
 
 def _number(value: Any) -> Any:

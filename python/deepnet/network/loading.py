@@ -67,7 +67,7 @@ def load(path: str | os.PathLike[str], *, seed: Whole | None = None) -> Any:
         except ImportError as error:
             raise ImportError(f"{os.fspath(path)} holds a {quoted(model.kind)}: {error}") from error
         return saving.estimator_of(model, path)
-    files.refuse_unknown(model, {"metrics", "training"}, path)
+    files.refuse_unknown(model, files.GIVEN | {"training"}, path)
     net = network_of(model, 0, path, number)
     if "training" in model.about:
         from .checkpoints import optimizer_state_of, take_optimizer  # only here: most files have none
@@ -96,8 +96,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     description : dict
         As docs/model_file.md says for the newest format: "kind" ("network", or the class of an estimator),
-        "networks" with "layer_dims", "activations", "dtype" and other settings of each, "metrics" if they
-        were given, and so on.
+        "networks" with "layer_dims", "activations", "dtype" and other settings of each, "metrics" and
+        "target" if they were given, and so on.
 
     Raises
     ------

@@ -906,6 +906,7 @@ class Network(ForeignAttributes):
         path: str | os.PathLike[str],
         *,
         metrics: Mapping[str, float] | None = None,
+        target: str | None = None,
         optimizer: bool = False,
     ) -> None:
         """Write layers, settings and parameters to a file that :func:`deepnet.load` reads.
@@ -918,6 +919,9 @@ class Network(ForeignAttributes):
         path : str or path
         metrics : dict of float, optional
             For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
+        target : str, optional
+            The name of what the network predicts, such as a column: :func:`deepnet.describe` returns it, and
+            the ``deepnet`` command uses it.
         optimizer : bool
             Save ``net.optimizer`` with its memory, too, which makes the file up to three times as large:
             :meth:`train_on_batch` then goes on as if nothing had happened. A custom optimizer is left out.
@@ -940,12 +944,13 @@ class Network(ForeignAttributes):
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     deepnet.Network([2, 1]).save(pathlib.Path(folder) / "net.safetensors")
         """
+        given = files.given(metrics, target)
         if not option.flag("optimizer", optimizer):
-            files.save(self, path, metrics)
+            files.save(self, path, given)
             return
         from .checkpoints import with_optimizer
 
-        files.write(path, with_optimizer(self, *self._default_engine(), metrics))
+        files.write(path, with_optimizer(self, *self._default_engine(), given))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         attributes, values = self.__getstate__()

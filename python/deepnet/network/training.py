@@ -41,9 +41,7 @@ Calls = Generator[dict[str, Any], Any, None]
 class Origin:
     """What a checkpoint has of the fit of an estimator, besides what it has of every run."""
 
-    facts: dict[str, Any] = field(
-        default_factory=dict
-    )  # as JSON; another fit that goes on must have the same
+    facts: dict[str, Any] = field(default_factory=dict)  # as JSON; a fit that goes on must have the same
     random: dict[str, Any] | None = None  # the state of the random numbers at its beginning
 
 

@@ -22,7 +22,13 @@ class Estimator:
             raise InvalidParameterError(f"{error}{advice(self, str(error))}") from None
 
     @advised
-    def save(self, path: str | os.PathLike[str], *, metrics: Mapping[str, float] | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        metrics: Mapping[str, float] | None = None,
+        target: str | None = None,
+    ) -> None:
         """Write the fitted estimator to a file that :func:`deepnet.load` reads.
 
         The file holds the parameters, the networks, classes and columns, and no code: see docs/model_file.md.
@@ -33,6 +39,9 @@ class Estimator:
         path : str or path
         metrics : dict of float, optional
             For the reader, ``{"accuracy": 0.98}``: :func:`deepnet.describe` returns them.
+        target : str, optional
+            The name of what the estimator predicts, such as a column: :func:`deepnet.describe` returns it,
+            and the ``deepnet`` command uses it.
 
         Raises
         ------
@@ -64,4 +73,4 @@ class Estimator:
         """
         from ._saving import save
 
-        save(self, path, metrics)
+        save(self, path, metrics, target)

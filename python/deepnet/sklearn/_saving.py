@@ -52,9 +52,11 @@ RECORD: dict[str, tuple[str, ...]] = {
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def save(estimator: Any, path: str | os.PathLike[str], metrics: Mapping[str, float] | None) -> None:
+def save(
+    estimator: Any, path: str | os.PathLike[str], metrics: Mapping[str, float] | None, target: str | None
+) -> None:
     """Write a fitted estimator; see :meth:`MLPClassifier.save`."""
-    name, given = files.checked(path), files.checked_metrics(metrics)
+    name, given = files.checked(path), files.given(metrics, target)
     kind = next((key for key, entry in KINDS.items() if entry is type(estimator)), None)
     if kind is None:
         known = next(key for key, entry in KINDS.items() if isinstance(estimator, entry))
@@ -148,7 +150,7 @@ class _Writing:
 
 def estimator_of(model: ModelFile, path: str | os.PathLike[str]) -> Any:
     """Create the estimator of a file."""
-    files.refuse_unknown(model, {"metrics", "estimator"}, path)
+    files.refuse_unknown(model, files.GIVEN | {"estimator"}, path)
     if model.kind not in KINDS:
         raise ValueError(
             f"{os.fspath(path)}: kind is {quoted(model.kind)}, but must be 'network' or one of "

@@ -199,6 +199,19 @@ def test_importance_finds_the_columns_that_matter(run, tmp_path):
     assert max(abs(falls["one"]), abs(falls["three"])) < 0.2
 
 
+def test_the_file_knows_the_target(run, results, shared, tmp_path):
+    assert deepnet.describe(shared / "classes.model")["target"] == "buys"
+    assert "target" not in deepnet.describe(shared / "photos.model")
+    assert "Target    price\n" in run("inspect", shared / "numbers.model").output
+    table = tmp_path / "more.csv"  # in which another column is unknown to the model
+    lines = (shared / "table.csv").read_text().splitlines()
+    table.write_text("\n".join(f"{line},{'new' if i == 0 else i}" for i, line in enumerate(lines)))
+    said = results("evaluate", shared / "classes.model", table)
+    assert (
+        said["scores"] == results("evaluate", shared / "classes.model", table, "--target", "buys")["scores"]
+    )
+
+
 # --- predict, evaluate, inspect -----------------------------------------------------------------------------
 
 
@@ -207,10 +220,10 @@ def test_predictions_of_a_classifier(run, shared):
     assert result.exit_code == 0
     rows = csv_rows("out.csv")
     assert len(rows) == 90
-    assert list(rows[0]) == ["prediction", "probability_no", "probability_yes"]
+    assert list(rows[0]) == ["buys", "probability_no", "probability_yes"]
     model, table = deepnet.load(shared / "classes.model"), pytest.importorskip("pandas")
     X = table.read_csv(shared / "table.csv", na_values="?")[["size", "colour", "price"]]
-    assert [row["prediction"] for row in rows] == model.predict(X).tolist()
+    assert [row["buys"] for row in rows] == model.predict(X).tolist()
     np.testing.assert_allclose(
         [float(row["probability_yes"]) for row in rows], model.predict_proba(X)[:, 1], rtol=1e-5
     )
@@ -219,7 +232,7 @@ def test_predictions_of_a_classifier(run, shared):
 def test_predictions_of_a_regression(run, shared):
     assert run("predict", shared / "numbers.model", shared / "table.csv").exit_code == 0
     rows = csv_rows("predictions.csv")
-    assert list(rows[0]) == ["prediction"]
+    assert list(rows[0]) == ["price"]
     assert len(rows) == 90
 
 
@@ -260,10 +273,12 @@ def test_evaluate_takes_the_one_column_that_is_no_feature(results, run, shared, 
         "\n".join(",".join(line.split(",")[i] for i in (0, 1, 3, 4)) for line in table)
     )
     assert results("evaluate", shared / "classes.model", "t.csv")["rows"] == 90
-    result = run("evaluate", shared / "classes.model", shared / "table.csv")
+    text = (shared / "table.csv").read_text().replace("buys", "bought", 1)  # not the target's name
+    (tmp_path / "two.csv").write_text(text)
+    result = run("evaluate", shared / "classes.model", "two.csv")
     assert result.exit_code == 2
     assert (
-        "name the column of the target with --target: name, buys are not columns of the model"
+        "name the column of the target with --target: name, bought are not columns of the model"
         in result.stderr
     )
     (tmp_path / "other.csv").write_text("size,price\n1,2\n")
@@ -327,6 +342,14 @@ def test_export_to_torch(run, shared):
     assert state["0.weight"].shape == (128, 5)
 
 
+def test_a_missing_package_is_found_before_anything_is_written(run, shared, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = run("export", shared / "rows.model", "--c", "net.c", "--torch", "net.pt")
+    assert result.exit_code == 2
+    assert "--torch needs torch: pip install torch" in result.stderr
+    assert os.listdir(".") == []
+
+
 def test_what_cannot_be_exported_is_one_line(run, shared):
     result = run("export", shared / "classes.model", "--c", "net.c")
     assert result.exit_code == 2
@@ -355,6 +378,53 @@ def test_tune_searches_for_the_time_given(results, shared):
     parameters = deepnet.load("m").get_params()
     for name, value in best["parameters"].items():
         assert np.array_equal(parameters[name], value)
+
+
+def interrupting_after(fits, kind, monkeypatch):
+    """Let Ctrl-C strike in the fit after so many."""
+    fit, left = kind.fit, iter(range(fits))
+
+    def counting(self, *arguments, **options):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(kind, "fit", counting)
+
+
+@pytest.mark.parametrize("fits", [0, 2])
+def test_ctrl_c_ends_the_search_with_the_best_so_far(fits, run, shared, monkeypatch):
+    interrupting_after(fits, pytest.importorskip("deepnet.sklearn").TabularClassifier, monkeypatch)
+    table, settings = shared / "table.csv", ("--target", "buys", "--epochs", 2, "--seconds", 1000)
+    result = run("tune", table, *settings, "-o", "m", "--json")
+    assert result.exit_code == 130
+    if fits == 0:
+        assert not os.path.exists("m")
+        assert "Stopped." in result.stderr
+        return
+    said = json.loads(result.stdout)
+    assert len(said["candidates"]) == 2
+    assert "stopped by Ctrl-C: the best settings so far are kept" in said["notes"]
+    errors = [candidate["error"] for candidate in said["candidates"]]
+    model = deepnet.load("m")
+    best = said["candidates"][int(np.argmin(errors))]["parameters"]
+    kept = {name: value for name, value in model.get_params().items() if name in best}
+    assert json.loads(json.dumps(kept)) == best
+
+
+def test_ctrl_c_ends_the_search_on_images_too(run, shared, monkeypatch):
+    rounds, fit_many = iter(range(1)), deepnet.fit_many
+
+    def counting(*arguments, **options):
+        if next(rounds, None) is None:
+            raise KeyboardInterrupt
+        return fit_many(*arguments, **options)
+
+    monkeypatch.setattr(deepnet, "fit_many", counting)
+    result = run("tune", shared / "photos", "--size", 8, "--seconds", 1000, "--epochs", 2, "-o", "m")
+    assert result.exit_code == 130
+    assert "stopped by Ctrl-C" in result.output
+    assert deepnet.load("m").class_names == ("bright", "dark")
 
 
 def test_tune_on_images(results, shared):

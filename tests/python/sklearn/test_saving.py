@@ -166,8 +166,9 @@ def test_what_cannot_be_saved_is_refused(fitted, tmp_path):
 
 
 def test_metrics_are_saved(fitted, tmp_path):
-    fitted("table").save(tmp_path / "model", metrics={"accuracy": 0.75})
+    fitted("table").save(tmp_path / "model", metrics={"accuracy": 0.75}, target="price")
     description = deepnet.describe(tmp_path / "model")
+    assert description["target"] == "price"
     assert (description["kind"], description["metrics"]) == ("TabularClassifier", {"accuracy": 0.75})
     assert len(description["networks"]) == 4  # three networks and the linear model
 
