@@ -67,3 +67,9 @@ def nearest(
         if given and (other.startswith(given) or given == "".join(word[0] for word in other.split("_")))
     )
     return next(longer, None)
+
+
+def a(value: object) -> str:
+    """Name the type of a value, with its article: "a list", "an int"."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"

@@ -8,6 +8,7 @@ import pytest
 
 import deepnet
 from deepnet import plotting
+from deepnet.plotting import _pictures
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib (extra plot)")
 Figure = pytest.importorskip("matplotlib.figure").Figure
@@ -367,9 +368,9 @@ def test_the_grid_of_images(tmp_path, k):
 def test_captions_do_not_overlap(tmp_path, monkeypatch, names):
     """Neither each other nor an image, in both pictures."""
     figures = []
-    monkeypatch.setattr(plotting, "replace", lambda path, content: None)
-    save = plotting._save
-    monkeypatch.setattr(plotting, "_save", lambda figure, path: (figures.append(figure), save(figure, path)))
+    monkeypatch.setattr(_pictures, "replace", lambda path, content: None)
+    save = _pictures._save
+    monkeypatch.setattr(_pictures, "_save", lambda figure, path: (figures.append(figure), save(figure, path)))
     images = np.zeros((24, 16, 16, 3))
     captions = [f"{names[0]}\nis {names[1]}"] * 24
     plotting.save_training_picture("a.png", [1.0, 0.5], images, captions, [False] * 24, title="t" * 60)
@@ -412,3 +413,42 @@ def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match="plot_costs needs matplotlib: pip install matplotlib"):
         plotting.plot_costs([1.0])
+
+
+# --- wrong arguments ----------------------------------------------------------------------------------------
+
+ONE = np.array([[1.0, 2.0]]), np.array([0, 1])
+CALLS = {  # what each function takes after the model
+    "plot_activations": ONE[:1],
+    "plot_confusion_matrix": ONE,
+    "plot_decision_boundary": (np.zeros((2, 2)), ONE[1]),
+    "plot_first_layer": (),
+    "plot_gradients": ONE,
+    "plot_learning_curves": (),
+    "plot_reliability": ONE,
+    "plot_residuals": ONE,
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(("model", "shown"), [("x", "a str"), (None, "a NoneType"), ({}, "a dict")])
+def test_what_is_no_model_is_named(name, model, shown):
+    with pytest.raises(TypeError, match=rf"^(model|net) is {shown}, but must be a "):
+        getattr(plotting, name)(model, *CALLS[name], ax=Figure().add_subplot())
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("wrong", [5, "x", Figure()])
+def test_what_is_no_axes_is_named(name, wrong):
+    net = deepnet.Network([2 if name == "plot_decision_boundary" else 1, 3, 1], seed=0)
+    data = {"plot_first_layer": ((1, 1),)}.get(name, CALLS[name])
+    model = net.fit(*ONE, epochs=1) if name == "plot_learning_curves" else net
+    with pytest.raises(TypeError, match=rf"^ax is an? {type(wrong).__name__}, but must be one Axes"):
+        getattr(plotting, name)(model, *data, ax=wrong)
+
+
+def test_every_view_is_checked_above():
+    views = {name for name in plotting.__all__ if name.startswith("plot_")}
+    assert views == {*CALLS, "plot_costs"}
+    with pytest.raises(TypeError, match=r"^costs is a str, but must be a sequence of numbers"):
+        plotting.plot_costs("x")

@@ -11,16 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._names import a as a
 from deepnet.activations import Array
 
 Shape = tuple[int, ...]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def a(value: object) -> str:
-    """Name the type of a value, with its article: "a list", "an int"."""
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeioAEIO' or name == 'ndarray' else 'a'} {name}"
 
 
 def counted(n: int, noun: str) -> str:

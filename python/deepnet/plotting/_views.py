@@ -1,187 +1,26 @@
-"""Pictures: the course's three plotting functions, views of a model on data, and the demo's pictures.
+"""Views of a model: its training, its layers, and what it says of data."""
 
-The views take a model and data, and draw into the axes `ax` or the current ones, which they return. They show
-nothing and save nothing: ``ax.figure.savefig("curves.png")`` or ``matplotlib.pyplot.show()`` does.
-
-Matplotlib is imported when a picture is drawn, so importing deepnet is fast and works without it.
-"""
-
-import io
 import math
-import os
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from deepnet._extras import needs
-from deepnet._files import replace
+from deepnet._names import a
 from deepnet._numbers import whole
 from deepnet.activations import ACTIVATIONS
+
+from ._arguments import axes_for, check_predicts, is_network, network_of
+from ._colours import CURVE, RIGHT, TEXT, WRONG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_RIGHT, _WRONG, _CURVE, _TEXT, _PAPER = "#2a7f4f", "#c8322b", "#1f5fa8", "#333333", "#fbfbfa"
-_SMALLEST = 6.0  # points, of a caption
 _STYLES = ("-", ":", "-.", "--")  # of further curves
 _MOST_COUNTS, _MOST_NAMES = 20, 40  # classes of a confusion matrix whose counts, and names, are written
 _LONGEST_NAME = 18
 _MOST_UNITS = 8  # that a legend names
-
-
-def plot_costs(costs: ArrayLike, learning_rate: float = 0.0075) -> None:
-    """Plot the cost curve that ``two_layer_model`` and ``L_layer_model`` return, and show it.
-
-    Parameters
-    ----------
-    costs : sequence of numbers or of 0-d arrays
-        One cost per hundred iterations.
-    learning_rate : float
-        For the title.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is not installed.
-
-    Notes
-    -----
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
-    """
-    with needs("plot", "plot_costs"):
-        import matplotlib.pyplot as plt
-    plt.plot(np.asarray(costs).ravel())
-    plt.ylabel("cost")
-    plt.xlabel("iterations (per hundreds)")
-    plt.title(f"Learning rate = {learning_rate}")
-    plt.show()
-
-
-def print_mislabeled_images(
-    classes: Sequence[str | bytes] | NDArray[Any], X: NDArray[Any], y: NDArray[Any], p: NDArray[Any]
-) -> None:
-    """Draw the images whose prediction is wrong into the current Matplotlib figure.
-
-    Parameters
-    ----------
-    classes : sequence of str or bytes
-        The names of class 0 and class 1.
-    X : ndarray, shape (side * side * 3, m)
-        One flattened RGB image per column, of bytes or of floats in [0, 1].
-    y, p : ndarray, shape (1, m)
-        Labels and predictions, 0 or 1.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is not installed.
-    ValueError
-        If a column of ``X`` is not a square RGB image, or the numbers of examples differ: ``X has 3 examples,
-        y 2, p 2; they should agree``.
-
-    Notes
-    -----
-    Unlike the course's function, it does not change Matplotlib's settings.
-    Source: A. Ng, deeplearning.ai, *Neural Networks and Deep Learning*, week 4.
-    """
-    with needs("plot", "print_mislabeled_images"):
-        import matplotlib.pyplot as plt
-    side = math.isqrt(X.shape[0] // 3)
-    if side * side * 3 != X.shape[0]:
-        raise ValueError(
-            f"X has {X.shape[0]} rows; a square RGB image has side * side * 3 (12288 for 64 x 64)"
-        )
-    labels, predictions = np.ravel(y).astype(int), np.ravel(p).astype(int)
-    if not len(labels) == len(predictions) == X.shape[1]:
-        sizes = f"X has {X.shape[1]} examples, y {len(labels)}, p {len(predictions)}"
-        raise ValueError(f"{sizes}; they should agree")
-    wrong = np.flatnonzero(labels != predictions)
-    if not len(wrong):
-        return
-    figure = plt.gcf()
-    figure.set_size_inches(max(2.0 * len(wrong), 4.0), 4.0)
-    for place, index in enumerate(wrong, start=1):
-        axes = figure.add_subplot(2, len(wrong), place)
-        axes.imshow(X[:, index].reshape(side, side, 3), interpolation="nearest")
-        axes.axis("off")
-        names = [_text(classes[labels_[index]]) for labels_ in (predictions, labels)]
-        axes.set_title(f"Prediction: {names[0]}\nClass: {names[1]}", parse_math=False)
-
-
-def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None) -> "Axes":
-    """Colour the plane by a model's predictions and draw the examples on it.
-
-    Parameters
-    ----------
-    model : callable, Network or estimator
-        A callable takes points, one per row, float64 (k, 2), and returns k predictions, in any shape:
-        ``lambda x: predict_dec(parameters, x.T)``. Of a Network with one output, a point has the class
-        ``output > 0.5``; of one with several, that of the largest.
-    X : ndarray, shape (2, m), or (m, 2) for an estimator
-        The examples.
-    y : ndarray of m labels
-        Their colours.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Without it the function does as in the course: it draws into the current axes, whose
-        limits may be set before, and shows the figure.
-
-    Returns
-    -------
-    ax : matplotlib.axes.Axes
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is not installed.
-    ValueError
-        If X does not have two features, or the number of labels or predictions differs from the number of
-        points: ``X has shape (3, 2), but a plane has two features: must be (2, m)``.
-
-    Notes
-    -----
-    Points lie 0.01 apart, as in the course, or further apart if a side would have more than 1000 of them.
-    Source: A. Ng, deeplearning.ai, *Improving Deep Neural Networks*, week 1.
-    """
-    with needs("plot", "plot_decision_boundary"):
-        import matplotlib.pyplot as plt
-    by_rows = not _is_network(model) and hasattr(model, "predict")
-    X = np.asarray(X).T if by_rows else np.asarray(X)
-    if X.ndim != 2 or X.shape[0] != 2:
-        shape, wanted = (X.shape[::-1], "(m, 2)") if by_rows else (X.shape, "(2, m)")
-        raise ValueError(f"X has shape {shape}, but a plane has two features: must be {wanted}")
-    labels = np.ravel(y)
-    if len(labels) != X.shape[1]:
-        raise ValueError(f"X has {X.shape[1]} examples, y {len(labels)}; they should agree")
-    sides = [(float(x.min()) - 1, float(x.max()) + 1) for x in X]
-    x1, x2 = np.meshgrid(*(np.arange(low, high, max(0.01, (high - low) / 1000)) for low, high in sides))
-    points = np.column_stack([x1.ravel(), x2.ravel()])
-    if _is_network(model):
-        A = model.predict(points.T)
-        answers = A[0] > 0.5 if len(A) == 1 else A.argmax(axis=0)
-    else:
-        answers = model.predict(points) if by_rows else model(points)
-    numbers = np.asarray(answers)
-    if by_rows and numbers.dtype.kind not in "biuf":  # names of classes
-        known = np.unique(np.concatenate([numbers.ravel(), labels]))
-        numbers, labels = np.searchsorted(known, numbers), np.searchsorted(known, labels)
-    predictions = numbers.astype(np.float64)
-    if predictions.size != x1.size:
-        raise ValueError(f"model returned {predictions.size} predictions for {x1.size} points")
-    axes = plt.gca() if ax is None else ax
-    if predictions.min() < predictions.max():  # one colour has no contours
-        axes.contourf(x1, x2, predictions.reshape(x1.shape), cmap="Spectral")
-    axes.set_ylabel("x2")
-    axes.set_xlabel("x1")
-    axes.scatter(X[0], X[1], c=labels, cmap="Spectral")
-    if ax is None:
-        plt.show()
-    return axes
-
-
-# --- views of a model ---------------------------------------------------------------------------------------
 
 
 def plot_learning_curves(model: Any, ax: "Axes | None" = None) -> "Axes":
@@ -218,12 +57,12 @@ def plot_learning_curves(model: Any, ax: "Axes | None" = None) -> "Axes":
     ['training', 'validation']
     """
     losses, validations, others = _curves(model)
-    axes = _axes(ax, "plot_learning_curves")
+    axes = axes_for(ax, "plot_learning_curves")
     for i, loss in enumerate(losses):
-        axes.plot(_epochs(loss), loss, color=_CURVE, linewidth=1.6, label=_first(i, "training"))
+        axes.plot(_epochs(loss), loss, color=CURVE, linewidth=1.6, label=_first(i, "training"))
     for i, loss in enumerate(validations):
         axes.plot(
-            _epochs(loss), loss, color=_WRONG, linewidth=1.6, linestyle="--", label=_first(i, "validation")
+            _epochs(loss), loss, color=WRONG, linewidth=1.6, linestyle="--", label=_first(i, "validation")
         )
     axes.set(xlabel="epoch", ylabel="loss")
     drawn = [axes]
@@ -233,7 +72,7 @@ def plot_learning_curves(model: Any, ax: "Axes | None" = None) -> "Axes":
         for (name, curves), style in zip(others.items(), _STYLES, strict=False):
             for i, curve in enumerate(curves):
                 drawn[1].plot(
-                    _epochs(curve), curve, color=_RIGHT, linewidth=1.2, linestyle=style, label=_first(i, name)
+                    _epochs(curve), curve, color=RIGHT, linewidth=1.2, linestyle=style, label=_first(i, name)
                 )
     _legend(axes, *drawn)
     return axes
@@ -275,7 +114,7 @@ def plot_first_layer(
     >>> ax.images[0].get_array().shape
     (35, 35)
     """
-    net = _network(model)
+    net = network_of("model", model)
     W = np.asarray(net.parameters["W1"], np.float64)[:most]
     size = _image_shape(W.shape[1], shape)
     largest = np.abs(W).max(axis=1, keepdims=True)
@@ -287,7 +126,7 @@ def plot_first_layer(
     for i, tile in enumerate(tiles):
         y, x = i // columns * (h + 1), i % columns * (w + 1)
         mosaic[y : y + h, x : x + w] = tile
-    axes = _axes(ax, "plot_first_layer")
+    axes = axes_for(ax, "plot_first_layer")
     axes.imshow(mosaic, cmap="RdBu_r", vmin=0, vmax=1, interpolation="nearest")
     axes.axis("off")
     axes.set_title(f"weights of {len(W)} of {net.layer_dims[1]} units of layer 1")
@@ -333,11 +172,11 @@ def plot_confusion_matrix(model: Any, X: Any, y: Any, ax: "Axes | None" = None) 
     counts = np.zeros((len(names), len(names)), np.intp)
     np.add.at(counts, (labels, p.argmax(axis=1)), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes = _axes(ax, "plot_confusion_matrix")
+    axes = axes_for(ax, "plot_confusion_matrix")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(names) <= _MOST_COUNTS:
         for i, j in np.ndindex(*counts.shape):
-            colour = "white" if shares[i, j] > 0.5 else _TEXT
+            colour = "white" if shares[i, j] > 0.5 else TEXT
             axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=9)
     places = np.arange(len(names)) if len(names) <= _MOST_NAMES else np.array([], int)
     shown = [_shortened(names[i]) for i in places]
@@ -392,10 +231,10 @@ def plot_reliability(model: Any, X: Any, y: Any, ax: "Axes | None" = None, *, bi
     stated = np.bincount(places, confidence, bins)[used] / counts[used]
     observed = np.bincount(places, right, bins)[used] / counts[used]
     error = float(np.sum(counts[used] * np.abs(stated - observed)) / len(labels))
-    axes = _axes(ax, "plot_reliability")
+    axes = axes_for(ax, "plot_reliability")
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle=":")
-    axes.plot(stated, observed, color=_CURVE, linewidth=1.2)
-    axes.scatter(stated, observed, s=20 + 200 * counts[used] / len(labels), color=_CURVE)
+    axes.plot(stated, observed, color=CURVE, linewidth=1.2)
+    axes.scatter(stated, observed, s=20 + 200 * counts[used] / len(labels), color=CURVE)
     axes.set(xlabel="confidence", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.set_title(f"calibration error {error:.3f}")
     return axes
@@ -435,12 +274,13 @@ def plot_residuals(model: Any, X: Any, y: Any, ax: "Axes | None" = None) -> "Axe
     >>> ax.collections[0].get_offsets().tolist()
     [[1.0, 1.0], [3.0, 2.0]]
     """
+    check_predicts(model, "predict", "regressor")
     predicted = np.asarray(model.predict(X), np.float64).ravel()
     true = np.asarray(y, np.float64).ravel()
     if len(predicted) != len(true):
         raise ValueError(f"the model made {len(predicted)} predictions for {len(true)} values of y")
-    axes = _axes(ax, "plot_residuals")
-    axes.scatter(true, predicted, s=12, alpha=0.5, color=_CURVE, linewidths=0)
+    axes = axes_for(ax, "plot_residuals")
+    axes.scatter(true, predicted, s=12, alpha=0.5, color=CURVE, linewidths=0)
     ends = [float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))]
     axes.plot(ends, ends, color="#999999", linewidth=1, linestyle=":")
     rms = float(np.sqrt(np.mean((predicted - true) ** 2)))
@@ -484,12 +324,13 @@ def plot_activations(net: Any, X: Any, ax: "Axes | None" = None, *, bins: int = 
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['layer 1, relu: 1 of 2 units is dead (1)', 'layer 2, sigmoid']
     """
+    net = network_of("net", net)
     outputs = _layer_outputs(net, X)
     labels = []
     for number, (A, name) in enumerate(zip(outputs, net.activations, strict=True), start=1):
         dead = np.flatnonzero(A.max(axis=1) == A.min(axis=1)) if number < len(outputs) else np.array([], int)
         labels.append(f"layer {number}, {name}" + _named(dead, len(A), "dead"))
-    axes = _axes(ax, "plot_activations")
+    axes = axes_for(ax, "plot_activations")
     _draw_histograms(axes, outputs, labels, bins)
     axes.set(xlabel="activation", ylabel="share of the layer")
     return axes
@@ -529,6 +370,7 @@ def plot_gradients(net: Any, X: Any, Y: Any, ax: "Axes | None" = None, *, bins: 
     >>> ax.get_legend().get_texts()[0].get_text()
     'layer 1: 1 of 2 units gets no gradient (1)'
     """
+    net = network_of("net", net)
     grads = net.loss_and_grads(X, Y)[1]
     sizes, labels = [], []
     for number in range(1, len(net.activations) + 1):
@@ -536,27 +378,10 @@ def plot_gradients(net: Any, X: Any, Y: Any, ax: "Axes | None" = None, *, bins: 
         unused = np.flatnonzero(~dW.any(axis=1))
         labels.append(f"layer {number}" + _named(unused, len(dW), None))
         sizes.append(np.log10(dW[dW > 0]))
-    axes = _axes(ax, "plot_gradients")
+    axes = axes_for(ax, "plot_gradients")
     _draw_histograms(axes, sizes, labels, bins)
     axes.set(xlabel="log10 of the size of a gradient", ylabel="share of the layer")
     return axes
-
-
-def _axes(ax: "Axes | None", purpose: str) -> "Axes":
-    with needs("plot", purpose):
-        import matplotlib.pyplot as plt
-    return plt.gca() if ax is None else ax
-
-
-def _is_network(model: Any) -> bool:
-    return hasattr(model, "layer_dims") and hasattr(model, "parameters")
-
-
-def _network(model: Any) -> Any:
-    net = getattr(model, "network_", model)
-    if not _is_network(net):
-        raise TypeError(f"model is a {type(model).__name__}, but must be a Network or an estimator with one")
-    return net
 
 
 def _curves(model: Any) -> tuple[list[Any], list[Any], dict[str, list[Any]]]:
@@ -572,7 +397,7 @@ def _curves(model: Any) -> tuple[list[Any], list[Any], dict[str, list[Any]]]:
         return [model.loss_curve_], [], {"validation score": [found]} if found else {}
     histories = model if isinstance(model, (list, tuple)) else [model]
     if not histories or not all(hasattr(history, "validation_metrics") for history in histories):
-        raise TypeError(f"model is a {type(model).__name__}, but must be a History or a fitted estimator")
+        raise TypeError(f"model is {a(model)}, but must be a History or a fitted estimator")
     others: dict[str, list[Any]] = {}
     for history in histories:
         for name, curve in history.curves().items():
@@ -600,8 +425,9 @@ def _legend(axes: "Axes", *drawn: "Axes") -> None:
 
 def _classified(model: Any, X: Any, y: Any) -> tuple[list[str], NDArray[Any], NDArray[np.intp]]:
     """Return the names of the classes, probabilities (m, classes), and the number of the class of each y."""
+    check_predicts(model, "predict_proba", "classifier")
     labels = np.asarray(y).ravel()
-    if _is_network(model):
+    if is_network(model):
         A = np.asarray(model.predict(X), np.float64)
         p = np.column_stack([1 - A[0], A[0]]) if len(A) == 1 else A.T
         known: list[Any] = list(range(p.shape[1]))
@@ -673,192 +499,3 @@ def _draw_histograms(axes: "Axes", values: Sequence[NDArray[Any]], labels: Seque
 
 def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-
-
-# --- pictures in files --------------------------------------------------------------------------------------
-
-
-def save_training_picture(
-    path: str | os.PathLike[str],
-    costs: Sequence[float],
-    images: NDArray[Any],
-    titles: Sequence[str],
-    right: Sequence[bool],
-    *,
-    title: str,
-    x_label: str = "epoch",
-) -> None:
-    """Save a picture of a training run: the cost curve, and examples with their predictions.
-
-    Parameters
-    ----------
-    path : str or path
-        The PNG file to write.
-    costs : sequence of float
-        The curve.
-    images : ndarray, shape (k, h, w) or (k, h, w, 3)
-        Up to 24 examples; if there are none, the curve takes the whole picture.
-    titles : sequence of str
-        The caption above each; a caption that is wider than its place is drawn smaller.
-    right : sequence of bool
-        Whether each prediction is right: green, else red.
-    title, x_label : str
-        Title of the picture and label of the curve's x axis.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is not installed.
-    OSError
-        If the file cannot be written: ``[Errno 2] No such file or directory: 'gone/run.png'``.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> images = np.random.default_rng(0).random((2, 8, 8))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     picture = f"{folder}/run.png"
-    ...     save_training_picture(picture, [0.7, 0.3], images, ["3", "8"], [True, False], title="Digits")
-    """
-    with needs("plot", "saving a picture"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    figure = Figure(figsize=(10, 4.2), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
-    halves = figure.add_gridspec(1, 2, width_ratios=(1, 1.35)) if len(images) else figure.add_gridspec(1, 1)
-    axes = figure.add_subplot(halves[0])
-    axes.plot(np.arange(1, len(costs) + 1), costs, color=_CURVE, linewidth=1.8)
-    axes.set(xlabel=x_label, ylabel="cost", facecolor=_PAPER)
-    axes.set_ylim(bottom=0)
-    axes.margins(x=0.02)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(color="#e4e4e0", linewidth=0.7)
-    axes.spines[["top", "right"]].set_visible(False)
-    if len(images):
-        _draw_grid(halves[1].subgridspec(4, 6).subplots(squeeze=False), images, titles, right)
-    _save(figure, path)
-
-
-def save_image_grid(
-    path: str | os.PathLike[str], images: NDArray[Any], titles: Sequence[str], *, title: str
-) -> None:
-    """Save a grid of images with a title above each, for example those that a network gets wrong.
-
-    Parameters
-    ----------
-    path : str or path
-        The PNG file to write.
-    images : ndarray, shape (k, h, w) or (k, h, w, 3)
-        The images, at least one.
-    titles : sequence of str
-        The caption above each; a caption that is wider than its place is drawn smaller.
-    title : str
-        Title of the picture.
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is not installed.
-    OSError
-        If the file cannot be written: ``[Errno 2] No such file or directory: 'gone/wrong.png'``.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> images = np.random.default_rng(0).random((2, 8, 8))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_image_grid(f"{folder}/wrong.png", images, ["3 or 8", "1 or 7"], title="Mistakes")
-    """
-    _save(_grid(images, titles, title), path)
-
-
-def image_grid(images: NDArray[Any], titles: Sequence[str], *, title: str) -> bytes:
-    """Return the picture of :func:`save_image_grid` as the content of a PNG file.
-
-    Parameters
-    ----------
-    images, titles, title
-        As in :func:`save_image_grid`.
-
-    Returns
-    -------
-    png : bytes
-
-    Raises
-    ------
-    ImportError
-        If Matplotlib is not installed.
-
-    Examples
-    --------
-    >>> image_grid(np.zeros((1, 8, 8)), ["a"], title="Mistakes")[1:4]
-    b'PNG'
-    """
-    return _png(_grid(images, titles, title))
-
-
-def _grid(images: NDArray[Any], titles: Sequence[str], title: str) -> Any:
-    """Return the figure of a grid of images."""
-    with needs("plot", "saving a picture"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    columns = min(max(len(images), 3), 8)
-    rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(1.3 * columns, 1.5 * rows + 0.45), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, parse_math=False, fontsize=12, color=_TEXT)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    _draw_grid(grid, images, titles, [False] * len(images))
-    return figure
-
-
-def _draw_grid(
-    grid: NDArray[Any], images: NDArray[Any], titles: Sequence[str], right: Sequence[bool]
-) -> None:
-    """Draw images with captions into axes."""
-    places: list[Axes] = list(grid.flat)
-    for axes in places:
-        axes.axis("off")
-    for axes, image, text, is_right in zip(places, images, titles, right, strict=False):
-        axes.imshow(image, cmap="gray_r" if image.ndim == 2 else None, interpolation="nearest")
-        colour = _RIGHT if is_right else _WRONG
-        axes.set_title(text, color=colour, fontsize=8.5, pad=3, linespacing=0.95, parse_math=False)
-
-
-def _fit_captions(figure: Any) -> None:
-    """Draw captions smaller that are wider than their column; those that would be illegible are shortened."""
-    figure.draw_without_rendering()
-    for axes in figure.axes:
-        caption, width = axes.title, axes.get_subplotspec().get_position(figure).width * figure.bbox.width
-        for _ in range(2):  # a shortened caption may still be too wide
-            taken = caption.get_window_extent().width
-            if not caption.get_text() or taken <= width:
-                break
-            size = caption.get_fontsize() * width / taken
-            if size < _SMALLEST:
-                lines = caption.get_text().split("\n")
-                keep = max(1, int(max(map(len, lines)) * size / _SMALLEST) - 1)
-                caption.set_text("\n".join(x if len(x) <= keep + 1 else f"{x[:keep]}…" for x in lines))
-            caption.set_fontsize(max(size, _SMALLEST))
-
-
-def _save(figure: Any, path: str | os.PathLike[str]) -> None:
-    """Write the picture whole or not at all."""
-    replace(path, [_png(figure)])
-
-
-def _png(figure: Any) -> bytes:
-    """Draw the picture, with captions that fit."""
-    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a class named in a script the font lacks
-        _fit_captions(figure)
-        figure.savefig(picture, format="png", dpi=100)
-    return picture.getvalue()
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
