@@ -1,17 +1,317 @@
-"""Every function of a course, checked in the order in which the course introduces them."""
+"""Every function of a course, checked in the order in which the course introduces them.
+
+A function is run with the lecture's arguments, and with the lecture's functions in place of those of its
+helpers that have been found wrong: one mistake is reported once, where it is made. If the results differ
+though all its helpers passed, the helpers are replaced one by one before the function itself is blamed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from .findings import Report
+from . import _drawing, _training
+from ._c1w4 import COURSE as C1W4
+from ._c2 import COURSE as C2
+from ._comparison import RANK, Difference, compare, worst
+from ._naming import Observe, name
+from ._replacing import called_by, replaced
+from ._running import Fault, Outcome, Probe, quiet, run
+from ._stages import Course, Stage
+from ._wording import by_severity, finding, remark
+from .findings import Finding, Report
 
-FUNCTIONS: dict[str, tuple[str, ...]] = {"c1w4": (), "c2": ()}
+COURSES = {course.name: course for course in (C1W4, C2)}
+FUNCTIONS: dict[str, tuple[str, ...]] = {name: tuple(course.stages) for name, course in COURSES.items()}
+GROUPS = (("fault", "missing", "shape", "values", "dtype", "again"), ("written",), ("shared",), ("remark",))
+TWICE = 2  # probes that are called twice in a row
 
 
 def check_functions(
     functions: Mapping[str, Callable[..., Any]], *, course: str = "c1w4", only: Iterable[str] | None = None
 ) -> Report:
-    """Check functions under the course's names."""
-    return Report((), tuple(functions), tuple(set(FUNCTIONS[course]) - set(functions)))
+    """Check functions that have the course's names.
+
+    Parameters
+    ----------
+    functions : mapping of str to callable
+        Any subset of the course's functions.
+    course : {"c1w4", "c2"}
+    only : iterable of str, optional
+        The functions to report on. Those before them are checked, too, as they may be called.
+
+    Returns
+    -------
+    report : Report
+    """
+    if course not in COURSES:
+        raise ValueError(f"unknown course {course!r}: {', '.join(map(repr, COURSES))}")
+    chosen = COURSES[course]
+    wanted = list(chosen.stages) if only is None else [only] if isinstance(only, str) else list(only)
+    for group, names in (("only", wanted), ("functions", list(functions))):
+        unknown = [key for key in names if key not in chosen.stages]
+        if unknown:
+            raise ValueError(f"{group} has {unknown[0]!r}, which is no function of the course {course!r}")
+    for key, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"functions[{key!r}] is {function!r}, but must be callable")
+    with quiet():
+        findings = Diagnosis(chosen, functions).findings(wanted)
+    return Report(
+        tuple(f for f in findings if f.function in wanted),
+        tuple(key for key in chosen.stages if key in functions and key in wanted),
+        tuple(
+            key
+            for key, stage in chosen.stages.items()
+            if key not in functions and key in wanted and not stage.extra
+        ),
+    )
+
+
+@cache
+def probes_of(stage: Stage) -> tuple[Probe, ...]:
+    """Return the stage's probes, made once."""
+    return tuple(stage.probes())
+
+
+def observe(stage: Stage, probes: Sequence[Probe], function: Callable[..., Any]) -> list[Outcome]:
+    """Run one of the lecture's functions on all probes."""
+    return [run(function, p, stage.arguments, stage.read, args=p.right) for p in probes]
+
+
+@cache
+def right_outcomes(course: Course, stage: Stage, variant: str) -> list[Outcome]:
+    """Return what the lecture's function does on the stage's own probes."""
+    return observe(stage, probes_of(stage), getattr(course.lecture, variant))
+
+
+class Examination:
+    """One function on one set of probes: what it did, and how that differs from the nearest right variant."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        probes: Sequence[Probe],
+        actual: Sequence[Outcome],
+        expected: Iterable[Sequence[Outcome]],
+        observe: Observe,
+        more: Sequence[Difference] = (),
+    ) -> None:
+        self.stage, self.probes, self.actual, self.observe = stage, probes, actual, observe
+        best = None
+        for outcomes in expected:
+            differences = [
+                d for p, e, a in zip(probes, outcomes, actual, strict=True) for d in compare(stage, p, e, a)
+            ]
+            score = (RANK[worst(differences)] if differences else -1, len(differences))
+            if best is None or score < best[0]:
+                best = score, outcomes, differences
+        assert best is not None
+        self.expected, self.differences = best[1], [*best[2], *more]
+
+    @property
+    def severe(self) -> list[Difference]:
+        """The differences that are more than a remark."""
+        return [d for d in self.differences if d.severity != "style"]
+
+    def findings(self, course: Course, *, context: str = "") -> list[Finding]:
+        """Return one finding for each known mistake, and one for what is left."""
+        if not self.differences:
+            return []
+        named, left = name(
+            course, self.stage, self.probes, self.expected, self.actual, self.differences, self.observe
+        )
+        findings = [
+            finding(self.stage, of_mistake, self.probes, mistake, context=context)
+            for mistake, of_mistake in named
+        ]
+        for severities in (("wrong", "fragile"), ("style",)):
+            rest = [d for d in left if d.severity in severities]
+            for kinds in GROUPS:
+                of_kind = [d for d in rest if d.kind in kinds]
+                if of_kind:
+                    findings.append(finding(self.stage, of_kind, self.probes, context=context))
+        return findings
+
+
+class Diagnosis:
+    """The state of a diagnosis: which functions are broken, and what is known about each."""
+
+    def __init__(self, course: Course, functions: Mapping[str, Callable[..., Any]]) -> None:
+        self.course, self.functions = course, dict(functions)
+        self.broken: dict[str, Callable[..., Any]] = {}
+        self.found: dict[str, list[Finding]] = {}
+        self.own_caches: set[str] = set()
+
+    def findings(self, wanted: Iterable[str]) -> list[Finding]:
+        """Check all functions up to the last one wanted; the findings in the order of the course."""
+        order = list(self.course.stages)
+        last = max((order.index(key) for key in wanted), default=-1)
+        for key in order[: last + 1]:
+            if key in self.functions:
+                self._check(self.course.stages[key])
+        return [f for key in self.course.stages for f in sorted(self.found.get(key, []), key=by_severity)]
+
+    def _add(self, key: str, findings: Iterable[Finding]) -> None:
+        findings = list(findings)
+        self.found.setdefault(key, []).extend(findings)
+        if any(f.severity != "style" for f in findings):
+            self.broken[key] = self.right(self.course.stages[key])
+
+    def right(self, stage: Stage) -> Callable[..., Any]:
+        """Return the lecture's function, in the variant that the course uses last."""
+        function: Callable[..., Any] = getattr(self.course.lecture, (stage.variants or (stage.function,))[-1])
+        return function
+
+    def _check(self, stage: Stage) -> None:
+        if stage.kind == "draws":
+            self._add(stage.function, _drawing.check(self.course, stage, self.functions, probes_of(stage)))
+            return
+        examination = self.examine(stage)
+        if not examination.severe:
+            if any(d.kind == "values" for d in examination.differences):
+                self.broken[stage.function] = self.right(stage)
+            self._add(stage.function, examination.findings(self.course))
+            return
+        if self.broken and self._is_right_as_it_is(stage, examination):
+            return
+        if self._has_own_caches(stage, examination):
+            return
+        remarks_only = all(d.kind == "remark" for d in examination.severe)
+        culprit = None if remarks_only else self._at_fault(stage)
+        if culprit is not None:
+            context = f"{culprit} passes its own probes, but not what {stage.function} calls it with"
+            blamed = self.course.stages[culprit]
+            self._add(culprit, [finding(blamed, examination.severe, examination.probes, context=context)])
+            return
+        self._add(stage.function, examination.findings(self.course))
+
+    def examine(
+        self,
+        stage: Stage,
+        *,
+        instead: Mapping[str, Callable[..., Any]] | None = None,
+        own: Callable[..., Any] | None = None,
+    ) -> Examination:
+        """Run the learner's function, with others `instead` of its helpers; `own` makes its caches."""
+        function = self.functions[stage.function]
+        by = {key: f for key, f in self.broken.items() if key != stage.function} | dict(instead or {})
+        with replaced(self.functions, by):
+            if stage.kind == "training":
+                return _training.examine(self, stage, function, probes_of(stage))
+            if own is not None:
+                assert stage.own_probes is not None
+                probes = tuple(stage.own_probes(own))
+                rights = [observe(stage, probes, getattr(self.course.lecture, v)) for v in variants_of(stage)]
+            else:
+                probes = probes_of(stage)
+                rights = [right_outcomes(self.course, stage, v) for v in variants_of(stage)]
+            actual = [run(function, p, stage.arguments, stage.read) for p in probes]
+            again = [
+                Difference(d.probe, d.part, "again", d.severity, d.expected, d.actual, d.where)
+                for p, once in zip(probes[:TWICE], actual, strict=False)
+                if once.fault is None
+                for twice in [run(function, p, stage.arguments, stage.read, calls=2)]
+                for d in compare(stage, p, once, twice)
+            ]
+        return Examination(stage, probes, actual, rights, lambda made: observe(stage, probes, made), again)
+
+    def _is_right_as_it_is(self, stage: Stage, examination: Examination) -> bool:
+        """It is right with its own helpers, and raises with the lecture's, which return another form."""
+        if not all(d.kind == "fault" for d in examination.severe):
+            return False
+        kept, self.broken = self.broken, {}
+        try:
+            return not self.examine(stage).severe
+        finally:
+            self.broken = kept
+
+    # --- caches in the learner's own form
+
+    def _has_own_caches(self, stage: Stage, examination: Examination) -> bool:
+        """Whether forward and backward functions agree on caches of their own; that is a remark."""
+        if stage.function in self.own_caches:
+            return True
+        backward = self._backward_of(stage)
+        if backward is not None:
+            kinds = {d.kind if d.part.startswith("cache") else "" for d in examination.severe}
+            if not kinds <= {"missing", "values", "shape"}:
+                return False
+            if not self._works_with_own(backward):
+                return False
+            if not self._severe(backward):
+                named = examination.findings(self.course)
+                self._add(stage.function, [replace(f, severity="fragile") for f in named])
+                return True
+            self._agree_on_caches(stage, backward)
+            return True
+        if stage.forward in self.functions and stage.own_probes is not None:
+            forward = self.course.stages[stage.forward]
+            if forward.function in self.broken or not self._works_with_own(stage):
+                return False
+            self._agree_on_caches(forward, stage)
+            return True
+        return False
+
+    def _backward_of(self, stage: Stage) -> Stage | None:
+        for other in self.course.stages.values():
+            if other.forward == stage.function and other.function in self.functions:
+                return other
+        return None
+
+    def _severe(self, stage: Stage) -> bool:
+        return bool(self.examine(stage).severe)
+
+    def _works_with_own(self, stage: Stage) -> bool:
+        forward = self.functions[stage.forward]
+        try:
+            return not self.examine(stage, own=forward).severe
+        except Exception:  # the learner's forward function fails on a probe, or returns no cache
+            return False
+
+    def _agree_on_caches(self, forward: Stage, backward: Stage) -> None:
+        for stage, other in ((forward, backward), (backward, forward)):
+            self.own_caches.add(stage.function)
+            self._add(
+                stage.function,
+                [
+                    remark(
+                        stage,
+                        f"{stage.function} and {other.function} have caches of their own form. Together they"
+                        " are right, but they do not go together with the course's functions.",
+                    )
+                ],
+            )
+
+    # --- helpers
+
+    def _at_fault(self, stage: Stage) -> str | None:
+        """The helper that passed its own probes, but whose replacement makes the function right."""
+        names = called_by(self.functions[stage.function])
+        helpers = [
+            key
+            for key, function in self.functions.items()
+            if key != stage.function
+            and key not in self.broken
+            and key not in self.own_caches
+            and (key in names or getattr(function, "__name__", "") in names)
+        ]
+        if not helpers:
+            return None
+        right = {key: self.right(self.course.stages[key]) for key in helpers}
+        if self.examine(stage, instead=right).severe:
+            return None
+        for key in helpers:
+            if not self.examine(stage, instead={key: right[key]}).severe:
+                return key
+        return None
+
+
+def variants_of(stage: Stage) -> tuple[str, ...]:
+    """Return the names of the lecture's functions that are right."""
+    return stage.variants or (stage.function,)
+
+
+__all__ = ["COURSES", "FUNCTIONS", "Diagnosis", "Examination", "Fault", "check_functions"]
