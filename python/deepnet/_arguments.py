@@ -54,14 +54,14 @@ _MEANT = {name: ours.split() for ours, theirs in _FOREIGN.items() for name in th
 # The same for estimators, which have scikit-learn's names.
 _OF_ESTIMATORS = {
     "learning_rate_init learning_rate": "lr eta learning_rate_init initial_learning_rate",
-    "max_iter max_epochs": "epochs max_iter n_iter num_epochs n_epochs iterations",
+    "max_iter max_epochs": "epochs max_epochs max_iter n_iter num_epochs n_epochs iterations",
     "alpha weight_decay": "alpha weight_decay l2 l2_regularization kernel_regularizer lambd",
     "batch_size": "batch bs minibatch",
     "hidden_layer_sizes": "hidden layers layer_sizes layer_dims units n_units",
     "n_iter_no_change": "early_stopping patience",
     "tol": "min_delta",
     "validation_fraction": "validation_split val_split test_size",
-    "scoring early_stopping": "metric metrics scorer eval_metric",
+    "scoring early_stopping": "metric metrics scorer scoring eval_metric",
     "max_seconds": "time_limit timeout max_time time_budget",
     "categorical_features": "cat_features categorical_columns cat_cols",
     "n_estimators": "n_models n_networks n_ens",
@@ -73,6 +73,18 @@ _OF_ESTIMATORS = {
 _MEANT_IN_ESTIMATORS = {
     name: ours.split() for ours, theirs in _OF_ESTIMATORS.items() for name in theirs.split()
 }
+# Which estimators have a parameter that another one does not have.
+_ESTIMATORS = {
+    "TabularClassifier and TabularRegressor": "categorical_features linear max_categories max_epochs "
+    "max_seconds n_pieces scoring weight_decay",
+    "TabularClassifier": "label_smoothing",
+    "MLPClassifier and TabularClassifier": "class_weight",
+    "MLPClassifier and MLPRegressor": "alpha bagging beta_1 beta_2 dtype early_stopping epsilon input_scale "
+    "learning_rate_init max_fun max_iter momentum nesterovs_momentum optimizer power_t shuffle solver tol "
+    "warm_start",
+    "MLPRegressor": "loss",
+}
+_ESTIMATORS_WITH = {name: owner for owner, names in _ESTIMATORS.items() for name in names.split()}
 _CODE = {
     "betas": "beta1=0.9, beta2=0.999",
     "early_stopping": "callbacks=[deepnet.callbacks.EarlyStopping()]",
@@ -200,7 +212,10 @@ def advice(wrong: str, value: Any, known: Sequence[str], exactly: bool = False) 
     if "n_threads" in known:
         meant = [name for name in _MEANT_IN_ESTIMATORS.get(wrong.lower(), []) if name in known]
         match = meant[0] if meant else nearest(wrong, known, cutoff=0.75)
-        return f"did you mean {match!r}?" if match else ""
+        if match:
+            return f"did you mean {match!r}?"
+        other = nearest(wrong, _ESTIMATORS_WITH, cutoff=0.85, short=False)
+        return f"{other} is a parameter of {_ESTIMATORS_WITH[other]}" if other else ""
     meant = _MEANT.get(wrong.lower(), [wrong])
     here = next((name for name in meant if name in known), None)
     if here and wrong in _CODE:

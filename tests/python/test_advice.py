@@ -59,6 +59,7 @@ def names():
 PREDICT = "net.predict(X)"
 EVALUATE = "net.evaluate(X, Y, **options)"
 FIT = "net.fit(X, Y, epochs=1, batch_size=4, **options)"
+MANY = "deepnet.fit_many([net, deepnet.Network([3, 1])], X, Y, **options)"
 OUT = "net.predict(X, out)"
 SIGMOID = "deepnet.sigmoid(Z)"
 FORWARD = "deepnet.L_model_forward(X, parameters)"
@@ -98,6 +99,15 @@ CASES = [  # what is done to the names, and the call that then fails until its a
     ("X = polars.Series(X[:, 0])", PREDICT),
     ("X = polars.DataFrame(X.T).lazy()", PREDICT),
     ("X = polars.DataFrame(X.T).with_columns(city=polars.lit('Rome'))", PREDICT),
+    ("X = dict(table)", "deepnet.Network([3, 1]).predict(X)"),
+    ("X = {name: table[name].to_numpy() for name in table}", PREDICT),
+    ("X = {'data': table.to_numpy(), 'target': Y}", PREDICT),
+    ("X = table.to_dict('records')", PREDICT),
+    ("X = (row for row in X)", PREDICT),
+    ("table.to_csv('table.csv', index=False); X = 'table.csv'", PREDICT),
+    ("np.save('X.npy', X); X = 'X.npy'", PREDICT),
+    ("np.savez('X.npz', X=X, Y=Y); X = 'X.npz'", PREDICT),
+    ("np.savez('X.npz', X=X, Y=Y); X = np.load('X.npz')", PREDICT),
     ("X = table.assign(day=pandas.Timestamp('2020-01-01'))", PREDICT),
     # Y
     ("Y = np.array(['cat', 'dog'])[Y]", FIT),
@@ -139,6 +149,11 @@ CASES = [  # what is done to the names, and the call that then fails until its a
     ("options = {'activation': 'softmax'}", "deepnet.Network([3, 4, 1], **options)"),
     ("options = {'output': 'softmax'}", "deepnet.Network([3, 4, 1], **options)"),
     ("options = {'output': 'softmax'}; Y = np.ones((3, 8))", "deepnet.Network([3, 3], **options).evaluate(X, Y)"),
+    # many networks
+    *((f"options = {{{name!r}: {values}}}", MANY) for name, values in {
+        "epochs": [1, 2], "batch_size": (4, 8), "seed": range(2), "optimizer": ["adam", "sgd"], "shuffle": [True, False],
+        "loss": ["hinge", "binary_cross_entropy"], "input_scale": [1.0, 0.5], "validation_split": [0.5, 0.25],
+    }.items()),
     # out
     ("out = None; out = np.empty((1, 8))", OUT),
     ("out = [0.0] * 8", OUT),
@@ -187,6 +202,11 @@ def run(setup, call, seen=None):
     given = names()
     exec(setup, MODULES | given, given)
     follow(call, given, seen=seen)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(("setup", "call"), CASES)

@@ -192,7 +192,7 @@ def test_missing_numbers_are_nan():
     expected = network().predict(holes.T)
     for frame in frames:
         np.testing.assert_array_equal(network().predict(frame), expected)
-        with pytest.raises(FloatingPointError, match=r"X\[1, 4\] is nan"):
+        with pytest.raises(FloatingPointError, match=r"row 4 of the column .* of X is nan"):
             network().fit(frame, Y, epochs=1)
         with pytest.raises(ValueError, match=r"row 4 of the column .* of X is nan, but must be finite"):
             network().predict(frame, check_finite=True)
@@ -248,6 +248,28 @@ def test_check_finite_looks_at_the_outputs():
 
 
 # --- defaults -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda net, X: net.fit(X, Y, epochs=1),
+        lambda net, X: net.fit(X, Y, epochs=1, examples=range(6)),
+        lambda net, X: net.fit(X, Y, epochs=1, validation_split=0.5),
+        lambda net, X: net.fit(X, Y, epochs=1, examples=range(6), validation_split=0.5),
+        lambda net, X: net.fit(X, Y, epochs=1, examples=range(6, 12), validation_data=range(6)),
+        lambda net, X: net.fit(TABLE.T, Y, epochs=1, validation_data=(X, Y)),
+        lambda net, X: net.train_on_batch(X, Y),
+        lambda net, X: net.train_on_batch(X, Y, loss="binary_cross_entropy"),
+    ],
+)
+@pytest.mark.parametrize("library", [pandas, polars])
+def test_training_names_the_column_of_an_entry_that_is_nan(call, library):
+    values = TABLE.copy()
+    values[1, 2] = np.nan
+    frame = library.DataFrame({"ash": values[:, 0], "hue": values[:, 1], "colour": values[:, 2]})
+    with pytest.raises(FloatingPointError, match=r"row 1 of the column 'colour' of X is nan"):
+        call(network(), frame)
 
 
 def test_epochs_and_batch_size_have_defaults():

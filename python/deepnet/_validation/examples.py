@@ -31,6 +31,9 @@ def inputs(value: Any, units: int) -> Any:
     elif hasattr(value, "tocsc"):
         raise TypeError(f"X is {a(value)}, but must be a NumPy array or a CSC matrix: X.tocsc()")
     else:
+        way_out = tables.no_data(value)
+        if way_out:
+            raise TypeError(f"X is {a(value)}, but must be a NumPy array or a frame: {way_out}")
         X = anything("X", value, units)
     if X.dtype not in INPUTS:
         raise TypeError(
@@ -258,7 +261,7 @@ def first_not_finite(
         width = max(1, PART // array.shape[0])
         for first in range(0, len(chosen), width):
             columns = np.unique(chosen[first : first + width])
-            found = _first_not_finite(name, array[:, columns], dtype, scale, columns)
+            found = _first_not_finite(name, array[:, columns], dtype, scale, columns, names)
             if found is not None:
                 return found
         return None

@@ -5,7 +5,8 @@ A row of a frame is an example, so a frame of shape (m, n) becomes an array (n, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .arrays import a, anything, counted
 LIBRARIES = ("pandas", "polars")
 INPUTS = tuple(map(np.dtype, ("float32", "float64", "float16", "uint8")))  # those that the engine reads
 READ = (*INPUTS, *map(np.dtype, ("bool", "int8", "int32", "int64")))  # those that it reads as labels
+READ_BY_PANDAS = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip")
 NAMED = 6  # columns that a message names
 
 
@@ -32,6 +34,35 @@ def check_holds_values(name: str, value: Any) -> None:
     if is_table(value) and not (hasattr(kind, "to_numpy") and (hasattr(kind, "dtype") or is_frame(value))):
         way_out = f": {name}.collect()" if is_frame(value) else ""
         raise TypeError(f"{name} is {a(value)}, but must be a frame, a series or an array{way_out}")
+
+
+def no_data(value: Any) -> str | None:
+    """Return the code that reads or converts what is no table yet, "" if there is none; None for other data.
+
+    It is for ``X``: a path, a dict, a set, a generator, a single number.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        path = os.fsdecode(value)
+        if path.endswith((".npy", ".npz")):
+            return "np.load(X)" + ('["X"]' if path.endswith(".npz") else "")
+        return "pandas.read_csv(X)" if path.endswith(READ_BY_PANDAS) else ""
+    if hasattr(value, "files") and "X" in value:  # an open .npz file
+        return 'X["X"]'
+    if isinstance(value, Mapping) and not hasattr(value, "tocsc"):
+        if hasattr(value.get("data"), "shape"):  # what sklearn.datasets returns
+            return 'X["data"]'
+        return "pandas.DataFrame(X)" if _are_columns(value) else ""
+    if isinstance(value, Iterator):
+        return "list(X)"
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], Mapping):
+        return "pandas.DataFrame(X)"
+    return "" if isinstance(value, (set, frozenset)) or value is None or np.isscalar(value) else None
+
+
+def _are_columns(value: Mapping[Any, Any]) -> bool:
+    """Return whether a dict has columns of the same length."""
+    shapes = [np.shape(column) for column in value.values() if not isinstance(column, (str, Mapping))]
+    return len(shapes) == len(value) and len({shape[:1] for shape in shapes}) == 1 and len(shapes[0]) == 1
 
 
 def is_frame(value: Any) -> bool:

@@ -24,6 +24,7 @@ class Examples(NamedTuple):
     Y: Array
     weights: Array | None
     chosen: Array | None = None  # the columns that are used, all by default
+    names: list[Any] | None = None  # of the columns of a frame, for messages
 
     @property
     def m(self) -> int:
@@ -64,7 +65,7 @@ class ExamplesFor:
                 raise
             raise ValueError(f"{error}{hint}") from None
         weights = self._weights(sample_weight, class_weight, Y, trained, chosen)
-        return Examples(X, Y, weights, chosen), chosen_loss
+        return Examples(X, Y, weights, chosen, tables.names(given)), chosen_loss
 
     def split(
         self, given: tuple[Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any
@@ -84,18 +85,18 @@ class ExamplesFor:
         if data is not None:
             raise ValueError("validation_data and validation_split are both given: leave one out")
         whole, chosen_loss = self.check(X, Y, loss, sample_weight, chosen=chosen)
-        X, Y, weights, _ = whole
+        X, Y, weights, _, names = whole
         first = option.validation_start(fraction, whole.m)
         parts = []
         for part in (slice(None, first), slice(first, None)):
             if chosen is None:
                 part_weights = None if weights is None else weights[part]
                 part_weights = self._weights(part_weights, class_weight, Y[:, part], Y[:, :first])
-                parts.append(Examples(X[:, part], Y[:, part], part_weights))
+                parts.append(Examples(X[:, part], Y[:, part], part_weights, names=names))
             else:
                 labels_of_first = None if class_weight is None else Y[:, chosen[:first]]
                 part_weights = self._weights(weights, class_weight, Y, labels_of_first, chosen[part])
-                parts.append(Examples(X, Y, part_weights, chosen[part]))
+                parts.append(Examples(X, Y, part_weights, chosen[part], names))
         return parts[0], parts[1], chosen_loss
 
     def _validation(
@@ -109,7 +110,7 @@ class ExamplesFor:
         if columns.names_columns(data):
             chosen = self.once(columns.chosen, "validation_data", data, trained.X.shape[1])
             weights = self._weights(sample_weight, class_weight, trained.Y, labels, chosen)
-            return Examples(trained.X, trained.Y, weights, chosen)
+            return trained._replace(weights=weights, chosen=chosen)
         X, Y, sample_weight = columns.validation_data(data)
         try:
             return self.check(X, Y, loss, sample_weight, class_weight, trained=labels)[0]

@@ -153,8 +153,18 @@ def prepared(networks: Any, X: Any, Y: Any, each: Any, shared: Mapping[str, Any]
         try:
             trainings.append(replace(net._training(**options, once=once), name=f"networks[{i}]: "))
         except (TypeError, ValueError) as error:
-            raise type(error)(f"networks[{i}]: {error}") from None
+            way_out = _one_for_each(shared, len(networks), str(error))
+            raise type(error)(f"networks[{i}]: {error}{way_out}") from None
     return trainings
+
+
+def _one_for_each(shared: Mapping[str, Any], count: int, error: str) -> str:
+    """Advice for the error of an argument that has a value for each network."""
+    name = error.partition(" ")[0]
+    values = shared.get(name)
+    if not isinstance(values, (list, tuple, range)) or len(values) != count:
+        return ""
+    return f"; one for each network: each=[{{{name!r}: value}} for value in {values!r}]"
 
 
 def _known(names: Mapping[str, Any], where: str = "") -> None:
@@ -235,7 +245,7 @@ def _run_native(jobs: list[tuple[Training, Any]], calls_of: Any, threads: int, s
     with ExitStack() as stack:
         parts = []
         for training, hold in sorted(jobs, key=lambda job: -_work(job[0])):
-            X, Y, weights, _ = training.run.examples
+            X, Y, weights = training.run.examples[:3]
             calls = calls_of(training, 1)
             stack.callback(calls.close)  # of those that were interrupted
             steps = training.run.steps

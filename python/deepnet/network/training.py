@@ -258,7 +258,7 @@ class Training:
         """Append the validation loss and the metrics of this epoch."""
         run, history, engine = self.run, self.history, self.engine
         if run.validation is not None:
-            X, Y, weights, chosen = run.validation
+            X, Y, weights, chosen = run.validation[:4]
             if not is_native(engine):
                 self._check_examples(run.validation)
             loss = engine.evaluate(X, Y, weights, self.prepared_plan, run.input_scale, threads, chosen)
@@ -292,7 +292,7 @@ class Training:
 
     def _predictions(self, examples: Examples, threads: int) -> tuple[Array, Array]:
         """Return A_L and Y; of chosen examples without a copy of their X as a whole."""
-        X, Y, _, chosen = examples
+        X, Y, _, chosen = examples[:4]
         settings = self.run.input_scale, threads
         if chosen is None:
             return answered(self.engine.predict(X, None, *settings)), Y
@@ -314,7 +314,7 @@ def train(training: Training, hold: Any) -> None:
 def drive(training: Training, hold: Any, calls: Calls, show: Show | None) -> None:
     """Call the engine's fit as `calls` asks for; `show` gets the number of steps completed."""
     engine, plan, run = training.engine, training.prepared_plan, training.run
-    X, Y, weights, _ = run.examples
+    X, Y, weights = run.examples[:3]
     result: Any = None
     try:
         while True:
@@ -346,8 +346,9 @@ def _finish(callbacks: Sequence[Any], net: Any) -> None:
 
 def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | None:
     """Name the first entry of X or Y that is nan or inf in this dtype."""
-    X, Y, _, chosen = examples
-    return first_not_finite("X", X, dtype, scale, chosen) or first_not_finite("Y", Y, dtype, 1.0, chosen)
+    X, Y, _, chosen, names = examples
+    found = first_not_finite("X", X, dtype, scale, chosen, names)
+    return found or first_not_finite("Y", Y, dtype, 1.0, chosen)
 
 
 def largest_parameter(arrays: Sequence[Array]) -> str | None:

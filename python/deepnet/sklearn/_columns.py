@@ -7,6 +7,7 @@ and is part of the fitted estimator. It never sees the targets.
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,7 +20,8 @@ from deepnet.activations import Array
 MISSING = -1  # the code of a category that is missing or was not seen
 CLIPPED_AT = 3.0  # scaled numbers stay within this
 LARGEST = float(np.finfo(np.float64).max)
-NEARLY_ALL = 0.8  # of the strings of a column: numbers
+NEARLY_ALL = 0.8, 0.9  # of the different strings of a column, or of its rows: numbers
+MOST_OTHERS = 3  # strings that a warning names
 NAMED = 5  # columns that a message names
 
 
@@ -85,25 +87,33 @@ def _column(name: str, values: Array, missing: Array | None, categorical: bool) 
 
 
 def taken_for_categories(columns: Sequence[Column]) -> str | None:
-    """Return a warning about columns of strings that are nearly all numbers: a "?" in a file makes them."""
-    names, example = list[str](), ""  # of what is no number
+    """Return a warning about columns of strings that are nearly all numbers: a "?" in a file makes them.
+
+    Two numbers only, such as "0" and "1", may well be categories, and so may codes of digits that begin with
+    0, as some zip codes do.
+    """
+    names, others = list[str](), list[str]()  # what is no number
     for column in columns:
         if column.declared:
             continue
-        seen = {v for v in column.values if isinstance(v, str)}
-        others = sorted(v for v in seen if not _is_number(v))
-        if len(seen) > 2 and len(seen) - len(others) >= NEARLY_ALL * len(seen):
+        counts = Counter(v for v in column.values if isinstance(v, str))
+        is_code = any(v[:1] == "0" and v[1:].isdecimal() for v in counts)
+        rest = [v for v in counts if not _is_number(v)]
+        numbers = len(counts) - len(rest)
+        of_rows = 1 - sum(counts[v] for v in rest) / max(counts.total(), 1)
+        nearly_all = numbers >= NEARLY_ALL[0] * len(counts) or of_rows >= NEARLY_ALL[1]
+        if numbers > 2 and nearly_all and not is_code:
             names.append(column.name)
-            example = example or (others or [""])[0]
+            others += [v for v in sorted(rest, key=lambda v: -counts[v]) if v not in others]
     if not names:
         return None
     listed = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-    but = f", others such as {example!r}," if example else ""
-    reading = f"read_csv(..., na_values={example!r})" if example else "pd.to_numeric"
+    few = others[:MOST_OTHERS]
+    but = f", others such as {', '.join(map(repr, few))}," if few else ""
+    reading = f"read_csv(..., na_values={few!r})" if few else "pd.to_numeric"
     return (
-        f"{listed}: strings that are{' nearly' if example else ''} all numbers{but} are taken for "
-        f"categories. Convert them, for example by {reading}; if they are categories, name them in "
-        "categorical_features"
+        f"{listed}: strings that are{' nearly' if few else ''} all numbers{but} are taken for categories. "
+        f"Convert them, for example by {reading}; if they are categories, name them in categorical_features"
     )
 
 
@@ -112,7 +122,7 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text
 
 
 def _kind_of(kind: type) -> str:

@@ -13,10 +13,15 @@ from deepnet.network import History, Network
 
 
 class Data:
-    """X as the engine reads it, with y and the weights of all rows: one copy for any number of fits."""
+    """X as the engine reads it, with y and the weights of all rows: one copy for any number of fits.
 
-    def __init__(self, X: Any, y: Any, weights: Array | None) -> None:
-        self.X, self.y, self.weights = X, y, weights
+    `reader` is the estimator that has read it, and knows the names and the number of its columns; `threads`,
+    if not the estimator's own, how many networks are trained at once.
+    """
+
+    def __init__(self, X: Any, y: Any, weights: Array | None, reader: Any = None) -> None:
+        self.X, self.y, self.weights, self.reader = X, y, weights, reader
+        self.threads: int | None = None
         self._made: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:

@@ -110,7 +110,7 @@ class AfterEachEpoch:
         history.validation_metrics.setdefault("score", []).append(score)
         self._say(f"Validation score: {score:f}")
         if e.early_stopping:
-            self._count(score < e.best_validation_score_ + e.tol)
+            self._count(np.isnan(score) or score < e.best_validation_score_ + e.tol)
         if score > e.best_validation_score_:
             e.best_validation_score_ = score
             if e.early_stopping:

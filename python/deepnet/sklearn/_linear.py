@@ -75,7 +75,7 @@ class Linear:
 
     def _path(self, rows: Array, penalties: Sequence[float] = PENALTIES) -> Iterator[Network]:
         """Yield the model of these rows for each penalty, each found from the one before."""
-        X, Y, weights, _ = self._examples
+        X, Y, weights = self._examples[:3]
         part = np.ascontiguousarray(X.T[rows]).T, Y[:, rows], None if weights is None else weights[rows]
         outputs, activation = self._kind
         net = Network([len(X), outputs], [activation], initializer="zeros", dtype=np.float64, seed=0)
@@ -87,7 +87,7 @@ class Linear:
 
     def _error(self, held_out: Sequence[Array | None]) -> float:
         """Return the sum of the squared errors of these outputs (n_L, rows) for the folds, where known."""
-        total, (_, Y, weights, _) = 0.0, self._examples
+        total, (_, Y, weights) = 0.0, self._examples[:3]
         for fold, A in zip(self._folds, held_out, strict=True):
             if A is not None:
                 targets = Y[:, fold] if Y.dtype.kind == "f" else np.eye(len(A))[Y[0, fold]].T

@@ -26,12 +26,10 @@ from deepnet.network.many import train_many
 from deepnet.network.training import Training
 from deepnet.threads import get_num_threads
 
-from ._data import Data
 from ._epochs import each_warning_once
+from ._estimator import Estimator
 from ._lbfgs import side_by_side
 from ._members import Learning, end
-from ._perceptron import Perceptron
-from ._reading import warn_of_size, weights_of
 
 PER_THREAD = (
     4  # networks of other tables are added until each thread has so many: the last of them waits little
@@ -42,7 +40,7 @@ PER_THREAD = (
 class Fit:
     """One setting on one fold."""
 
-    estimator: Any  # a Perceptron, or a pipeline that ends with one
+    estimator: Any  # one of ours, or a pipeline that ends with one
     train: Array
     test: Array
     error: Exception | None = None
@@ -121,7 +119,9 @@ def fit_and_score(
             check(one)
             fits.append(Fit(one, train, test))
             key: tuple[Any, ...] = (type(fits[-1].net),)
-            if isinstance(one, Pipeline) and len(one) > 1:
+            if not fits[-1].net._one_table:
+                key = (len(fits),)
+            elif isinstance(one, Pipeline) and len(one) > 1:
                 key += (i, *_of_transformers(one, settings))
             tables.setdefault(key, []).append(fits[-1])
     weights = _sample_weight(estimator, fit_params)
@@ -139,12 +139,11 @@ def fit_and_score(
 def check(estimator: Any) -> None:
     """Refuse an estimator that cannot be trained side by side with others."""
     net = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(net, Perceptron):
+    if not isinstance(net, Estimator):
         where = "a pipeline that ends with " if isinstance(estimator, Pipeline) else ""
         raise TypeError(
-            f"estimator is {where}{a(net)}, but must be an MLPClassifier or MLPRegressor of "
-            "deepnet.sklearn, or a pipeline that ends with one: others are for GridSearchCV and "
-            "cross_validate of sklearn.model_selection"
+            f"estimator is {where}{a(net)}, but must be an estimator of deepnet.sklearn, or a pipeline that "
+            "ends with one: others are for GridSearchCV and cross_validate of sklearn.model_selection"
         )
 
 
@@ -186,9 +185,10 @@ def _train(
     fits = [fit for of_table in tables for fit in of_table]
     try:
         for of_table in tables:
-            _prepare(of_table, X, y, weights, kept)
+            _prepare(of_table, X, y, weights, kept, threads)
         trainings = [training for fit in fits for training in fit.trainings]
-        histories = iter(train_many(trainings, progress, threads, kept))
+        tolerated = kept or tuple({error for fit in fits for error in fit.net._tolerated})
+        histories = iter(train_many(trainings, progress, threads, tolerated))
         begun = [fit for fit in fits if fit.learning is not None]
         ends = [partial(_end, fit, [next(histories) for _ in fit.trainings]) for fit in begun]
         for fit, error in zip(begun, side_by_side(ends, threads), strict=True):
@@ -210,22 +210,20 @@ def _end(fit: Fit, histories: list[History]) -> None:
         fit.seconds += time.perf_counter() - begin + sum(sum(history.seconds) for history in histories)
 
 
-def _prepare(fits: list[Fit], X: Any, y: Any, weights: Any, kept: Any) -> None:
+def _prepare(fits: list[Fit], X: Any, y: Any, weights: Any, kept: Any, threads: int) -> None:
     """Read the table that these fits have in common, and begin each."""
     begin, first = time.perf_counter(), fits[0]
-    whole = not isinstance(first.estimator, Pipeline) or len(first.estimator) == 1
+    whole = first.net._one_table and (not isinstance(first.estimator, Pipeline) or len(first.estimator) == 1)
     steps: list[Any] = []
     try:
         if not whole:
-            head = first.estimator[:-1]
-            y = _safe_indexing(y, first.train)
-            X = head.fit_transform(_safe_indexing(X, first.train), y)
-            steps = head.steps
+            X, y = _safe_split(first.estimator, X, y, first.train)
             weights = None if weights is None else _safe_indexing(weights, first.train)
-        reader = type(first.net)(input_scale=first.net.input_scale)
-        X, y = reader._read(X, y, reset=True)
-        warn_of_size(reader, X)
-        data = Data(X, y, weights_of(weights, X))
+        if isinstance(first.estimator, Pipeline) and len(first.estimator) > 1:
+            head = first.estimator[:-1]
+            X, steps = head.fit_transform(X, y), head.steps
+        data = first.net._data_for_all(X, y, weights)
+        data.threads = threads
     except kept as error:
         if whole:
             raise  # the fault is in the table
@@ -235,12 +233,11 @@ def _prepare(fits: list[Fit], X: Any, y: Any, weights: Any, kept: Any) -> None:
     of_table = time.perf_counter() - begin
     for fit in fits:
         begin = time.perf_counter()
-        if not whole:
+        if steps:
             fit.estimator.steps = [*steps, fit.estimator.steps[-1]]
         try:
             fit.net._validate_params()
-            fit.net._take_columns_of(reader)
-            learning = fit.net._learn(data, fit.train if whole else None)
+            learning = fit.net._learn_from(data, fit.train if whole else None)
             fit.trainings, fit.learning = next(learning), learning
         except kept as error:
             fit.error = error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -32,7 +32,7 @@ from ._estimator import Estimator
 from ._members import Learning
 from ._reading import is_usable, table, warn_of_size, weights_of
 from ._resuming import Start
-from ._scoring import score_of
+from ._scoring import only_nan, score_of
 from ._their_callbacks import TheirCallbacks
 
 try:
@@ -74,8 +74,10 @@ def parameters_of(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in ("self", "__class__")}
 
 
-class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
+class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
     """Base class; the two estimators say what they make of y and of the network's outputs."""
+
+    _one_table = True
 
     network_: Network
     estimators_: list[Any]
@@ -257,6 +259,16 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         X, y = table(self, X, y, reset=reset, **self._reading_options())
         return X, column_or_1d(y, warn=True) if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1 else y
 
+    def _data_for_all(self, X: Any, y: Any, weights: Any) -> Data:
+        reader = type(self)(input_scale=self.input_scale)
+        X, y = reader._read(X, y, reset=True)
+        warn_of_size(reader, X)
+        return Data(X, y, weights_of(weights, X), reader)
+
+    def _learn_from(self, data: Data, rows: Array | None) -> Learning:
+        self._take_columns_of(data.reader)
+        return self._learn(data, rows)
+
     def _learn(
         self,
         data: Data,
@@ -415,6 +427,9 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator, ABC):
         else:
             if history.error is not None:
                 raise history.error
+            scores = self.validation_scores_ if self.early_stopping else None
+            if scores and np.isnan(scores).all() and (after.stopped or not incremental):
+                raise only_nan("early_stopping", len(scores))
             if not incremental and not after.stopped and history.epochs == self.max_iter:
                 warn_of_no_convergence(self.max_iter)
         self.stopped_ = after.stopped

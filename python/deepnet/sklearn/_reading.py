@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from deepnet._validation.arrays import a
 from deepnet._validation.examples import LARGE, SMALL, unusual_size
 from deepnet._validation.sparse import in_order, is_sparse
-from deepnet._validation.tables import check_holds_values
+from deepnet._validation.tables import check_holds_values, no_data
 from deepnet.activations import Array
 
 from ._columns import NAMED
@@ -53,7 +55,7 @@ def warn_of_size(estimator: Any, X: Any) -> None:
         what = "all columns of X have"
     bound = f"below {SMALL:g}" if size < SMALL else f"above {LARGE:g}"
     kind = type(estimator).__name__
-    advice = f"make_pipeline(StandardScaler(), {kind}(...))"
+    advice = f"make_pipeline(StandardScaler(), {kind}())"
     if X.dtype == np.uint8:
         advice = f"for pixels, {kind}(input_scale=1 / 255)"
     warn(f"{what} values of size {bound}, but networks learn well from inputs of size 1 only: {advice}")
@@ -62,9 +64,27 @@ def warn_of_size(estimator: Any, X: Any) -> None:
 NO_TARGETS = "no_validation"  # scikit-learn's word for it; None would be missing targets
 
 
+def check_are_data(X: Any, y: Any = NO_TARGETS) -> None:
+    """Raise a TypeError for an X or y that is something else than data, such as the name of a file."""
+    check_holds_values("X", X)
+    way_out = no_data(X)
+    if way_out is not None:
+        hint = f": {way_out}" if way_out else ""
+        raise TypeError(f"X is {_named(X)}, but must be a frame, an array or a list of rows{hint}")
+    if y is NO_TARGETS or y is None or no_data(y) is None:
+        return
+    columns = [] if getattr(X, "columns", None) is None or not hasattr(X, "pop") else [*X.columns]
+    hint = f": y = X.pop({y!r})" if isinstance(y, str) and y in columns else ""
+    raise TypeError(f"y is {_named(y)}, but must be a series, an array or a list of targets{hint}")
+
+
+def _named(value: Any) -> str:
+    return repr(value) if value is None or isinstance(value, (str, bytes, Number)) else a(value)
+
+
 def table(estimator: Any, X: Any, y: Any = NO_TARGETS, *, reset: bool, **options: Any) -> Any:
     """Return X, or X and y, checked and converted; `reset`: learn the names and the number of the columns."""
-    check_holds_values("X", X)
+    check_are_data(X, y)
     if getattr(X, "columns", None) is not None and X.shape[1] == 0:
         raise ValueError(f"X is a frame with 0 feature(s) (shape={X.shape}), but 1 is needed at least")
     if reset and _is_plain(X, y):  # what scikit-learn's checks find out in 0.4 ms

@@ -39,9 +39,33 @@ def score_of(name: str, rule: Any, also: str = "") -> Callable[[Any, Any, Any, A
 
     def score(estimator: Any, X: Any, y: Any, weights: Array | None) -> float:
         with sklearn.config_context(**settings):
-            value = scorer(estimator, X, y, **({} if weights is None else {"sample_weight": weights}))
+            try:
+                value = scorer(estimator, X, y, **({} if weights is None else {"sample_weight": weights}))
+            except (ValueError, TypeError, AttributeError) as error:
+                if not isinstance(rule, str):
+                    raise
+                way_out = _for_several_classes(name, rule, estimator)
+                raise ValueError(
+                    f"{name} is {rule!r}, which cannot score the rows held out: {error}{way_out}"
+                ) from error
         if not isinstance(value, Real):
             raise TypeError(f"{name}: the scorer returned {value!r}, but must return a number")
         return float(value)
 
     return score
+
+
+def _for_several_classes(name: str, rule: str, estimator: Any) -> str:
+    """Advice for the name of a scorer of two classes."""
+    count = len(getattr(estimator, "classes_", ()))
+    known = get_scorer_names()
+    found = next((f"{rule}_{kind}" for kind in ("ovr", "macro") if f"{rule}_{kind}" in known), None)
+    return f"; for {count} classes: {name}={found!r}" if count > 2 and found else ""
+
+
+def only_nan(name: str, epochs: int) -> ValueError:
+    """Return the error for a scorer by whose scores no epoch is the best."""
+    return ValueError(
+        f"{name}: the scorer returned nan after each of the {epochs} epochs, but must return a number; one "
+        "that needs rows of several classes may need a larger validation_fraction"
+    )

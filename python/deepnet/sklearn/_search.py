@@ -27,24 +27,26 @@ from deepnet._arguments import advised
 from deepnet._validation import options as option
 
 from ._epochs import has_bar
+from ._estimator import Parameters
 from ._labels import check_cells
 from ._many_fits import Scoring, check, fit_and_score
+from ._reading import check_are_data
 
 _NOT_OURS = ("n_jobs", "pre_dispatch")
 
 
-class GridSearch(GridSearchCV):
+class GridSearch(Parameters, GridSearchCV):
     """A search for the best parameters that trains all candidates on all folds side by side.
 
     It has the parameters and results of scikit-learn's GridSearchCV, with `n_threads` in place of `n_jobs`.
-    All networks are trained on one copy of the data, each on one thread, so that no process needs to be
-    started and no thread waits for another.
+    All networks are trained in this process, those of an MLP on one copy of the data, each on one thread, so
+    that no process needs to be started and no thread waits for another.
 
     Parameters
     ----------
-    estimator : MLPClassifier, MLPRegressor or Pipeline
-        A pipeline must end with one of the two. Its transformers are fitted once for each fold and each of
-        their settings.
+    estimator : MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor or Pipeline
+        A pipeline must end with one of the four. Its transformers are fitted once for each fold and each of
+        their settings; before a tabular estimator, once for each fit.
     param_grid : dict of list, or list of such dicts
         The values to try of each parameter.
     scoring : str, callable, list, tuple or dict, optional
@@ -75,15 +77,15 @@ class GridSearch(GridSearchCV):
     Raises
     ------
     TypeError
-        From `fit`, for other estimators: ``estimator is a LogisticRegression, but must be an MLPClassifier or
-        MLPRegressor of deepnet.sklearn, or a pipeline that ends with one; ...``.
+        From `fit`, for other estimators: ``estimator is a LogisticRegression, but must be an estimator of
+        deepnet.sklearn, or a pipeline that ends with one: ...``.
     ValueError
         From `fit`, if the table or the grid does not fit.
 
     Notes
     -----
     Scores are those of GridSearchCV with the same estimator, to the last bit, if its `random_state` is an
-    int. Of a pipeline, the transformed rows of a few folds exist at a time.
+    int. Of a pipeline and of the tabular estimators, the transformed rows of a few folds exist at a time.
 
     Examples
     --------
@@ -149,6 +151,7 @@ class GridSearch(GridSearchCV):
         check(self.estimator)
         if getattr(self, "_skl_callbacks", None):
             raise ValueError("scikit-learn's callbacks follow one fit at a time, but GridSearch has many")
+        check_are_data(X, y)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         if is_classifier(self.estimator):
@@ -255,6 +258,7 @@ def cross_validate(
     True
     """
     check(estimator)
+    check_are_data(X, y)
     X, y = indexable(X, y)
     if is_classifier(estimator):
         check_cells(y)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -25,7 +25,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepnet._arguments import advised
 from deepnet._validation import options as option
-from deepnet._validation.tables import check_holds_values
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.losses import Loss, find_loss
 from deepnet.network import History, Network
@@ -38,14 +37,16 @@ from deepnet.threads import get_num_threads
 
 from . import _members, _recipe
 from ._columns import Column, Encoder, columns_of, taken_for_categories
+from ._data import Data
 from ._docstrings import TABULAR, documented
 from ._epochs import has_bar, warn
 from ._estimator import Estimator
 from ._labels import Labels, check_cells, check_numbers, check_targets, weights_of_classes
 from ._linear import MOST_ROWS, Linear, smoothed
+from ._members import Learning
 from ._perceptron import parameters_of
-from ._reading import NO_TARGETS, weights_of
-from ._scoring import score_of
+from ._reading import NO_TARGETS, check_are_data, weights_of
+from ._scoring import only_nan, score_of
 
 BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
 FEATURE_RATE = 6.0  # and for the scales of the encoded columns
@@ -61,8 +62,11 @@ class _Targets(NamedTuple):
     groups: Array
 
 
-class _Tabular(Estimator, BaseEstimator, ABC):
+class _Tabular(Estimator, BaseEstimator):
     """Base class; the two estimators say what they make of y and of the networks' outputs."""
+
+    _one_table = False  # what is learnt of the columns is that of the fold
+    _tolerated = (FloatingPointError,)
 
     networks_: list[Network]
     linear_: Network | None
@@ -139,15 +143,20 @@ class _Tabular(Estimator, BaseEstimator, ABC):
         """
         before = vars(self).copy()
         try:
-            self._fit(X, y, sample_weight)
+            learning = self._learn_from(self._data_for_all(X, y, sample_weight), None)
+            _members.end(learning, train_many(next(learning), has_bar(self.verbose), self.n_threads))
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _data_for_all(self, X: Any, y: Any, weights: Any) -> Data:
+        return Data(X, y, weights)
+
+    def _learn_from(self, data: Data, rows: Array | None) -> Learning:
         begin = time.monotonic()
+        X, y, sample_weight = data.X, data.y, data.weights
         callbacks = option.callbacks(self.callbacks or [])
         score = None if self.scoring is None else score_of("scoring", self.scoring)
         if self.validation_fraction == 0 and (score or self.n_iter_no_change):
@@ -157,24 +166,24 @@ class _Tabular(Estimator, BaseEstimator, ABC):
         mistake = taken_for_categories(columns)
         if mistake:
             warn(mistake)
-        rows = len(columns[0].values)
-        weights = weights_of(sample_weight, np.empty((rows, 1)))
-        used = np.arange(rows) if weights is None else np.flatnonzero(weights)
-        targets = self._learn_targets(y, rows, used)
-        if rows < 2:
-            raise ValueError(f"X has 1 sample, n_samples = {rows}, but 2 are needed at least")
+        count = len(columns[0].values)
+        weights = weights_of(sample_weight, np.empty((count, 1)))
+        used = np.arange(count) if weights is None else np.flatnonzero(weights)
+        targets = self._learn_targets(y, count, used)
+        if count < 2:
+            raise ValueError(f"X has 1 sample, n_samples = {count}, but 2 are needed at least")
         weights = self._class_weights(weights, targets)
         used = used if weights is None else np.flatnonzero(weights)
         self._encoder = Encoder.fitted(
             [Column(c.name, c.values[used], c.categorical) for c in columns],
-            min(int(self.max_categories), max(FEW, MOST_CELLS // rows)),
+            min(int(self.max_categories), max(FEW, MOST_CELLS // count)),
             int(self.n_pieces),
         )
         tables = self._inputs(self._encoder.encoded(columns))
         rng = check_random_state(self.random_state)
         weights_of_rows = None if weights is None else weights.astype(np.float32)
-        threads = get_num_threads() if self.n_threads is None else int(self.n_threads)
-        share = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
+        threads = data.threads or (get_num_threads() if self.n_threads is None else int(self.n_threads))
+        shares = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
         trainings, best = list[Training](), list[_BestEpoch]()
         folds = self._folds(targets.groups, used, rng)
         line = self._linear_model(tables[0], targets, weights_of_rows, used, folds, threads)
@@ -183,9 +192,11 @@ class _Tabular(Estimator, BaseEstimator, ABC):
             net = self._new_network(examples.X.shape[0], rng)
             kept = used[~np.isin(used, held_out)]
             error = self._error if score is None else self._minus_score(score, X, y, weights, held_out)
-            best.append(_BestEpoch(error, examples, held_out, self.n_iter_no_change, share))
+            best.append(_BestEpoch(error, examples, held_out, self.n_iter_no_change, shares))
             trainings.append(self._training(net, examples, kept, [best[-1], *callbacks], rng))
-        histories = train_many(trainings, has_bar(self.verbose), self.n_threads)
+        if data.threads:
+            shares.give_each_its_own()
+        histories = yield trainings
         self._keep(trainings, best, histories)
         self.linear_, self.linear_share_ = None, 0.0
         if line is not None:
@@ -216,7 +227,7 @@ class _Tabular(Estimator, BaseEstimator, ABC):
 
     def _read(self, X: Any, y: Any = NO_TARGETS, *, reset: bool) -> list[Column]:
         """Return the columns of X, checked against those of fit, or learn their names and number."""
-        check_holds_values("X", X)
+        check_are_data(X, y)
         if getattr(X, "columns", None) is not None and getattr(X, "shape", None) is not None:
             if min(X.shape) == 0:
                 what = "feature(s)" if X.shape[1] == 0 else "sample(s)"
@@ -323,14 +334,23 @@ class _Tabular(Estimator, BaseEstimator, ABC):
         """Give the networks the parameters of their best epochs; leave out those that failed at once."""
         failed = [history.error for history in histories if history.error is not None]
         done = [i for i, history in enumerate(histories) if history.error is None or best[i].parameters]
-        if not done:
-            raise failed[0]
+        others = [error for error in failed if not isinstance(error, self._tolerated)]
+        if others or not done:
+            raise (others or failed)[0]
         if failed:
-            warnings.warn(
+            warn(
                 f"the loss of {len(failed)} of {len(histories)} networks became nan or infinite, of which "
                 f"{len(histories) - len(done)} are left out; the first: {failed[0]}",
                 RuntimeWarning,
-                stacklevel=4,
+            )
+        unscored = [i for i in done if best[i].errors and np.isnan(best[i].errors).all()]
+        if unscored and self.scoring is not None:
+            if len(unscored) == len(done):
+                raise only_nan("scoring", len(best[unscored[0]].errors))
+            warn(
+                f"scoring: the scorer returned nan after every epoch of {len(unscored)} of {len(done)} "
+                "networks, which keep the parameters of their last epoch",
+                RuntimeWarning,
             )
         for i in done:
             parameters = best[i].parameters
@@ -398,11 +418,20 @@ class _Shares:
     def __init__(self, seconds: float | None, begin: float, networks: int, threads: int) -> None:
         self._end = None if seconds is None else begin + float(seconds)
         self._waiting, self._threads = networks, min(networks, threads)
+        self._of_each: float | None = None
+
+    def give_each_its_own(self) -> None:
+        """Divide the time that is left evenly, since other fits may be trained between the networks."""
+        if self._end is not None:
+            rounds = -(-self._waiting // self._threads)
+            self._of_each = max(0.0, self._end - time.monotonic()) / rounds
 
     def until(self, begun: float) -> float:
         """Return the time at which a network that has begun must end."""
         if self._end is None:
             return np.inf
+        if self._of_each is not None:
+            return begun + self._of_each
         rounds = -(-self._waiting // self._threads)
         self._waiting -= 1
         return begun + max(0.0, self._end - begun) / rounds
@@ -422,9 +451,9 @@ class _BestEpoch:
     ) -> None:
         self._error, self._shares, self._until = error, shares, np.nan
         self._patience = np.inf if patience is None else patience
-        X, Y, weights, _ = examples
+        X, Y, weights = examples[:3]
+        self._table, self._held_out = X.T, held_out
         self._Y, self._weights = Y[:, held_out], None if weights is None else weights[held_out]
-        self._X = np.ascontiguousarray(X.T[held_out])
         self.parameters: list[Array] | None = None
         self.epoch, self.errors = 0, list[float]()
 
@@ -432,10 +461,10 @@ class _BestEpoch:
         now = time.monotonic()
         if history.epochs == 1:
             self._until = self._shares.until(now - history.seconds[0])
-        if not len(self._X):
+        if not len(self._held_out):
             self.epoch = history.epochs
             return now > self._until
-        error = self._error(net.predict(self._X.T, threads=1), self._Y, self._weights)
+        error = self._error(net.predict(self._rows.T, threads=1), self._Y, self._weights)
         if np.isfinite(error) and (not self.epoch or error <= self.errors[self.epoch - 1]):
             if self.parameters is None:
                 self.parameters = [np.empty_like(p) for p in net.parameters.values()]
@@ -446,9 +475,17 @@ class _BestEpoch:
         history.validation_metrics.setdefault("error", []).append(error)
         return now > self._until or history.epochs - self.epoch >= self._patience
 
+    @cached_property
+    def _rows(self) -> Array:
+        return np.ascontiguousarray(self._table[self._held_out])
+
+    def finish(self, net: Network) -> None:
+        """Free the copy of the rows held out: of many networks, few are trained at a time."""
+        vars(self).pop("_rows", None)
+
     def outputs(self, net: Network) -> Array | None:
         """Return what the network with its best parameters says about the rows held out, if it has any."""
-        return net.predict(self._X.T, threads=1) if self.epoch else None
+        return net.predict(self._table[self._held_out].T, threads=1) if self.epoch else None
 
 
 def _check_length(y: Array, rows: int) -> None:

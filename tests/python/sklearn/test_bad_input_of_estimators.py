@@ -4,6 +4,7 @@ import re
 import warnings
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,21 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer_names
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import deepnet
-from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor, cross_validate
+import deepnet.sklearn
+from advice import advice_in
+from deepnet.sklearn import (
+    GridSearch,
+    MLPClassifier,
+    MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
+    cross_validate,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -180,7 +192,14 @@ def test_inputs_that_are_not_scaled(kind):
     with pytest.warns(UserWarning, match=re.escape(what)) as warned:
         fit(table, y)
     ((message, filename),) = {(str(w.message), w.filename) for w in warned if "of size" in str(w.message)}
-    assert message.endswith("make_pipeline(StandardScaler(), MLPClassifier(...))")
+    advice = message.rpartition(": ")[2]
+    assert advice == "make_pipeline(StandardScaler(), MLPClassifier())"
+    model = eval(
+        advice, {"make_pipeline": make_pipeline, **vars(deepnet.sklearn), "StandardScaler": StandardScaler}
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*of size")
+        model.set_params(mlpclassifier__max_iter=2).fit(table, y)
     assert filename == __file__
 
 
@@ -224,6 +243,191 @@ def test_losses_that_overflow_say_what_to_do():
     assert not hasattr(model, "network_")
 
 
+QUICK = {"hidden_layer_sizes": (2,), "random_state": 0}
+FITS = {  # the parameter that is the scorer, and an estimator with this scorer
+    "early_stopping": lambda kind, scorer: kind(
+        **QUICK, max_iter=3, early_stopping=scorer, validation_fraction=0.3
+    ),
+    "scoring": lambda kind, scorer: kind(**QUICK, max_epochs=3, n_estimators=2, linear=False, scoring=scorer),
+}
+KINDS = [
+    (MLPClassifier, "early_stopping"),
+    (MLPRegressor, "early_stopping"),
+    (TabularClassifier, "scoring"),
+    (TabularRegressor, "scoring"),
+]
+
+
+def test_the_advice_for_several_classes_runs():
+    model = FITS["early_stopping"](MLPClassifier, "roc_auc")
+    with pytest.raises(ValueError, match=r"^early_stopping is 'roc_auc', which cannot") as raised:
+        model.fit(X, y)
+    assert advice_in(str(raised.value)) == ["early_stopping='roc_auc_ovr'"]
+    model.set_params(early_stopping="roc_auc_ovr").fit(X, y)
+
+
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_a_scorer_that_always_gives_nan_is_an_error(kind, name):
+    def scorer(model, X, y):
+        return np.nan
+
+    model = FITS[name](kind, scorer)
+    with pytest.raises(ValueError, match=f"^{name}: the scorer returned nan after each of the 3 epochs"):
+        model.fit(X, y)
+    assert not hasattr(model, "n_features_in_")
+    calls = []
+
+    def at_first(model, X, y):
+        calls.append(model)
+        return np.nan if len(calls) == 1 else -len(calls)
+
+    model = FITS[name](kind, at_first).set_params(n_estimators=1).fit(X, y)
+    if name == "scoring":
+        assert model.best_epochs_ == [2]
+    else:
+        assert model.best_validation_score_ == -2
+
+
+def test_a_scorer_that_always_gives_nan_ends_partial_fit():
+    model = MLPRegressor(
+        hidden_layer_sizes=(2,), early_stopping=lambda model, X, y: np.nan, n_iter_no_change=1, random_state=0
+    )
+    model.partial_fit(X, y)
+    with pytest.raises(ValueError, match="returned nan after each of the 2 epochs"):
+        model.partial_fit(X, y)
+
+
+def test_networks_without_any_score_keep_their_last_epoch():
+    """The first of two networks has no score, on whichever thread it is."""
+    seen = {}
+
+    def scorer(model, X, y):
+        return np.nan if seen.setdefault(len(X), len(seen)) == 0 else 0.5
+
+    with pytest.warns(RuntimeWarning, match="nan after every epoch of 1 of 2 networks"):
+        model = FITS["scoring"](TabularRegressor, scorer).fit(X[:56], y[:56])  # folds of 12 and of 11 rows
+    assert sorted(model.best_epochs_) == [0, 3]
+
+
+def message_of(model):
+    try:
+        model.fit(X[:, :3], y)
+    except ValueError as error:
+        return str(error)
+    return "none"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_every_name_of_a_scorer_works_or_names_the_parameter(kind, name):
+    """With three classes; where there is a variant for several classes, its advice runs."""
+    advised = set()
+    for scorer in get_scorer_names():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            message = message_of(FITS[name](kind, scorer))
+            begins = f"{name} is {scorer!r}, which cannot score the rows held out: ", f"{name}: ", "none"
+            assert message.startswith(begins)
+            for code in (code for code in advice_in(message) if code.startswith(name)):
+                assert message_of(FITS[name](kind, scorer).set_params(**eval(f"dict({code})"))) == "none"
+                advised.add(scorer)
+    if "Classifier" in kind.__name__:
+        assert advised >= {"roc_auc", "f1", "precision", "recall", "jaccard"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind, _ in KINDS
+        for name in dict.fromkeys(name for other, _ in KINDS for name in other().get_params())
+        if name not in kind().get_params()
+    ],
+)
+def test_a_parameter_of_another_estimator(kind, name):
+    """The error, also of set_params, names a parameter to use instead or an estimator that has it."""
+    with pytest.raises(TypeError) as raised:
+        kind(**{name: 1})
+    message = str(raised.value)
+    meant = re.search(r"did you mean '(\w+)'\?$", message)
+    owners = re.search(rf"'{name}': {name} is a parameter of (\w+)(?: and (\w+))?$", message)
+    if meant:
+        assert meant[1] in kind().get_params()
+    else:
+        for owner in filter(None, owners.groups()):
+            assert name in getattr(deepnet.sklearn, owner)().get_params()
+    with pytest.raises(ValueError, match=r"^Invalid parameter .* for estimator") as raised:
+        kind().set_params(**{name: 1})
+    assert str(raised.value).lower().endswith(message.partition("': ")[2].lower())
+
+
+def test_unknown_parameters_in_grids_and_searches():
+    with pytest.raises(ValueError, match=r"Did you mean 'learning_rate_init'\?$"):
+        GridSearch(MLPClassifier(), {"lr": [0.1]}).fit(X, y)
+    with pytest.raises(ValueError, match=r"Did you mean 'n_threads'\?$"):
+        GridSearch(MLPClassifier(), {}).set_params(n_jobs=2)
+    with pytest.raises(ValueError, match=r"Did you mean 'alpha'\?$"):
+        GridSearch(MLPClassifier(), {}).set_params(estimator__l2=2)
+
+
+NO_TABLES = {  # X, and what its advice needs
+    "a dict": {"a": [1.0, 2.0], "b": [0.5, 0.1]},
+    "a dict of no columns": {"a": 1, "b": 2},
+    "what load_wine returns": load_wine(),
+    "records": [{"a": 1.0, "b": 2.0}, {"a": 2.0, "b": 0.0}],
+    "a file": "table.csv",
+    "a path": Path("table.csv"),
+    "an array's file": "table.npy",
+    "a word": "wine",
+    "bytes": b"1,2",
+    "a set": {1, 2},
+    "rows to come": (row for row in [[1.0, 2.0], [3.0, 4.0]]),
+    "nothing": None,
+    "a number": 3.5,
+}
+
+
+@pytest.mark.parametrize("case", NO_TABLES)
+def test_an_X_that_is_no_table(case, tmp_path, monkeypatch):
+    """Its error names what it is, and the code in it makes a table."""
+    given = NO_TABLES[case]
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}).to_csv("table.csv", index=False)
+    np.save("table.npy", np.ones((2, 2)))
+    fits = [kind().fit for kind, _ in KINDS]
+    fits += [GridSearch(MLPClassifier(), {}).fit, partial(cross_validate, MLPClassifier())]
+    messages = set()
+    for fit in fits:
+        with pytest.raises(
+            TypeError, match=r"^X is .*, but must be a frame, an array or a list of rows"
+        ) as raised:
+            fit(given, y)
+        messages.add(str(raised.value))
+    (message,) = messages
+    code = advice_in(message)
+    assert bool(code) == (
+        case not in ("a dict of no columns", "a word", "bytes", "a set", "nothing", "a number")
+    )
+    if code:
+        table = eval(code[0], {"pandas": pd, "np": np, "X": given})
+        labels = load_wine().target if "wine" in case else [0.0, 1.0]
+        TabularRegressor(**QUICK, max_epochs=1, n_estimators=1).fit(table, labels)
+
+
+@pytest.mark.parametrize(("kind", "_"), KINDS)
+def test_a_y_that_is_none(kind, _):
+    frame = FRAME.assign(price=y)
+    with pytest.raises(TypeError, match=r"^y is 'price', but must be a series, an array") as raised:
+        kind().fit(frame, "price")
+    names = {"X": frame}
+    exec(str(raised.value).rpartition(": ")[2], names)
+    np.testing.assert_array_equal(names["y"], y)
+    assert "price" not in frame
+    for bad in ({"price": y}, iter(y), 3):
+        with pytest.raises(TypeError, match=r"^y is .*, but must be a series"):
+            kind().fit(FRAME, bad)
+
+
 @pytest.mark.parametrize(
     ("call", "advice"),
     [
@@ -238,6 +442,12 @@ def test_losses_that_overflow_say_what_to_do():
         (partial(MLPClassifier, lr=0.1), "MLPClassifier 'lr': did you mean 'learning_rate_init'?"),
         (partial(MLPRegressor, epochs=3), "MLPRegressor 'epochs': did you mean 'max_iter'?"),
         (partial(MLPRegressor, hidden_layers=3), "'hidden_layers': did you mean 'hidden_layer_sizes'?"),
+        (partial(MLPClassifier, max_epochs=3), "MLPClassifier 'max_epochs': did you mean 'max_iter'?"),
+        (partial(MLPClassifier, scoring="r2"), "MLPClassifier 'scoring': did you mean 'early_stopping'?"),
+        (
+            partial(MLPClassifier, max_seconds=3),
+            "'max_seconds': max_seconds is a parameter of TabularClassifier and TabularRegressor",
+        ),
         (partial(MLPClassifier, metrics=["accuracy"]), "'metrics': did you mean 'early_stopping'?"),
         (
             partial(MLPClassifier, something=1),

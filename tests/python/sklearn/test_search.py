@@ -25,7 +25,15 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import deepnet
 from deepnet.plan import LayerPlan, Plan
-from deepnet.sklearn import GridSearch, MLPClassifier, MLPRegressor, _lbfgs, cross_validate
+from deepnet.sklearn import (
+    GridSearch,
+    MLPClassifier,
+    MLPRegressor,
+    TabularClassifier,
+    TabularRegressor,
+    _lbfgs,
+    cross_validate,
+)
 from deepnet.sklearn._lbfgs import minimise, side_by_side
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -116,6 +124,83 @@ def test_the_results_are_those_of_scikit_learn(case):
     if options.get("refit", True):
         np.testing.assert_array_equal(found.predict(X), expected.predict(X))
         assert str(found.best_params_) == str(expected.best_params_)
+
+
+TABULAR = {"hidden_layer_sizes": 4, "max_epochs": 3, "n_estimators": 2, "n_threads": 1, "random_state": 0}
+TABLE = pd.DataFrame(RAW, columns=[f"x{i}" for i in range(RAW.shape[1])]).assign(
+    hue=np.where(RAW[:, 10] > 1, "deep", "pale"), x3=np.where(RAW[:, 3] > 25, np.nan, RAW[:, 3])
+)
+OF_TABLES = {  # estimator, grid
+    "classes": (
+        TabularClassifier(**TABULAR),
+        {"n_pieces": [0, 4], "class_weight": [None, {0: 0, 1: 1, 2: 3}]},
+    ),
+    "targets": (TabularRegressor(**TABULAR), {"n_estimators": [1, 3], "validation_fraction": [0.2, 0]}),
+    "scoring": (
+        TabularClassifier(**TABULAR, linear=False),
+        {"scoring": ["neg_log_loss"], "n_iter_no_change": [1, None]},
+    ),
+    "a pipeline": (
+        make_pipeline(StandardScaler(), TabularRegressor(**TABULAR)),
+        {"standardscaler": [StandardScaler(), "passthrough"], "tabularregressor__dropout": [0.0, 0.5]},
+    ),
+    "steps": (
+        Pipeline([("net", CLASSIFIER)]),
+        {"net": [CLASSIFIER, TabularClassifier(**TABULAR)]},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "case", [case if case == "classes" else pytest.param(case, marks=pytest.mark.slow) for case in OF_TABLES]
+)
+def test_tabular_estimators_have_the_scores_of_scikit_learn(case):
+    """Each learns its columns' categories and scales from the rows of its fold alone."""
+    estimator, grid = OF_TABLES[case]
+    table, labels = (X if isinstance(estimator, Pipeline) else TABLE)[::2], y[::2]
+    given = {"sample_weight": WEIGHTS[::2]} if case in ("classes", "targets") else {}
+    options = {"cv": 2, "return_train_score": True}
+    found, expected = (k(estimator, grid, **options) for k in (GridSearch, GridSearchCV))
+    assert_same(
+        found.fit(table, labels, **given).cv_results_, expected.fit(table, labels, **given).cv_results_
+    )
+    np.testing.assert_array_equal(found.predict(table), expected.predict(table))
+    assert str(found.best_params_) == str(expected.best_params_)
+    if given:
+        found, expected = (
+            run(estimator, table, labels, cv=2, scoring=["r2"], params=given)
+            for run in (cross_validate, their_cross_validate)
+        )
+        assert_same(found, expected)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"learning_rate": 1e30, "validation_fraction": 0}, {"activation": "relo"}], ids=str
+)
+def test_a_tabular_estimator_that_fails_does_not_end_the_others(bad):
+    grid = [{name: [value] for name, value in bad.items()}, {"dropout": [0.1]}]
+    model = TabularRegressor(**TABULAR)
+    found, expected = (kind(model, grid, cv=2) for kind in (GridSearch, GridSearchCV))
+    for search in (found, expected):
+        with pytest.warns() as warned:
+            search.fit(TABLE, y)
+        assert any("2 fits failed out of a total of 4" in str(w.message) for w in warned)
+    assert_same(found.cv_results_, expected.cv_results_)
+    with pytest.raises((FloatingPointError, ValueError, TypeError)) as raised:
+        GridSearch(model, grid, cv=2, error_score="raise").fit(TABLE, y)
+    assert "fits failed" not in str(raised.value)
+
+
+def test_a_callback_that_fails_for_one_network_fails_its_fit():
+    def fails(net, history):
+        raise RuntimeError("no more")
+
+    model = TabularClassifier(**TABULAR)
+    grid = {"callbacks": [None, [fails]]}
+    with pytest.warns() as warned:
+        results = GridSearch(model, grid, cv=2, refit=False).fit(TABLE, y).cv_results_
+    assert any("2 fits failed out of a total of 4" in str(w.message) for w in warned)
+    np.testing.assert_array_equal(np.isnan(results["mean_test_score"]), [False, True])
 
 
 @pytest.mark.parametrize("form", ["csr_array", "frame", "list", "float16", "uint8", "polars"])
@@ -336,7 +421,7 @@ def test_bad_arguments():
         (
             lambda: GridSearch(LogisticRegression(), {"C": [1]}).fit(X, y),
             TypeError,
-            "estimator is a LogisticRegression, but must be an MLPClassifier or MLPRegressor",
+            "estimator is a LogisticRegression, but must be an estimator of deepnet.sklearn",
         ),
         (
             lambda: cross_validate(make_pipeline(StandardScaler(), LogisticRegression()), X, y),

@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import deepnet
 from deepnet.network.training import Examples
-from deepnet.sklearn import TabularClassifier, TabularRegressor, _tabular
+from deepnet.sklearn import TabularClassifier, TabularRegressor, _tabular, cross_validate
 from deepnet.sklearn._columns import Column, Encoder
 from deepnet.sklearn._linear import PENALTIES, Linear
 from deepnet.sklearn._recipe import Objective
@@ -311,6 +311,19 @@ def test_a_time_budget_ends_with_the_best_so_far(monkeypatch):
     assert model.score(X, y) > 0.4
 
 
+def test_the_time_of_a_fold_begins_with_its_first_network(monkeypatch):
+    """One thread: by the time the last of five folds begins, the budget of the first is over long ago."""
+    X, y = load_wine(return_X_y=True)
+    model = TabularClassifier(**SMALL, max_seconds=20, linear=False)
+    monkeypatch.setattr(time, "monotonic", _Clock())
+    fitted = cross_validate(model, X, y, n_threads=1, return_estimator=True)["estimator"]
+    monkeypatch.undo()
+    for model in fitted:
+        epochs = [len(errors) for errors in model.validation_errors_]
+        assert 10 <= sum(epochs) <= 22
+        assert max(epochs) - min(epochs) <= 2
+
+
 @pytest.mark.parametrize(
     ("kind", "rule"),
     [
@@ -388,11 +401,13 @@ def test_verbose_shows_a_bar(capsys):
             "the column 'age': strings that are nearly all numbers, others such as '?',",
         ),
         (["1", "2", "3.5", "4", "5"], "the column 'age': strings that are all numbers are taken"),
+        (["1", "2", "3"] * 6 + ["?", ""], "nearly all numbers, others such as '?', '',"),
+        (["10115", "80331", "50667", "20095"] * 5, "name them in categorical_features"),
     ],
 )
 def test_numbers_that_are_strings_are_warned_of(cells, expected):
     frame, y = mixed(100)
-    frame["age"] = cells * 20
+    frame["age"] = cells * (100 // len(cells))
     model = TabularClassifier(**SMALL | {"max_epochs": 2})
     with pytest.warns(UserWarning, match=re.escape(expected)) as warned:
         model.fit(frame, y)
@@ -400,7 +415,8 @@ def test_numbers_that_are_strings_are_warned_of(cells, expected):
     declared = frame.astype({"age": "category"})
     model.fit(declared, y)  # without a warning, which would be an error
     clone(model).set_params(categorical_features=["age"]).fit(frame, y)
-    model.fit(frame.assign(age=["0", "1"] * 50), y)
+    for others in (["0", "1"], ["02134", "10115", "80331", "50667"], ["1", "2", "3", "S", "M", "L", "1_0"]):
+        model.fit(frame.assign(age=(others * 50)[:100]), y)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +427,7 @@ def test_numbers_that_are_strings_are_warned_of(cells, expected):
         ({"alpha": 0.1}, "did you mean 'weight_decay'?"),
         ({"early_stopping": True}, "did you mean 'n_iter_no_change'?"),
         ({"n_jobs": 2}, "did you mean 'n_threads'?"),
-        ({"loss": "mse"}, "known are n_estimators, hidden_layer_sizes"),
+        ({"something": 1}, "known are n_estimators, hidden_layer_sizes"),
     ],
 )
 @pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
