@@ -174,7 +174,7 @@ class Mistake:
     @property
     def title(self) -> str:
         """The function, and the mistake in words."""
-        return f"{self.function}: {self.name.replace('_', ' ') if self.name else 'another mistake'}"
+        return f"{self.function}: {self.name or 'another mistake'}"
 
 
 def folder(out: Output, path: Path, wanted: Wanted, worth: dict[str, float], table: Path | None) -> bool:
@@ -200,7 +200,7 @@ def folder(out: Output, path: Path, wanted: Wanted, worth: dict[str, float], tab
         else:
             replace(table, [_page(path.name, _class_body(rows, of, mistakes, wanted.hint))])
         out.say("Table", printable(table))
-    return all(row.found.correct for row in rows)
+    return all(row.found.correct and row.score == sum(of.values()) for row in rows)
 
 
 def submissions_in(path: Path) -> list[str]:
@@ -253,12 +253,13 @@ def most_frequent(rows: Sequence[Row]) -> list[Mistake]:
 
 
 def _say_class(out: Output, rows: list[Row], of: dict[str, float], mistakes: list[Mistake]) -> None:
-    total, right = sum(of.values()), sum(row.found.correct for row in rows)
+    total = sum(of.values())
+    right = sum(row.score == total for row in rows)
     for row in rows:
         if row.found.problem is not None:
             out.say("Broken", f"{printable(row.name)}: [red]{printable(row.found.problem)}[/red]")
     mean = sum(row.score for row in rows) / len(rows)
-    out.say("Score", f"{right} of {len(rows)} all right; mean {mean:.2f} of {total:g} points")
+    out.say("Score", f"{right} of {len(rows)} have all points; mean {mean:.2f} of {total:g}")
     for mistake in mistakes[:SHOWN_MISTAKES]:
         count = f"{len(mistake.submissions)} of {len(rows)}"
         out.say("Mistake", f"{count}: {printable(mistake.title)}")
@@ -355,7 +356,7 @@ def _class_body(rows: list[Row], of: dict[str, float], mistakes: list[Mistake], 
             for name in of
         ]
         lines.append(f"<tr>{link}{_cell(f'{row.score:g}')}{''.join(points)}</tr>")
-    yield f"<p>{sum(row.found.correct for row in rows)} of {len(rows)} submissions are all right. "
+    yield f"<p>{sum(row.score == sum(of.values()) for row in rows)} of {len(rows)} have all points. "
     yield f"All functions give {sum(of.values()):g} points; - stands for a function that is missing.</p>"
     yield f'<div class="wide"><table><thead><tr>{head}</tr></thead>{"".join(lines)}</table></div>'
     if mistakes:

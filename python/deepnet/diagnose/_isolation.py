@@ -134,15 +134,14 @@ def refuse(folder: str) -> None:
 
     What is refused raises PermissionError in the code that tried it. The hook stays as long as the process.
     """
-    inside = (os.path.realpath(folder) + os.sep, "/dev/null", "/dev/tty", "/dev/shm/")
+    inside = (os.path.realpath(folder) + os.sep, "/dev/null/", "/dev/tty/", "/dev/shm/")
     realpath, fspath, getpid = os.path.realpath, os.fspath, os.getpid
     is_busy = False
 
     def is_inside(path: Any) -> bool:
         if isinstance(path, int):  # a file that is open already
             return True
-        text = fspath(path)
-        return (os.fsdecode(text) if isinstance(text, bytes) else realpath(text)).startswith(inside)
+        return (realpath(os.fsdecode(fspath(path))) + os.sep).startswith(inside)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal is_busy
@@ -185,26 +184,25 @@ class Kept:
     """The functions of modules as they were, to put back what a learner's code replaced."""
 
     def __init__(self, modules: list[types.ModuleType]) -> None:
-        self._were = [(module, dict(vars(module))) for module in modules]
+        self._modules = [(module.__name__, vars(module), dict(vars(module))) for module in modules]
 
     def restore(self) -> list[str]:
-        """Put back what was replaced or removed; return the names."""
-        changed = []
-        for module, were in self._were:
-            now = vars(module)
-            if not self._includes(now, were):
+        """Put back what was replaced or removed; return the names.
+
+        Runs after each call of a learner's function, and without builtins, which may be replaced as well.
+        """
+        changed: list[str] = []
+        for module, now, were in self._modules:
+            try:
+                is_same = were.items() <= now.items()  # in C
+            except ValueError:  # an array took a place
+                is_same = False
+            if not is_same:
                 for name, value in were.items():
                     if now.get(name, self) is not value:
-                        changed.append(f"{module.__name__}.{name}")
-                        setattr(module, name, value)
+                        now[name] = value
+                        changed += [f"{module}.{name}"]
         return changed
-
-    @staticmethod
-    def _includes(now: dict[str, Any], were: dict[str, Any]) -> bool:
-        try:
-            return were.items() <= now.items()  # in C, since it runs after each call
-        except ValueError:  # an array took a place
-            return False
 
 
 @contextlib.contextmanager
@@ -225,6 +223,8 @@ def keeping(modules: list[types.ModuleType], tell: Callable[[list[str]], None]) 
         np.seterr(**errors)
         np.set_printoptions(**printing)
         sys.setrecursionlimit(depth)
+        sys.setprofile(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if is_collecting:
             gc.enable()
         if changed:

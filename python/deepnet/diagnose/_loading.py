@@ -43,6 +43,7 @@ class Loaded:
 
     namespace: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)  # as tracebacks name them
 
     def note(self, text: str) -> None:
         """Add a line, once."""
@@ -66,7 +67,7 @@ class Run:
 
     run_all: bool = False
     without: Collection[int] = ()
-    begin: Callable[[int, str], None] = lambda number, place: None
+    begin: Callable[[int, str], object] = lambda number, place: None
 
 
 def load(target: str, folder: str, run: Run) -> Loaded:
@@ -170,6 +171,7 @@ def _run(source: Source, module: types.ModuleType, run: Run) -> Loaded:
         if piece.place:
             file = f"{Path(file).name}, {piece.place}"
             linecache.cache[file] = (len(piece.text), None, piece.text.splitlines(keepends=True), file)
+        loaded.files.add(file)
         ast.increment_lineno(piece.tree, piece.offset)
         for statement in piece.tree.body:
             number += 1
@@ -181,7 +183,13 @@ def _run(source: Source, module: types.ModuleType, run: Run) -> Loaded:
                 continue
             run.begin(number, place)
             try:
-                exec(compile(ast.Module([statement], []), file, "exec", dont_inherit=True), loaded.namespace)
+                try:
+                    exec(
+                        compile(ast.Module([statement], []), file, "exec", dont_inherit=True),
+                        loaded.namespace,
+                    )
+                finally:
+                    sys.settrace(None)  # or what the code set would see, and may stop, what follows
             except BaseException as error:
                 loaded.note(f"{place} failed and was skipped: {described(error)}")
                 if run.run_all and piece.place:
@@ -196,7 +204,10 @@ def _run(source: Source, module: types.ModuleType, run: Run) -> Loaded:
 
 def described(error: BaseException) -> str:
     """Return an error on one line."""
-    text = str(error).strip()
+    try:
+        text = str(error).strip()
+    except Exception:  # the learner's own kind of exception
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -22,6 +22,7 @@ import struct
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -35,33 +36,50 @@ _PRELOADED = {"matplotlib": "matplotlib.pyplot", "h5py": "h5py", "scipy": "scipy
 _PRELOADED |= {"sklearn": "sklearn", "pandas": "pandas"}
 
 
+@dataclass(frozen=True)
+class Step:
+    """What a child does, or did last: a statement or a function, since when, and whether it still runs."""
+
+    kind: str
+    name: str
+    since: float
+    is_running: bool
+
+
 class Place:
     """Where a child is: shared memory, written by the child and read by the server."""
 
-    _HEAD = struct.Struct("dII")
+    _HEAD = struct.Struct("dI?")
     _MOST = 400
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
 
-    def enter(self, kind: str, name: str) -> None:
-        """Say that a statement or a function begins."""
+    def enter(self, kind: str, name: str) -> bytes:
+        """Say that a step begins; return what to give to :meth:`leave`."""
+        before = self._memory[: self._HEAD.size + self._MOST]
         text = f"{kind} {name}".encode("utf-8", "replace")[: self._MOST]
         self._memory[self._HEAD.size : self._HEAD.size + len(text)] = text
-        self._HEAD.pack_into(self._memory, 0, time.monotonic(), len(text), 1)
+        self._HEAD.pack_into(self._memory, 0, time.monotonic(), len(text), True)
+        return before
 
-    def leave(self) -> None:
-        """Say that it ended."""
-        self._HEAD.pack_into(self._memory, 0, 0.0, 0, 0)
+    def leave(self, before: bytes) -> None:
+        """Say that the step ended; one that it was within goes on."""
+        _, _, was_running = self._HEAD.unpack_from(before)
+        if was_running:
+            self._memory[: len(before)] = before
+        else:
+            _, length, _ = self._HEAD.unpack_from(self._memory)
+            self._HEAD.pack_into(self._memory, 0, time.monotonic(), length, False)
 
-    def now(self) -> tuple[str, str, float] | None:
-        """Return kind, name and start of what runs, or None."""
-        since, length, is_inside = self._HEAD.unpack_from(self._memory, 0)
-        if not is_inside:
+    def now(self) -> Step | None:
+        """Return the step; None before the first."""
+        since, length, is_running = self._HEAD.unpack_from(self._memory)
+        if not length:
             return None
         text = self._memory[self._HEAD.size : self._HEAD.size + min(length, self._MOST)]
         kind, _, name = text.decode("utf-8", "replace").partition(" ")
-        return kind, name, since
+        return Step(kind, name, since, is_running)
 
     def close(self) -> None:
         """Give the memory back."""
@@ -87,6 +105,7 @@ class Child:
     job: Job
     pid: int
     results: int  # the file descriptor
+    mark: bytes  # at the start of the report: what a submission writes there is passed over
     place: Place
     folder: str
     received: bytearray = field(default_factory=bytearray)
@@ -95,11 +114,12 @@ class Child:
 # --- the child ----------------------------------------------------------------------------------------------
 
 
-def _work(job: Job, settings: dict[str, Any], place: Place, results: int) -> None:
+def _work(job: Job, settings: dict[str, Any], place: Place, results: int, mark: bytes) -> None:
     """Run a submission and its check, and send the report; never returns."""
     import numpy as np
 
     from . import _isolation, _loading, check_functions
+    from ._checks import COURSES
     from ._reading import SourceError
 
     os.environ["TMPDIR"] = os.getcwd()
@@ -120,8 +140,10 @@ def _work(job: Job, settings: dict[str, Any], place: Place, results: int) -> Non
         begin = lambda number, where: place.enter("statement", f"{number} {where}")  # noqa: E731  one line
         run = _loading.Run(settings["run_all"], job.without, begin)
         with _isolation.keeping(guarded, replaced):
+            nowhere = place.enter("statement", "0 the code")
             loaded = _loading.load(job.target, settings["folder"], run)
-            place.leave()
+            place.leave(nowhere)
+        place.leave(place.enter("check", "0 the check"))
         notes += loaded.notes
         functions = _loading.functions_in(loaded, settings["functions"], settings["names"])
         kept = _isolation.Kept(guarded)
@@ -130,35 +152,49 @@ def _work(job: Job, settings: dict[str, Any], place: Place, results: int) -> Non
             names = kept.restore()
             if names:
                 replaced(names)
+            try:
+                os.fstat(results)
+            except OSError:  # it was closed, and the report has no way out: the server sees who did that
+                os._exit(1)
 
+        lecture = COURSES[settings["course"]].lecture
+        for name, _ in job.lost:  # others call it, and get the right one
+            _put(loaded.namespace, functions.pop(name), getattr(lecture, name))
         watched = {name: _watched(name, function, place, put_back) for name, function in functions.items()}
-        lost = {name for name, _ in job.lost}
-        only = settings["only"] or list(functions)
-        wanted = [name for name in only if name not in lost]
-        report = check_functions(watched, course=settings["course"], only=wanted)
-        answer["report"] = asdict(report)
+        for name, function in functions.items():
+            _put(loaded.namespace, function, watched[name])
+        try:
+            report = check_functions(watched, course=settings["course"], only=settings["only"])
+            answer["report"] = asdict(report)
+        except BaseException as error:
+            files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+            if not files & loaded.files and not isinstance(error, MemoryError):
+                raise
+            answer["fate"] = f"made the check fail: {_loading.described(error)}"
     except SourceError as error:
         answer["unreadable"] = str(error)
-    except MemoryError:
-        answer["problem"] = "the check needs more memory than --memory-limit allows"
-    text = json.dumps(answer).encode()
+    _write(results, mark + json.dumps(answer).encode() + b"\n")
+
+
+def _write(descriptor: int, text: bytes) -> None:
     while text:
-        text = text[os.write(results, text) :]
-    os.write(results, b"\n")
+        text = text[os.write(descriptor, text) :]
+
+
+def _put(namespace: dict[str, Any], old: Any, new: Any) -> None:
+    """Let the functions of a namespace call another function in place of one."""
+    for key in [key for key, value in namespace.items() if value is old]:
+        namespace[key] = new
 
 
 def _watched(
     name: str, function: Callable[..., Any], place: Place, after: Callable[[], object]
 ) -> Callable[..., Any]:
     """Wrap a learner's function: the server knows when it runs, and all that it raises is an Exception."""
-    depth = 0
 
     @functools.wraps(function, updated=())
     def call(*arguments: Any, **options: Any) -> Any:
-        nonlocal depth
-        if depth == 0:
-            place.enter("function", name)
-        depth += 1
+        before = place.enter("function", name)
         try:
             return function(*arguments, **options)
         except (Exception, SystemExit):
@@ -166,11 +202,12 @@ def _watched(
         except BaseException as error:
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
         finally:
-            depth -= 1
-            if depth == 0:
-                after()
-                place.leave()
+            after()
+            place.leave(before)
 
+    call.func = function  # type: ignore[attr-defined] # as partial has it: who looks for its globals finds them
+    if hasattr(function, "__self__"):
+        call.__self__ = function.__self__  # type: ignore[attr-defined]
     return call
 
 
@@ -189,31 +226,33 @@ def _no_input() -> None:
 
 def _start(job: Job, settings: dict[str, Any]) -> Child:
     place, folder = Place(), tempfile.mkdtemp(prefix="deepnet-diagnose-")
+    mark = os.urandom(16).hex().encode()
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writing)
         os.set_blocking(reading, False)
-        return Child(job, pid, reading, place, folder)
+        return Child(job, pid, reading, mark, place, folder)
     code = 1
     try:
         from ._isolation import end_with_parent
 
         os.setsid()
         end_with_parent()
-        os.close(reading)
+        os.closerange(3, writing)  # the pipes of others, and that to whoever asked
+        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
         os.chdir(folder)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        _work(job, settings, place, writing)
+        _work(job, settings, place, writing, mark)
         code = 0
     except BaseException as error:
         with contextlib.suppress(BaseException):
             text = f"{type(error).__name__}: {error}"[:500]
-            os.write(writing, json.dumps({"failure": text}).encode() + b"\n")
+            _write(writing, mark + json.dumps({"problem": f"a bug of deepnet: {text}"}).encode() + b"\n")
     finally:
         os._exit(code)  # threads of the submission would keep the process from ending otherwise
 
@@ -263,10 +302,23 @@ def _receive(child: Child) -> bool | None:
         except BlockingIOError:
             return None
         child.received += part
-        if child.received.endswith(b"\n"):
+        if child.received.endswith(b"\n") and child.mark in child.received:
             return True
         if not part or len(child.received) > MOST_BYTES:
             return False
+
+
+def _parsed(received: bytearray) -> dict[str, Any] | None:
+    """Return the answer of a child; None if the submission wrote in between."""
+    try:
+        answer = json.loads(received)
+    except ValueError:
+        return None
+    return (
+        answer
+        if isinstance(answer, dict) and {"report", "fate", "unreadable", "problem"} & answer.keys()
+        else None
+    )
 
 
 def serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
@@ -289,12 +341,15 @@ def serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> No
                 fate = _overdue(child, settings) if state is None else None
                 if state is None and fate is None:
                     continue
-                where = child.place.now()
+                step = child.place.now()
                 del active[child.pid]
                 status = _end(child, active)
-                if state:
-                    send(_answer(child.job, json.loads(child.received)))
-                elif _goes_on(child.job, where, fate or _death(status), settings, fate):
+                answer = _parsed(child.received.rpartition(child.mark)[2]) if state else None
+                if answer is not None and "fate" not in answer:
+                    send(_answer(child.job, answer))
+                elif _goes_on(
+                    child.job, step, fate or (answer or {}).get("fate") or _death(status), settings
+                ):
                     waiting.append(child.job)
                 else:
                     send(_answer(child.job, {}))
@@ -305,13 +360,15 @@ def serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> No
 
 def _overdue(child: Child, settings: dict[str, Any]) -> str | None:
     """Return what to say of a child that takes too long, or None."""
-    now, where = time.monotonic(), child.place.now()
+    now, step = time.monotonic(), child.place.now()
     if now - child.job.started > settings["time"]:
-        return "time"
-    if where is not None:
-        most = settings["statement_time" if where[0] == "statement" else "function_time"]
-        if now - where[2] > most:
-            return f"did not end within {most:g} s"
+        return f"was running when the time limit of {settings['time']:g} s was reached"
+    if step is not None:
+        most = settings["statement_time" if step.kind == "statement" else "function_time"]
+        if now - step.since > most:
+            if step.is_running:
+                return f"did not end within {most:g} s"
+            return f"returned what the check could not look at within {most:g} s"
     return None
 
 
@@ -324,24 +381,19 @@ def _death(status: int | None) -> str:
     return "ended the process"
 
 
-def _goes_on(
-    job: Job, where: tuple[str, str, float] | None, fate: str, settings: dict[str, Any], overdue: str | None
-) -> bool:
+def _goes_on(job: Job, step: Step | None, fate: str, settings: dict[str, Any]) -> bool:
     """Note what a child that is gone did; return whether another child should go on without that."""
-    is_late = overdue == "time" or time.monotonic() - job.started > settings["time"]
-    if fate == "time":
-        fate = f"was running when the time limit of {settings['time']:g} s was reached"
-    if where is None:
-        job.notes.append(f"the check {fate}")
+    has_time: bool = time.monotonic() - job.started < settings["time"]
+    if step is not None and step.kind == "function":
+        job.lost.append((step.name, fate))
+        return has_time
+    number, _, place = ("0 the code" if step is None else step.name).partition(" ")
+    if number == "0":  # no statement of the file: a package that it is in, say
+        job.notes.append(f"{place} {fate}")
         return False
-    kind, name, _ = where
-    if kind == "function":
-        job.lost.append((name, fate))
-        return not is_late
-    number, _, place = name.partition(" ")
     job.notes.append(f"{place} {fate}, and was skipped")
     job.without.append(int(number))
-    return not is_late and len(job.without) <= MOST_STATEMENTS_LEFT_OUT
+    return has_time and len(job.without) <= MOST_STATEMENTS_LEFT_OUT
 
 
 def _answer(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
@@ -394,9 +446,7 @@ def main() -> None:
     os.dup2(2, 1)  # what packages print is no answer
 
     def send(answer: dict[str, Any]) -> None:
-        text = json.dumps(answer).encode() + b"\n"
-        while text:
-            text = text[os.write(answers, text) :]
+        _write(answers, json.dumps(answer).encode() + b"\n")
 
     from . import FUNCTIONS
 

@@ -10,7 +10,7 @@ HEADS = {"wrong": "Wrong", "fragile": "Fragile", "style": "Style"}
 def parts(finding: Finding, hint: int) -> list[tuple[str, str]]:
     """Return what there is besides the message: name and text of each part, with up to `hint` hints."""
     facts = [
-        ("mistake", (finding.mistake or "").replace("_", " ")),
+        ("mistake", finding.mistake or ""),
         ("given", finding.given),
         ("expected", finding.expected),
         ("actual", finding.actual),
@@ -24,7 +24,7 @@ def parts(finding: Finding, hint: int) -> list[tuple[str, str]]:
 def as_text(report: Report, hint: int = 0) -> str:
     """Return a report as lines: a head for each finding, its parts below, indented."""
     if not report.checked:
-        return "no function of the course was found"
+        return "There is no function with a name of the course."
     lines = [summary(report)]
     for finding in report.findings:
         lines += ["", f"{HEADS[finding.severity]}: {finding.function}: {finding.message}"]

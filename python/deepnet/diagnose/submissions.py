@@ -211,15 +211,17 @@ def _diagnosis(
 ) -> Diagnosis:
     report = _report(answer.get("report"))
     problem, notes = answer.get("unreadable", answer.get("problem")), answer["notes"]
-    if "failure" in answer:
-        problem = f"a bug of deepnet: {answer['failure']}"
-    elif answer["lost"]:
-        report = _with_lost(report, answer["lost"], known)
-    elif problem is None and "report" not in answer:
+    lost = [_lost(name, fate) for name, fate in answer["lost"]]
+    if settings["only"]:  # others are run, too, as they may be called
+        notes += [f"{f.function}: {f.message}" for f in lost if f.function not in settings["only"]]
+        lost = [finding for finding in lost if finding.function in settings["only"]]
+    if problem is None and not lost and "report" not in answer:
         problem = notes.pop() if notes else "the process ended"
-    elif problem is None and not report.checked:
-        wanted = ", ".join(settings["only"] or known[:3]) + (", ..." if not settings["only"] else "")
-        problem = f"there is no function of the course ({wanted})"
+    if problem is None and not lost and not report.checked:
+        example = (settings["only"] or known)[0]
+        problem = f"there is no function with a name of course {settings['course']}, such as {example}"
+    if problem is None:
+        report = _with(report, [*lost, *_absent(report, settings["only"], lost)], known)
     return Diagnosis(
         target, report, problem, "unreadable" not in answer, tuple(notes), answer["seconds"], is_cut_off
     )
@@ -232,17 +234,27 @@ def _report(entries: dict[str, Any] | None) -> Report:
     return Report(tuple(findings), tuple(entries["checked"]), tuple(entries["missing"]))
 
 
-def _with_lost(report: Report, lost: Sequence[tuple[str, str]], known: Sequence[str]) -> Report:
-    """Add the functions that ended or stopped their process, each with a finding."""
+def _with(report: Report, findings: Sequence[Finding], known: Sequence[str]) -> Report:
+    """Add findings on functions that could not be checked to the end."""
     place = {name: number for number, name in enumerate(known)}
-    names = {name for name, _ in lost}
-    findings = [*report.findings, *(_lost(name, fate) for name, fate in lost)]
+    names = {finding.function for finding in findings}
     return replace(
         report,
-        findings=tuple(sorted(findings, key=lambda finding: place.get(finding.function, -1))),
-        checked=tuple(sorted({*report.checked, *names}, key=lambda name: place.get(name, -1))),
+        findings=tuple(sorted([*report.findings, *findings], key=lambda finding: place[finding.function])),
+        checked=tuple(sorted({*report.checked, *names}, key=place.__getitem__)),
         missing=tuple(name for name in report.missing if name not in names),
     )
+
+
+def _absent(report: Report, only: Iterable[str] | None, lost: Sequence[Finding] = ()) -> list[Finding]:
+    """Return a finding for each function that was asked for and is not there."""
+    there = {*report.checked, *(finding.function for finding in lost)}
+    hints = ("The function is missing.", "Is it called as in the course?", "Do its lines have syntax errors?")
+    return [
+        Finding(name, "wrong", None, "It is not there.", "", "", "", "", hints, "")
+        for name in only or ()
+        if name not in there
+    ]
 
 
 def _lost(name: str, fate: str) -> Finding:
@@ -305,6 +317,8 @@ def assert_correct(
             name = Path(found.target).name
             raise AssertionError(f"{name}: {found.problem or as_text(found.report, hint)}")
         return
+    only = None if only is None else list(only)
     report = diagnose(submission, course=course, only=only, names=names)
+    report = _with(report, _absent(report, only), FUNCTIONS[course])
     if not report.correct or not report.checked:
         raise AssertionError(as_text(report, hint))
