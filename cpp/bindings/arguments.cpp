@@ -37,9 +37,11 @@ PyObject* key(Prefix prefix, size_t layer) {
   static constexpr std::array names = {"W", "b", "dW", "db", "dA"};
   static std::array<std::vector<PyObject*>, names.size()> keys;  // guarded by the GIL, kept until the process ends
   auto& known = keys[static_cast<size_t>(prefix)];
-  while (known.size() <= layer)
-    known.push_back(checked(
-        PyUnicode_InternFromString((names[static_cast<size_t>(prefix)] + std::to_string(known.size())).c_str())));
+  while (known.size() <= layer) {
+    PyObject* name = checked(PyUnicode_FromFormat("%s%zu", names[static_cast<size_t>(prefix)], known.size()));
+    PyUnicode_InternInPlace(&name);
+    known.push_back(name);
+  }
   return known[layer];
 }
 

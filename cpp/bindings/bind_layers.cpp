@@ -13,7 +13,7 @@ bool parse_layer(PyObject* A_prev, PyObject* W, PyObject* b, Matrix<const T>& a_
          bias.cols == 1;
 }
 
-py::object forward(const py::object& A_prev, const py::object& W, const py::object& b) {
+py::object layer_forward(const py::object& A_prev, const py::object& W, const py::object& b) {
   return with_dtype(W.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> a_prev, w, bias;
     Matrix<T> z;
@@ -52,8 +52,8 @@ struct Gradients {
   py::object tuple() const { return py::make_tuple(dA_prev, dW, db); }
 };
 
-py::object backward(const py::object& dZ, const py::object& A_prev, const py::object& W, const py::object& b,
-                    bool wants_dA_prev) {
+py::object layer_backward(const py::object& dZ, const py::object& A_prev, const py::object& W, const py::object& b,
+                          bool wants_dA_prev) {
   return with_dtype(W.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> d_z, a_prev, w, bias;
     if (!parse_layer(A_prev.ptr(), W.ptr(), b.ptr(), a_prev, w, bias) || !view(dZ.ptr(), d_z) || d_z.rows != w.rows ||
@@ -86,9 +86,9 @@ py::object activation_backward(const py::object& dA, const py::object& cache, co
 }  // namespace
 
 void bind_layers(py::module_& m) {
-  m.def("linear_forward", &forward);
+  m.def("linear_forward", &layer_forward);
   m.def("linear_activation_forward", &activation_forward);
-  m.def("linear_backward", &backward, py::arg("dZ"), py::arg("A_prev"), py::arg("W"), py::arg("b"),
+  m.def("linear_backward", &layer_backward, py::arg("dZ"), py::arg("A_prev"), py::arg("W"), py::arg("b"),
         py::arg("wants_dA_prev") = true);
   m.def("linear_activation_backward", &activation_backward);
 }

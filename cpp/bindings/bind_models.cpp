@@ -35,8 +35,8 @@ bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T
   return true;
 }
 
-py::object forward(const py::object& X, const py::object& parameters, const py::object& activations,
-                   const py::object& output) {
+py::object network_forward(const py::object& X, const py::object& parameters, const py::object& activations,
+                           const py::object& output) {
   return with_dtype(X.ptr(), [&]<class T>(T) -> py::object {
     Matrix<const T> x;
     std::vector<ForwardLayer<T>> layers;
@@ -228,8 +228,8 @@ py::object backward_of(const BackwardArguments& given) {
   return given.out == Py_None ? py::object(grads) : py::reinterpret_borrow<py::object>(given.out);
 }
 
-py::object backward(const py::object& AL, const py::object& Y, const py::object& caches, const py::object& activations,
-                    const py::object& compute_dA0, const py::object& out) {
+py::object network_backward(const py::object& AL, const py::object& Y, const py::object& caches,
+                            const py::object& activations, const py::object& compute_dA0, const py::object& out) {
   if (!PyList_CheckExact(caches.ptr()) && !PyTuple_CheckExact(caches.ptr())) return py::none();
   if (!PyBool_Check(compute_dA0.ptr())) return py::none();
   // The list may change meanwhile.
@@ -291,9 +291,9 @@ py::object update(const py::object& parameters, const py::object& grads, const p
 }  // namespace
 
 void bind_models(py::module_& m) {
-  m.def("L_model_forward", &forward);
+  m.def("L_model_forward", &network_forward);
   m.def("compute_cost", &cost);
-  m.def("L_model_backward", &backward);
+  m.def("L_model_backward", &network_backward);
   m.def("update_parameters", &update);
 }
 
