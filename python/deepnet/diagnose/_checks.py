@@ -98,7 +98,10 @@ class Examination:
         expected: Iterable[Sequence[Outcome]],
         observe: Observe,
         more: Sequence[Difference] = (),
+        *,
+        keep: bool = True,
     ) -> None:
+        self.keep = keep
         self.stage, self.probes, self.actual, self.observe = stage, probes, actual, observe
         best = None
         for outcomes in expected:
@@ -121,7 +124,14 @@ class Examination:
         if not self.differences:
             return []
         named, left = name(
-            course, self.stage, self.probes, self.expected, self.actual, self.differences, self.observe
+            course,
+            self.stage,
+            self.probes,
+            self.expected,
+            self.actual,
+            self.differences,
+            self.observe,
+            keep=self.keep,
         )
         findings = [
             finding(self.stage, of_mistake, self.probes, mistake, context=context)
@@ -161,8 +171,8 @@ class Diagnosis:
             self.broken[key] = self.right(self.course.stages[key])
 
     def right(self, stage: Stage) -> Callable[..., Any]:
-        """Return the lecture's function, in the variant that the course uses last."""
-        function: Callable[..., Any] = getattr(self.course.lecture, (stage.variants or (stage.function,))[-1])
+        """Return the lecture's function, in its first variant."""
+        function: Callable[..., Any] = getattr(self.course.lecture, variants_of(stage)[0])
         return function
 
     def _check(self, stage: Stage) -> None:
@@ -216,7 +226,9 @@ class Diagnosis:
                 for twice in [run(function, p, stage.arguments, stage.read, calls=2)]
                 for d in compare(stage, p, once, twice)
             ]
-        return Examination(stage, probes, actual, rights, lambda made: observe(stage, probes, made), again)
+        return Examination(
+            stage, probes, actual, rights, lambda made: observe(stage, probes, made), again, keep=own is None
+        )
 
     def _is_right_as_it_is(self, stage: Stage, examination: Examination) -> bool:
         """It is right with its own helpers, and raises with the lecture's, which return another form."""

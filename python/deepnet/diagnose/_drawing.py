@@ -73,7 +73,7 @@ def check(
             def observe(f: Callable[..., Any], with_seeds: bool = with_seeds) -> list[Outcome]:
                 return observed(stage, probes, f, with_seeds)
 
-            named, left = name(course, stage, probes, right, mine, made, observe)
+            named, left = name(course, stage, probes, right, mine, made, observe, keep=False)
             if named and not left:
                 return [finding(stage, of_mistake, probes, mistake) for mistake, of_mistake in named]
     if all(d.kind == "values" and d.part.startswith("W") for d in differences):

@@ -29,6 +29,9 @@ def keyed(differences: Sequence[Difference], probes: Sequence[Probe]) -> dict[Ke
     return {(number[id(d.probe)], kinds.get(d.kind, d.kind), d.part): d for d in differences}
 
 
+_seen: dict[tuple[Any, ...], tuple[list[Outcome], dict[Key, Difference]]] = {}
+
+
 @cache
 def injected(course: Course, function: str) -> tuple[tuple[Mistake, Callable[..., Any]], ...]:
     """Return the lecture's function with each known mistake, each way to make it."""
@@ -48,19 +51,31 @@ def name(
     actual: Sequence[Outcome],
     differences: Sequence[Difference],
     observe: Observe,
+    *,
+    keep: bool,
 ) -> tuple[list[tuple[Mistake, list[Difference]]], list[Difference]]:
-    """Return the mistakes found with the differences that each explains, and those that none explains."""
+    """Return the mistakes found with the differences that each explains, and those that none explains.
+
+    `keep` what the known mistakes do, as `probes` and `expected` are kept, too.
+    """
     left = keyed(differences, probes)
     candidates = []
     for mistake, function in injected(course, stage.function):
-        outcomes = observe(function)
-        made = keyed(
-            [d for p, e, o in zip(probes, expected, outcomes, strict=True) for d in compare(stage, p, e, o)],
-            probes,
-        )
-        fits = made and made.keys() <= left.keys() and not _elsewhere(made, left)
-        if fits and _agree(stage, made, outcomes, actual):
-            candidates.append((mistake, set(made)))
+        key = (stage, function, id(probes), id(expected))
+        if key not in _seen:
+            outcomes = observe(function)
+            made = [
+                d for p, e, o in zip(probes, expected, outcomes, strict=True) for d in compare(stage, p, e, o)
+            ]
+            seen = outcomes, keyed(made, probes)
+            if keep:
+                _seen[key] = seen
+        else:
+            seen = _seen[key]
+        outcomes, made_by = seen
+        fits = made_by and made_by.keys() <= left.keys() and not _elsewhere(made_by, left)
+        if fits and _agree(stage, made_by, outcomes, actual):
+            candidates.append((mistake, set(made_by)))
     found = []
     while candidates and left:
         mistake, keys = max(candidates, key=lambda candidate: len(candidate[1] & left.keys()))

@@ -13,6 +13,7 @@ from ._running import Probe
 from ._stages import Stage
 from ._values import arrays_in, as_array
 
+MOST_COMPARED = 24  # differences; all of one mistake look alike
 CLOSE = 1e-9  # of ratios: far above rounding, far below every quantity that a ratio may be
 KNOWN_RATIOS = {-1.0: "the sign is reversed", 2.0: "twice too large", 0.5: "half as large as it should be"}
 
@@ -30,7 +31,7 @@ def pattern_of(
     stage: Stage, differences: Sequence[Difference], probes: Sequence[Probe], shown: Difference
 ) -> str:
     """Return what the differences have in common, in numbers of the one shown; "" if nothing was found."""
-    differences = [shown, *(d for d in differences if d is not shown)]
+    differences = [shown, *(d for d in differences if d is not shown)][:MOST_COMPARED]
     compared = [d for d in differences if d.kind in ("shape", "values") and as_array(d.actual) is not None]
     facts = [_shapes(compared), _ratio(compared), _values(stage, compared), _places(stage, compared)]
     facts += [_layers(compared, probes), _probes(differences, probes)]

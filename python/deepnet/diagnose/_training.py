@@ -50,7 +50,12 @@ def examine(
     if start:
         actual[0] = _remarked(actual[0])
     return Examination(
-        stage, probes, actual, [expected], lambda made: _with_start(stage, probes, made, small=True)
+        stage,
+        probes,
+        actual,
+        [expected],
+        lambda made: _with_start(stage, probes, made, small=True),
+        keep=bool(called),
     )
 
 

@@ -1,27 +1,29 @@
 """Learners for the tests: the lecture's functions, some of them replaced by edited ones."""
 
-import textwrap
+from functools import cache
 
 from deepnet.diagnose._checks import COURSES
 from deepnet.diagnose.catalogue.mistake import edited, source_of
 
+LOOPS = ("two_layer_model", "L_layer_model")  # they take half of the time
 
-def learner(course, edits):
-    """Return the course's functions as one learner's module; `edits` maps functions to new source text."""
-    chosen = COURSES[course]
-    scope = dict(vars(chosen.lecture))
-    for text in edits.values():
-        exec(compile(textwrap.dedent(text), "<learner>", "exec"), scope)
-    # All functions must look each other up in this scope, so that they call the edited ones.
-    names = [
-        name
-        for name, f in vars(chosen.lecture).items()
-        if getattr(f, "__module__", "") == chosen.lecture.__name__
-    ]
-    for name in names:
-        if name not in edits:
-            exec(compile(source_of(chosen.lecture, name), "<learner>", "exec"), scope)
-    return {name: scope[name] for name in chosen.stages}
+
+@cache
+def code(text):
+    return compile(text, "<learner>", "exec")
+
+
+def learner(course, edits, *, loops=False):
+    """Return a learner's functions, which call each other; `edits` maps some to their source text.
+
+    Training loops are left out unless they are asked for or edited.
+    """
+    lecture, stages = COURSES[course].lecture, COURSES[course].stages
+    scope = dict(vars(lecture))
+    own = [name for name, f in scope.items() if getattr(f, "__module__", "") == lecture.__name__]
+    for name in own:
+        exec(code(edits[name] if name in edits else source_of(lecture, name)), scope)
+    return {name: scope[name] for name in stages if loops or name in edits or name not in LOOPS}
 
 
 def with_mistake(course, mistake, way=0):

@@ -6,6 +6,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -58,6 +59,7 @@ class Mistake:
                 raise ValueError(f"{self.function}, {self.name!r}: the lecture's function has no such text")
 
 
+@cache
 def source_of(lecture: ModuleType, function: str) -> str:
     """Return the text of one function of the lecture."""
     return textwrap.dedent(inspect.getsource(getattr(lecture, function)))

@@ -1,0 +1,53 @@
+"""Every known mistake, made in the lecture's functions, is found at its function and called by its name."""
+
+import random
+
+import pytest
+
+import deepnet
+from deepnet.diagnose._checks import COURSES
+from deepnet.diagnose.catalogue import MISTAKES
+
+from .learners import learner, with_mistake
+
+ENTRIES = [(course, mistake) for course, mistakes in MISTAKES.items() for mistake in mistakes]
+IDS = [f"{course}-{mistake.function}-{mistake.name}" for course, mistake in ENTRIES]
+PAIRS = {"c1w4": 350, "c2": 150}
+
+
+def test_the_catalogue_is_large_and_its_names_are_unique():
+    assert len({mistake.name for _, mistake in ENTRIES}) >= 150
+    assert len({(course, m.function, m.name) for course, m in ENTRIES}) == len(ENTRIES)
+    for course, mistake in ENTRIES:
+        assert mistake.function in COURSES[course].stages
+
+
+def test_hints_and_explanations_do_not_give_the_line_away():
+    for _, mistake in ENTRIES:
+        for text in (mistake.explanation, *mistake.hints):
+            assert text.endswith((".", "?")), text
+        for edits in mistake.ways():
+            for old, _ in edits:
+                if len(old) > 12:
+                    assert not any(old.strip() in hint for hint in mistake.hints), mistake
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("course", "mistake"), ENTRIES, ids=IDS)
+def test_a_mistake_is_found_and_named(course, mistake):
+    for way in range(len(mistake.ways())):
+        report = deepnet.diagnose(learner(course, with_mistake(course, mistake, way)), course=course)
+        assert [(f.function, f.mistake) for f in report.findings] == [(mistake.function, mistake.name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("course", COURSES)
+def test_two_mistakes_are_both_reported(course):
+    draw = random.Random(1)
+    for _ in range(PAIRS[course]):
+        one = two = draw.choice(MISTAKES[course])
+        while two.function == one.function:
+            two = draw.choice(MISTAKES[course])
+        edits = with_mistake(course, one) | with_mistake(course, two)
+        report = deepnet.diagnose(learner(course, edits), course=course)
+        assert {f.function for f in report.findings} == {one.function, two.function}, (one, two)
