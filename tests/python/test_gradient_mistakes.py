@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pytest
 
+import deepnet
 from deepnet import gradient_check, reference
-from networks import network
+from deepnet.activations import ACTIVATIONS
+from networks import Unchanged, network
 
 M = 7
 X, Y, PARAMETERS = network([5, 4, 4, 4, 1], M, seed=3)  # square layers, where mistakes keep the shapes
@@ -160,3 +162,268 @@ def test_a_gradient_that_is_nan_is_wrong():
     assert result.wrong == ["dW1"]
     assert result.error == np.inf
     assert result.worst[0].index == (1,)
+
+
+# --- what a disagreement means ------------------------------------------------------------------------------
+
+ALL, LAYER_4 = "all gradients are", "layer 4 is right: look at dA3 and at the backward step of the activation"
+EXPLAINED = {
+    "sign of dAL": [f"{ALL} -1 times the slope: the sign of dAL, or that of the cost, is wrong"],
+    "1/m in dAL": [f"{ALL} 1/7 of the slope, and 7 is the number of examples: is 1/m in dAL, too"],
+    "dAL taken for dZ": ["layer 4, the output, is wrong already: look at dAL and at the derivative"],
+    "mask of dA": [LAYER_4, "not 0 where the slope is exactly 0, as behind relu where Z is negative"],
+    "no mask": [LAYER_4, "dW2 and dW3 are not 0 where the slope is exactly 0"],
+    "mask * Z": [LAYER_4],
+    "no 1/m in dW": [
+        "db4 is right, and so dZ4 must be: look at how dW4 is computed from it",
+        "dW1, dW2, dW3 and dW4 are 7 times the slope, and 7 is the number of examples: is 1/m missing in dW?",
+    ],
+    "dW turned": [
+        "layer 4 and db3 are right, and so dZ3 must be: look at how dW3 is computed from it",
+        "dW2 and dW3 are transposed",
+    ],
+    "db is one mean": [
+        "layer 4 and dW3 are right, and so dZ3 must be: look at how db3 is computed from it",
+        "db1, db2 and db3 are the same in all entries: is the sum over the units, too?",
+    ],
+    "W for its transpose": ["layers 3 and 4 are right: look at dA2 and at the backward step"],
+    "1/m in dA": [
+        LAYER_4,
+        "each layer further from the output is divided by 7, the number of examples, once more: 1/m",
+    ],
+    "one entry": ["layers 3 and 4 and db2 are right, and so dZ2 must be: look at how"],
+    None: [],
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_explained(mistake):
+    """By the layer to look at first, counted from the output, a known factor, and a pattern."""
+
+    def mine(AL, Y, caches):
+        return backward(AL, Y, caches, mistake=mistake)
+
+    result = gradient_check((*RIGHT[:2], mine), X, Y, parameters=PARAMETERS)
+    assert len(result.explanations) == len(EXPLAINED[mistake]), result
+    for sentence, expected in zip(result.explanations, EXPLAINED[mistake], strict=True):
+        assert expected in sentence
+        assert sentence in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (
+            lambda AL, Y: -np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)),
+            "1/7 of the slope, and 7 is the number",
+        ),
+        (lambda AL, Y: np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)) / M, "-1 times the slope: the sign"),
+        (
+            lambda AL, Y: -np.mean(Y * np.log10(AL) + (1 - Y) * np.log10(1 - AL)),
+            "that is ln 10. Is the logarithm",
+        ),
+        (
+            lambda AL, Y: -np.mean(Y * np.log2(AL) + (1 - Y) * np.log2(1 - AL)),
+            "that is ln 2. Is the logarithm",
+        ),
+        (
+            lambda AL, Y: -np.mean(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)) / 2,
+            "is dAL twice what it should be",
+        ),
+        (
+            lambda AL, Y: -np.mean(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)) / M,
+            "missing in dW and db, or twice in",
+        ),
+        (
+            lambda AL, Y: -np.mean(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)) / 3,
+            "look at the cost and at dAL, not",
+        ),
+    ],
+)
+def test_a_wrong_cost_is_explained(cost, words):
+    (sentence,) = gradient_check((RIGHT[0], cost, RIGHT[2]), X, Y, parameters=PARAMETERS).explanations
+    assert sentence.startswith("all gradients are ")
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (-1.0, "dw is -1 times the slope: a sign is wrong"),
+        (2.0, "dw is 2 times the slope: is it added twice, or is a factor of 1/2 missing?"),
+        (0.5, "dw is 1/2 of the slope: is a factor of 1/2 too much, or a 2 missing"),
+        (0.0, "dw is 0, though the slopes are not"),
+        (12.0, "dw is 12 times the slope: if 12 is the number of examples, is 1/m missing in dw?"),
+        (1 / 12, "dw is 1/12 of the slope: if 12 is the number of examples, is 1/m applied once too often?"),
+        (1.7, None),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_factor_of_two_functions_is_explained(factor, words, size):
+    functions = (lambda p: float(np.sum(p["w"] ** 2))), (lambda p: {"dw": factor * 2 * p["w"]})
+    result = gradient_check(functions, parameters={"w": np.arange(1.0, size + 1)})
+    assert result.wrong == ["dw"]
+    assert [sentence[: len(words or "")] for sentence in result.explanations] == ([words] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda g: g | {"db2": g["db2"].ravel()},
+            "db2: a sum over the examples has the shape (4,) without keepdims",
+        ),
+        (
+            lambda g: g | {"db4": np.float64(1)},
+            "db4: a sum over the examples has the shape () without axis=1",
+        ),
+        (
+            lambda g: g | {"db3": np.ones((1, M))},
+            "db3: it has an entry for each example: is the sum over axis",
+        ),
+        (lambda g: g | {"db3": np.float64(1)}, "db3: it is a sum over all units, but belongs to each"),
+        (lambda g: g | {"dW1": g["dW1"].T}, "dW1 has shape (5, 4), but W1 has (4, 5). dW1: it is transposed"),
+    ],
+)
+def test_the_cause_of_a_shape_is_named(change, words):
+    def mine(AL, Y, caches):
+        return change(reference.L_model_backward(AL, Y, caches))
+
+    with pytest.raises(ValueError, match=re.escape(words)):
+        gradient_check((*RIGHT[:2], mine), X, Y, parameters=PARAMETERS)
+
+
+# --- one function alone -------------------------------------------------------------------------------------
+
+RANDOM = np.random.default_rng(0)
+INPUTS = {
+    "A_prev": RANDOM.normal(size=(4, 6)),
+    "W": RANDOM.normal(size=(3, 4)),
+    "b": RANDOM.normal(size=(3, 1)),
+}
+Z = {"Z": INPUTS["A_prev"]}
+
+
+def linear_backward(dZ, cache, *, factors=(1, 1 / 6, 1 / 6)):
+    A_prev, W, _ = cache
+    dA_prev, dW, db = W.T @ dZ, dZ @ A_prev.T, dZ.sum(axis=1, keepdims=True)
+    return factors[0] * dA_prev, factors[1] * dW, factors[2] * db
+
+
+def without_keepdims(dZ, cache):
+    dA_prev, dW, db = linear_backward(dZ, cache)
+    return dA_prev, dW, db.ravel()
+
+
+@pytest.mark.parametrize("module", [deepnet, reference])
+def test_the_lecture_s_functions_pass_alone(module):
+    for forward, back, inputs in [
+        (module.linear_forward, module.linear_backward, INPUTS),
+        (module.sigmoid, module.sigmoid_backward, Z),
+        (module.relu, module.relu_backward, Z),
+    ]:
+        result = gradient_check((forward, back), inputs=inputs)
+        assert result.passed, result
+        assert result.explanations == []
+        assert [array.compared for array in result.arrays.values()] == [
+            array.size for array in inputs.values()
+        ]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_passes_alone(name):
+    """Softmax, too, whose derivative takes whole columns."""
+
+    def forward(A_prev, W, b):
+        return deepnet.linear_activation_forward(A_prev, W, b, name)
+
+    def back(dA, cache):
+        return deepnet.linear_activation_backward(dA, cache, name)
+
+    for seed in range(3):
+        result = gradient_check((forward, back), inputs=INPUTS, seed=seed)
+        assert result.passed, result
+        assert result.explanations == []
+
+
+@pytest.mark.parametrize(
+    ("factors", "mean", "wrong", "words"),
+    [
+        ((1, 1, 1), False, [], None),
+        ((1, 1, 1), True, ["dW", "db"], "dW and db are 6 times the slope, and 6 is the number"),
+        ((1, 1, 1 / 6), True, ["dW"], "dW is 6 times the slope, and 6 is the number of examples: is"),
+        ((1 / 6, 1 / 6, 1 / 6), True, ["dA_prev"], "dA_prev is 1/6 of the slope, and 6 is"),
+        ((1, 1 / 36, 1 / 6), True, ["dW"], "dW is 1/6 of the slope"),
+        ((-1, 1 / 6, 1 / 6), True, ["dA_prev"], "dA_prev is -1 times the slope: a sign is wrong"),
+        ((1, 1 / 6, 1 / 3), True, ["db"], "db is 2 times the slope"),
+    ],
+)
+def test_a_factor_of_one_function_is_explained(factors, mean, wrong, words):
+    def back(dZ, cache):
+        return linear_backward(dZ, cache, factors=factors)
+
+    result = gradient_check((reference.linear_forward, back), inputs=INPUTS, mean=mean)
+    assert result.wrong == wrong
+    assert [sentence[: len(words or "")] for sentence in result.explanations] == ([words] if words else [])
+
+
+@pytest.mark.parametrize(
+    ("back", "words"),
+    [
+        (lambda dA, Z: dA, "dZ is not 0 where the slope is exactly 0, as behind relu where Z is negative"),
+        (lambda dA, Z: dA * (Z < 0), "dZ is not 0 where the slope is exactly 0"),
+        (lambda dA, Z: dA * (dA > 0) * (Z > 0), "dZ is exactly 0 at some places where the slope is not"),
+        (lambda dA, Z: {"dZ": np.where(Z > 0, dA, np.nan)}, "dZ is nan at [0, "),
+    ],
+)
+def test_a_mask_is_pointed_to(back, words):
+    result = gradient_check((reference.relu, back), inputs=Z)
+    assert result.wrong == ["dZ"]
+    assert result.explanations[-1].startswith(words)
+
+
+def test_one_function_gets_copies_and_its_own_example_s_slopes():
+    """Entries are those that the function returns; without a cache it gets its inputs back."""
+    given = np.array([[1.0, 2.0], [3.0, -1.0]])
+
+    def square(Z):
+        result = Z**2
+        Z *= 3  # of the copy, which the backward step gets
+        return result
+
+    with Unchanged([given]):
+        result = gradient_check((square, lambda dA, Z: dA * Z), inputs={"Z": given}, seed=4)
+    assert result.arrays["dZ"].ratio == pytest.approx(1.5, rel=1e-6)
+    for entry in result.worst:
+        assert entry.analytic == pytest.approx(1.5 * entry.numeric, rel=1e-6)
+    R = np.random.default_rng([4, 1]).standard_normal((2, 2))
+    place = result.worst[0].index
+    assert result.worst[0].analytic == pytest.approx((3 * R * given)[place])
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda: gradient_check((len,), inputs=Z), TypeError, "inputs is for one function and"),
+        (lambda: gradient_check((len, len), X, inputs=Z), TypeError, "X is given with inputs"),
+        (lambda: gradient_check((len, len), parameters=Z, inputs=Z), TypeError, "parameters is given"),
+        (lambda: gradient_check((len, 3), inputs=Z), TypeError, "3 is not a function"),
+        (lambda: gradient_check((len, len), inputs={}), TypeError, "inputs is empty, but must be a dict"),
+        (lambda: gradient_check((len, len), inputs=X), TypeError, "inputs is an ndarray, but must be"),
+        (lambda: gradient_check((len, len), inputs={"Z": X > 0}), TypeError, "Z is bool, but must be"),
+        (lambda: gradient_check((len, len), inputs=Z), TypeError, "the first function returned an int"),
+        (
+            lambda: gradient_check((reference.linear_forward, lambda dZ, cache: (dZ, dZ)), inputs=INPUTS),
+            ValueError,
+            "the second function returned 2 arrays, but there are 3 inputs",
+        ),
+        (
+            lambda: gradient_check((reference.linear_forward, without_keepdims), inputs=INPUTS),
+            ValueError,
+            "db has shape (3,), but b has (3, 1). db: a sum over the examples has the shape (3,) without",
+        ),
+    ],
+)
+def test_unusable_arguments_of_one_function(call, kind, words):
+    with pytest.raises(kind, match=re.escape(words)):
+        call()

@@ -16,8 +16,9 @@ from deepnet.losses import Loss
 from deepnet.network import Network
 
 from . import _differences as by
+from ._explaining import explanations
 from ._result import ArrayCheck, Entry, GradientCheck
-from ._subject import PAIR, TRIO, Subject, functions_subject, network_subject
+from ._subject import ALONE, PAIR, TRIO, Subject, function_subject, functions_subject, network_subject
 
 WORST = 5  # entries that a report lists
 MOVES = (256, 256, 64, 16)  # steps to nearby parameters: kinks should be many steps away, but the cost finite
@@ -35,6 +36,8 @@ def gradient_check(
     seed: Whole = 0,
     loss: str | Loss | None = None,
     input_scale: float | None = None,
+    inputs: Parameters | None = None,
+    mean: bool = True,
 ) -> GradientCheck:
     """Compare gradients with finite differences of the cost, one parameter at a time.
 
@@ -44,7 +47,8 @@ def gradient_check(
         A network, checked on X and Y. Or ``(cost, grads)``, functions of a dict of parameters: the first
         returns a number, the second a dict with ``dW1`` for ``W1`` and so on. Or the three functions of the
         course, ``(L_model_forward, compute_cost, L_model_backward)``, or custom ones, called as
-        ``AL, caches = forward(X, parameters)``, ``cost(AL, Y)`` and ``backward(AL, Y, caches)``.
+        ``AL, caches = forward(X, parameters)``, ``cost(AL, Y)`` and ``backward(AL, Y, caches)``. Or one
+        function alone with its backward step, ``(linear_forward, linear_backward)``, with `inputs`.
     X, Y : ndarray
         Examples, for a network or three functions. A few dozen are enough; with thousands, almost every
         parameter has a kink of relu within its step.
@@ -61,12 +65,20 @@ def gradient_check(
         Seed of that choice.
     loss, input_scale
         For a network, as in :meth:`deepnet.Network.fit`.
+    inputs : dict of ndarray, optional
+        For one function alone: the arrays that it gets, in their order,
+        ``{"A_prev": A_prev, "W": W, "b": b}``. It is called as ``output, cache = forward(A_prev, W, b)``;
+        without a cache, `backward` gets the inputs. Then ``backward(d_output, cache)`` returns the gradient
+        of each input, in the same order. No cost is needed.
+    mean : bool
+        With `inputs`: gradients of arrays whose names begin with W or b are means over the examples, the
+        columns of the output, as in the course; False: sums. Others have a column per example.
 
     Returns
     -------
     result : GradientCheck
-        True if all arrays agree. ``passed``, ``error``, ``wrong``, ``worst`` and ``arrays`` give the details;
-        ``repr`` shows them as a table.
+        True if all arrays agree. ``passed``, ``error``, ``wrong``, ``worst`` and ``arrays`` give the details,
+        and ``explanations`` say what a disagreement probably means; ``repr`` shows them as a table.
 
     Raises
     ------
@@ -113,11 +125,21 @@ def gradient_check(
     >>> result = deepnet.gradient_check((cost, grads), parameters={"w": np.array([1.0, 2.0])})
     >>> result.passed, result.wrong, round(result.arrays["dw"].ratio, 6)
     (False, ['dw'], 2.0)
+    >>> result.explanations
+    ['dw is 2 times the slope: is it added twice, or is a factor of 1/2 missing?']
+    >>> forward, backward = (lambda Z: np.maximum(Z, 0)), (lambda dA, Z: dA)
+    >>> Z = np.array([[-1.0, 2.0], [3.0, -4.0]])
+    >>> result = deepnet.gradient_check((forward, backward), inputs={"Z": Z})
+    >>> print(*result.explanations)
+    dZ is not 0 where the slope is exactly 0, as behind relu where Z is negative: look at the mask
     """
     step = by.EPSILON if epsilon is None else _step(epsilon)
     most = None if sample is None else whole("sample", sample, 1)
     rng = np.random.default_rng(whole("seed", seed, 0, option.LARGEST_SEED))
-    subject = _subject(model, X, Y, parameters, loss, input_scale)
+    if inputs is None:
+        subject = _subject(model, X, Y, parameters, loss, input_scale)
+    else:
+        subject = _one_function(model, (X, Y, parameters, loss, input_scale), inputs, mean, seed)
     chosen = {key: _chosen(p, most, rng) for key, p in subject.parameters.items()}
     found = {key: (c, False) for key, c in _compared(subject, chosen, step).items()}
     doubtful = {key for key, (c, _) in found.items() if c.is_mostly_hidden() or c.may_be_at_kinks()}
@@ -155,10 +177,20 @@ def _subject(model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale
             raise TypeError("parameters is for functions: a network is checked at its own")
         return network_subject(model, X, Y, loss, input_scale)
     if not isinstance(model, (tuple, list)) or len(model) not in (2, 3):
-        raise TypeError(f"model is {model!r}, but must be a network, {PAIR} or {TRIO}")
+        raise TypeError(f"model is {model!r}, but must be a network, {PAIR}, {TRIO} or {ALONE}")
     if loss is not None or input_scale is not None:
         raise TypeError("loss and input_scale are for networks: functions have their own")
     return functions_subject(tuple(model), X, Y, parameters)
+
+
+def _one_function(model: Any, others: tuple[Any, ...], inputs: Any, mean: bool, seed: Any) -> Subject:
+    if not isinstance(model, (tuple, list)) or len(model) != 2:
+        raise TypeError(f"inputs is for one function and its backward step, {ALONE}, but model is {model!r}")
+    names = ("X", "Y", "parameters", "loss", "input_scale")
+    given = [name for name, value in zip(names, others, strict=True) if value is not None]
+    if given:
+        raise TypeError(f"{given[0]} is given with inputs, which are all that one function gets: {ALONE}")
+    return function_subject(tuple(model), inputs, mean, np.random.default_rng([int(seed), 1]))
 
 
 def _chosen(p: Array, sample: int | None, rng: np.random.Generator) -> list[by.Index]:
@@ -184,7 +216,7 @@ def _compared(subject: Subject, chosen: dict[str, list[by.Index]], step: float) 
 
 
 def _result(subject: Subject, found: dict[str, Found], step: float) -> GradientCheck:
-    arrays, entries = {}, []
+    arrays, entries, ratios = {}, [], dict[str, float]()
     for key, (c, moved) in found.items():
         error, apart = by.relative_error(c.analytic, c.numeric), np.abs(c.analytic - c.numeric)
         passed = c.is_right() if c.indices else c.is_rounding
@@ -197,10 +229,14 @@ def _result(subject: Subject, found: dict[str, Found], step: float) -> GradientC
             passed,
             moved,
         )
+        ratio = None if passed else by.single_ratio(c) if len(c.indices) == 1 else arrays[f"d{key}"].ratio
+        if ratio is not None:
+            ratios[key] = ratio
+        factor = subject.factors.get(key, 1.0)
         both = float(np.linalg.norm(c.analytic) + np.linalg.norm(c.numeric)) or 1.0
         shares = np.where(np.isfinite(apart), apart / both, math.inf)
         entries += [
-            (float(share), Entry(f"d{key}", index, float(g), float(n)))
+            (float(share), Entry(f"d{key}", index, float(g) * factor, float(n) * factor))
             for share, index, g, n in zip(shares, c.indices, c.analytic, c.numeric, strict=True)
             if share > 0
         ]
@@ -219,4 +255,11 @@ def _result(subject: Subject, found: dict[str, Found], step: float) -> GradientC
         step,
         by.LIMIT,
         subject.notes,
+        explanations(
+            {key: c for key, (c, _) in found.items()},
+            [key for key, (c, _) in found.items() if c.indices and not arrays[f"d{key}"].passed],
+            ratios,
+            subject.examples,
+            subject.is_alone,
+        ),
     )

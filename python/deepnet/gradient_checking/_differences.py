@@ -196,3 +196,10 @@ def shared_ratio(c: Compared) -> float | None:
     rest = float(np.linalg.norm(c.analytic - ratio * c.numeric))
     allowed = 10 * LIMIT * float(np.linalg.norm(c.analytic))
     return ratio if rest <= allowed + abs(ratio) * float(np.linalg.norm(c.uncertainty)) else None
+
+
+def single_ratio(c: Compared) -> float | None:
+    """Return the factor between difference and gradient of an array of one entry."""
+    if c.analytic.size != 1 or not np.isfinite(c.analytic).all() or not 0 < abs(c.numeric[0]) < math.inf:
+        return None
+    return float(c.analytic[0] / c.numeric[0])

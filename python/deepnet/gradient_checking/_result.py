@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class GradientCheck:
         The step, and the error above which an array is wrong.
     notes : list of str
         Conversions that were made, and possible causes of a failure.
+    explanations : list of str
+        If an array is wrong: which layer to look at first, and what a factor or pattern probably means.
     """
 
     arrays: dict[str, ArrayCheck]
@@ -70,6 +72,7 @@ class GradientCheck:
     epsilon: float
     limit: float
     notes: list[str]
+    explanations: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -98,6 +101,7 @@ class GradientCheck:
         lines += [f"  {key:<8}{self._row(array)}" for key, array in self.arrays.items()]
         if self.wrong:
             lines += ["  largest errors:", *(f"  {entry}" for entry in self.worst)]
+        lines += [f"  {sentence}" for sentence in self.explanations]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _row(self, array: ArrayCheck) -> str:

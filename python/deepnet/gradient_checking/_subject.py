@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from deepnet._validation.arrays import a, anything
+from deepnet._validation.arrays import a, anything, counted, has_examples
+from deepnet.activations import Array
 from deepnet.caches import Parameters
 from deepnet.losses import Loss
 from deepnet.network import Network
 
 PAIR = "(cost, grads), parameters=..."
+ALONE = "(forward, backward), inputs=..."
 TRIO = "(forward, cost, backward), X, Y, parameters=..."
 
 
@@ -26,6 +28,9 @@ class Subject:
     cost: Callable[[], float]
     grads: Callable[[], Parameters]
     notes: list[str] = field(default_factory=list)
+    examples: int | None = None  # their number, if it is known
+    factors: dict[str, float] = field(default_factory=dict)  # of slopes that are not those of the cost
+    is_alone: bool = False  # one function, with a cost that is made up
 
 
 def network_subject(
@@ -54,15 +59,7 @@ def functions_subject(functions: tuple[Any, ...], X: Any, Y: Any, parameters: An
     if not isinstance(parameters, dict) or not parameters:
         given = "empty" if isinstance(parameters, dict) else a(parameters)
         raise TypeError(f"parameters is {given}, but must be a dict of arrays: {PAIR} or {TRIO}")
-    copied: Parameters = {}
-    notes: list[str] = []
-    for key, value in parameters.items():
-        array = anything(str(key), value)
-        if array.dtype.kind != "f":
-            raise TypeError(f"{key} is {array.dtype}, but must be of floats: {key}.astype(np.float64)")
-        copied[key] = array.astype(np.float64)
-        if array.dtype != np.float64 and not notes:
-            notes = [f"checked in float64: the parameters are {array.dtype}"]
+    copied, notes = _copied(parameters, "parameters")
 
     def copies() -> Parameters:
         return {key: p.copy() for key, p in copied.items()}
@@ -84,11 +81,81 @@ def functions_subject(functions: tuple[Any, ...], X: Any, Y: Any, parameters: An
             raise TypeError(f"the first function returned {a(result)}, but must return (AL, caches)")
         return result[0], result[1]
 
+    m = np.shape(X)[1] if np.ndim(X) == 2 else None
+
     def slopes() -> Parameters:
         AL, caches = run()
-        return _checked(backward(AL, copy.copy(Y), caches), copied)
+        return _checked(backward(AL, copy.copy(Y), caches), copied, m)
 
-    return Subject(copied, lambda: _number(compute_cost(run()[0], copy.copy(Y)), notes), slopes, notes)
+    return Subject(copied, lambda: _number(compute_cost(run()[0], copy.copy(Y)), notes), slopes, notes, m)
+
+
+def function_subject(
+    functions: tuple[Any, ...], inputs: Any, mean: bool, rng: np.random.Generator
+) -> Subject:
+    """Return the subject of one function and its backward step.
+
+    The cost is the mean over the examples of sum(R * output), with random numbers R, so that the gradient of
+    each example's own loss with respect to the output is R.
+    """
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"{function!r} is not a function: gradient_check takes {ALONE}")
+    if not isinstance(inputs, dict) or not inputs:
+        given = "empty" if isinstance(inputs, dict) else a(inputs)
+        raise TypeError(f'inputs is {given}, but must be a dict of arrays in their order: {{"Z": Z}}')
+    copied, notes = _copied(inputs, "inputs")
+    forward, backward = functions
+
+    def run() -> tuple[Array, Any]:
+        given = [p.copy() for p in copied.values()]
+        result = forward(*given)
+        output, cache = result, given[0] if len(given) == 1 else tuple(given)
+        if isinstance(result, (tuple, list)) and len(result) == 2:
+            output, cache = result
+        if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
+            raise TypeError(
+                f"the first function returned {a(result)}, but must return an array, or (array, cache)"
+            )
+        return output, cache
+
+    output = run()[0]
+    m = output.shape[1] if output.ndim == 2 else 1
+    R: Array = np.asarray(rng.standard_normal(output.shape))
+    factors = {key: float(m) for key in copied if m > 1 and (has_examples(key) or not mean)}
+
+    def cost() -> float:
+        return float(np.sum(R * run()[0])) / m
+
+    def slopes() -> Parameters:
+        grads = backward(R.copy(), run()[1])
+        if not isinstance(grads, dict):
+            several = list(grads) if isinstance(grads, (tuple, list)) else [grads]
+            if len(several) != len(copied):
+                raise ValueError(
+                    f"the second function returned {counted(len(several), 'array')}, but there are "
+                    f"{counted(len(copied), 'input')}: it must return the gradient of each, in their order"
+                )
+            grads = dict(zip([f"d{key}" for key in copied], several, strict=True))
+        found = _checked(grads, copied, m)
+        return {f"d{key}": found[f"d{key}"] / factors.get(key, 1.0) for key in copied}
+
+    examples = m if m > 1 else None
+    return Subject(copied, cost, slopes, notes, examples, factors, is_alone=True)
+
+
+def _copied(arrays: dict[Any, Any], name: str) -> tuple[Parameters, list[str]]:
+    """Return float64 copies of arrays of floats, and a note if they had another type."""
+    copied: Parameters = {}
+    notes: list[str] = []
+    for key, value in arrays.items():
+        array = anything(str(key), value)
+        if array.dtype.kind != "f":
+            raise TypeError(f"{key} is {array.dtype}, but must be of floats: {key}.astype(np.float64)")
+        copied[key] = array.astype(np.float64)
+        if array.dtype != np.float64 and not notes:
+            notes = [f"checked in float64: the {name} are {array.dtype}"]
+    return copied, notes
 
 
 def _number(value: Any, notes: list[str]) -> float:
@@ -103,13 +170,13 @@ def _number(value: Any, notes: list[str]) -> float:
     return float(array.reshape(()))
 
 
-def _checked(grads: Any, parameters: Parameters) -> Parameters:
+def _checked(grads: Any, parameters: Parameters, m: int | None = None) -> Parameters:
     """Return the gradients of the parameters in float64; other entries are ignored."""
     if not isinstance(grads, dict):
         raise TypeError(
             f"the gradients are {a(grads)}, but must be a dict with d{next(iter(parameters))}, ..."
         )
-    found, faults = {}, []
+    found, faults, causes = {}, [], dict[str, None]()
     for key, p in parameters.items():
         value = np.asarray(grads.get(f"d{key}"))
         if f"d{key}" not in grads:
@@ -118,8 +185,26 @@ def _checked(grads: Any, parameters: Parameters) -> Parameters:
             faults.append(f"d{key} is not an array of floats")
         elif value.shape != p.shape:
             faults.append(f"d{key} has shape {value.shape}, but {key} has {p.shape}")
+            cause = _shape_hint(value.shape, p.shape, m)
+            causes |= {f"d{key}: {cause}": None} if cause else {}
         else:
             found[f"d{key}"] = value.astype(np.float64)
     if faults:
-        raise ValueError(f"the gradients do not fit the parameters: {'; '.join(faults)}")
+        why = "".join(f". {cause}" for cause in list(causes)[:1])
+        raise ValueError(f"the gradients do not fit the parameters: {'; '.join(faults)}{why}")
     return found
+
+
+def _shape_hint(found: tuple[int, ...], expected: tuple[int, ...], m: int | None) -> str:
+    """Return the likely cause of a gradient's wrong shape, or nothing."""
+    if len(expected) == 2 and expected[1] == 1 and expected[0] != 1 and found == expected[:1]:
+        return f"a sum over the examples has the shape {found} without keepdims=True"
+    if expected == (1, 1) and found in ((), (1,)):
+        return f"a sum over the examples has the shape {found} without axis=1 and keepdims=True"
+    if len(expected) == 2 and expected[1] == 1 and m is not None and found in ((1, m), (m,)):
+        return "it has an entry for each example: is the sum over axis 0 instead of axis 1?"
+    if len(expected) == 2 and expected[1] == 1 and found in ((), (1, 1)):
+        return "it is a sum over all units, but belongs to each: a sum over axis 1"
+    if len(expected) == 2 and found == expected[::-1]:
+        return "it is transposed: are the factors of the product swapped?"
+    return ""
