@@ -46,6 +46,7 @@ from .course.step_by_step import (
 from .initializers import INITIALIZERS as INITIALIZERS
 from .layers import Dense as Dense
 from .losses import LOSSES as LOSSES
+from .network import AdviceWarning as AdviceWarning
 from .network import History as History
 from .network import Network as Network
 from .network import describe as describe
@@ -73,6 +74,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdviceWarning",
     "Dense",
     "History",
     "L_layer_model",

@@ -24,6 +24,7 @@ from ._names import nearest
 from ._numbers import flag, is_number, real, whole
 from .activations import Array
 from .network import History, Network, files
+from .network.advice import Advise as Advise
 from .network.training import RunCallback, Training
 
 Monitor = str | Callable[[Network, History], float] | None

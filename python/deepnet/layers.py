@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._immutable import immutable
-from .activations import Activation
+from .activations import Activation, Array, entry_of
 
 
 @immutable("layer")
@@ -49,3 +49,13 @@ class Dense:
     l2: float = 0.0
     l1: float = 0.0
     initializer: Any = None
+
+
+def layer_outputs(net: Any, X: Array) -> list[Array]:
+    """Compute the activations of each layer of a network, (n_l, m), for inputs X (n_0, m) that are scaled."""
+    outputs, A = list[Array](), X
+    for number, layer in enumerate(net.layers, start=1):
+        Z = net.parameters[f"W{number}"] @ A + net.parameters[f"b{number}"]
+        A = entry_of(layer.activation).forward(Z)
+        outputs.append(A)
+    return outputs

@@ -21,6 +21,7 @@ from deepnet.cli.reading import Table, kind_of, listed, read_table
 from deepnet.cli.targets import CLASSIFICATION, Target, column_called, split, target_of
 from deepnet.cli.terminal import abridged, counted, printable, progress_bar
 from deepnet.io import DataError, Dataset
+from deepnet.network.advice import shared
 
 HELD_OUT = 0.2
 # Epochs of a table: fewer for many rows, since what counts is the number of updates.
@@ -63,6 +64,7 @@ class Learned:
     predicted: NDArray[Any] = field(default_factory=lambda: np.array([]))
     p: NDArray[Any] | None = None
     facts: dict[str, str] = field(default_factory=dict)  # for the report
+    advice: list[str] = field(default_factory=list)
 
     def score(self) -> None:
         """Predict the examples held out, and score the predictions."""
@@ -201,6 +203,8 @@ def learned_of(rows: Rows, estimator: Any, settings: Settings) -> Learned:
         learned.table = table.take(test)
         learned.X, learned.y = learned.table.frame, target.values[test]
         learned.score()
+        twice = shared(table.take(rows.train).rows(), learned.table.rows())
+        learned.advice = [] if twice is None else [twice]
     learned.facts = {
         "model": f"{type(estimator).__name__}, {counted(len(estimator.networks_), 'network')}",
         "columns": ", ".join(table.names),
@@ -286,6 +290,7 @@ def fit_examples(out: Output, path: Path, data: Dataset, settings: Settings) -> 
                 metrics=["accuracy"],
                 callbacks=[Stopwatch(settings.seconds)],
                 progress=on_steps,
+                advise=True,
             )
         except FloatingPointError as error:
             raise Failure(f"the training of {path} failed: {error}") from None
@@ -311,6 +316,7 @@ def learned_network(
     learned.images = data.test_x if training.is_image(data.train_x) else None
     learned.score()
     learned.facts = {"model": repr(whole)[1:-1], "seed": str(settings.seed)}
+    learned.advice = history.advice
     return learned
 
 
@@ -326,9 +332,13 @@ def learn(out: Output, path: Path, settings: Settings) -> Learned:
 
 def save(out: Output, learned: Learned, output: Path) -> None:
     """Write the model, and say how good it is."""
+    for text in learned.advice:
+        out.note(text)
     if learned.scores:
         out.say("Score", score_line(learned.scores) + f" of {len(learned.y):,} held out")
     target = None if learned.model.is_network else learned.target  # images and arrays have no column
     learned.model.model.save(output, metrics=learned.scores or None, target=target)
     out.say("Saved", f"{printable(output)} ({output.stat().st_size / 1e6:.1f} MB)")
-    out.result(model=str(output), scores=learned.scores, seconds=round(learned.seconds, 3))
+    out.result(
+        model=str(output), scores=learned.scores, advice=learned.advice, seconds=round(learned.seconds, 3)
+    )

@@ -76,6 +76,10 @@ class Table:
             values[missing] = np.nan
         return values
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the cells of each row."""
+        return list(zip(*(self.column(name).tolist() for name in self.names), strict=True))
+
     def shuffled(self, name: str, order: NDArray[Any]) -> "Table":
         """Return the table with the cells of one column in another order."""
         series = self.frame[name]

@@ -76,7 +76,9 @@ def _head(learned: Learned) -> str:
     rows = [(key, value) for key, value in facts.items() if value]
     scores = [(NAMES[key], f"{value:.4g}") for key, value in learned.scores.items()]
     text = f"<h1>{html.escape(learned.target)}</h1>{_table(None, rows)}"
-    return text + (f"<h2>Scores of the examples held out</h2>{_table(None, scores)}" if scores else "")
+    text += f"<h2>Scores of the examples held out</h2>{_table(None, scores)}" if scores else ""
+    items = "".join(f"<li>{html.escape(said)}</li>" for said in learned.advice)
+    return text + (f"<h2>Advice</h2><ul>{items}</ul>" if items else "")
 
 
 def _table(head: list[str] | None, rows: Any) -> str:

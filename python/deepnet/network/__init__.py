@@ -3,9 +3,10 @@
 `network` holds the class, `examples` checks its data, `training` runs epochs on an engine, `many` trains
 several networks side by side, `parameters` is the mapping ``net.parameters``, `history` and `progress` record
 and show a run, `metrics` scores it, and `files`, `values`, `loading` and `checkpoints` write and read models.
-`rate_search` looks for a learning rate.
+`rate_search` looks for a learning rate, `advice` for mistakes that a run shows.
 """
 
+from .history import AdviceWarning as AdviceWarning
 from .history import History as History
 from .loading import describe as describe
 from .loading import load as load
@@ -14,4 +15,13 @@ from .network import Network as Network
 from .rate_search import RateSearch as RateSearch
 from .rate_search import find_learning_rate as find_learning_rate
 
-__all__ = ["History", "Network", "RateSearch", "describe", "find_learning_rate", "fit_many", "load"]
+__all__ = [
+    "AdviceWarning",
+    "History",
+    "Network",
+    "RateSearch",
+    "describe",
+    "find_learning_rate",
+    "fit_many",
+    "load",
+]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+class AdviceWarning(UserWarning):
+    """A mistake that a training run shows: what :meth:`deepnet.Network.fit` says with ``advise=True``."""
+
+
 @dataclass(slots=True)
 class History:
     """One entry per epoch; :meth:`deepnet.Network.fit` returns it, and callbacks receive it as it grows.
@@ -27,6 +31,8 @@ class History:
     learning_rate : float or None
         The rate of the last update. A callback that assigns another one sets the rate of all updates that
         follow in this run, instead of the optimizer's rate or schedule.
+    advice : list of str
+        What ``fit(..., advise=True)`` has found.
 
     Examples
     --------
@@ -42,6 +48,7 @@ class History:
     validation_metrics: dict[str, list[float]] = field(default_factory=dict)
     learning_rate: float | None = None
     error: Exception | None = None
+    advice: list[str] = field(default_factory=list)
 
     @property
     def epochs(self) -> int:

@@ -386,6 +386,7 @@ class Network(ForeignAttributes):
         threads: Whole | None = None,
         input_scale: float | None = None,
         resume_from: str | os.PathLike[str] | None = None,
+        advise: bool = False,
     ) -> History:
         """Train by mini-batches: an update after each batch, every example once per epoch.
 
@@ -442,6 +443,9 @@ class Network(ForeignAttributes):
             A checkpoint of :class:`deepnet.callbacks.ModelCheckpoint`: the run goes on from there. With the
             data and the other arguments of the run that wrote it (`seed` may be left out), it ends with the
             bits of a run that was never interrupted; more `epochs` make it longer.
+        advise : bool
+            Say at the end which common mistakes the run shows, as :class:`deepnet.callbacks.Advise` does:
+            ``history.advice``, and a :class:`deepnet.AdviceWarning` for each.
 
         Returns
         -------
@@ -502,6 +506,7 @@ class Network(ForeignAttributes):
             threads=threads,
             input_scale=input_scale,
             resume_from=resume_from,
+            advise=advise,
         )
         check.warn_of_square(X, Y, stacklevel=3)  # fit is decorated
         check.warn_of_size(training.run.examples.X, training.run.input_scale, stacklevel=3, given=X)
@@ -529,6 +534,7 @@ class Network(ForeignAttributes):
         threads: Any,
         input_scale: Any,
         resume_from: Any = None,
+        advise: Any = False,
         once: Once | None = None,
     ) -> Training:
         """Check the arguments of fit. `once` has checked some of them for other networks."""
@@ -557,6 +563,10 @@ class Network(ForeignAttributes):
             raise ValueError(
                 f"X has {trained.m} examples, but shuffle takes {MOST_SHUFFLED} at most: shuffle=False"
             )
+        if option.flag("advise", advise):
+            from .advice import Advise
+
+            run = replace(run, callbacks=[*run.callbacks, Advise()])
         training = self._by(run, self._plan(chosen_loss, chosen))
         if resume_from is None:
             return training

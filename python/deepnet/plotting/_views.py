@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepnet._names import a
 from deepnet._numbers import whole
-from deepnet.activations import ACTIVATIONS
+from deepnet.layers import layer_outputs
 
 from ._arguments import axes_for, check_predicts, is_network, network_of
 from ._colours import CURVE, RIGHT, TEXT, WRONG
@@ -466,13 +466,7 @@ def _layer_outputs(net: Any, X: Any) -> list[NDArray[Any]]:
     if A.ndim != 2 or len(A) != net.layer_dims[0]:
         wanted = f"the network has {net.layer_dims[0]} inputs: must be ({net.layer_dims[0]}, m)"
         raise ValueError(f"X has shape {A.shape}, but {wanted}")
-    A = A * net.dtype.type(net.input_scale)
-    outputs = []
-    for number, layer in enumerate(net.layers, start=1):
-        g = ACTIVATIONS[layer.activation] if isinstance(layer.activation, str) else layer.activation
-        A = g.forward(net.parameters[f"W{number}"] @ A + net.parameters[f"b{number}"])
-        outputs.append(A)
-    return outputs
+    return layer_outputs(net, A * net.dtype.type(net.input_scale))
 
 
 def _named(units: NDArray[Any], count: int, state: str | None) -> str:

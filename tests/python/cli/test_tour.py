@@ -45,4 +45,4 @@ def test_the_tour(tour, tmp_path, monkeypatch):
             if not command.startswith("deepnet tune"):  # which says how many it tried
                 assert tour.topics(said) == tour.topics(output.partition("\n")[2]), command
     assert (tmp_path / "report" / "report.html").is_file()
-    assert (tmp_path / "predictions.csv").read_text().startswith("prediction,probability_first,")
+    assert (tmp_path / "predictions.csv").read_text().startswith("cultivar,probability_first,")
