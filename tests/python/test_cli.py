@@ -369,6 +369,7 @@ def test_a_backend_that_is_not_there_names_its_variable():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_ctrl_c_ends_politely(tmp_path):
     command = [sys.executable, "-m", "deepnet_command", "demo", "--epochs", "1000000"]

@@ -25,8 +25,7 @@ NETS = {  # layers, examples, batch size: from a microsecond to a second for a s
     ("name", "threads"),
     [
         *((name, threads) for name in list(NETS)[:3] for threads in (1, 2)),
-        ("one long step", 1),
-        pytest.param("one long step", 2, marks=pytest.mark.slow),
+        *(pytest.param("one long step", threads, marks=pytest.mark.slow) for threads in (1, 2)),
     ],
 )
 def test_ctrl_c_stops_a_fit(name, threads):
