@@ -90,6 +90,7 @@ __all__ = [
     "compute_cost",
     "describe",
     "diagnose",
+    "explain_step",
     "find_learning_rate",
     "fit_many",
     "from_keras",
@@ -135,6 +136,7 @@ if TYPE_CHECKING:
     from .exchange import to_keras as to_keras
     from .exchange import to_onnx as to_onnx
     from .exchange import to_torch as to_torch
+    from .explaining import explain_step as explain_step
     from .gradient_checking import gradient_check as gradient_check
 
     __version__: str
@@ -151,6 +153,10 @@ else:
             from .gradient_checking import gradient_check
 
             return gradient_check
+        if name == "explain_step":
+            from .explaining import explain_step
+
+            return explain_step
         if name in _EXCHANGE:
             from . import exchange
 
@@ -162,5 +168,14 @@ else:
         raise AttributeError(f"module 'deepnet' has no attribute {name!r}")
 
     def __dir__():
-        lazy = {"__version__", "diagnose", "gradient_check", "exchange", "io", "sklearn", *_EXCHANGE}
+        lazy = {
+            "__version__",
+            "diagnose",
+            "explain_step",
+            "gradient_check",
+            "exchange",
+            "io",
+            "sklearn",
+            *_EXCHANGE,
+        }
         return sorted({*globals(), *lazy} - {"TYPE_CHECKING", "_EXCHANGE"})

@@ -129,7 +129,7 @@ PYTHON_ROWS = [
     {"reference", "_core", "_validation", "io"},
     {"backends"},
     {"network", "threads"},
-    {"callbacks", "gradient_checking"},
+    {"callbacks", "explaining", "gradient_checking"},
     {"course", "sklearn"},
     {"exchange", "diagnose"},
     {"cli"},

@@ -41,7 +41,7 @@ def explanations(
     wrong = list(wrong)
     if not wrong:
         return []
-    common = _common(ratios) if set(ratios) == set(wrong) else None
+    common = _shared_factor(ratios) if set(ratios) == set(wrong) else None
     sentences = []
     layers = {} if alone else _layers(found)
     if layers and len(wrong) == len(found) and common is not None:
@@ -98,7 +98,7 @@ def _place(layers: dict[int, list[str]], wrong: set[str]) -> str:
 # --- factors ------------------------------------------------------------------------------------------------
 
 
-def _common(ratios: Ratios) -> float | None:
+def _shared_factor(ratios: Ratios) -> float | None:
     """Return the ratio of all arrays, if it is the same."""
     values = list(ratios.values())
     return values[0] if values and all(_same(value, values[0]) for value in values) else None
