@@ -21,6 +21,7 @@ from ._stages import (
     network,
     one_array,
     probabilities,
+    read_parameters,
     with_zeros,
 )
 from ._values import as_array
@@ -415,11 +416,6 @@ _initializers: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def read_parameters(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, Any]:
-    """W1, b1, ...; all entries of the dict."""
-    return arrays_of(result, "a dict with W1, b1, ...")
-
-
 def training_probes(layers: Sequence[Sequence[int]]) -> Sequence[Probe]:
     """Runs of no, one and three iterations, and of 101, after which two costs are recorded."""
     return [
@@ -443,7 +439,9 @@ def read_trained(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, 
         numbers = [as_array(cost) for cost in costs]
         if all(number is not None and number.size == 1 for number in numbers):
             flat = np.array([np.asarray(number, float).reshape(()) for number in numbers])
-            parts |= {"costs[0]": flat[0], "costs: all": flat}
+            parts["costs[0]"] = flat[0]
+            if len(flat) != args[-1]:  # else one for each iteration, which is good, too
+                parts["costs: all"] = flat
     return parts
 
 

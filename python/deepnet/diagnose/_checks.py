@@ -17,9 +17,10 @@ from ._c1w4 import COURSE as C1W4
 from ._c2 import COURSE as C2
 from ._comparison import RANK, Difference, compare, worst
 from ._naming import Observe, name
-from ._replacing import called_by, replaced
+from ._replacing import called_by, replaced, tolerant
 from ._running import Fault, Outcome, Probe, quiet, run
 from ._stages import Course, Stage
+from ._values import as_array
 from ._wording import by_severity, finding, remark
 from .findings import Finding, Report
 
@@ -172,8 +173,7 @@ class Diagnosis:
 
     def right(self, stage: Stage) -> Callable[..., Any]:
         """Return the lecture's function, in its first variant."""
-        function: Callable[..., Any] = getattr(self.course.lecture, variants_of(stage)[0])
-        return function
+        return tolerant(getattr(self.course.lecture, variants_of(stage)[0]))
 
     def _check(self, stage: Stage) -> None:
         if stage.kind == "draws":
@@ -257,13 +257,14 @@ class Diagnosis:
                 named = examination.findings(self.course)
                 self._add(stage.function, [replace(f, severity="fragile") for f in named])
                 return True
-            self._agree_on_caches(stage, backward)
+            other_form = any(as_array(d.actual) is None for d in examination.severe)
+            self._agree_on_caches(stage, backward, other_form=other_form)
             return True
         if stage.forward in self.functions and stage.own_probes is not None:
             forward = self.course.stages[stage.forward]
             if forward.function in self.broken or not self._works_with_own(stage):
                 return False
-            self._agree_on_caches(forward, stage)
+            self._agree_on_caches(forward, stage, other_form=True)
             return True
         return False
 
@@ -283,19 +284,16 @@ class Diagnosis:
         except Exception:  # the learner's forward function fails on a probe, or returns no cache
             return False
 
-    def _agree_on_caches(self, forward: Stage, backward: Stage) -> None:
-        for stage, other in ((forward, backward), (backward, forward)):
-            self.own_caches.add(stage.function)
-            self._add(
-                stage.function,
-                [
-                    remark(
-                        stage,
-                        f"{stage.function} and {other.function} have caches of their own form. Together they"
-                        " are right, but they do not go together with the course's functions.",
-                    )
-                ],
-            )
+    def _agree_on_caches(self, forward: Stage, backward: Stage, *, other_form: bool) -> None:
+        """Note that two functions agree; a cache of the course's form with other numbers concerns both."""
+        self.own_caches |= {forward.function, backward.function}
+        own = "form" if other_form else "content"
+        text = (
+            f"{forward.function} and {backward.function} have caches of their own {own}. Together they"
+            " are right, but they do not go together with the course's functions."
+        )
+        for stage in (forward,) if other_form else (forward, backward):
+            self._add(stage.function, [remark(stage, text)])
 
     # --- helpers
 

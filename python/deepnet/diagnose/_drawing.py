@@ -88,7 +88,7 @@ def _other_draws(course: Course, stage: Stage) -> list[Finding]:
     for mistake in known_mistakes(course.name, stage.function):
         if mistake.name == "other seed":
             return [remark(stage, mistake.explanation, mistake=mistake)]
-    return []
+    return [remark(stage, "The draws are good, but not the course's, which come from its own seed.")]
 
 
 def _unlike(stage: Stage, probe: Probe, outcome: Outcome) -> str:

@@ -80,7 +80,7 @@ def _ratio(differences: Sequence[Difference]) -> str:
     where = _listed(sorted(ratios))
     for quantity in pairs[0][0].numbers:
         for exponent, words in ((1, quantity), (-1, f"1 / {quantity}"), (-2, f"1 / ({quantity})^2")):
-            right = np.array([p.numbers.get(quantity, np.nan) ** exponent for p, _ in pairs])
+            right = np.array([(p.numbers.get(quantity) or np.nan) ** exponent for p, _ in pairs])
             if np.allclose(values, right, rtol=CLOSE, atol=0) and np.ptp(values) > 0:
                 return f"{where}: constant ratio {values[0]:.4g} = {words}"
     if np.ptp(values) <= CLOSE * np.abs(values).max():

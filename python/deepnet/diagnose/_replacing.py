@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -47,6 +49,17 @@ def replaced(
                 setattr(holder, key, value)
             else:
                 delattr(holder, key)
+
+
+def tolerant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one of the lecture's functions that ignores arguments which only the learner's has."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        return function(*args[: len(known)], **{key: o for key, o in options.items() if key in known})
+
+    return call
 
 
 def _has_globals(function: Any) -> bool:

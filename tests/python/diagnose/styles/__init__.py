@@ -1,0 +1,1 @@
+"""The course's functions, right in many ways: as learners write them."""
