@@ -368,10 +368,14 @@ class ModelCheckpoint(_Plateau, RunCallback):
             return []
         return [int(match[1]) for match in found if match]
 
+    def refusal_of_two(self) -> str:
+        """Return why this cannot follow two networks."""
+        return f"one ModelCheckpoint cannot follow two networks: {self.path} would be of both"
+
     def begin(self, training: Training) -> None:
         """Prepare for a run."""
         if self._net is not None:
-            raise ValueError(f"one ModelCheckpoint cannot follow two networks: {self.path} would be of both")
+            raise ValueError(self.refusal_of_two())
         files.described(training.net)  # raises for what a file cannot hold
         os.stat(os.path.join(os.path.dirname(self.path) or ".", ""))  # raises if the folder is missing
         self._net, self._written, self._asked_to_end = training.net, training.history.epochs, False
@@ -446,12 +450,14 @@ class _Logger(RunCallback, ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path!r})"
 
+    def refusal_of_two(self) -> str:
+        """Return why this cannot follow two networks."""
+        return f"one {type(self).__name__} cannot follow two networks: {self.path} would mix them"
+
     def begin(self, training: Training) -> None:
         """Open the file."""
         if self._net is not None:
-            raise ValueError(
-                f"one {type(self).__name__} cannot follow two networks: {self.path} would mix them"
-            )
+            raise ValueError(self.refusal_of_two())
         mode = "w" if training.resumed is None else "a"
         self._file = open(self.path, mode, encoding="utf-8", newline="")  # noqa: SIM115  finish closes it
         self._net = training.net

@@ -22,7 +22,7 @@ from .history import History
 from .network import Network
 from .once import Once
 from .progress import Show, shown_as
-from .training import Calls, Training, drive
+from .training import Calls, RunCallback, Training, drive
 
 _FIT = dict(list(inspect.signature(Network.fit).parameters.items())[1:])  # without self
 _OF_THE_WHOLE = ("progress", "threads")
@@ -178,6 +178,7 @@ def train_many(
 ) -> list[History]:
     """Train networks side by side; an error of one is put in its history, if it is of the `kept` type."""
     count = 0 if threads is None else option.thread_count(threads)
+    _check_callbacks(trainings)
     with ExitStack() as stack:
         holds = list[Any]()
         for i, training in enumerate(trainings):
@@ -189,6 +190,20 @@ def train_many(
             stack.enter_context(training.net._in(training))
         _run(list(zip(trainings, holds, strict=True)), progress, count, kept)
     return [training.history for training in trainings]
+
+
+def _check_callbacks(trainings: Sequence[Training]) -> None:
+    """Raise a ValueError for a callback that several have, but that can follow one only.
+
+    Its own check sees two networks that are trained at the same time, which depends on the threads.
+    """
+    seen = set[int]()
+    for training in trainings:
+        for callback in training.run.callbacks:
+            refusal = callback.refusal_of_two() if isinstance(callback, RunCallback) else ""
+            if refusal and id(callback) in seen:
+                raise ValueError(refusal)
+            seen.add(id(callback))
 
 
 def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int, kept: Any) -> None:

@@ -109,6 +109,10 @@ class Run:
 class RunCallback:
     """A callback that also sees the run itself: its beginning, and each epoch after all callbacks."""
 
+    def refusal_of_two(self) -> str:
+        """Return why this cannot follow two networks, "" if it can."""
+        return ""
+
     def begin(self, training: Training) -> None:
         """Prepare for a run, whose first epoch has not begun."""
 
