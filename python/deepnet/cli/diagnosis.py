@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -110,22 +111,36 @@ def show(console: Console, found: Diagnosis, hint: int) -> None:
         say(console, "Result", f"[bold red]{printable(found.problem)}[/bold red]")
         return
     for finding in found.report.findings:
-        head, colour = HEADS[finding.severity], COLOURS[finding.severity]
-        console.print(
-            f"[{colour}]{head:<9}[/{colour}] [bold]{printable(finding.function)}[/bold]: "
-            f"{printable(finding.message)}",
-            soft_wrap=True,
-        )
-        for name, text in parts(finding, hint):
-            for number, line in enumerate(text.splitlines()):
-                margin = f"{name if number == 0 else '':<9}"
-                console.print(f"{'':9} [dim]{margin}[/dim] {printable(line)}", soft_wrap=True)
+        show_finding(console, finding, hint)
     checked, missing = found.report.checked, found.report.missing
     say(console, "Checked", abridged(checked, len(checked)))
     if missing:
         say(console, "Missing", abridged(missing, len(missing)))
     colour = "green" if found.correct else "bold red"
     say(console, "Result", f"[{colour}]{printable(summary(found.report))}[/{colour}]")
+
+
+def show_finding(console: Console, finding: Finding, hint: int, width: int | None = None) -> None:
+    """Print a finding with its parts; where there is a `width`, long lines are broken."""
+    head, colour = HEADS[finding.severity], COLOURS[finding.severity]
+    message = f"{finding.function}: {finding.message}"
+    for number, line in enumerate(_broken(message, width and width - 10)):
+        margin = f"[{colour}]{head:<9}[/{colour}]" if number == 0 else f"{'':9}"
+        text = printable(line)
+        if number == 0:
+            text = f"[bold]{finding.function}[/bold]{text.removeprefix(finding.function)}"
+        console.print(f"{margin} {text}", soft_wrap=True)
+    for name, text in parts(finding, hint):
+        for number, line in enumerate(_broken(text, width and width - 20)):
+            margin = f"{name if number == 0 else '':<9}"
+            console.print(f"{'':9} [dim]{margin}[/dim] {printable(line)}", soft_wrap=True)
+
+
+def _broken(text: str, width: int | None) -> list[str]:
+    lines = text.splitlines()
+    if width is None:
+        return lines
+    return [part for line in lines for part in textwrap.wrap(line, width, subsequent_indent="  ") or [""]]
 
 
 def _entries(found: Diagnosis, hint: int) -> dict[str, Any]:
@@ -257,7 +272,8 @@ def _say_class(out: Output, rows: list[Row], of: dict[str, float], mistakes: lis
     right = sum(row.score == total for row in rows)
     for row in rows:
         if row.found.problem is not None:
-            out.say("Broken", f"{printable(row.name)}: [red]{printable(row.found.problem)}[/red]")
+            reason = row.found.problem.removeprefix(os.path.basename(row.name)).removeprefix(": ").strip()
+            out.say("Broken", f"{printable(row.name)}: [red]{printable(reason)}[/red]")
     mean = sum(row.score for row in rows) / len(rows)
     out.say("Score", f"{right} of {len(rows)} have all points; mean {mean:.2f} of {total:g}")
     for mistake in mistakes[:SHOWN_MISTAKES]:
