@@ -134,12 +134,42 @@ PyTypeObject* network_parameters_type() {
   return reinterpret_cast<PyTypeObject*>(stored.ptr());
 }
 
+/// The scalars of NumPy that are real numbers, as a tuple of types.
+PyObject* numpy_number_types() {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::tuple> types;
+  return types
+      .call_once_and_store_result([] {
+        const auto numpy = py::module_::import("numpy");
+        return py::make_tuple(numpy.attr("floating"), numpy.attr("integer"));
+      })
+      .get_stored()
+      .ptr();
+}
+
 PyObject* activation_attribute() {
   static PyObject* const name = checked(PyUnicode_InternFromString("activation"));
   return name;
 }
 
 }  // namespace
+
+std::optional<double> real_number(PyObject* object) {
+  if (PyFloat_Check(object)) return PyFloat_AS_DOUBLE(object);
+  if (is_directly_usable(object)) {
+    const auto* array = py::detail::array_proxy(object);
+    const char kind = py::detail::array_descriptor_proxy(array->descr)->kind;
+    if (array->nd != 0 || (kind != 'f' && kind != 'i' && kind != 'u')) return std::nullopt;
+  } else if (PyBool_Check(object) ||
+             !(PyLong_Check(object) || PyObject_IsInstance(object, numpy_number_types()) == 1)) {
+    return std::nullopt;
+  }
+  const double number = PyFloat_AsDouble(object);
+  if (number == -1 && PyErr_Occurred()) {  // an int too large, which the check names
+    PyErr_Clear();
+    return std::nullopt;
+  }
+  return number;
+}
 
 bool is_parameter_dict(PyObject* object) {
   return PyDict_CheckExact(object) || (PyDict_Check(object) && Py_TYPE(object) == network_parameters_type());

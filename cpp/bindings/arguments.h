@@ -70,6 +70,9 @@ PyObject* key(Prefix prefix, size_t layer);
 bool parse_activations(PyObject* activations, PyObject* output, size_t layers, std::vector<ActivationId>& out);
 /// The text of a str; nothing for other types.
 std::optional<std::string_view> text(PyObject* object);
+
+/// A real number of Python or NumPy, also in an array without axes. A bool is no number.
+std::optional<double> real_number(PyObject* object);
 /// True if all but the last work element by element.
 bool columns_are_last(const std::vector<ActivationId>& ids);
 std::optional<ActivationId> parse_activation(PyObject* name);

@@ -61,43 +61,55 @@ py::object network_forward(const py::object& X, const py::object& parameters, co
   });
 }
 
-/// Labels as T, if they are an array of I with entries 0 and 1 only, which convert exactly.
+/// Appends the labels, an array of I, as T: false if one is an integer other than 0 and 1, or not finite as T.
 template <class T, class I>
-bool convert_labels(const py::detail::PyArray_Proxy& array, const Matrix<const T>& shape, std::vector<T>& labels) {
-  const bool one_row = array.nd == 1;
-  const index_t row = one_row ? 0 : array.strides[0], col = array.strides[one_row ? 0 : 1];
+bool append_labels(const char* data, index_t row, index_t col, const Matrix<const T>& shape, std::vector<T>& labels) {
   bool good = true;
   for (index_t i = 0; i < shape.rows; ++i)
     for (index_t j = 0; j < shape.cols; ++j) {
-      const I y = *reinterpret_cast<const I*>(array.data + i * row + j * col);
-      good &= y == 0 || y == 1;
-      labels.push_back(static_cast<T>(y));
+      const I y = *reinterpret_cast<const I*>(data + i * row + j * col);
+      if constexpr (std::is_floating_point_v<I>) {
+        good &= std::abs(y) <= std::numeric_limits<T>::max();
+      } else {
+        good &= y == 0 || y == 1;
+      }
+      labels.push_back(good ? static_cast<T>(y) : T(0));
     }
   return good;
 }
 
-/// Y of the shape of AL: an array of T, or one of bool or integers (the course's own labels are int64), which is copied
-/// into `converted`; integers may also have shape (m,) for one output unit.
+/// Y of the shape of AL, or for one output unit of shape (m,) or (m, 1): an array of T, or one of bool, integers (the
+/// course's own labels are int64) or the other type of floats, which is copied into `converted`.
 template <class T>
 bool parse_labels(PyObject* AL, PyObject* Y, Matrix<const T>& al, Matrix<const T>& y, std::vector<T>& converted) {
   using Numpy = py::detail::npy_api::constants;
   if (!view(AL, al)) return false;
   // The binary cross-entropy is its formula for any finite label, as in the course.
-  if (view(Y, y))
-    return al.rows == y.rows && al.cols == y.cols && labels_follow(LabelRule::kFinite, y.rows, examples<T>(y));
+  const auto are_finite = [&] { return labels_follow(LabelRule::kFinite, y.rows, examples<T>(y)); };
+  if (view(Y, y) && al.rows == y.rows && al.cols == y.cols) return are_finite();
   if (!is_directly_usable(Y)) return false;
   const auto& array = *py::detail::array_proxy(Y);
-  const bool fits = array.nd == 2 ? array.dimensions[0] == al.rows && array.dimensions[1] == al.cols
-                                  : array.nd == 1 && al.rows == 1 && array.dimensions[0] == al.cols;
-  if (!fits) return false;
+  const bool is_column = al.rows == 1 && (array.nd == 1 || (array.nd == 2 && array.dimensions[1] == 1));
+  if (is_column ? array.dimensions[0] != al.cols
+                : array.nd != 2 || array.dimensions[0] != al.rows || array.dimensions[1] != al.cols)
+    return false;
+  const index_t row = is_column ? 0 : array.strides[0], col = array.strides[is_column ? 0 : 1];
+  if (type_number(Y) == kTypeNumber<T>) {
+    y = {reinterpret_cast<const T*>(array.data), al.rows, al.cols, row / index_t{sizeof(T)}, col / index_t{sizeof(T)}};
+    return are_finite();
+  }
   converted.reserve(static_cast<size_t>(al.rows * al.cols));
   y = row_major<const T>(converted.data(), al.rows, al.cols);
+  const auto append = [&]<class I>(I) { return append_labels<T, I>(array.data, row, col, al, converted); };
   switch (type_number(Y)) {
     case Numpy::NPY_BOOL_:
-    case Numpy::NPY_UBYTE_: return convert_labels<T, unsigned char>(array, al, converted);
-    case Numpy::NPY_INT_: return convert_labels<T, int>(array, al, converted);
-    case Numpy::NPY_LONG_: return convert_labels<T, long>(array, al, converted);
-    case Numpy::NPY_LONGLONG_: return convert_labels<T, long long>(array, al, converted);
+    case Numpy::NPY_UBYTE_: return append(static_cast<unsigned char>(0));
+    case Numpy::NPY_BYTE_: return append(static_cast<signed char>(0));
+    case Numpy::NPY_INT_: return append(0);
+    case Numpy::NPY_LONG_: return append(0L);
+    case Numpy::NPY_LONGLONG_: return append(0LL);
+    case Numpy::NPY_FLOAT_: return append(0.0F);
+    case Numpy::NPY_DOUBLE_: return append(0.0);
     default: return false;
   }
 }
@@ -242,8 +254,8 @@ py::object network_backward(const py::object& AL, const py::object& Y, const py:
 py::object update(const py::object& parameters, const py::object& grads, const py::object& learning_rate,
                   const py::object& out) {
   if (!is_parameter_dict(parameters.ptr()) || !PyDict_CheckExact(grads.ptr())) return py::none();
-  if (!PyFloat_CheckExact(learning_rate.ptr())) return py::none();
-  const double rate = PyFloat_AS_DOUBLE(learning_rate.ptr());
+  const std::optional<double> given_rate = real_number(learning_rate.ptr());
+  const double rate = given_rate.value_or(NAN);
   if (!std::isfinite(rate) || !(out.is_none() || is_parameter_dict(out.ptr()))) return py::none();
   PyObject* W1 = PyDict_GetItem(parameters.ptr(), key(Prefix::W, 1));
   if (!W1) return py::none();

@@ -19,9 +19,9 @@ def trained():
     return X, parameters, *deepnet.L_model_forward(X, parameters)
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.int64, np.longlong])
-@pytest.mark.parametrize("shape", [(1, 6), (6,)])
-def test_integer_labels_are_taken_as_they_are(dtype, shape):
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.int32, np.int64, np.longlong, "f4", "f8"])
+@pytest.mark.parametrize("shape", [(1, 6), (6,), (6, 1)])
+def test_labels_of_other_types_and_shapes_are_taken_as_they_are(dtype, shape):
     _, _, AL, caches = trained()
     Y = np.array([[0, 1, 1, 0, 1, 0]])
     as_given = Y.astype(dtype).reshape(shape)
@@ -40,7 +40,18 @@ def test_labels_may_be_strided_integers():
 
 @pytest.mark.parametrize(
     "Y",
-    [np.array([[0, 1, 2, 0, 1, 0]]), np.array([[0, 1, -1, 0, 1, 0]]), np.zeros((6, 1), int), None, [0, 1]],
+    [
+        np.array([[0, 1, 2, 0, 1, 0]]),
+        np.array([[0, 1, -1, 0, 1, 0]]),
+        np.array([0, 1, np.nan, 0, 1, 0]),
+        np.array([0, 1, np.inf, 0, 1, 0], np.float32),
+        np.zeros((6, 2), int),
+        np.zeros((2, 3), int),
+        np.zeros((5, 1), int),
+        np.zeros(6, ">f8"),
+        None,
+        [0, 1],
+    ],
 )
 def test_other_labels_are_left_to_the_checks(Y):
     _, _, AL, _ = trained()
@@ -114,6 +125,43 @@ def test_an_engine_leaves_other_weights_to_the_checks(weights):
     X, Y = np.ones((3, 6)), np.ones((1, 6))
     assert engine().evaluate(X, Y, weights, PLAN, 1.0, 0) is None
     assert engine().evaluate(X, Y, np.ones(6), PLAN, 1.0, 0) == engine().evaluate(X, Y, None, PLAN, 1.0, 0)
+
+
+def test_labels_beyond_float32_are_left_to_the_checks():
+    AL = np.full((1, 2), 0.5, np.float32)
+    assert native.compute_cost(AL, np.array([1e39, 0]), BINARY) is None
+    assert native.compute_cost(AL, np.array([1e38, 0]), BINARY) is not None
+
+
+NUMBERS = [
+    1,
+    0.5,
+    np.float64(0.5),
+    np.float32(0.5),
+    np.float16(0.5),
+    np.int8(1),
+    np.uint64(1),
+    np.longdouble(0.5),
+]
+
+
+@pytest.mark.parametrize("rate", [*NUMBERS, *map(np.array, NUMBERS)], ids=repr)
+def test_learning_rates_of_any_type_are_taken(rate):
+    parameters = {"W1": np.ones((2, 2)), "b1": np.ones((2, 1))}
+    grads = {f"d{key}": value / 3 for key, value in parameters.items()}
+    updated = native.update_parameters(parameters, grads, rate, None)
+    np.testing.assert_array_equal(updated["W1"], parameters["W1"] - float(rate) * grads["dW1"])
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [True, np.True_, np.array(True), 1j, np.complex64(1), "1", None, [1.0], np.ones(1), np.inf, 10**309],
+    ids=repr,
+)
+def test_other_learning_rates_are_left_to_the_checks(rate):
+    parameters = {"W1": np.ones((2, 2)), "b1": np.ones((2, 1))}
+    grads = {f"d{key}": value for key, value in parameters.items()}
+    assert native.update_parameters(parameters, grads, rate, None) is None
 
 
 def test_plain_calls_are_taken():
