@@ -305,6 +305,8 @@ def to_c(
     model : Network or estimator
         A network, a fitted MLPClassifier or MLPRegressor of :mod:`deepnet.sklearn`, or a pipeline of scalers
         of scikit-learn and one of them. Of several networks (`n_estimators`), the code computes the mean.
+        Or a fitted TabularClassifier or TabularRegressor: an input is nan where it is missing, and for a
+        category its number in ``report.columns``.
     path : str or path
         The source, which ends in ``.c``; the header is put beside it. Existing files are replaced.
     name : str, optional
@@ -313,8 +315,8 @@ def to_c(
         Of parameters and arithmetic. int8 is four times smaller than float32: weights have a scale for each
         unit, inputs and units one for each layer, from `calibration`; sums are exact, in int32.
     calibration : array, optional
-        Examples as the model takes them, finite: columns for a network, rows for an estimator. int8 needs
-        some hundred. The self-test takes its examples from them.
+        Examples as the model takes them: columns for a network, rows for an estimator. int8 needs some
+        hundred. The self-test takes its examples from them.
     test_data : (X, y), optional
         Examples and their targets, to compare the code with the model.
 

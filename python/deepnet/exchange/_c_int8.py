@@ -109,7 +109,8 @@ def _steps(model: CModel, layers: list[Layer], X: Array) -> list[Steps]:
         for number, layer in enumerate(layers):
             lows[number] = np.minimum(lows[number], A.min())  # nan stays nan
             highs[number] = np.maximum(highs[number], A.max())
-            Z = layer.W.astype(np.float64) @ A + layer.b[:, np.newaxis]
+            inputs = A[: layer.W.shape[1]]  # some networks take the first of all inputs only
+            Z = layer.W.astype(np.float64) @ inputs + layer.b[:, np.newaxis]
             A = ACTIVATIONS[layer.activation].forward(Z)
     for number, size in enumerate(np.maximum(highs, -lows).tolist()):
         if not size <= LARGEST_STEP:
@@ -151,9 +152,14 @@ def predict(model: CModel, networks: list[Int8Network], X: Array) -> tuple[Array
     """
     u = float(np.finfo(np.float32).eps) / 2
     total, total_error = np.zeros((2, model.outputs, X.shape[1]))
-    for network in networks:
-        A: Any = model.scaled(X)
-        error: Any = np.zeros_like(A)
+    outputs = list[Array]()
+    inputs, inputs_error = model.scaled(X), np.zeros((model.width, X.shape[1]))
+    if model.encoding is not None:  # sqrt rounds
+        inputs_error = model.encoding.error(model.encoding.values(X), u)
+    for k, network in enumerate(networks):
+        width = network.layers[0].W.shape[1]
+        A: Any = inputs[:width]
+        error: Any = inputs_error[:width]
         steps = network.steps
         for layer in network.layers:
             q = steps.count(A)
@@ -170,9 +176,15 @@ def predict(model: CModel, networks: list[Int8Network], X: Array) -> tuple[Array
             if layer.activation == "softmax":
                 error = error + len(A) * u * A
             steps = layer.steps or steps
+        outputs.append(A)
+        if model.combination is not None:
+            total_error = total_error + model.combination.error(k, A, error, u)
+            continue
         if model.is_exp:
             A, error = np.exp(A), np.exp(A) * (np.expm1(error) + 16 * u)
         total, total_error = total + A, total_error + error
+    if model.combination is not None:
+        return model.combined(outputs).astype(np.float32), total_error
     count = len(networks)
     mean = total / count
     return mean.astype(np.float32), total_error / count + count * u * np.abs(mean)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from deepnet._validation.arrays import a
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.network import Network
 
-from ._models import Layer, layers_of, pipeline_steps
+from ._models import Layer, layers_of, pipeline_steps, refuse_scaled_table
+
+if TYPE_CHECKING:  # imports scikit-learn
+    from ._c_tables import Combination, Encoding
 
 PART = 2**20  # numbers of a layer at once
 
@@ -40,7 +44,7 @@ UNSCALED = Scaling(None, np.array(1.0))
 
 @dataclass(frozen=True, slots=True)
 class CModel:
-    """Networks of the same layers, the mean of whose outputs is the model's."""
+    """Networks, the mean of whose outputs is the model's: of the same layers, or those of a table."""
 
     title: str
     scaling: Scaling | None
@@ -49,11 +53,18 @@ class CModel:
     classes: list[str] | None  # of which the outputs choose one
     labels: Array | None  # those classes as the estimator returns them
     in_rows: bool  # examples are rows of X
+    encoding: Encoding | None = None  # of a table
+    combination: Combination | None = None  # instead of the mean
 
     @property
     def inputs(self) -> int:
         """The number of inputs."""
-        return int(self.networks[0][0].W.shape[1])
+        return self.width if self.encoding is None else len(self.encoding.parts)
+
+    @property
+    def width(self) -> int:
+        """The number of numbers that the networks take; some take the first of them only."""
+        return max(int(layers[0].W.shape[1]) for layers in self.networks)
 
     @property
     def outputs(self) -> int:
@@ -61,9 +72,9 @@ class CModel:
         return len(self.networks[0][-1].b)
 
     @property
-    def dims(self) -> list[int]:
-        """The units of each layer, from the input."""
-        return [self.inputs, *(len(layer.b) for layer in self.networks[0])]
+    def dims(self) -> list[tuple[int, ...]]:
+        """The units of each layer of each network, from the input."""
+        return [(layers[0].W.shape[1], *(len(layer.b) for layer in layers)) for layers in self.networks]
 
     def rounded(self, dtype: np.dtype[Any]) -> CModel:
         """Return the model with all numbers as they are in `dtype`; one beyond its range is a ValueError."""
@@ -82,10 +93,19 @@ class CModel:
             )
             factor = _rounded("the factor of the inputs", scaling.factor, dtype)
             scaling = Scaling(center, factor)
-        return CModel(self.title, scaling, networks, self.is_exp, self.classes, self.labels, self.in_rows)
+        of_table: dict[str, Any] = {}
+        if self.encoding is not None and self.combination is not None:
+            as_written = partial(_rounded, dtype=dtype)
+            of_table = {
+                "encoding": self.encoding.rounded(as_written),
+                "combination": self.combination.rounded(as_written),
+            }
+        return replace(self, scaling=scaling, networks=networks, **of_table)
 
     def scaled(self, X: Array) -> Array:
         """Return the inputs of the networks for X (n_0, m)."""
+        if self.encoding is not None:
+            return self.encoding.scaled(self.encoding.values(X))
         if self.scaling is None:
             return X
         X = X if self.scaling.center is None else X - self.scaling.center.reshape(-1, 1)
@@ -93,20 +113,30 @@ class CModel:
 
     def parts(self, X: Array) -> Iterator[Array]:
         """Yield X (n_0, m) in parts of some columns, for which every layer takes little memory."""
-        width = max(1, PART // max(self.dims))
+        width = max(1, PART // max(map(max, self.dims)))
         for first in range(0, X.shape[1], width):
             yield X[:, first : first + width]
 
     def predict(self, X: Array) -> Array:
         """Return the outputs (n_L, m) for X (n_0, m), in the dtype of X."""
-        total: Any = 0
+        inputs, outputs = self.scaled(X), list[Array]()
         for layers in self.networks:
-            A = self.scaled(X)
+            A = inputs[: layers[0].W.shape[1]]
             for layer in layers:
                 Z = layer.W.astype(X.dtype) @ A + layer.b.astype(X.dtype)[:, np.newaxis]
                 A = ACTIVATIONS[layer.activation].forward(Z)
-            total = total + (np.exp(A) if self.is_exp else A)
-        result: Array = total / len(self.networks)
+            outputs.append(A)
+        return self.combined(outputs)
+
+    def combined(self, outputs: list[Array]) -> Array:
+        """Return the model's outputs (n_L, m) of those of the networks."""
+        total: Any = 0 if self.combination is None else self.combination.constant
+        for k, A in enumerate(outputs):
+            if self.combination is not None:
+                total = total + self.combination.term(k, A)
+            else:
+                total = total + (np.exp(A) if self.is_exp else A)
+        result: Array = total if self.combination is not None else total / len(outputs)
         return result
 
     def choices(self, A: Array) -> Array:
@@ -158,10 +188,9 @@ def _estimator(model: Any) -> CModel:
         from deepnet.sklearn import MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor
 
         if isinstance(last, (TabularClassifier, TabularRegressor)):
-            raise TypeError(
-                f"model is a {type(last).__name__}, which prepares columns and categories in Python, and "
-                "to_c has none of that: fit an MLPClassifier or MLPRegressor, perhaps behind a scaler"
-            )
+            refuse_scaled_table(steps, last)
+            check_is_fitted(last)
+            return _tabular(last)
         if isinstance(last, (MLPClassifier, MLPRegressor)):
             check_is_fitted(last)
             members = [member.network_ for member in vars(last).get("estimators_", [last])]
@@ -178,8 +207,29 @@ def _estimator(model: Any) -> CModel:
     best = getattr(model, "best_estimator_", None)
     hint = ": give its best_estimator_" if best is not None else ""
     raise TypeError(
-        f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier or MLPRegressor of "
-        f"deepnet.sklearn, or a pipeline of scalers and one of them{hint}"
+        f"model is {a(last)}, but must be a deepnet.Network, a fitted MLPClassifier, MLPRegressor, "
+        "TabularClassifier or TabularRegressor of deepnet.sklearn, or a pipeline of scalers and one of the "
+        f"first two{hint}"
+    )
+
+
+def _tabular(model: Any) -> CModel:
+    from ._c_tables import of_estimator
+
+    encoding, combination, nets = of_estimator(model)
+    networks = list[list[Layer]]()
+    for layers in map(layers_of, nets):
+        first, width = layers[0], layers[0].W.shape[1]
+        if width == len(encoding.order):  # else it takes the first columns, which are in their old order
+            first = Layer(np.ascontiguousarray(first.W[:, encoding.order]), first.b, first.activation)
+        networks.append([first, *layers[1:]])
+    labels = getattr(model, "classes_", None)
+    classes = None if labels is None else [str(label) for label in labels.tolist()]
+    return CModel(
+        *(type(model).__name__, None, networks, False, classes, labels),
+        in_rows=True,
+        encoding=encoding,
+        combination=combination,
     )
 
 

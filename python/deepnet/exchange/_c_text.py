@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._validation.arrays import counted
 from deepnet.activations import Array
 
 from ._c_int8 import HIGH, LOW, Int8Network
@@ -112,7 +113,7 @@ def _typed(text: str, dtype: np.dtype[Any]) -> str:
     if dtype == np.float32:
         return text
     text = re.sub(r"\bfloat\b", "double", text)
-    text = re.sub(r"\b(expm1|exp|log1p|tanh|erfc|fabs)f\(", r"\1(", text)
+    text = re.sub(r"\b(expm1|exp|log1p|tanh|erfc|fabs|sqrt)f\(", r"\1(", text)
     return re.sub(r"\b(\d+\.\d*(?:e[-+]?\d+)?)f\b", r"\1", text)
 
 
@@ -143,6 +144,11 @@ def _array(kind: str, name: str, values: Array) -> str:
     return f"static const {kind} {name}[{flat.size}] = {{\n  {lines}\n}};\n"
 
 
+def _quoted(name: str) -> str:
+    """Return a name as a comment of C can hold it."""
+    return string(name).replace("*/", "*\\057").replace("/*", "/\\052")
+
+
 def _block(sentences: Iterable[str]) -> str:
     lines = "\n".join(f" * {sentence}".rstrip() for sentence in sentences)
     return f"/*{lines[2:]}\n */\n"
@@ -164,7 +170,7 @@ def written(
     kind = dtype.name.replace("32", "").replace("float64", "double")
     arrays, bodies, stack = _Arrays(kind), list[str](), _Stack(model, networks is not None, dtype.itemsize)
     prepared = _prepare(arrays, model, networks, stack)
-    many = len(model.networks) > 1
+    many = stack.is_sum
     for k, layers in enumerate(model.networks):
         prefix, target = (f"net{k + 1}_", "each") if many else ("", "output")
         if networks is None:
@@ -173,11 +179,13 @@ def written(
             body = _int8_layers(arrays, prefix, networks[k], stack, target)
         if model.is_exp:
             body += f"for (i = 0; i < {model.outputs}; ++i) {target}[i] = expf({target}[i]);\n"
-        if many:
+        if model.combination is not None:
+            body += model.combination.statements(arrays.add, number, k, model.outputs)
+        elif many:
             sign = "=" if k == 0 else "+="
             body += f"for (i = 0; i < {model.outputs}; ++i) output[i] {sign} each[i];\n"
         bodies.append(body)
-    if many:
+    if many and model.combination is None:
         count = number(np.float32(len(model.networks)))
         bodies.append(f"for (i = 0; i < {model.outputs}; ++i) output[i] /= {count};\n")
     facts = _facts(version, model, dtype, networks is not None, arrays.bytes, stack.bytes)
@@ -223,16 +231,16 @@ class _Stack:
     """The buffers: layer l writes to number l % 2, unless it is the last; the scaled inputs are layer 0."""
 
     def __init__(self, model: CModel, is_int8: bool, itemsize: int) -> None:
-        copies = is_int8 or model.scaling is not None
-        hidden = model.dims[1:-1]
-        many = len(model.networks) > 1
+        copies = is_int8 or model.scaling is not None or model.encoding is not None
+        hidden = [dims[1:-1] for dims in model.dims]
+        self.is_sum = many = len(model.networks) > 1 or model.combination is not None
         self._sizes = {
-            "even": max(hidden[1::2], default=0),
-            "odd": max(hidden[::2], default=0),
-            "x": model.inputs if copies else 0,
+            "even": max((n for units in hidden for n in units[1::2]), default=0),
+            "odd": max((n for units in hidden for n in units[::2]), default=0),
+            "x": model.width if copies else 0,
         }
         self.inputs = "x" if copies else "input"
-        if copies and not many and hidden[1::2]:  # the networks of several all need x
+        if copies and not many and hidden[0][1::2]:  # the networks of several all need x
             self._sizes["even"] = max(self._sizes["even"], self._sizes.pop("x"))
             self.inputs = "even"
         self._kind = "int8_t" if is_int8 else "float"
@@ -252,6 +260,11 @@ class _Stack:
 
 def _prepare(arrays: _Arrays, model: CModel, networks: list[Int8Network] | None, stack: _Stack) -> str:
     """Return the statements that scale the inputs, and round them to int8."""
+    if model.encoding is not None:
+        form = "{}"
+        if networks is not None:
+            form = f"steps({{}}, {number(networks[0].steps.per_unit)}, {networks[0].steps.zero})"
+        return model.encoding.statements(arrays.add, number, form)
     value, scaling = "input[i]", model.scaling
     if scaling is not None:
         if scaling.center is not None:
@@ -327,6 +340,8 @@ def _functions(model: CModel, dtype: np.dtype[Any]) -> list[str]:
         if name in used
     ]
     texts += [SOFTMAX] if "softmax" in used else []
+    texts += [] if model.encoding is None else [model.encoding.functions(number)]
+    texts += [] if model.combination is None else [model.combination.functions()]
     return [_typed(text, dtype) for text in texts]
 
 
@@ -390,18 +405,24 @@ def _facts(
     version: str, model: CModel, dtype: np.dtype[Any], is_int8: bool, constants: int, stack: int
 ) -> list[str]:
     """Return the lines of the comment at the head of both files."""
-    dims, layers = model.dims, model.networks[0]
-    number_of = f"{len(model.networks)} networks " if len(model.networks) > 1 else ""
+    kinds = {dims: [*model.dims].count(dims) for dims in model.dims}
+    many = {dims: f"{count} networks " if count > 1 else "" for dims, count in kinds.items()}
+    what = ", ".join(f"{many[dims]}{'-'.join(map(str, dims))}" for dims in kinds)
     lines = [
-        f"{model.title}, {number_of}{'-'.join(map(str, dims))}, {'int8' if is_int8 else dtype}. "
-        f"Written by deepnet {version}; do not edit.",
+        f"{model.title}, {what}, {'int8' if is_int8 else dtype}. Written by deepnet {version}; do not edit.",
         "",
-        *(
-            f"layer {l}: {dims[l - 1]} inputs, {dims[l]} units, {layer.activation}, "
+    ]
+    for dims in kinds:
+        layers = model.networks[model.dims.index(dims)]
+        lines += [
+            f"layer {l}: {counted(dims[l - 1], 'input')}, {counted(dims[l], 'unit')}, {layer.activation}, "
             f"{layer.W.size + layer.b.size} parameters"
             for l, layer in enumerate(layers, start=1)
-        ),
-        "",
+        ]
+        lines.append("")
+    if model.encoding is not None:
+        lines += [*model.encoding.lines(_quoted), ""]
+    lines += [
         f"Flash: {constants} bytes of constants, besides the code and the self-test.",
         f"RAM: {stack} bytes of the caller's stack; no static variables, so calls may run side by side.",
         "Do not compile it with -ffast-math, which assumes that no value is nan.",
@@ -414,6 +435,8 @@ def _header(name: str, facts: list[str], model: CModel, stack: int) -> str:
     scaling = (
         "as they come; they are scaled here" if model.scaling is not None else "as the network takes them"
     )
+    if model.encoding is not None:
+        scaling = "as listed above; numbers as they come, which are scaled here"
     what = {"softmax": "the probability of each class", "sigmoid": "a probability"}.get(
         model.networks[0][-1].activation, "the prediction"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,3 +51,12 @@ def pipeline_steps(model: Any) -> tuple[list[tuple[str, Any]], Any]:
         return [], model
     steps = [(name, step) for name, step in model.steps if step is not None and step != "passthrough"]
     return (steps[:-1], steps[-1][1]) if steps else ([], model)
+
+
+def refuse_scaled_table(steps: Sequence[Any], estimator: Any) -> None:
+    """Raise a ValueError if a pipeline has steps before an estimator that prepares columns itself."""
+    if steps:
+        raise ValueError(
+            f"the pipeline scales columns for a {type(estimator).__name__}, which does that itself: only the "
+            "estimator can be exported"
+        )

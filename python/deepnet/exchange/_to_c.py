@@ -47,6 +47,9 @@ class CExport:
         The share of these examples for which both choose the same class.
     score, model_score : float or None
         Accuracy, or R^2 of a model without classes, of the C code and of the model on `test_data`.
+    columns : dict or None
+        Of a table: the name of each input, and its categories in the order of their numbers, None for an
+        input that is a number itself.
     """
 
     source: Path
@@ -59,6 +62,7 @@ class CExport:
     agreement: float | None = None
     score: float | None = None
     model_score: float | None = None
+    columns: dict[str, list[Any] | None] | None = None
 
     def __str__(self) -> str:
         parts = [
@@ -107,7 +111,8 @@ def to_c(
     replace(source, [text.source.encode()])
     compared = test_X if test_X is not None else X
     found = {} if compared is None else _compared(exact, rounded, kind, networks, compared, test_y)
-    return CExport(source, header, prefix, dtype, text.constants, text.stack, **found)
+    columns = None if exact.encoding is None else exact.encoding.categories()
+    return CExport(source, header, prefix, dtype, text.constants, text.stack, **found, columns=columns)
 
 
 # --- arguments ----------------------------------------------------------------------------------------------
@@ -144,6 +149,8 @@ def _identifier(name: Any, source: Path) -> str:
 
 def _examples(label: str, value: Any, model: CModel) -> Array:
     """Return examples as columns of float32; those of a frame are rows, as everywhere."""
+    if model.encoding is not None:
+        return _rows_of_a_table(label, value, model.encoding)
     value = value.to_numpy().T if is_frame(value) and not model.in_rows else value
     X = np.asarray(value) if model.in_rows else anything(label, value, model.inputs)
     if X.dtype.kind not in "fiub":
@@ -162,6 +169,20 @@ def _examples(label: str, value: Any, model: CModel) -> Array:
         i, j = np.argwhere(bad)[0]
         at = f"{j}, {i}" if model.in_rows else f"{i}, {j}"
         raise ValueError(f"{label}[{at}] is {X[i, j]}, but must be finite in float32")
+    return X
+
+
+def _rows_of_a_table(label: str, value: Any, encoding: Any) -> Array:
+    """Return the rows that an estimator takes as columns of the code's inputs."""
+    try:
+        inputs = encoding.read(value)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{label}: {error}") from None
+    with np.errstate(over="ignore"):
+        X: Array = inputs.T.astype(np.float32)
+    if np.isinf(X).any():
+        j, i = np.argwhere(np.isinf(X))[0]
+        raise ValueError(f"{label}: the column {encoding.names[j]!r} is {inputs[i, j]:g}, beyond float32")
     return X
 
 
@@ -186,10 +207,13 @@ def _test_inputs(model: CModel, X: Array | None) -> Array:
     count = min(TESTED, max(1, TESTED_NUMBERS // model.inputs))
     if X is not None:
         chosen = np.linspace(0, X.shape[1] - 1, min(count, X.shape[1])).astype(np.intp)
-        return X[:, chosen].astype(np.float64)
+        examples = X[:, chosen].astype(np.float64)
+        return examples if model.encoding is None else model.encoding.filled(examples)
     # Multiples of the golden ratio are spread evenly, and the same on every machine.
     spread = np.arange(1, model.inputs * count + 1) * 0.6180339887498949 % 1 * 4 - 2
     scaled = np.round(spread, 3).reshape(count, model.inputs).T
+    if model.encoding is not None:
+        scaled = model.encoding.examples(scaled)
     if model.scaling is not None:
         center = 0.0 if model.scaling.center is None else model.scaling.center.astype(np.float64)
         scaled = (scaled.T / model.scaling.factor.astype(np.float64) + center).T
@@ -229,11 +253,15 @@ def _rounding_error(model: CModel, dtype: np.dtype[Any], x: Array) -> Array:
     """
     u, least = float(np.finfo(dtype).eps) / 2, float(np.finfo(dtype).smallest_subnormal)
     total, outputs = np.zeros((2, model.outputs))
-    for layers in model.networks:
-        a_prev: Any = model.scaled(x.reshape(-1, 1))[:, 0]
+    inputs = model.scaled(x.reshape(-1, 1))[:, 0]
+    for k, layers in enumerate(model.networks):
+        a_prev: Any = inputs[: layers[0].W.shape[1]]
         shift = 0.0 if model.scaling is None or model.scaling.center is None else np.abs(model.scaling.center)
         factor = 1.0 if model.scaling is None else np.abs(model.scaling.factor)
         moved: Any = 0.0 if model.scaling is None else 3 * u * (np.abs(x) + shift) * factor
+        if model.encoding is not None:
+            values = model.encoding.values(x.reshape(-1, 1))
+            moved = model.encoding.error(values, u)[: len(a_prev), 0]
         first, records = moved, []
         for layer in layers:
             W = layer.W.astype(np.float64)
@@ -260,13 +288,22 @@ def _rounding_error(model: CModel, dtype: np.dtype[Any], x: Array) -> Array:
             )
             error += np.abs(dA).T @ a_error + np.abs(dZ).T @ z_error
             dA = W.T @ dZ
-        error += np.abs(dA).T @ (first if np.ndim(first) else np.full(len(x), first))
+        error += np.abs(dA).T @ (first if np.ndim(first) else np.full(len(dA), first))
         if model.is_exp:
             error += 16 * u * output
+        if model.combination is not None:
+            total += model.combination.error(k, _column(output), _column(error), u)[:, 0]
+            continue
         total, outputs = total + error, outputs + np.abs(output)
+    if model.combination is not None:
+        return np.asarray(2 * total + float(np.finfo(dtype).tiny))
     count = len(model.networks)
     result: Array = 2 * (total / count + (count + 1) * u * outputs / count) + float(np.finfo(dtype).tiny)
     return result
+
+
+def _column(values: Array) -> Array:
+    return values.reshape(-1, 1)
 
 
 # --- the report ---------------------------------------------------------------------------------------------

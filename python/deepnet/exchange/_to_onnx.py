@@ -15,7 +15,7 @@ from deepnet.activations import Array
 from deepnet.network import Network, files
 
 from ._graph import STRING, Graph, Value, columns, joined
-from ._models import layers_of, pipeline_steps
+from ._models import layers_of, pipeline_steps, refuse_scaled_table
 from ._operators import FORMULAS
 
 Scaling = Callable[[Value], Value]
@@ -85,11 +85,7 @@ def _estimator(graph: Graph, properties: dict[str, Any], model: Any) -> list[Net
                 properties["feature_names"] = [str(name) for name in names]
             if isinstance(last, Perceptron):
                 return _perceptron(graph, properties, last, scaling, _features(model, last))
-            if scaling:
-                raise ValueError(
-                    f"the pipeline scales columns for a {type(last).__name__}, which does that itself: only "
-                    "the estimator can be exported"
-                )
+            refuse_scaled_table(steps, last)
             return _tabular(graph, properties, last)
     best = getattr(model, "best_estimator_", None)
     hint = ": give its best_estimator_" if best is not None else ""

@@ -332,6 +332,8 @@ def test_export_to_c(results, shared, tmp_path):
     said = results("export", shared / "rows.model", "--c", "net.c")
     assert said["c"] == ["net.h", "net.c"]
     assert "net_predict" in (tmp_path / "net.h").read_text()
+    results("export", shared / "classes.model", "--c", "table.c")
+    assert 'input[1]: "colour", 0 "' in (tmp_path / "table.h").read_text()
 
 
 @pytest.mark.slow
@@ -351,10 +353,13 @@ def test_a_missing_package_is_found_before_anything_is_written(run, shared, monk
 
 
 def test_what_cannot_be_exported_is_one_line(run, shared):
-    result = run("export", shared / "classes.model", "--c", "net.c")
+    net = deepnet.Network([2, 1], dtype="float64")
+    net.parameters["W1"][0, 1] = 1e40
+    net.save("large.model")
+    result = run("export", "large.model", "--c", "net.c")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
-    assert "TabularClassifier" in result.stderr
+    assert "W1[0, 1] is 1e+40, beyond the range of float32" in result.stderr
 
 
 # --- tune, bench, completion --------------------------------------------------------------------------------
@@ -470,7 +475,8 @@ def test_the_shell_completes_commands_and_options(run, typed, offered):
 def test_completion_is_offered(run):
     assert "--install-completion" in run("--help").output
     assert {command.callback.__name__ for command in app.registered_commands} == {
-        *("demo", "info", "train", "predict", "evaluate", "inspect", "export", "tune", "bench", "doctor")
+        *("demo", "info", "train", "predict", "evaluate", "inspect", "export", "tune", "bench", "doctor"),
+        "diagnose",
     }
 
 
