@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from . import _drawing, _training
+from . import _drawing, _together, _training
 from ._c1w4 import COURSE as C1W4
 from ._c2 import COURSE as C2
 from ._comparison import RANK, Difference, compare, worst
@@ -28,6 +28,13 @@ COURSES = {course.name: course for course in (C1W4, C2)}
 FUNCTIONS: dict[str, tuple[str, ...]] = {name: tuple(course.stages) for name, course in COURSES.items()}
 GROUPS = (("fault", "missing", "shape", "values", "dtype", "again"), ("written",), ("shared",), ("remark",))
 TWICE = 2  # probes that are called twice in a row
+
+
+def known(course: str) -> str:
+    """Return the name of a course, or raise ValueError."""
+    if course not in COURSES:
+        raise ValueError(f"unknown course {course!r}: {', '.join(map(repr, COURSES))}")
+    return course
 
 
 def check_functions(
@@ -47,9 +54,7 @@ def check_functions(
     -------
     report : Report
     """
-    if course not in COURSES:
-        raise ValueError(f"unknown course {course!r}: {', '.join(map(repr, COURSES))}")
-    chosen = COURSES[course]
+    chosen = COURSES[known(course)]
     wanted = list(chosen.stages) if only is None else [only] if isinstance(only, str) else list(only)
     for group, names in (("only", wanted), ("functions", list(functions))):
         unknown = [key for key in names if key not in chosen.stages]
@@ -138,6 +143,8 @@ class Examination:
             finding(self.stage, of_mistake, self.probes, mistake, context=context)
             for mistake, of_mistake in named
         ]
+        if self.severe:  # then remarks on the same numbers add nothing
+            left = [d for d in left if d.severity != "style" or d.kind == "remark"]
         for severities in (("wrong", "fragile"), ("style",)):
             rest = [d for d in left if d.severity in severities]
             for kinds in GROUPS:
@@ -163,6 +170,11 @@ class Diagnosis:
         for key in order[: last + 1]:
             if key in self.functions:
                 self._check(self.course.stages[key])
+        chain = _together.CHAINS[self.course.name]
+        if all(key in self.found and key not in self.broken for key in chain):
+            with replaced(self.functions, self.broken):
+                for result in _together.check(self.course, self.functions):
+                    self._add(result.function, [result])
         return [f for key in self.course.stages for f in sorted(self.found.get(key, []), key=by_severity)]
 
     def _add(self, key: str, findings: Iterable[Finding]) -> None:

@@ -41,6 +41,14 @@ class Probe:
     only: str = ""
     right: tuple[Any, ...] | None = None
 
+    def named(self, names: tuple[str, ...]) -> Mapping[str, Array]:
+        """Return all arrays among the arguments."""
+        if names not in self._named:
+            self._named[names] = _named(self.args, names)
+        return self._named[names]
+
+    _named: dict[tuple[str, ...], dict[str, Array]] = field(default_factory=dict, init=False)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -60,14 +68,13 @@ class WrongForm(Exception):
 class Outcome:
     """What a call did: the named parts of its result, or a fault.
 
-    `written` has the arguments that the call wrote into, before and after; `replaced` the entries of dicts
-    that are another array now; `shared` the parts that are, or are views of, an argument.
+    `written` has the arguments that the call wrote into, before and after; `shared` the parts that are an
+    argument, or a view of one.
     """
 
     parts: Mapping[str, Any]
     fault: Fault | None = None
     written: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
-    replaced: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
 
 
@@ -82,8 +89,11 @@ def run(
     *,
     args: tuple[Any, ...] | None = None,
     calls: int = 1,
+    copies: bool = True,
 ) -> Outcome:
     """Call a function with copies of the arguments, `calls` times, and read the last result.
+
+    Without `copies` it gets the arguments themselves.
 
     The caller has called `quiet`.
     """
@@ -91,12 +101,14 @@ def run(
     result, fault, passed = None, None, copied(given)
     held: dict[str, Array] = {}
     for _ in range(calls):
-        passed = copied(given)
+        passed = copied(given) if copies else given
         held = _named(passed, names)
         _seed(SEED)  # the course draws from the global generator
         try:
             result = function(*passed)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and whatever else the learner's code raises
             fault = _fault(error, function)
             break
     parts: dict[str, Any] = {}
@@ -105,13 +117,12 @@ def run(
             parts = read(result, passed, probe)
         except WrongForm as error:
             fault = Fault("form", str(error))
-    before, after = _named(given, names), _named(passed, names)
-    written = {
-        path: (before[path], array) for path, array in held.items() if not is_same(before[path], array)
-    }
-    replaced = frozenset(path for path in {*held, *after} if after.get(path) is not held.get(path))
+        except Exception as error:  # raised by the methods of an object that it returned
+            fault = Fault("form", f"its result cannot be read: {type(error).__name__}")
+    before = _named(given, names) if args is not None else probe.named(names)
+    written = {path: (before[path], a) for path, a in held.items() if not is_same(before[path], a)}
     shared = frozenset() if fault else frozenset(_shared(parts, held))
-    return Outcome(parts, fault, written, replaced, shared)
+    return Outcome(parts, fault, written, shared)
 
 
 def _named(args: tuple[Any, ...], names: tuple[str, ...]) -> dict[str, Array]:
@@ -159,7 +170,10 @@ def _fault(error: BaseException, function: Any) -> Fault:
             line = trace.tb_lineno
             text = linecache.getline(code.co_filename, line, trace.tb_frame.f_globals).strip()
         trace = trace.tb_next
-    message = str(error)
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
     return Fault(type(error).__name__, message if len(message) <= 200 else message[:197] + "...", line, text)
 
 

@@ -74,7 +74,10 @@ def shown(value: Any, most: int = 24) -> str:
     """Print a small array with four digits, and of a large one the shape."""
     array = as_array(value)
     if array is None:
-        text = repr(value)
+        try:
+            text = repr(value)
+        except Exception:
+            text = f"a {type(value).__name__}"
         return text if len(text) <= 80 else text[:77] + "..."
     if array.size > most:
         return f"an array of shape {array.shape}"

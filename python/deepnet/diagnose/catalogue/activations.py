@@ -153,7 +153,7 @@ MISTAKES = (
     Mistake(
         "relu_backward",
         "mask inverted",
-        (("Z <= 0", "Z > 0"),),
+        ((("Z <= 0", "Z > 0"),), (("Z <= 0", "Z >= 0"),)),
         "The gradient passes where Z is negative and stops where it is positive: the mask is inverted.",
         (
             "For which Z does relu let a gradient pass?",

@@ -1,0 +1,272 @@
+"""What a finding says: the kinds of differences, patterns, errors in the learner's code, and odd results."""
+
+import types
+
+import numpy as np
+import pytest
+
+import deepnet
+from deepnet.diagnose import FUNCTIONS
+from deepnet.diagnose._checks import COURSES
+
+from .learners import learner
+
+C1W4 = COURSES["c1w4"].lecture
+
+
+def report_on(**functions):
+    return deepnet.diagnose(functions)
+
+
+def only_finding(**functions):
+    (finding,) = report_on(**functions).findings
+    return finding
+
+
+# --- unknown mistakes are located and described -------------------------------------------------------------
+
+
+def linear_backward(dZ, cache, change):
+    results = dict(zip(("dA_prev", "dW", "db"), C1W4.linear_backward(dZ, cache), strict=True))
+    return tuple(change(results, cache).values())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r, c: r | {"dW": 3 * r["dW"]}, "dW: constant ratio 3"),
+        (
+            lambda r, c: r | {"dW": -r["dW"], "db": -r["db"]},
+            "dA_prev, db: constant ratio -1: the sign is reversed",
+        ),
+        (
+            lambda r, c: r | {"db": r["db"] * len(c[1])},
+            "db: constant ratio 3 = the number of units of the layer",
+        ),
+        (lambda r, c: r | {"db": r["db"] + 1}, "the difference is the same for all entries"),
+        (lambda r, c: r | {"dW": r["dW"] + c[1]}, "dW is too large by cache[1]"),
+        (lambda r, c: r | {"dA_prev": np.zeros_like(r["dA_prev"])}, "dA_prev: always 0"),
+        (
+            lambda r, c: r | {"dA_prev": r["dA_prev"].T.copy()},
+            "dA_prev is the transpose of what it should be",
+        ),
+        (lambda r, c: r | {"dW": r["dW"].ravel()}, "dW has one axis instead of two"),
+        (lambda r, c: r | {"dW": r["dW"] * np.nan}, "the result has nan or inf"),
+    ],
+)
+def test_the_most_telling_fact_is_said(change, words):
+    finding = only_finding(linear_backward=lambda dZ, cache: linear_backward(dZ, cache, change))
+    assert (finding.function, finding.severity, finding.mistake) == ("linear_backward", "wrong", None)
+    assert words in finding.pattern
+    assert finding.formula in finding.hints[2]
+    assert all(finding.hints)
+    assert finding.given.startswith("dZ = ")
+
+
+def test_places_are_said():
+    finding = only_finding(relu=lambda Z: (np.where(Z > 0, Z, 7.0), Z))
+    assert "only where Z <= 0" in finding.pattern
+    finding = only_finding(relu_backward=lambda dA, Z: np.where(Z == 0, 5.0, dA * (Z > 0)))
+    assert (finding.severity, finding.pattern) == ("fragile", "only where Z = 0; only where Z is exactly 0")
+
+
+def test_layers_are_said():
+    def L_model_backward(AL, Y, caches):
+        grads = C1W4.L_model_backward(AL, Y, caches)
+        for l in range(1, len(caches)):
+            grads[f"dW{l}"] = grads[f"dW{l}"] * 2
+        return grads
+
+    assert "only the hidden layers" in only_finding(L_model_backward=L_model_backward).pattern
+
+
+def test_one_example_is_said():
+    def linear_forward(A, W, b):
+        return (np.dot(W, A) + b if A.shape[1] > 1 else np.dot(W, A)), (A, W, b)
+
+    assert "only with one example" in only_finding(linear_forward=linear_forward).pattern
+
+
+def test_the_second_call_is_said():
+    last = [None]
+
+    def sigmoid(Z):
+        again = last[0] is not None and np.array_equal(last[0], Z)
+        last[0] = Z.copy()
+        return C1W4.sigmoid(Z)[0] * (2 if again else 1), Z
+
+    findings = report_on(sigmoid=sigmoid).findings
+    assert any("A second call" in finding.message for finding in findings)
+
+
+def test_functions_that_are_right_alone_are_run_together():
+    costs = {}
+
+    def compute_cost(AL, Y):
+        return costs.setdefault((AL.shape, Y.tobytes()), C1W4.compute_cost(AL, Y))
+
+    functions = learner("c1w4", {})
+    assert deepnet.diagnose(functions).correct
+    (finding,) = deepnet.diagnose(functions | {"compute_cost": compute_cost}).findings
+    assert finding.function == "compute_cost"
+    assert "Alone compute_cost is right" in finding.message
+
+
+# --- arguments are left alone -------------------------------------------------------------------------------
+
+
+def test_an_argument_that_is_written_into_is_named():
+    def compute_cost(AL, Y):
+        AL[0, 0] = 0.5
+        return C1W4.compute_cost(AL, Y)
+
+    findings = report_on(compute_cost=compute_cost).findings
+    assert any("changes its argument AL" in f.message for f in findings)
+
+
+def test_memory_shared_with_an_argument_is_fragile():
+    def sigmoid_backward(dA, cache):
+        return C1W4.sigmoid_backward(dA, cache)
+
+    def predict(X, y, parameters):
+        return C1W4.predict(X, y, parameters)
+
+    def linear_backward(dZ, cache):
+        dA_prev, dW, db = C1W4.linear_backward(dZ, cache)
+        return dA_prev, dW, db if dZ.shape[1] > 1 else dZ  # dZ itself where m = 1
+
+    assert report_on(sigmoid_backward=sigmoid_backward, predict=predict).findings == ()
+    finding = only_finding(linear_backward=linear_backward)
+    assert finding.severity == "fragile"
+    assert "shares its memory" in finding.message
+
+
+def test_the_state_of_numpy_and_the_output_are_left_alone(capsys):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    deepnet.diagnose(learner("c1w4", {}, loops=True))
+    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_learners_functions_are_put_back():
+    functions = learner("c1w4", {"relu": "def relu(Z):\n    return -Z, Z\n"})
+    scope = functions["L_model_forward"].__globals__
+    deepnet.diagnose(functions)
+    assert {name: scope[name] for name in functions} == functions
+
+
+# --- errors and odd results ---------------------------------------------------------------------------------
+
+
+def test_an_exception_is_a_finding_with_its_line():
+    def linear_forward(A, W, b):
+        return np.dot(A, W) + b, (A, W, b)
+
+    finding = only_finding(linear_forward=linear_forward)
+    assert finding.message.startswith("linear_forward raises ValueError")
+    assert "return np.dot(A, W) + b" in finding.message
+
+
+def test_missing_parts_and_other_forms_are_said():
+    assert "it returns None: is there a return?" in only_finding(linear_forward=lambda A, W, b: None).message
+    finding = only_finding(linear_backward=lambda dZ, cache: C1W4.linear_backward(dZ, cache)[:2])
+    assert "it returns a tuple of 2, but should return (dA_prev, dW, db)" in finding.message
+
+    def L_model_backward(AL, Y, caches):
+        grads = C1W4.L_model_backward(AL, Y, caches)
+        return {key: g for key, g in grads.items() if key != "db2"}
+
+    finding = only_finding(L_model_backward=L_model_backward)
+    assert finding.message == "The result has no db2."
+
+
+class Unfriendly:
+    """An object that raises whatever is done with it."""
+
+    def _raise(self, *args, **options):
+        raise RuntimeError("no")
+
+    __array__ = __eq__ = __len__ = __iter__ = __repr__ = __getitem__ = _raise
+    __hash__ = None
+
+
+ODD = [
+    None,
+    "text",
+    (),
+    {},
+    10**400,
+    np.array([None, 1]),
+    np.array([1 + 2j]),
+    np.zeros((2, 0, 2)),
+    Unfriendly(),
+]
+ODD += [(value, value) for value in (Unfriendly(), {1: 2}, [[1], [1, 2]])] + [
+    {"W1": Unfriendly(), "dW1": "text"}
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("course", COURSES)
+def test_odd_results_never_stop_a_diagnosis(course):
+    for name in FUNCTIONS[course]:
+        for value in ODD:
+            report = deepnet.diagnose({name: lambda *args, value=value: value}, course=course)
+            assert not report.correct, (name, value)
+            assert str(report)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), RecursionError(), ExceptionGroup("two", [ValueError()])])
+def test_what_is_raised_never_stops_a_diagnosis(error):
+    def function(*args):
+        raise error
+
+    report = deepnet.diagnose(dict.fromkeys(FUNCTIONS["c1w4"], function))
+    assert {f.function for f in report.findings} == set(FUNCTIONS["c1w4"])
+
+
+# --- where the functions come from --------------------------------------------------------------------------
+
+
+def test_modules_mappings_lists_classes_and_objects_are_taken():
+    module = types.ModuleType("mine")
+    module.sigmoid = C1W4.sigmoid
+
+    class Static:
+        sigmoid = staticmethod(C1W4.sigmoid)
+
+    for source in (module, vars(module), [C1W4.sigmoid], (C1W4.sigmoid,), C1W4.sigmoid, Static, Static()):
+        report = deepnet.diagnose(source)
+        assert report.checked == ("sigmoid",)
+        assert report.correct
+        assert "relu" in report.missing
+        assert "softmax" not in report.missing
+
+
+def test_names_and_only():
+    report = deepnet.diagnose({"my_relu": C1W4.relu, "sigmoid": C1W4.relu}, names={"relu": "my_relu"})
+    assert report.checked == ("sigmoid", "relu")
+    assert [f.function for f in report.findings] == ["sigmoid"]
+    report = deepnet.diagnose({"relu": C1W4.relu, "sigmoid": C1W4.relu}, only=["relu"])
+    assert (report.checked, report.findings, report.missing) == (("relu",), (), ())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"course": "c3"}, "unknown course 'c3': 'c1w4', 'c2'"),
+        ({"only": ["rleu"]}, "only has 'rleu', which is no function of the course 'c1w4'"),
+        ({"names": {"rleu": "f"}}, "names has 'rleu', which the course does not have"),
+        ({"names": {"relu": "f"}}, "names says that relu is 'f', which is not there"),
+    ],
+)
+def test_wrong_arguments_are_named(options, words):
+    with pytest.raises(ValueError, match=words.replace("(", "\\(")):
+        deepnet.diagnose({"sigmoid": C1W4.sigmoid}, **options)
+
+
+def test_a_report_without_functions_says_so():
+    report = deepnet.diagnose({})
+    assert str(report) == "No function of the course was found."
+    with pytest.raises(TypeError, match="is no function with a name"):
+        deepnet.diagnose([3])
