@@ -36,7 +36,7 @@ def linear_backward(dZ, cache, change):
     [
         (lambda r, c: r | {"dW": 3 * r["dW"]}, "dW: constant ratio 3"),
         (
-            lambda r, c: r | {"dW": -r["dW"], "db": -r["db"]},
+            lambda r, c: r | {"dA_prev": -r["dA_prev"], "db": -r["db"]},
             "dA_prev, db: constant ratio -1: the sign is reversed",
         ),
         (
