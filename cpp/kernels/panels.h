@@ -40,20 +40,25 @@ DEEPNET_INLINE S read(const char* p) {
   return value;
 }
 
-/// Converts count <= kPanel contiguous numbers and pads with zeros up to kPanel. Runs of fixed length are loops that
-/// the compiler vectorises.
+/// Converts count <= kPanel contiguous numbers, in runs of fixed length, which the compiler vectorises: kRun if there
+/// are so many, then half of it, and so on.
+template <class T, class S, index_t kRun>
+DEEPNET_INLINE void read_runs(const char* from, index_t count, T scale, T* __restrict to) {
+  if (count >= kRun) {
+    for (index_t i = 0; i < kRun; ++i) to[i] = T(widen(read<S>(from + i * index_t(sizeof(S))))) * scale;
+    from += kRun * index_t(sizeof(S));
+    to += kRun;
+    count -= kRun;
+  }
+  if constexpr (kRun > 1) read_runs<T, S, kRun / 2>(from, count, scale, to);
+}
+
+/// The same, padded with zeros up to kPanel.
 template <class T, class S>
 DEEPNET_INLINE void read_row(const char* from, index_t count, T scale, T* to) {
-  constexpr index_t size = sizeof(S), run = kPanel<T> / 4;
-  if (count == kPanel<T>) {
-    for (index_t i = 0; i < kPanel<T>; ++i) to[i] = T(widen(read<S>(from + i * size))) * scale;
-    return;
-  }
-  index_t i = 0;
-  for (; i + run <= count; i += run)
-    for (index_t j = i; j < i + run; ++j) to[j] = T(widen(read<S>(from + j * size))) * scale;
-  for (; i < count; ++i) to[i] = T(widen(read<S>(from + i * size))) * scale;
-  for (; i < kPanel<T>; ++i) to[i] = T(0);
+  if (count < kPanel<T>)
+    for (index_t i = 0; i < kPanel<T>; ++i) to[i] = T(0);
+  read_runs<T, S, kPanel<T>>(from, count, scale, to);
 }
 
 /// Examples whose units are contiguous: each becomes a row of the transposed panel. Chosen ones lie anywhere, so those

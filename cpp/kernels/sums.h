@@ -24,6 +24,31 @@ DEEPNET_INLINE T sum_of_panel(Vec<T> (&v)[kPanel<T> / kLanes<T>]) {
   return lane[0];
 }
 
+/// Sums over the columns of a row, in the same order. The next sum is always the first, and they rotate: a sum whose
+/// number is not known to the compiler lay in memory, where adding to it made an update with penalties wait.
+template <class T>
+class ColumnSums {
+ public:
+  /// sum = add(sum), for the next vector of columns.
+  template <class Add>
+  DEEPNET_INLINE void next(Add add) {
+    rotate(add(sums_[0]));
+  }
+  /// After all columns; `count` of them.
+  DEEPNET_INLINE T total(index_t count) {
+    for (index_t v = (count + kLanes<T> - 1) / kLanes<T>; v % vectors != 0; ++v) rotate(sums_[0]);
+    return sum_of_panel<T>(sums_);
+  }
+
+ private:
+  static constexpr index_t vectors = kPanel<T> / kLanes<T>;
+  DEEPNET_INLINE void rotate(Vec<T> first) {
+    for (index_t v = 0; v + 1 < vectors; ++v) sums_[v] = sums_[v + 1];
+    sums_[vectors - 1] = first;
+  }
+  Vec<T> sums_[vectors] = {};
+};
+
 template <class T>
 void sum_rows(const SumRows<T>& f) {
   assert(f.lane_sums || (!f.resume && f.finish));

@@ -121,12 +121,13 @@ struct LayerBefore {
   index_t first_example;
 };
 
-/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev. W_transposed: W's transpose (which may be W, read across).
+/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev, of the first `columns` examples; those behind them may become
+/// anything. W_transposed: W's transpose (which may be W, read across).
 template <class T, class Did>
 void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_transposed, const LayerBefore<T>& before,
-                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, T* scratch, bool W_exceeds_cache, Did did) {
+                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, index_t columns, T* scratch, bool W_exceeds_cache,
+                    Did did) {
   const Activation<T>& g = kernels.activations[before.activation];
-  const index_t columns = A_prev.panels * kPanel<T>;
   // relu's A is 0 for the units that were dropped, too.
   const bool fused = g.fused && !before.Z && (before.dropout.keep == 1 || g.backward_finish == Finish::kReluBackward);
   const PanelGroup<T> dA{fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
@@ -138,7 +139,7 @@ void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_transpos
     T* a = A_prev.panel(p);
     const T* of = before.Z ? before.Z + p * A_prev.units * kPanel<T> : a;
     (before.Z ? g.backward : g.backward_from_a)({.rows = A_prev.units,
-                                                 .cols = kPanel<T>,
+                                                 .cols = std::min(kPanel<T>, columns - p * kPanel<T>),
                                                  .d_a = {dA.panel(p), kPanel<T>},
                                                  .z = {of, kPanel<T>},
                                                  .d_z = {a, kPanel<T>},
@@ -205,13 +206,13 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
        .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_exceeds_cache}});
 }
 
-/// One panel transposed: [units][kPanel] into rows of examples, in blocks of kPanel units that lie
-/// `transposed_examples` rows apart.
+/// The first `examples` of a panel transposed: [units][kPanel] into rows of examples, in blocks of kPanel units that
+/// lie `transposed_examples` rows apart.
 template <class T>
-void transpose_panel(const Kernels<T>& kernels, index_t units, const T* panel, T* transposed,
+void transpose_panel(const Kernels<T>& kernels, index_t units, index_t examples, const T* panel, T* transposed,
                      index_t transposed_examples) {
   for (index_t first = 0; first < units; first += kPanel<T>)
-    kernels.transpose_matrix(std::min(kPanel<T>, units - first), kPanel<T>, panel + first * kPanel<T>, kPanel<T>,
+    kernels.transpose_matrix(std::min(kPanel<T>, units - first), examples, panel + first * kPanel<T>, kPanel<T>,
                              transposed + first * transposed_examples, kPanel<T>);
 }
 
@@ -239,7 +240,7 @@ void gather_panel(const Kernels<T>& kernels, const Examples& X, const uint32_t* 
                          .fetched = fetched};
   if (X.unit_stride != kElementBytes[type] || X.units == 1) {
     kernels.readers[type].columns(gather);
-    if (want_transposed) transpose_panel(kernels, X.units, panel, transposed, transposed_examples);
+    if (want_transposed) transpose_panel(kernels, X.units, kPanel<T>, panel, transposed, transposed_examples);
     return;
   }
   kernels.readers[type].rows(gather);

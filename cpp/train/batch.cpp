@@ -93,7 +93,7 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
     gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops, ahead, fetched);
     if (drops) {
       masks_[0].apply(kernels_, x, chunk.in_batch + start);
-      transpose_panel(kernels_, X.units, x.data, transposed, chunk_);
+      transpose_panel(kernels_, X.units, kPanel<T>, x.data, transposed, chunk_);
     }
   }
   gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units,
@@ -108,7 +108,9 @@ template <class T>
 void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use) {
   const size_t L = network_.layers.size();
   const index_t first_panel = group * group_panels_, first_example = chunk.in_batch + first_panel * kPanel<T>;
-  const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel);
+  const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel), all = panels * kPanel<T>;
+  // The last panel of 200 examples has 8, so half of its columns are left out.
+  const index_t columns = std::min(all, round_up(chunk.count - first_panel * kPanel<T>, 64 / index_t(sizeof(T))));
   const auto did = [&](double operations) { progress_->did(operations); };
   const bool back = use != Use::kLoss, W_exceeds_cache = network_.exceeds_cache();
 
@@ -122,18 +124,18 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     const Layer<T>& layer = network_.layers[l];
     const PanelGroup<T> out = activations(l + 1, first_panel, panels);
     if (l == 0 && is_sparse()) {
-      sparse_.forward(kernels_, layer, first_panel, out, Z_of(1), activate, panels * kPanel<T>, scratch);
-      did(2 * nonzeros_ * double(layer.units) * double(panels * kPanel<T>));
+      sparse_.forward(kernels_, layer, first_panel, out, Z_of(1), activate, all, scratch);
+      did(2 * nonzeros_ * double(layer.units) * double(all));
     } else {
       const PanelGroup<T> in = activations(l, first_panel, panels);
-      layer_forward<T>(kernels_, layer, {in.data, in.units, panels}, out, Z_of(l + 1), activate, panels * kPanel<T>,
+      layer_forward<T>(kernels_, layer, {in.data, in.units, panels}, out, Z_of(l + 1), activate, columns,
                        W_exceeds_cache, did);
     }
     if (!back || l + 1 == L) continue;
     masks_[l + 1].apply(kernels_, out, first_example);
     for (index_t p = 0; p < panels; ++p)
-      transpose_panel(kernels_, out.units, out.panel(p), transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>,
-                      chunk_);
+      transpose_panel(kernels_, out.units, std::min(kPanel<T>, columns - p * kPanel<T>), out.panel(p),
+                      transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, chunk_);
   }
 
   for (index_t p = first_panel; p < first_panel + panels; ++p)
@@ -147,7 +149,12 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
         W_transposed_[l] ? Matrix<const T>{W_transposed_[l], layer.inputs, layer.units, W_transposed_row_[l], 1}
                          : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
     layer_backward<T>(kernels_, W_transposed, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example},
-                      {dZ.data, dZ.units, panels}, A_prev, scratch, W_exceeds_cache, did);
+                      {dZ.data, dZ.units, panels}, A_prev, columns, scratch, W_exceeds_cache, did);
+  }
+  for (size_t l = 1; columns < all && l <= L; ++l) {  // sums of dZ are of whole panels
+    const PanelGroup<T> last = activations(l, first_panel + panels - 1, 1);
+    for (index_t i = 0; i < last.units; ++i)
+      std::fill(last.data + i * kPanel<T> + columns % kPanel<T>, last.data + (i + 1) * kPanel<T>, T(0));
   }
   for (index_t p = first_panel; is_sparse() && p < first_panel + panels; ++p)
     sparse_.take_dZ(kernels_, network_.layers[0], p, activations(1, p, 1).data);

@@ -31,7 +31,7 @@ def is_usable(X: Any, features: int) -> bool:
 
 def _is_finite(X: Array) -> bool:
     """Return whether all floats are finite; False if that takes long to tell."""
-    return X.size <= MOST_QUICK and b"\0" not in np.isfinite(X).tobytes()  # faster than .all()
+    return X.size <= MOST_QUICK and bool(np.isfinite(X).all())
 
 
 def _is_plain(X: Any, y: Any) -> bool:
