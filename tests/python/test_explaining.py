@@ -92,7 +92,11 @@ def test_every_loss(name):
     assert float(step["cost"]) == pytest.approx(value, rel=1e-12)
     for layer in (1, 2):
         np.testing.assert_allclose(step[f"dW{layer}"], grads[f"dW{layer}"], rtol=1e-9, atol=1e-12)
-    assert deepnet.LOSSES[name].formula in str(step)
+    formula, *derivative = re.split("; d[AZ] = ", deepnet.LOSSES[name].formula)
+    assert f"J = 1/m sum over the examples of {formula}\n" in str(step)
+    assert f"[2] = {derivative[0] if derivative else f'the derivative of the loss {name}'}   (2, 5)" in str(
+        step
+    )
     check_latex(step.to_latex())
     check_html(step._repr_html_())
 

@@ -232,11 +232,21 @@ _MEAN = r"\frac{1}{m} \sum_{i=1}^{m}"
 
 def _cost(cost: Array, loss: Loss | None, output: AnyActivation, L: int) -> Quantity:
     if loss is not None:
-        latex = rf"J = {_MEAN} \text{{{writing.escaped(loss.formula)}}}"
-        return Quantity("cost", f"J = 1/m sum over the examples of {loss.formula}", cost, latex)
+        formula, _ = _parts(loss)
+        latex = rf"J = {_MEAN} \text{{{writing.escaped(formula)}}}"
+        return Quantity("cost", f"J = 1/m sum over the examples of {formula}", cost, latex)
     hit, miss = f"Y * log(A[{L}])", f"(1 - Y) * log(1 - A[{L}])"
     terms = hit if entry_of(output).whole_columns else f"{hit} + {miss}"
     return Quantity("cost", f"J = -1/m sum({terms})", cost)
+
+
+def _parts(loss: Loss) -> tuple[str, str]:
+    """Return the formula of a loss, and that of its derivative or nothing: ``A - Y`` of "...; dZ = A - Y"."""
+    for name in ("; dZ = ", "; dA = "):
+        formula, found, derivative = loss.formula.partition(name)
+        if found:
+            return formula, derivative
+    return loss.formula, ""
 
 
 def _backward(
@@ -277,7 +287,7 @@ def _of_output(
         of_dA = f"dA[{L}] = -(Y / A[{L}] - (1 - Y) / (1 - A[{L}]))"
         return [Quantity(f"dA{L}", of_dA, dA), Quantity(f"dZ{L}", f"dZ[{L}] = {product}", dZ)]
     name = "dA" if loss.activation is None else "dZ"
-    what = f"the derivative of {loss.formula}"
+    what = _parts(loss)[1] or f"the derivative of the loss {loss.name}"
     latex = rf"{name}^{{[{L}]}} = \text{{{writing.escaped(what)}}}"
     if name == "dZ":
         return [Quantity(f"dZ{L}", f"dZ[{L}] = {what}", dZ, latex)]

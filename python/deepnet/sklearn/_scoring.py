@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any
 
 import sklearn
 from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from deepnet._names import nearest
 from deepnet.activations import Array
+
+from ._epochs import warn
 
 
 def score_of(name: str, rule: Any, also: str = "") -> Callable[[Any, Any, Any, Array | None], float]:
@@ -57,10 +60,30 @@ def score_of(name: str, rule: Any, also: str = "") -> Callable[[Any, Any, Any, A
 
 def _for_several_classes(name: str, rule: str, estimator: Any) -> str:
     """Advice for the name of a scorer of two classes."""
-    count = len(getattr(estimator, "classes_", ()))
+    count, variant = len(getattr(estimator, "classes_", ())), _variant(rule)
+    return f"; for {count} classes: {name}={variant!r}" if count > 2 and variant else ""
+
+
+def _variant(rule: str) -> str | None:
+    """Return the name of the scorer for several classes that is like this one for two."""
     known = get_scorer_names()
-    found = next((f"{rule}_{kind}" for kind in ("ovr", "macro") if f"{rule}_{kind}" in known), None)
-    return f"; for {count} classes: {name}={found!r}" if count > 2 and found else ""
+    return next((f"{rule}_{kind}" for kind in ("ovr", "macro") if f"{rule}_{kind}" in known), None)
+
+
+def warn_of_two_classes(scoring: Any, y: Any) -> None:
+    """Warn of scorers for two classes if there are more: a search goes on without their scores."""
+    rules = (
+        scoring.values() if isinstance(scoring, dict) else [scoring] if isinstance(scoring, str) else scoring
+    )
+    named = [rule for rule in rules if isinstance(rule, str)] if isinstance(rules, Iterable) else []
+    wrong = [rule for rule in named if _variant(rule)]
+    if wrong and type_of_target(y) == "multiclass":
+        count = len(unique_labels(y))
+        better = " and ".join(repr(_variant(rule)) for rule in wrong)
+        warn(
+            f"scoring has {' and '.join(map(repr, wrong))}, for two classes, but y has {count}: "
+            f"for several there {'is' if len(wrong) == 1 else 'are'} {better}"
+        )
 
 
 def only_nan(name: str, epochs: int) -> ValueError:

@@ -31,6 +31,7 @@ from ._estimator import Parameters
 from ._labels import check_cells
 from ._many_fits import Scoring, check, fit_and_score
 from ._reading import check_are_data
+from ._scoring import warn_of_two_classes
 
 _NOT_OURS = ("n_jobs", "pre_dispatch")
 
@@ -156,6 +157,7 @@ class GridSearch(Parameters, GridSearchCV):
         X, y = indexable(X, y)
         if is_classifier(self.estimator):
             check_cells(y)  # before the splitter sorts them
+            warn_of_two_classes(self.scoring, y)
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
@@ -262,6 +264,7 @@ def cross_validate(
     X, y = indexable(X, y)
     if is_classifier(estimator):
         check_cells(y)
+        warn_of_two_classes(scoring, y)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
     scorers = check_scoring(estimator, scoring=scoring, raise_exc=error_score == "raise")
     routed = _routed(estimator, cv, scorers, groups, dict(params or {}))

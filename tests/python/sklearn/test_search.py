@@ -16,6 +16,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
@@ -402,6 +403,37 @@ def test_a_scorer_that_fails():
         assert_same(found.cv_results_, expected.cv_results_)
         with pytest.raises(ZeroDivisionError):
             GridSearch(CLASSIFIER, {"alpha": [0.1]}, error_score="raise", **options).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "words"),
+    [
+        (
+            "roc_auc",
+            "scoring has 'roc_auc', for two classes, but y has 3: for several there is 'roc_auc_ovr'",
+        ),
+        (
+            ["f1", "recall"],
+            "scoring has 'f1' and 'recall', for two classes, but y has 3: for several there are",
+        ),
+        ({"a": "accuracy", "b": "jaccard"}, "scoring has 'jaccard', for two classes, but y has 3"),
+    ],
+)
+def test_scorers_of_two_classes_are_named(scoring, words):
+    """Before scikit-learn's warning of each fold."""
+    for run in (
+        lambda: cross_validate(CLASSIFIER, X, y, scoring=scoring, cv=2),
+        lambda: GridSearch(CLASSIFIER, {}, scoring=scoring, cv=2, refit=False).fit(X, y),
+    ):
+        with pytest.warns() as warned:
+            run()
+        assert words in str(warned[0].message)
+        assert warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        cross_validate(CLASSIFIER, X[y < 2], y[y < 2], scoring=scoring, cv=2)
+        cross_validate(CLASSIFIER, X, y, scoring=lambda model, X, y: 1.0, cv=2)
 
 
 def test_ctrl_c_ends_the_search():
