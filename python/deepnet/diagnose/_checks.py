@@ -19,6 +19,7 @@ from ._comparison import RANK, Difference, compare, worst
 from ._naming import Observe, name
 from ._replacing import called_by, replaced, tolerant
 from ._running import Fault, Outcome, Probe, quiet, run
+from ._sources import in_order
 from ._stages import Course, Stage
 from ._values import as_array
 from ._wording import by_severity, finding, remark
@@ -159,8 +160,14 @@ class Diagnosis:
 
     def __init__(self, course: Course, functions: Mapping[str, Callable[..., Any]]) -> None:
         self.course, self.functions = course, dict(functions)
-        self.broken: dict[str, Callable[..., Any]] = {}
+        self.calls: dict[str, Callable[..., Any]] = {}
         self.found: dict[str, list[Finding]] = {}
+        for key, function in functions.items():
+            stage = course.stages[key]
+            self.calls[key], text = in_order(function, stage.arguments)
+            if text:
+                self.found[key] = [remark(stage, f"{text}.")]
+        self.broken: dict[str, Callable[..., Any]] = {}
         self.own_caches: set[str] = set()
 
     def findings(self, wanted: Iterable[str]) -> list[Finding]:
@@ -173,7 +180,7 @@ class Diagnosis:
         chain = _together.CHAINS[self.course.name]
         if all(key in self.found and key not in self.broken for key in chain):
             with replaced(self.functions, self.broken):
-                for result in _together.check(self.course, self.functions):
+                for result in _together.check(self.course, self.calls):
                     self._add(result.function, [result])
         return [f for key in self.course.stages for f in sorted(self.found.get(key, []), key=by_severity)]
 
@@ -189,7 +196,7 @@ class Diagnosis:
 
     def _check(self, stage: Stage) -> None:
         if stage.kind == "draws":
-            self._add(stage.function, _drawing.check(self.course, stage, self.functions, probes_of(stage)))
+            self._add(stage.function, _drawing.check(self.course, stage, self.calls, probes_of(stage)))
             return
         examination = self.examine(stage)
         if not examination.severe:
@@ -218,7 +225,7 @@ class Diagnosis:
         own: Callable[..., Any] | None = None,
     ) -> Examination:
         """Run the learner's function, with others `instead` of its helpers; `own` makes its caches."""
-        function = self.functions[stage.function]
+        function = self.calls[stage.function]
         by = {key: f for key, f in self.broken.items() if key != stage.function} | dict(instead or {})
         with replaced(self.functions, by):
             if stage.kind == "training":
@@ -290,7 +297,7 @@ class Diagnosis:
         return bool(self.examine(stage).severe)
 
     def _works_with_own(self, stage: Stage) -> bool:
-        forward = self.functions[stage.forward]
+        forward = self.calls[stage.forward]
         try:
             return not self.examine(stage, own=forward).severe
         except Exception:  # the learner's forward function fails on a probe, or returns no cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -21,6 +23,35 @@ def functions_of(source: Any, known: Iterable[str], names: Mapping[str, str] | N
         elif name in renamed:
             raise ValueError(f"names says that {name} is {renamed[name]!r}, which is not there")
     return found
+
+
+def in_order(function: Callable[..., Any], arguments: tuple[str, ...]) -> tuple[Callable[..., Any], str]:
+    """Return a function that takes the course's arguments in the course's order, and a remark, or "".
+
+    A function with the course's names in another order, or with some of them only, gets them by name.
+    """
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return function, ""
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [key for key, p in parameters.items() if p.kind in by_name]
+    required = [key for key in names if parameters[key].default is inspect.Parameter.empty]
+    if len(names) != len(parameters) or not required or not set(required) <= set(arguments):
+        return function, ""
+    taken = [key for key in names if key in arguments]
+    if taken == list(arguments[: len(taken)]) and len(required) <= len(taken):
+        is_short = len(taken) < len(arguments)
+        if not is_short or len(names) > len(taken):
+            return function, ""
+
+    @functools.wraps(function)
+    def call(*given: Any) -> Any:
+        passed = dict(zip(arguments, given, strict=False))
+        return function(**{key: passed[key] for key in taken if key in passed})
+
+    own = ", ".join(names)
+    return call, f"It takes ({own}), where the course's has ({', '.join(arguments)})"
 
 
 def _finder(source: Any) -> Callable[[str], Any]:

@@ -270,3 +270,23 @@ def test_a_report_without_functions_says_so():
     assert str(report) == "No function of the course was found."
     with pytest.raises(TypeError, match="is no function with a name"):
         deepnet.diagnose([3])
+
+
+def test_arguments_in_another_order_are_passed_by_name():
+    def update_parameters(grads, parameters, learning_rate):
+        return C1W4.update_parameters(parameters, grads, learning_rate)
+
+    def predict(X, parameters):
+        return C1W4.predict(X, None, parameters)
+
+    def linear_forward(A_prev, W, b):  # another name is no other order
+        return C1W4.linear_forward(A_prev, W, b)
+
+    report = deepnet.diagnose([update_parameters, predict, linear_forward])
+    assert [(f.function, f.severity) for f in report.findings] == [
+        ("update_parameters", "style"),
+        ("predict", "style"),
+    ]
+    assert (
+        report.findings[1].message == "It takes (X, parameters), where the course's has (X, y, parameters)."
+    )

@@ -768,4 +768,36 @@ MISTAKES = (
             "Only whole intervals count.",
         ),
     ),
+    Mistake(
+        "backward_propagation",
+        "A of the layer itself in dW",
+        (
+            (("np.dot(dZ2, A1.T)", "np.dot(dZ2, A2.T)"), ("np.dot(dZ3, A2.T)", "np.dot(dZ3, A3.T)")),
+            (("np.dot(dz2, a1.T)", "np.dot(dz2, a2.T)"), ("np.dot(dz3, a2.T)", "np.dot(dz3, a3.T)")),
+        ),
+        "dW uses the activations of the layer itself. The gradient of W[l] needs what went into the layer, A[l-1].",
+        (
+            "Which shape should dW2 have?",
+            "Which activations does W2 multiply on the way forward?",
+            "It is the input of the layer, not its output.",
+        ),
+    ),
+    Mistake(
+        _REGULARIZED,
+        "penalty built from dW",
+        tuple(
+            (
+                ("1 / m * np.dot(dZ3, A2.T) + lambd / m * W3", f"{factor} * (1 / m * np.dot(dZ3, A2.T))"),
+                ("1 / m * np.dot(dZ2, A1.T) + lambd / m * W2", f"{factor} * (1 / m * np.dot(dZ2, A1.T))"),
+                ("1 / m * np.dot(dZ1, X.T) + lambd / m * W1", f"{factor} * (1 / m * np.dot(dZ1, X.T))"),
+            )
+            for factor in ("(1 + lambd / m)", "(lambd / m)")
+        ),
+        "The term of the penalty is a multiple of dW. It is a multiple of W: large weights are drawn towards 0.",
+        (
+            "Do large weights shrink where the gradient is 0?",
+            "Which array is multiplied by lambda?",
+            "The derivative of w^2 contains w.",
+        ),
+    ),
 )
