@@ -9,6 +9,7 @@ import pytest
 import deepnet
 from deepnet import gradient_check, reference
 from deepnet.activations import ACTIVATIONS
+from deepnet.gradient_checking._differences import EPSILON
 from networks import Unchanged, network
 
 M = 7
@@ -209,6 +210,24 @@ def test_a_mistake_is_explained(mistake):
     for sentence, expected in zip(result.explanations, EXPLAINED[mistake], strict=True):
         assert expected in sentence
         assert sentence in repr(result)
+
+
+def test_a_layer_that_cannot_be_compared_is_not_called_right():
+    """The cost of W3 is nowhere smooth; only what is right is said to be."""
+
+    def cost(p):
+        rough = np.abs(np.sin(1000 * p["W3"] / EPSILON)).sum()
+        return float(np.sin(p["W1"]).sum() + np.sin(p["W2"]).sum() + 1e-6 * rough)
+
+    def grads(p):
+        return {"dW1": np.cos(p["W1"]), "dW2": np.sin(p["W2"]), "dW3": np.zeros(2)}
+
+    parameters = {"W1": np.ones(2), "W2": np.array([0.5, 1.2]), "W3": np.array([0.1, 0.2])}
+    result = gradient_check((cost, grads), parameters=parameters)
+    assert (result.wrong, result.unchecked) == (["dW2"], ["dW3"])
+    assert result.explanations == [
+        "layer 1 is right, and so dZ2 must be: look at how dW2 is computed from it"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,7 @@ def _result(subject: Subject, found: dict[str, Found], step: float) -> GradientC
         subject.notes,
         explanations(
             {key: c for key, (c, _) in found.items()},
+            {key for key in found if arrays[f"d{key}"].passed},
             [key for key, (c, _) in found.items() if c.indices and not arrays[f"d{key}"].passed],
             ratios,
             subject.examples,

@@ -13,7 +13,8 @@ from ._differences import LIMIT, Compared
 
 # Ratios are known to some 10 LIMIT, see `shared_ratio`, and the uncertainty of the differences.
 SAME = 100 * LIMIT
-MOST_EXAMPLES = 10**6  # a ratio is looked up among the numbers of examples up to this
+# A ratio is looked up among the whole numbers up to this: a chance one is there with 2 SAME of it, 2 %.
+MOST_EXAMPLES = 1000
 MOST_LAYERS = 12  # and among the powers of that number up to this
 MOST_NAMES = 4  # that a sentence lists
 
@@ -21,7 +22,12 @@ Ratios = Mapping[str, float]
 
 
 def explanations(
-    found: Mapping[str, Compared], wrong: Iterable[str], ratios: Ratios, m: int | None, alone: bool
+    found: Mapping[str, Compared],
+    right: set[str],
+    wrong: list[str],
+    ratios: Ratios,
+    m: int | None,
+    alone: bool,
 ) -> list[str]:
     """Return sentences about the arrays that are wrong.
 
@@ -29,8 +35,8 @@ def explanations(
     ----------
     found : dict of Compared
         For each of W1, b1, ...
-    wrong : list of str
-        Those whose gradients do not agree.
+    right, wrong : set and list of str
+        Those whose gradients agree, and those that do not; others could not be compared.
     ratios : dict of float
         Gradient divided by slope, of those of `wrong` whose entries have the same.
     m : int or None
@@ -38,7 +44,6 @@ def explanations(
     alone : bool
         The check is of one function, and not of layers.
     """
-    wrong = list(wrong)
     if not wrong:
         return []
     common = _shared_factor(ratios) if set(ratios) == set(wrong) else None
@@ -47,7 +52,7 @@ def explanations(
     if layers and len(wrong) == len(found) and common is not None:
         sentences.append(_of_all(common, m))
     else:
-        sentences += [_place(layers, set(wrong))] if layers else []
+        sentences += [_place(layers, right, set(wrong))] if layers else []
         by_layer = _grows_by_layer(layers, ratios, m)
         sentences += [by_layer] if by_layer else _of_groups(ratios, wrong, m)
     patterns: dict[str, list[str]] = {}
@@ -70,29 +75,28 @@ def _layers(keys: Iterable[str]) -> dict[int, list[str]]:
     return layers
 
 
-def _place(layers: dict[int, list[str]], wrong: set[str]) -> str:
+def _place(layers: dict[int, list[str]], right: set[str], wrong: set[str]) -> str:
     """Say which is the first wrong layer, counted from the output, and what is to be looked at there."""
     last = max(layers)
     first = max(layer for layer, keys in layers.items() if wrong & set(keys))
     keys = sorted(wrong & set(layers[first]))
-    right = [layer for layer in sorted(layers) if layer > first]
-    above = f"layer{'s' if len(right) > 1 else ''} {_listed([str(i) for i in right])}" if right else ""
-    others = _d(sorted(set(layers[first]) - set(keys)))
-    if not others and first - 1 in layers and not wrong & set(layers[first - 1]):
+    known_right = [i for i in sorted(layers) if i > first and right.issuperset(layers[i])]
+    plural = "s" if len(known_right) > 1 else ""
+    above = f"layer{plural} {_listed([str(i) for i in known_right])}" if known_right else ""
+    others = _d(sorted(right & set(layers[first])))
+    if not others and right.issuperset(layers.get(first - 1, [""])):
         others = f"layer {first - 1}"  # which gets its dA from dZ of this one
     if others:
         known = f"{above} and {others}" if above else others
         be = "are" if above else "is"
         what = f"look at how {_d(keys)} {_is(keys)} computed from it"
         return f"{known} {be} right, and so dZ{first} must be: {what}"
-    if not above:
+    if first == last:
         return (
             f"layer {last}, the output, is wrong already: look at dAL and at the derivative of its activation"
         )
-    be = "are" if len(right) > 1 else "is"
-    return (
-        f"{above} {be} right: look at dA{first} and at the backward step of the activation of layer {first}"
-    )
+    begin = f"{above} {'are' if plural else 'is'} right: " if above else ""
+    return f"{begin}look at dA{first} and at the backward step of the activation of layer {first}"
 
 
 # --- factors ------------------------------------------------------------------------------------------------
