@@ -439,9 +439,9 @@ def read_trained(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, 
         numbers = [as_array(cost) for cost in costs]
         if all(number is not None and number.size == 1 for number in numbers):
             flat = np.array([np.asarray(number, float).reshape(()) for number in numbers])
-            parts["costs[0]"] = flat[0]
+            parts["the first cost"] = flat[0]
             if len(flat) != args[-1]:  # else one for each iteration, which is good, too
-                parts["costs: all"] = flat
+                parts["the costs"] = flat
     return parts
 
 
@@ -487,11 +487,13 @@ STAGES = (
     Stage("two_layer_model", ("X", "Y", "layers_dims", "learning_rate", "num_iterations"),
           partial(training_probes, ((5, 4, 1), (3, 3, 1))), read_trained,
           {"": "in each iteration: forward, cost, backward, update"}, "parameters, or (parameters, costs)",
-          optional=("costs",), lenient=("costs: all",), operations=2**16, kind="training"),
+          optional=("the first cost", "the costs"), lenient=("the costs",), operations=2**16,
+          kind="training"),
     Stage("L_layer_model", ("X", "Y", "layers_dims", "learning_rate", "num_iterations"),
           partial(training_probes, ((5, 4, 3, 1), (3, 3, 3, 1))), read_trained,
           {"": "in each iteration: forward, cost, backward, update"}, "parameters, or (parameters, costs)",
-          optional=("costs",), lenient=("costs: all",), operations=2**16, kind="training"),
+          optional=("the first cost", "the costs"), lenient=("the costs",), operations=2**16,
+          kind="training"),
 )  # fmt: skip
 
 COURSE = Course("c1w4", lecture, {stage.function: stage for stage in STAGES})

@@ -7,22 +7,24 @@ though all its helpers passed, the helpers are replaced one by one before the fu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from . import _drawing, _together, _training
 from ._c1w4 import COURSE as C1W4
 from ._c2 import COURSE as C2
-from ._comparison import RANK, Difference, compare, worst
+from ._comparison import RANK, Difference, compare, differs, worst
 from ._naming import Observe, name
 from ._replacing import called_by, replaced, tolerant
 from ._running import Fault, Outcome, Probe, quiet, run
 from ._sources import in_order
 from ._stages import Course, Stage
-from ._values import as_array
-from ._wording import by_severity, finding, remark
+from ._values import arrays_in, as_array, copied, is_same
+from ._wording import by_severity, finding, listed, remark
 from .findings import Finding, Report
 
 COURSES = {course.name: course for course in (C1W4, C2)}
@@ -107,8 +109,10 @@ class Examination:
         more: Sequence[Difference] = (),
         *,
         keep: bool = True,
+        call: Callable[[Probe], Outcome] | None = None,
+        right: Callable[..., Any] | None = None,
     ) -> None:
-        self.keep = keep
+        self.keep, self.call, self.right = keep, call, right
         self.stage, self.probes, self.actual, self.observe = stage, probes, actual, observe
         best = None
         for outcomes in expected:
@@ -151,8 +155,44 @@ class Examination:
             for kinds in GROUPS:
                 of_kind = [d for d in rest if d.kind in kinds]
                 if of_kind:
-                    findings.append(finding(self.stage, of_kind, self.probes, context=context))
+                    findings.append(
+                        finding(self.stage, of_kind, self.probes, context=context, facts=self._facts)
+                    )
         return findings
+
+    def _facts(self, d: Difference) -> list[str]:
+        """Say which parts are right, and which arguments play no part, of what an unknown mistake does."""
+        if d.kind not in ("values", "shape"):
+            return []
+        facts = []
+        outcome = self.expected[[id(p) for p in self.probes].index(id(d.probe))]
+        wrong = {other.part for other in self.differences}
+        right = [part for part in outcome.parts if part not in wrong and ":" not in part]
+        if 0 < len(right) <= 4:
+            facts.append(f"{listed(right)} {'are' if len(right) > 1 else 'is'} right")
+        return [*facts, *(f"{path} plays no part" for path in self._unused(d))]
+
+    def _unused(self, d: Difference) -> Iterator[str]:
+        """Yield the arguments whose change changes the right result, but not the learner's."""
+        if self.call is None or self.right is None or d.kind != "values":
+            return
+        stage, probe = self.stage, d.probe
+        before = self.call(probe).parts.get(d.part)
+        for path in probe.named(stage.arguments):
+            args = copied(probe.args)
+            for name_, value in zip(stage.arguments, args, strict=False):
+                for other, array in arrays_in(value, name_):
+                    if other == path:
+                        np.multiply(array, 2, out=array, casting="unsafe")
+                        np.add(array, 1, out=array, casting="unsafe")
+            changed = Probe(args, probe.numbers)
+            expected = run(self.right, changed, stage.arguments, stage.read).parts.get(d.part)
+            after = self.call(changed).parts.get(d.part)
+            if expected is None or after is None or np.shape(expected) != d.expected.shape:
+                continue
+            is_used = differs(np.asarray(expected), d.expected, stage.operations).any()
+            if is_used and is_same(as_array(before), as_array(after)):
+                yield path
 
 
 class Diagnosis:
@@ -227,6 +267,11 @@ class Diagnosis:
         """Run the learner's function, with others `instead` of its helpers; `own` makes its caches."""
         function = self.calls[stage.function]
         by = {key: f for key, f in self.broken.items() if key != stage.function} | dict(instead or {})
+
+        def call(probe: Probe) -> Outcome:
+            with replaced(self.functions, by):
+                return run(function, probe, stage.arguments, stage.read)
+
         with replaced(self.functions, by):
             if stage.kind == "training":
                 return _training.examine(self, stage, function, probes_of(stage))
@@ -246,7 +291,15 @@ class Diagnosis:
                 for d in compare(stage, p, once, twice)
             ]
         return Examination(
-            stage, probes, actual, rights, lambda made: observe(stage, probes, made), again, keep=own is None
+            stage,
+            probes,
+            actual,
+            rights,
+            lambda made: observe(stage, probes, made),
+            again,
+            keep=own is None,
+            call=call if own is None else None,
+            right=self.right(stage),
         )
 
     def _is_right_as_it_is(self, stage: Stage, examination: Examination) -> bool:

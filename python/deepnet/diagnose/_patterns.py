@@ -15,6 +15,14 @@ from ._values import arrays_in, as_array
 
 MOST_COMPARED = 24  # differences; all of one mistake look alike
 CLOSE = 1e-9  # of ratios: far above rounding, far below every quantity that a ratio may be
+POWERS = (
+    (1, "{}"),
+    (-1, "1 / {}"),
+    (2, "({})^2"),
+    (-2, "1 / ({})^2"),
+    (0.5, "root of {}"),
+    (-0.5, "1 / root of {}"),
+)
 KNOWN_RATIOS = {-1.0: "the sign is reversed", 2.0: "twice too large", 0.5: "half as large as it should be"}
 
 CONDITIONS: dict[str, Callable[[Any], Any]] = {
@@ -79,10 +87,10 @@ def _ratio(differences: Sequence[Difference]) -> str:
     values = np.array([ratio for _, ratio in pairs])
     where = _listed(sorted(ratios))
     for quantity in pairs[0][0].numbers:
-        for exponent, words in ((1, quantity), (-1, f"1 / {quantity}"), (-2, f"1 / ({quantity})^2")):
+        for exponent, words in POWERS:
             right = np.array([(p.numbers.get(quantity) or np.nan) ** exponent for p, _ in pairs])
             if np.allclose(values, right, rtol=CLOSE, atol=0) and np.ptp(values) > 0:
-                return f"{where}: constant ratio {values[0]:.4g} = {words}"
+                return f"{where}: constant ratio {values[0]:.4g} = {words.format(quantity)}"
     if np.ptp(values) <= CLOSE * np.abs(values).max():
         ratio = float(values[0])
         if abs(ratio) < CLOSE:
@@ -93,6 +101,8 @@ def _ratio(differences: Sequence[Difference]) -> str:
         if abs(ratio - np.log10(np.e)) < CLOSE:
             return f"{where}: constant ratio 0.4343 = log10(e)"
         return f"{where}: constant ratio {ratio:.6g}"
+    if all(d.expected.size == 1 for d in differences):
+        return ""
     return f"{where}: a ratio that is constant in each call"
 
 

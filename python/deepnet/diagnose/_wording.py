@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,11 +26,14 @@ def finding(
     *,
     severity: Severity | None = None,
     context: str = "",
+    facts: Callable[[Difference], list[str]] | None = None,
 ) -> Finding:
-    """Describe differences of one function; `context` says when they show."""
+    """Describe differences of one function; `context` says when they show, `facts` more about one of them."""
     highest = worst(differences)
     clearest = min((d for d in differences if d.severity == highest), key=_clarity)
     pattern = pattern_of(stage, differences, probes, clearest)
+    if facts is not None:
+        pattern = "; ".join(filter(None, [pattern, *facts(clearest)]))
     formula = (mistake.formula if mistake else "") or stage.formula(clearest.part)
     message = mistake.explanation if mistake else _message(stage, clearest, differences, pattern)
     if context:
@@ -66,7 +69,7 @@ def _clarity(d: Difference) -> tuple[int, bool, int]:
     return ORDER.get(d.kind, len(ORDER)), special, size
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     unique = list(dict.fromkeys(names))
     if len(unique) > 4:
         return ", ".join(unique[:4]) + f" and {len(unique) - 4} more"
@@ -82,7 +85,7 @@ def _message(stage: Stage, d: Difference, all_: Sequence[Difference], pattern: s
         line = f", in line {fault.line}" if fault.line else ""
         line += f" ({fault.code})" if fault.code else ""
         return f"{stage.function} raises {fault.kind}{when}: {fault.message}{line}."
-    parts = _listed([o.part for o in all_ if o.kind == d.kind])
+    parts = listed([o.part for o in all_ if o.kind == d.kind])
     several = len({o.part for o in all_ if o.kind == d.kind}) > 1
     if d.kind == "missing":
         return f"The result has no {parts}."
@@ -90,7 +93,7 @@ def _message(stage: Stage, d: Difference, all_: Sequence[Difference], pattern: s
         return f"{d.part} has shape {np.shape(d.actual)}, but should have {np.shape(d.expected)}{when}."
     if d.kind == "values":
         text = f"{parts} {'are' if several else 'is'} not what the lecture's formula gives{when}"
-        return text + (f": {pattern}." if pattern and pattern != f"only{when}" else ".")
+        return text + (f"; {pattern}." if pattern and pattern != f"only{when}" else ".")
     if d.kind == "dtype":
         was, should = as_array(d.actual), as_array(d.expected)
         assert was is not None and should is not None  # noqa: PT018 -- compared as arrays

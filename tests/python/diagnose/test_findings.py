@@ -63,6 +63,15 @@ def test_the_most_telling_fact_is_said(change, words):
     assert finding.given.startswith("dZ = ")
 
 
+def test_arguments_that_play_no_part_and_parts_that_are_right_are_said():
+    finding = only_finding(linear_forward=lambda A, W, b: (np.dot(W, A) + 1, (A, W, b)))
+    assert finding.pattern == "b plays no part"
+    finding = only_finding(
+        linear_backward=lambda dZ, cache: (C1W4.linear_backward(dZ, cache)[0], cache[1] * 2, 2 * dZ)
+    )
+    assert "dA_prev is right" in finding.pattern
+
+
 def test_places_are_said():
     finding = only_finding(relu=lambda Z: (np.where(Z > 0, Z, 7.0), Z))
     assert "only where Z <= 0" in finding.pattern
