@@ -332,8 +332,6 @@ def test_export_to_c(results, shared, tmp_path):
     said = results("export", shared / "rows.model", "--c", "net.c")
     assert said["c"] == ["net.h", "net.c"]
     assert "net_predict" in (tmp_path / "net.h").read_text()
-    results("export", shared / "classes.model", "--c", "table.c")
-    assert 'input[1]: "colour", 0 "' in (tmp_path / "table.h").read_text()
 
 
 @pytest.mark.slow
