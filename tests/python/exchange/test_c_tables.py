@@ -81,20 +81,18 @@ def unscaled(column, part):
 
 
 @needs_gcc
-def test_the_code_says_what_the_estimator_says(models, tmp_path):
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_the_code_says_what_the_estimator_says(dtype, models, tmp_path):
     new = table(120, seed=1)
     new.loc[3, "colour"] = "never seen"
     new["member"] = new["member"].astype(object)
     new.loc[5, ["size", "age", "member", "constant"]] = None
-    reports, dtypes = [], ("float32", "float64")
-    for name, model in models.items():
-        for dtype in dtypes:
-            path = tmp_path / f"{name}_{dtype}.c"
-            reports.append(deepnet.to_c(model, path, dtype=dtype, calibration=new))
-    program = Program(reports, flags=SANITIZERS)
-    for report, (model, dtype) in zip(
-        reports, ((m, d) for m in models.values() for d in dtypes), strict=True
-    ):
+    reports = [
+        deepnet.to_c(model, tmp_path / f"{name}.c", dtype=dtype, calibration=new)
+        for name, model in models.items()
+    ]
+    program = Program(reports)
+    for report, model in zip(reports, models.values(), strict=True):
         inputs = described(model).encoding.read(new)
         assert np.isnan(inputs[5, 0])
         assert inputs[3, 2] == -1
@@ -109,21 +107,24 @@ def test_the_code_says_what_the_estimator_says(models, tmp_path):
 
 
 @needs_gcc
-def test_int8_computes_what_the_report_says(models, tmp_path):
-    frame = table(160)
-    for name, model in models.items():
-        report = deepnet.to_c(model, tmp_path / f"{name}.c", dtype="int8", calibration=frame)
-        exact = described(model)
-        X = exact.encoding.read(frame).T.astype(np.float32)
-        A, _ = Program([report])(report.name, X)
-        rounded = exact.rounded(np.dtype(np.float32))
-        expected, error = _c_int8.predict(rounded, _c_int8.quantized(rounded, X), X)
-        assert (np.abs(A - expected) <= error).all()
-        assert report.difference < 0.05 * np.ptp(said(model, frame))
-        assert report.agreement is None or report.agreement > 0.9
+@pytest.mark.parametrize(
+    "name", ["narrow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("classes", "targets"))]
+)
+def test_int8_computes_what_the_report_says(name, models, tmp_path):
+    frame, model = table(160), models[name]
+    report = deepnet.to_c(model, tmp_path / "net.c", dtype="int8", calibration=frame)
+    exact = described(model)
+    X = exact.encoding.read(frame).T.astype(np.float32)
+    A, _ = Program([report])(report.name, X)
+    rounded = exact.rounded(np.dtype(np.float32))
+    expected, error = _c_int8.predict(rounded, _c_int8.quantized(rounded, X), X)
+    assert (np.abs(A - expected) <= error).all()
+    assert report.difference < 0.05 * np.ptp(said(model, frame))
+    assert report.agreement is None or report.agreement > 0.9
 
 
 @needs_gcc
+@pytest.mark.slow
 def test_whatever_the_inputs_the_outputs_are_within_their_range(models, tmp_path):
     extremes = [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, 0.5, -1]
     X = np.array(np.meshgrid(*[extremes] * 2)).reshape(2, -1)
