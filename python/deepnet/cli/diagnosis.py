@@ -4,6 +4,7 @@ import html
 import os
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -238,11 +239,13 @@ def submissions_in(path: Path) -> list[str]:
 
 
 def _functions(diagnoses: Sequence[Diagnosis], wanted: Wanted, worth: dict[str, float]) -> list[str]:
-    """Return the functions that count: those asked for, or those that somebody wrote."""
+    """Return the functions that give points: those asked for, or those that half of the class wrote."""
     if wanted.only:
         return list(wanted.only)
-    written = {name for found in diagnoses for name in found.report.checked} | set(worth)
-    return [name for name in deepnet.diagnose.FUNCTIONS[wanted.course] if name in written]
+    written = Counter(name for found in diagnoses for name in found.report.checked)
+    half = sum(found.problem is None for found in diagnoses) / 2
+    known = deepnet.diagnose.FUNCTIONS[wanted.course]
+    return [name for name in known if name in worth or (written[name] > 0 and written[name] >= half)]
 
 
 def _points(found: Diagnosis, worth: dict[str, float]) -> dict[str, float]:

@@ -216,7 +216,9 @@ def test_the_page_of_a_class(run, few, tmp_path):
     assert "The most frequent mistakes" in page
     said = json.loads(run(few, "--json").stdout)
     assert [entry["file"] for entry in said["submissions"]][1:3] == ["ann/right.py", "bob/wrong.py"]
-    assert said["submissions"][1]["score"] == said["submissions"][1]["of"] == 8
+    # The functions that two of the three have: cid wrote relu only.
+    assert said["submissions"][1]["score"] == said["submissions"][1]["of"] == len(FUNCTIONS)
+    assert said["submissions"][3]["points"] == {name: float(name == "relu") for name in FUNCTIONS}
     assert [(entry["function"], entry["count"]) for entry in said["mistakes"]] == [("relu", 1)]
 
 
