@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -56,6 +57,10 @@ def in_order(function: Callable[..., Any], arguments: tuple[str, ...]) -> tuple[
 
 def _finder(source: Any) -> Callable[[str], Any]:
     """Return a function that finds what has a name in `source`, or None."""
+    if isinstance(source, (str, os.PathLike)):
+        raise TypeError(
+            f"source is {source!r}, a name: a file or notebook is checked by deepnet.diagnose.diagnose_file"
+        )
     if isinstance(source, Mapping):
         return lambda name: source.get(name)
     if isinstance(source, (list, tuple, set, frozenset)):

@@ -105,9 +105,6 @@ def test_a_right_submission(run, tmp_path):
     result = run("right.py")
     assert result.exit_code == 0
     assert "no mistake found in 8 functions" in result.output
-    said = json.loads(run("right.py", "--json", "--only", "relu").stdout)
-    assert said["correct"]
-    assert said["checked"] == ["relu"]
     (tmp_path / "other.py").write_text(IMPORTS + "def plus(A, W, b): return W @ A + b, (A, W, b)\n")
     assert run("other.py", "--map", "linear_forward=plus").exit_code == 0
     assert run("other").exit_code == 1
@@ -232,7 +229,7 @@ def test_a_hundred_submissions(run, tmp_path):
         for name in chosen:
             counts[name] += 1
         (folder / f"student {number}.py").write_text(submission(**{name: MISTAKES[name] for name in chosen}))
-    said = json.loads(run(folder, "--json").stdout)
+    said = json.loads(run(folder, "--json", "--only", ",".join(MISTAKES)).stdout)
     assert [entry["file"] for entry in said["submissions"]] == [f"student {i}.py" for i in range(100)]
     found = dict.fromkeys(MISTAKES, 0)
     for entry in said["submissions"]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import deepnet
 from deepnet.diagnose import Limits, assert_correct, diagnose_file, diagnose_files
 from diagnose.course_code import FUNCTIONS, IMPORTS, submission
 
@@ -186,12 +187,17 @@ def read_name(path):
 @pytest.mark.slow
 def test_the_time_of_a_whole_submission(tmp_path):
     """Functions that end, but slowly: what was not reached is not called right."""
-    slow = "def {}(*arguments):\n    import time\n    time.sleep(0.9)\n"
+    slow = "def {}(*arguments):\n    import time\n    time.sleep(0.3)\n"
     names = ("sigmoid", "relu", "linear_forward")
     (tmp_path / "mine.py").write_text(submission(**{name: slow.format(name) for name in names}))
-    found = diagnose_file(tmp_path / "mine.py", only=CHECKED, limits=Limits(time=3.0 * 4, memory=512))
+    found = diagnose_file(tmp_path / "mine.py", only=CHECKED, limits=Limits(time=6.0, memory=256))
     assert not found.correct
-    assert "time limit of 12 s" in " ".join(f.message for f in found.report.findings) + " ".join(found.notes)
+    assert "time limit of 6 s" in " ".join(f.message for f in found.report.findings) + " ".join(found.notes)
+
+
+def test_a_name_is_no_module():
+    with pytest.raises(TypeError, match=r"source is 'mine\.py', a name: a file or notebook is checked by"):
+        deepnet.diagnose("mine.py")
 
 
 def test_assert_correct_in_this_process_and_on_a_file(tmp_path):
