@@ -411,7 +411,10 @@ _initializers: list[dict[str, Any]] = [
             Probe(([5, 4, 3, 1],)), Probe(([3, 3, 3, 1],)), Probe(([4, 1],)), Probe(([80, 70, 50, 60],)),
         ],
         "variants": ("initialize_parameters_deep", "initialize_parameters_deep_of_the_application"),
-        "scales": (lambda n: 0.01, lambda n: 1 / np.sqrt(n)),
+        "tolerated": {
+            "initialize_parameters_deep_of_he": "W is scaled by sqrt(2 / n[l-1]), as in the second course."
+        },
+        "scales": (lambda n: 0.01, lambda n: 1 / np.sqrt(n), lambda n: float(np.sqrt(2 / n))),
     },
 ]  # fmt: skip
 

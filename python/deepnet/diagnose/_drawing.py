@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ._comparison import Difference, compare
-from ._naming import name
+from ._examination import variants_of
+from ._naming import name as name_mistakes
 from ._running import Outcome, Probe, run
 from ._stages import Course, Stage
 from ._values import Array, as_array
@@ -49,31 +50,34 @@ def check(
 ) -> list[Finding]:
     """Return the findings for one initialiser."""
     function = functions[stage.function]
-    variants = [getattr(course.lecture, variant) for variant in stage.variants or (stage.function,)]
-    best: tuple[bool, list[Outcome], list[Outcome], list[Difference]] | None = None
+    names = (*variants_of(stage), *stage.tolerated)
+    variants = {name: getattr(course.lecture, name) for name in names}
+    best: tuple[bool, str, list[Outcome], list[Difference]] | None = None
     for seeds in (True, False):
         actual = observed(stage, probes, function, seeds)
-        for variant in variants:
+        for name, variant in variants.items():
             expected = observed(stage, probes, variant, seeds)
             differences = [
                 d for p, e, a in zip(probes, expected, actual, strict=True) for d in compare(stage, p, e, a)
             ]
             if best is None or len(differences) < len(best[3]):
-                best = seeds, expected, actual, differences
+                best = seeds, name, actual, differences
     assert best is not None
-    seeds, expected, actual, differences = best
+    seeds, nearest, actual, differences = best
+    if not differences and nearest in stage.tolerated:
+        return [remark(stage, stage.tolerated[nearest])]
     if not differences:
         return [] if seeds else _other_draws(course, stage)
     for with_seeds in (seeds, not seeds):
         mine = actual if with_seeds == seeds else observed(stage, probes, function, with_seeds)
-        for variant in variants:
+        for variant in variants.values():
             right = observed(stage, probes, variant, with_seeds)
             made = [d for p, e, a in zip(probes, right, mine, strict=True) for d in compare(stage, p, e, a)]
 
             def observe(f: Callable[..., Any], with_seeds: bool = with_seeds) -> list[Outcome]:
                 return observed(stage, probes, f, with_seeds)
 
-            named, left = name(course, stage, probes, right, mine, made, observe, keep=False)
+            named, left = name_mistakes(course, stage, probes, right, mine, made, observe, keep=False)
             if named and not left:
                 return [finding(stage, of_mistake, probes, mistake) for mistake, of_mistake in named]
     if all(d.kind == "values" and d.part.startswith("W") for d in differences):

@@ -49,6 +49,8 @@ class Stage:
     kind
         "values"; "draws" for an initialiser, whose numbers depend on a generator; "training" for a loop that
         starts with one.
+    tolerated
+        More of the lecture's functions that are right, with what a remark says.
     scales
         Of an initialiser: the standard deviation of W, for the number of units before it.
     """
@@ -68,6 +70,7 @@ class Stage:
     own_probes: Callable[[Callable[..., Any]], Sequence[Probe]] | None = None
     extra: bool = False
     kind: str = "values"
+    tolerated: Mapping[str, str] = field(default_factory=dict)
     scales: tuple[Callable[[int], float], ...] = ()
 
     def formula(self, part: str = "") -> str:

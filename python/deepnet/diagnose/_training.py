@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ._examination import Examination, probes_of
 from ._replacing import replaced, tolerant
 from ._running import Outcome, Probe, run
-from ._stages import Stage
+from ._stages import Course, Stage
 from ._values import as_array, copied
-
-if TYPE_CHECKING:
-    from ._checks import Diagnosis, Examination
 
 INITIALIZERS = ("initialize_parameters", "initialize_parameters_deep")
 DEEP = (9, 8, 7, 6, 1)
@@ -23,12 +21,10 @@ START = "fragile: the weights of a deep network start as 0.01 N(0, 1)"
 
 
 def examine(
-    diagnosis: Diagnosis, stage: Stage, function: Callable[..., Any], probes: Sequence[Probe]
+    course: Course, functions: Mapping[str, Callable[..., Any]], stage: Stage, function: Callable[..., Any]
 ) -> Examination:
     """Run a loop from the lecture's parameters; its own where it does not call an initialiser by name."""
-    from ._checks import Examination
-
-    lecture, functions = diagnosis.course.lecture, diagnosis.functions
+    lecture, probes = course.lecture, probes_of(stage)
     right = getattr(lecture, stage.function)
     start, called = _start(stage, function), []
 
@@ -43,10 +39,7 @@ def examine(
     by = dict(zip(INITIALIZERS, (fixed(lecture.initialize_parameters), fixed(application)), strict=True))
     with replaced(functions, {key: f for key, f in by.items() if key in functions}):
         actual = [run(function, p, stage.arguments, stage.read) for p in probes]
-    if called:
-        expected = _right(stage, right, tuple(probes))
-    else:  # its own initialiser: the parameters that a run of no iterations returns
-        expected = _from_own_start(stage, probes, function, lecture)
+    expected = _right(stage, right, probes) if called else _from_own_start(stage, probes, function, lecture)
     if start:
         actual[0] = _remarked(actual[0])
     return Examination(
@@ -98,6 +91,7 @@ def _with_start(
 def _from_own_start(
     stage: Stage, probes: Sequence[Probe], function: Callable[..., Any], lecture: Any
 ) -> list[Outcome]:
+    """Start the lecture's loop from the parameters that a run of no iterations returns."""
     outcomes = []
     for probe in probes:
         *args, _ = probe.args

@@ -24,7 +24,6 @@ def finding(
     probes: Sequence[Probe],
     mistake: Mistake | None = None,
     *,
-    severity: Severity | None = None,
     context: str = "",
     facts: Callable[[Difference], list[str]] | None = None,
 ) -> Finding:
@@ -41,7 +40,7 @@ def finding(
     expected, actual = _compared(clearest)
     return Finding(
         stage.function,
-        severity or highest,
+        highest,
         mistake.name if mistake else None,
         message,
         _given(stage, clearest),

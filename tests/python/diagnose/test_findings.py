@@ -299,3 +299,9 @@ def test_arguments_in_another_order_are_passed_by_name():
     assert (
         report.findings[1].message == "It takes (X, parameters), where the course's has (X, y, parameters)."
     )
+
+
+def test_he_initialisation_is_a_remark():
+    finding = only_finding(initialize_parameters_deep=C1W4.initialize_parameters_deep_of_he)
+    assert finding.severity == "style"
+    assert "as in the second course" in finding.message

@@ -66,6 +66,18 @@ def initialize_parameters_deep_of_the_application(layer_dims: Any) -> Any:
     return parameters
 
 
+def initialize_parameters_deep_of_he(layer_dims: Any) -> Any:
+    """W = sqrt(2 / n of the layer before) N(0, 1) and b = 0, as in the second course."""
+    np.random.seed(3)
+    parameters = {}
+    L = len(layer_dims)
+    for l in range(1, L):
+        W = np.random.randn(layer_dims[l], layer_dims[l - 1])
+        parameters["W" + str(l)] = W * np.sqrt(2 / layer_dims[l - 1])
+        parameters["b" + str(l)] = np.zeros((layer_dims[l], 1))
+    return parameters
+
+
 def linear_forward(A: Any, W: Any, b: Any) -> Any:
     """Z = W A + b."""
     Z = np.dot(W, A) + b
