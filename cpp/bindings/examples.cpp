@@ -37,16 +37,17 @@ bool parse_element(PyObject* object, bool integers, Element& out) {
   return integers || (out <= Element::kU8 && type != Numpy::NPY_BOOL_);
 }
 
-bool parse(PyObject* object, index_t units, bool integers, Examples& out) {
-  if (!parse_element(object, integers, out.element)) return false;
+/// Inputs have shape (units, m). So have targets, which may be integers and, with one unit, have shape (m,) or (m, 1).
+bool parse(PyObject* object, index_t units, bool is_target, Examples& out) {
+  if (!parse_element(object, is_target, out.element)) return false;
   const auto* array = py::detail::array_proxy(object);
-  const bool one_row = array->nd == 1 && units == 1 && integers;
-  if (!one_row && array->nd != 2) return false;
+  const bool is_column = is_target && units == 1 && (array->nd == 1 || (array->nd == 2 && array->dimensions[1] == 1));
+  if (!is_column && array->nd != 2) return false;
   out.data = array->data;
-  out.units = one_row ? 1 : array->dimensions[0];
-  out.count = array->dimensions[one_row ? 0 : 1];
-  out.unit_stride = one_row ? 0 : array->strides[0];
-  out.example_stride = array->strides[one_row ? 0 : 1];
+  out.units = is_column ? 1 : array->dimensions[0];
+  out.count = array->dimensions[is_column ? 0 : 1];
+  out.unit_stride = is_column ? 0 : array->strides[0];
+  out.example_stride = array->strides[is_column ? 0 : 1];
   return out.units == units && out.count > 0;
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 import deepnet
 from deepnet import Adam, Momentum, losses
-from problems import parameters_of
+from problems import assert_same_bits, parameters_of
 
 M = 24
 RNG = np.random.default_rng(0)
@@ -99,3 +99,60 @@ def test_a_fit_after_one_with_another_setting_has_the_bits_of_a_fresh_network(op
 
 def test_label_smoothing_does_not_stay():
     assert_nothing_stays(deepnet.Network([3, 6, 2], seed=1, dtype="float64"), SMOOTHED)
+
+
+CLASSES = RNG.integers(0, 2, M)
+LABELS = [CLASSES, CLASSES[:, None], CLASSES[None], np.eye(2)[CLASSES].T, np.eye(2, dtype=bool)[CLASSES].T]
+CALLS = [
+    (labels, {} if weights is None else {"sample_weight": weights}, {} if loss is None else {"loss": loss})
+    for labels in LABELS
+    for weights in (None, np.linspace(0, 2, M), np.arange(M)[:, None], np.ones(M, bool))
+    for loss in (None, losses.categorical_cross_entropy(0.1), losses.categorical_cross_entropy(0.3))
+    if loss is None or labels.shape == (2, M)
+]
+WITHOUT_MEMORY = [None, "sgd", deepnet.SGD(0.3), deepnet.SGD(0.1, clip_norm=0.1)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_calls_in_any_order_have_the_bits_of_a_fresh_network(dtype):
+    """A copy keeps nothing of earlier calls, so it goes through all checks."""
+    net = deepnet.Network([3, 4, 2], output="softmax", seed=0, dtype=dtype)
+    rng = np.random.default_rng(1)
+    for i in rng.permutation(3 * len(CALLS)) % len(CALLS):
+        labels, weights, loss = CALLS[i]
+        fresh, other = copy.deepcopy(net), copy.deepcopy(net)
+        assert net.evaluate(X, labels, **weights, **loss) == fresh.evaluate(X, labels, **weights, **loss)
+        value, grads = net.loss_and_grads(X, labels, **weights, **loss)
+        expected, expected_grads = fresh.loss_and_grads(X, labels, **weights, **loss)
+        assert value == expected
+        assert {key: g.tobytes() for key, g in grads.items()} == {
+            key: g.tobytes() for key, g in expected_grads.items()
+        }
+        optimizer = WITHOUT_MEMORY[rng.integers(len(WITHOUT_MEMORY))]
+        given = {"optimizer": optimizer, **weights, **loss}
+        other.train_on_batch(X, labels, **given)
+        net.train_on_batch(X, labels, **given)
+        assert_same_bits(net, other.parameters)
+
+
+def test_weights_are_checked_in_every_call():
+    net = deepnet.Network([3, 4, 2], seed=0)
+    for method in (net.train_on_batch, net.evaluate, net.loss_and_grads):
+        for _ in range(2):
+            method(X, Y, sample_weight=np.ones(M))
+            for bad in (-np.ones(M), np.full(M, np.nan), np.ones(M - 1), np.ones(M, complex)):
+                with pytest.raises((TypeError, ValueError), match="sample_weight"):
+                    method(X, Y, sample_weight=bad)
+
+
+@pytest.mark.parametrize(("initial", "factor", "steps"), [(0.5, 0.99, 300), (1e-30, 2.0, 100)])
+def test_a_schedule_gives_each_call_its_rate(initial, factor, steps):
+    """Also where the rates of later steps are beyond the range of float32."""
+    schedule = deepnet.schedules.ExponentialDecay(initial, factor)
+    net, twin = (deepnet.Network([3, 2], seed=0) for _ in range(2))
+    net.optimizer = deepnet.SGD(schedule)
+    for step in range(steps):
+        net.train_on_batch(X, Y)
+        rate = deepnet.schedules.rates(schedule, step, 1)[0]
+        twin.train_on_batch(X, Y, optimizer=deepnet.SGD(rate))
+    assert_same_bits(net, twin.parameters)

@@ -93,6 +93,7 @@ def test_an_engine_takes_data_as_they_are(kind, order):
     assert engine().train_on_batch(X, Y, None, PLAN, 0.1, 0, 1.0, 0) == engine().evaluate(
         X, Y[0], None, PLAN, 1.0, 0
     )
+    assert engine().evaluate(X, Y.T, None, PLAN, 1.0, 0) == engine().evaluate(X, Y, None, PLAN, 1.0, 0)
     assert engine().loss_and_grads(X[:, ::2], Y[:, ::2], None, PLAN, 1.0, 0) is not None
 
 
@@ -105,7 +106,8 @@ def test_an_engine_takes_data_as_they_are(kind, order):
         (np.ones((3, 0)), np.ones((1, 0))),
         (np.ones(3), np.ones((1, 1))),
         ([[1.0]] * 3, np.ones((1, 1))),
-        (np.ones((3, 6)), np.ones((6, 1))),
+        (np.ones((3, 6)), np.ones((5, 1))),
+        (np.ones((3, 6)), np.ones((3, 2))),
         (np.ones((3, 6)), np.ones((1, 6), "u2")),
         (np.ones((3, 6)), np.full((1, 6), 1.5)),
         (np.ones((3, 6)), np.full((1, 6), np.nan)),
@@ -120,11 +122,12 @@ def test_an_engine_leaves_other_data_to_the_checks(X, Y):
     assert not any(p.any() for p in net.parameters())
 
 
-@pytest.mark.parametrize("weights", [np.ones(5), np.ones((6, 1)), np.ones(6, "u2"), [1.0] * 6])
+@pytest.mark.parametrize("weights", [np.ones(5), np.ones((5, 1)), np.ones(6, "u2"), [1.0] * 6])
 def test_an_engine_leaves_other_weights_to_the_checks(weights):
     X, Y = np.ones((3, 6)), np.ones((1, 6))
     assert engine().evaluate(X, Y, weights, PLAN, 1.0, 0) is None
-    assert engine().evaluate(X, Y, np.ones(6), PLAN, 1.0, 0) == engine().evaluate(X, Y, None, PLAN, 1.0, 0)
+    for taken in (np.ones(6), np.ones((6, 1))):
+        assert engine().evaluate(X, Y, taken, PLAN, 1.0, 0) == engine().evaluate(X, Y, None, PLAN, 1.0, 0)
 
 
 def test_labels_beyond_float32_are_left_to_the_checks():

@@ -35,11 +35,11 @@ def example_weights(
     """
     m = Y.shape[1]
     if chosen is not None and class_weight is not None:
-        given = None if sample_weight is None else _by_example(sample_weight, m, dtype)[chosen]
+        given = None if sample_weight is None else by_example(sample_weight, m, dtype)[chosen]
         weights_of_all = np.zeros(m, dtype)
         weights_of_all[chosen] = example_weights(given, class_weight, Y[:, chosen], dtype, classes, trained)
         return weights_of_all
-    weights = None if sample_weight is None else _by_example(sample_weight, m, dtype)
+    weights = None if sample_weight is None else by_example(sample_weight, m, dtype)
     if class_weight is None:
         return weights
     by_class = _by_class(class_weight, Y, dtype, classes, Y if trained is None else trained)
@@ -67,7 +67,8 @@ def heaviest(weights: Array | None, chosen: Array | None = None) -> str | None:
     return f"example {j} has the weight {weights[j]:g}: scale sample_weight and class_weight to a mean of 1"
 
 
-def _by_example(sample_weight: Any, m: int, dtype: np.dtype[Any]) -> Array:
+def by_example(sample_weight: Any, m: int, dtype: np.dtype[Any]) -> Array:
+    """Return sample_weight as an array of shape (m,)."""
     given = anything("sample_weight", sample_weight)
     if given.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight is {given.dtype}, but must be an array of numbers")

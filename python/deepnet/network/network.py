@@ -22,6 +22,7 @@ from deepnet._validation import options as option
 from deepnet._validation.custom import checked, checked_loss
 from deepnet._validation.options import LARGEST_SEED
 from deepnet._validation.structures import network_parameters
+from deepnet._validation.weights import by_example
 from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.backends import answered, engine_for_custom, knows, new_engine, prepared, snapshot, unchecked
 from deepnet.caches import Parameters, Whole
@@ -31,7 +32,7 @@ from deepnet.layers import Dense
 from deepnet.losses import Loss, loss_for
 from deepnet.optimizers import SGD, Optimizer
 from deepnet.plan import LayerPlan, Plan
-from deepnet.schedules import rates
+from deepnet.schedules import Schedule, rates
 
 from . import files
 from .examples import ExamplesFor
@@ -242,6 +243,9 @@ class Network(ForeignAttributes):
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
         self._evaluate: Callable[..., Any] = unchecked(self._engine, "evaluate")
+        self._loss_and_grads: Callable[..., Any] = unchecked(self._engine, "loss_and_grads")
+        self._gradient_keys = [f"d{key}" for key in parameter_keys(len(self._activations))]
+        self._rates_ahead: tuple[Schedule | None, int, list[float]] = None, 0, []
         self._kept_plan: tuple[Plan, tuple[reference.Engine, Any]] | None = None
         self._parameters = NetworkParameters(self._engine.parameters(), partial(snapshot, self._engine))
         self._position = _Position()
@@ -356,10 +360,8 @@ class Network(ForeignAttributes):
         if vars(self).get("_optimizer") != optimizer:
             self._position.updates = 0  # its schedule begins
         self._optimizer = optimizer
-        rate = optimizer.learning_rate
-        engine, plan = self._default_engine()
-        # What train_on_batch and evaluate pass to the engine if no other options are given.
-        self._default = (plan, rate) if engine is self._engine and not callable(rate) else None
+        self._kept_calls: dict[Any, _KeptCall] = {}
+        self._keep(None, None, *self._default_engine(), optimizer)
 
     # --- training -------------------------------------------------------------------------------------------
 
@@ -651,21 +653,19 @@ class Network(ForeignAttributes):
         seed = self._dropout_seed + position.batches & LARGEST_SEED
         value = None
         try:
-            if (
-                self._default is not None
-                and optimizer is None
-                and loss is None
-                and sample_weight is None
-                and class_weight is None
-            ):
-                plan, rate = self._default
-                value = self._train(X, Y, None, plan, rate, seed, scale, count)
+            kept, weights = self._kept_call(X, loss, optimizer, sample_weight, class_weight)
+            if kept is not None:
+                chosen = kept.chosen
+            else:
+                chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
+            rate = self._rate_of(chosen)
+            if kept is not None:
+                value = self._train(X, Y, weights, kept.plan, rate, seed, scale, count)
             if value is None:
-                chosen = None if optimizer is None else option.optimizer(optimizer, self._dtype)
-                rate = self._rate_of(chosen)
                 examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
                 value = answered(engine.train_on_batch(*examples[:3], plan, rate, seed, scale, count))
+                self._keep(loss, optimizer, engine, plan, chosen)
         except NonFinite as bad:
             examples, _ = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
             where = "before this update, which was not made"
@@ -674,14 +674,47 @@ class Network(ForeignAttributes):
         position.batches += 1
         return value  # type: ignore[no-any-return]  # of the engine
 
-    def _rate_of(self, optimizer: Optimizer | None) -> float:
+    def _rate_of(self, optimizer: Optimizer) -> float:
         """The learning rate of the next call of train_on_batch."""
-        rate = (self._optimizer if optimizer is None else optimizer).learning_rate
+        rate, step = optimizer.learning_rate, self._position.updates
         if not callable(rate):
             return float(rate)
         if getattr(rate, "per", "step") == "epoch":
             raise ValueError("learning_rate counts epochs, but train_on_batch has no epochs: per='step'")
-        return float(rates(rate, self._position.updates, 1, 1, self._dtype)[0])
+        if not isinstance(rate, Schedule):  # a function may do more than compute
+            return float(rates(rate, step, 1, 1, self._dtype)[0])
+        schedule, first, ahead = self._rates_ahead
+        if schedule is not rate or not first <= step < first + len(ahead):
+            try:
+                ahead = rates(rate, step, 256, 1, self._dtype).tolist()
+            except ValueError:  # of a later step
+                ahead = rates(rate, step, 1, 1, self._dtype).tolist()
+            first = step
+            self._rates_ahead = rate, first, ahead
+        return float(ahead[step - first])
+
+    def _kept_call(
+        self, X: Any, loss: Any, optimizer: Any, sample_weight: Any, class_weight: Any
+    ) -> tuple[_KeptCall | None, Array | None]:
+        """Return what an earlier call with these options passed to the extension, and its weights."""
+        kept = self._kept_calls.get((_identity(loss), _identity(optimizer)))
+        if kept is None or class_weight is not None:
+            return None, None
+        if sample_weight is None:
+            return kept, None
+        if type(X) is not np.ndarray or X.ndim != 2:
+            return None, None
+        return kept, by_example(sample_weight, X.shape[1], self._dtype)
+
+    def _keep(
+        self, loss: Any, optimizer: Any, engine: reference.Engine, plan: Any, chosen: Optimizer
+    ) -> None:
+        """Keep what a call passed to the extension: the next one needs no checks but the extension's own."""
+        if engine is self._engine:
+            if len(self._kept_calls) >= MOST_KEPT:
+                self._kept_calls.clear()
+            key = _identity(loss), _identity(optimizer)
+            self._kept_calls[key] = _KeptCall(loss, optimizer, plan, chosen)
 
     # --- use ------------------------------------------------------------------------------------------------
 
@@ -814,14 +847,14 @@ class Network(ForeignAttributes):
         {'loss': 0.693147..., 'accuracy': 1.0}
         """
         scale, count = self._scale(input_scale), _threads(threads)
-        default = self._default
-        is_plain = loss is None and sample_weight is None and class_weight is None and metrics is None
-        if is_plain and default is not None:
-            value: float | None = self._evaluate(X, Y, None, default[0], scale, count)
+        kept, weights = self._kept_call(X, loss, None, sample_weight, class_weight)
+        if kept is not None and metrics is None:
+            value: float | None = self._evaluate(X, Y, weights, kept.plan, scale, count)
             if value is not None:
                 return value
         examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
         engine, plan = self._engine_for(self._plan(chosen_loss))
+        self._keep(loss, None, engine, plan, self._optimizer)
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
         value = answered(engine.evaluate(*examples[:3], plan, scale, count))
         if chosen is None:
@@ -867,12 +900,17 @@ class Network(ForeignAttributes):
         >>> grads
         {'dW1': array([[-0.5, -0.5]], dtype=float32), 'db1': array([[-0.5]], dtype=float32)}
         """
-        examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
-        engine, plan = self._engine_for(self._plan(chosen_loss))
-        result = engine.loss_and_grads(*examples[:3], plan, self._scale(input_scale), _threads(threads))
-        value, arrays = answered(result)
-        keys = (f"d{key}" for key in parameter_keys(len(self._activations)))
-        return value, dict(zip(keys, arrays, strict=True))
+        result, scale, count = None, self._scale(input_scale), _threads(threads)
+        kept, weights = self._kept_call(X, loss, None, sample_weight, class_weight)
+        if kept is not None:
+            result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count)
+        if result is None:
+            examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
+            engine, plan = self._engine_for(self._plan(chosen_loss))
+            result = answered(engine.loss_and_grads(*examples[:3], plan, scale, count))
+            self._keep(loss, None, engine, plan, self._optimizer)
+        value, arrays = result
+        return value, dict(zip(self._gradient_keys, arrays, strict=True))
 
     # --- copies and files -----------------------------------------------------------------------------------
 
@@ -1037,9 +1075,27 @@ class Network(ForeignAttributes):
 
 # What copies and pickles create again.
 _RECREATED = {
-    *("_engine", "_fallback", "_predict", "_train", "_evaluate", "_parameters", "_default", "_kept_plan"),
-    "_position",
+    *("_engine", "_fallback", "_predict", "_train", "_evaluate", "_loss_and_grads", "_gradient_keys"),
+    *("_parameters", "_position", "_kept_plan", "_kept_calls", "_rates_ahead"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptCall:
+    """What a call passes to the extension; the loss and the optimizer live as long as their ids are keys."""
+
+    loss: Any
+    optimizer: Any
+    plan: Any
+    chosen: Optimizer
+
+
+MOST_KEPT = 16  # calls
+
+
+def _identity(option: Any) -> Any:
+    """Return a name as it is, and any other option, which is immutable, by its id."""
+    return option if option is None or isinstance(option, str) else id(option)
 
 
 def _drawn_seed(rng: np.random.Generator) -> int:
