@@ -147,7 +147,7 @@ def _broken(text: str, width: int | None) -> list[str]:
 def _entries(found: Diagnosis, hint: int) -> dict[str, Any]:
     """Return a diagnosis as JSON has it."""
     return {
-        "file": found.target,
+        "file": displayable(found.target),
         "correct": found.correct,
         "findings": [_entry(finding, hint) for finding in found.report.findings],
         "checked": found.report.checked,
@@ -285,7 +285,8 @@ def _say_class(out: Output, rows: list[Row], of: dict[str, float], mistakes: lis
     out.result(
         correct=right == len(rows),
         submissions=[
-            _entries(row.found, 0) | {"file": row.name, "points": row.points, "score": row.score, "of": total}
+            _entries(row.found, 0)
+            | {"file": displayable(row.name), "points": row.points, "score": row.score, "of": total}
             for row in rows
         ],
         mistakes=[
@@ -293,7 +294,7 @@ def _say_class(out: Output, rows: list[Row], of: dict[str, float], mistakes: lis
                 "function": mistake.function,
                 "mistake": mistake.name,
                 "count": len(mistake.submissions),
-                "submissions": mistake.submissions,
+                "submissions": [displayable(name) for name in mistake.submissions],
             }
             for mistake in mistakes
         ],

@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -206,20 +206,19 @@ class Kept:
 
 
 @contextlib.contextmanager
-def keeping(modules: list[types.ModuleType], tell: Callable[[list[str]], None]) -> Iterator[None]:
-    """Put back after a block what it changed in modules, and the settings of NumPy and Python."""
+def keep_settings() -> Iterator[None]:
+    """Put back after a block the settings of NumPy and Python that it changed."""
     import gc
     import warnings
 
     import numpy as np
 
-    kept, errors, printing = Kept(modules), np.geterr(), np.get_printoptions()
+    errors, printing = np.geterr(), np.get_printoptions()
     depth, is_collecting = sys.getrecursionlimit(), gc.isenabled()
     try:
         with warnings.catch_warnings():
             yield
     finally:
-        changed = kept.restore()
         np.seterr(**errors)
         np.set_printoptions(**printing)
         sys.setrecursionlimit(depth)
@@ -227,5 +226,3 @@ def keeping(modules: list[types.ModuleType], tell: Callable[[list[str]], None]) 
         signal.setitimer(signal.ITIMER_REAL, 0)
         if is_collecting:
             gc.enable()
-        if changed:
-            tell(changed)

@@ -10,80 +10,32 @@ child goes on without that statement or function.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-import mmap
 import os
 import re
 import select
 import shutil
 import signal
-import struct
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from os import _exit  # a submission may replace os._exit
 from typing import Any
+
+from . import FUNCTIONS
+from ._child import Place, Step, work
+from ._isolation import adopt_orphans, end_with_parent, leave_network, tasks_of_user
 
 MOST_STATEMENTS_LEFT_OUT = 3
 MOST_BYTES = 2**24  # of a report
+MOST_OPEN = 1024  # files of the server
 TICK = 0.1  # seconds between two looks at the clock; results wake the server at once
 
 # What many submissions import, and takes long to import.
 _PRELOADED = {"matplotlib": "matplotlib.pyplot", "h5py": "h5py", "scipy": "scipy", "PIL": "PIL.Image"}
 _PRELOADED |= {"sklearn": "sklearn", "pandas": "pandas"}
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a child does, or did last: a statement or a function, since when, and whether it still runs."""
-
-    kind: str
-    name: str
-    since: float
-    is_running: bool
-
-
-class Place:
-    """Where a child is: shared memory, written by the child and read by the server."""
-
-    _HEAD = struct.Struct("dI?")
-    _MOST = 400
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
-
-    def enter(self, kind: str, name: str) -> bytes:
-        """Say that a step begins; return what to give to :meth:`leave`."""
-        before = self._memory[: self._HEAD.size + self._MOST]
-        text = f"{kind} {name}".encode("utf-8", "replace")[: self._MOST]
-        self._memory[self._HEAD.size : self._HEAD.size + len(text)] = text
-        self._HEAD.pack_into(self._memory, 0, time.monotonic(), len(text), True)
-        return before
-
-    def leave(self, before: bytes) -> None:
-        """Say that the step ended; one that it was within goes on."""
-        _, _, was_running = self._HEAD.unpack_from(before)
-        if was_running:
-            self._memory[: len(before)] = before
-        else:
-            _, length, _ = self._HEAD.unpack_from(self._memory)
-            self._HEAD.pack_into(self._memory, 0, time.monotonic(), length, False)
-
-    def now(self) -> Step | None:
-        """Return the step; None before the first."""
-        since, length, is_running = self._HEAD.unpack_from(self._memory)
-        if not length:
-            return None
-        text = self._memory[self._HEAD.size : self._HEAD.size + min(length, self._MOST)]
-        kind, _, name = text.decode("utf-8", "replace").partition(" ")
-        return Step(kind, name, since, is_running)
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self._memory.close()
 
 
 @dataclass
@@ -111,69 +63,9 @@ class Child:
     received: bytearray = field(default_factory=bytearray)
 
 
-# --- the child ----------------------------------------------------------------------------------------------
-
-
-def _work(job: Job, settings: dict[str, Any], place: Place, results: int, mark: bytes) -> None:
-    """Run a submission and its check, and send the report; never returns."""
-    import numpy as np
-
-    from . import _isolation, _loading, check_functions
-    from ._checks import COURSES
-    from ._reading import SourceError
-
-    os.environ["TMPDIR"] = os.getcwd()
-    tempfile.tempdir = None
-    _isolation.limit(settings["memory"], settings["tasks"])
-    _isolation.refuse(os.getcwd())
-    _no_input()
-    answer: dict[str, Any] = {"notes": []}
-    notes: list[str] = answer["notes"]
-    guarded = [np, np.linalg, np.random, __import__("math"), __import__("builtins")]
-
-    def replaced(names: list[str]) -> None:
-        text = f"replaces {', '.join(names[:5])}, which is undone for the check"
-        if text not in notes:
-            notes.append(text)
-
-    try:
-        begin = lambda number, where: place.enter("statement", f"{number} {where}")  # noqa: E731  one line
-        run = _loading.Run(settings["run_all"], job.without, begin)
-        with _isolation.keeping(guarded, replaced):
-            nowhere = place.enter("statement", "0 the code")
-            loaded = _loading.load(job.target, settings["folder"], run)
-            place.leave(nowhere)
-        place.leave(place.enter("check", "0 the check"))
-        notes += loaded.notes
-        functions = _loading.functions_in(loaded, settings["functions"], settings["names"])
-        kept = _isolation.Kept(guarded)
-
-        def put_back() -> None:
-            names = kept.restore()
-            if names:
-                replaced(names)
-            try:
-                os.fstat(results)
-            except OSError:  # it was closed, and the report has no way out: the server sees who did that
-                os._exit(1)
-
-        lecture = COURSES[settings["course"]].lecture
-        for name, _ in job.lost:  # others call it, and get the right one
-            _put(loaded.namespace, functions.pop(name), getattr(lecture, name))
-        watched = {name: _watched(name, function, place, put_back) for name, function in functions.items()}
-        for name, function in functions.items():
-            _put(loaded.namespace, function, watched[name])
-        try:
-            report = check_functions(watched, course=settings["course"], only=settings["only"])
-            answer["report"] = asdict(report)
-        except BaseException as error:
-            files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
-            if not files & loaded.files and not isinstance(error, MemoryError):
-                raise
-            answer["fate"] = f"made the check fail: {_loading.described(error)}"
-    except SourceError as error:
-        answer["unreadable"] = str(error)
-    _write(results, mark + json.dumps(answer).encode() + b"\n")
+def _encoded(answer: dict[str, Any]) -> bytes:
+    """Return a line of JSON; what cannot be encoded, such as half a character, becomes a question mark."""
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def _write(descriptor: int, text: bytes) -> None:
@@ -181,47 +73,7 @@ def _write(descriptor: int, text: bytes) -> None:
         text = text[os.write(descriptor, text) :]
 
 
-def _put(namespace: dict[str, Any], old: Any, new: Any) -> None:
-    """Let the functions of a namespace call another function in place of one."""
-    for key in [key for key, value in namespace.items() if value is old]:
-        namespace[key] = new
-
-
-def _watched(
-    name: str, function: Callable[..., Any], place: Place, after: Callable[[], object]
-) -> Callable[..., Any]:
-    """Wrap a learner's function: the server knows when it runs, and all that it raises is an Exception."""
-
-    @functools.wraps(function, updated=())
-    def call(*arguments: Any, **options: Any) -> Any:
-        before = place.enter("function", name)
-        try:
-            return function(*arguments, **options)
-        except (Exception, SystemExit):
-            raise
-        except BaseException as error:
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error
-        finally:
-            after()
-            place.leave(before)
-
-    call.func = function  # type: ignore[attr-defined] # as partial has it: who looks for its globals finds them
-    if hasattr(function, "__self__"):
-        call.__self__ = function.__self__  # type: ignore[attr-defined]
-    return call
-
-
-def _no_input() -> None:
-    import builtins
-    import getpass
-
-    def refused(*_: Any, **__: Any) -> str:
-        raise RuntimeError("input() was called, but nobody is there to answer")
-
-    builtins.input = getpass.getpass = refused
-
-
-# --- the server ---------------------------------------------------------------------------------------------
+# --- children -----------------------------------------------------------------------------------------------
 
 
 def _start(job: Job, settings: dict[str, Any]) -> Child:
@@ -235,26 +87,26 @@ def _start(job: Job, settings: dict[str, Any]) -> Child:
         return Child(job, pid, reading, mark, place, folder)
     code = 1
     try:
-        from ._isolation import end_with_parent
-
         os.setsid()
         end_with_parent()
         os.closerange(3, writing)  # the pipes of others, and that to whoever asked
-        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
+        os.closerange(writing + 1, MOST_OPEN)
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
         os.chdir(folder)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        _work(job, settings, place, writing, mark)
+        lost = [name for name, _ in job.lost]
+        answer = work(job.target, settings, job.without, lost, place, writing)
+        _write(writing, mark + _encoded(answer))
         code = 0
     except BaseException as error:
         with contextlib.suppress(BaseException):
             text = f"{type(error).__name__}: {error}"[:500]
-            _write(writing, mark + json.dumps({"problem": f"a bug of deepnet: {text}"}).encode() + b"\n")
+            _write(writing, mark + _encoded({"problem": f"a bug of deepnet: {text}"}))
     finally:
-        os._exit(code)  # threads of the submission would keep the process from ending otherwise
+        _exit(code)  # threads of the submission would keep the process from ending otherwise
 
 
 def _end(child: Child, active: dict[int, Child]) -> int | None:
@@ -306,6 +158,9 @@ def _receive(child: Child) -> bool | None:
             return True
         if not part or len(child.received) > MOST_BYTES:
             return False
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------
 
 
 def _parsed(received: bytearray) -> dict[str, Any] | None:
@@ -437,8 +292,6 @@ def _line_of(descriptor: int) -> bytes:
 
 def main() -> None:
     """Read the request, and serve it."""
-    from ._isolation import adopt_orphans, leave_network, tasks_of_user
-
     is_cut_off = leave_network()
     adopt_orphans()
     request = json.loads(_line_of(0))
@@ -446,9 +299,7 @@ def main() -> None:
     os.dup2(2, 1)  # what packages print is no answer
 
     def send(answer: dict[str, Any]) -> None:
-        _write(answers, json.dumps(answer).encode() + b"\n")
-
-    from . import FUNCTIONS
+        _write(answers, _encoded(answer))
 
     settings = request["settings"]
     settings["functions"] = FUNCTIONS[settings["course"]]

@@ -47,6 +47,7 @@ IN_A_FUNCTION = {
         "open(__file__ + '.txt', 'w'); return np.maximum(0, Z), Z",
         "temporary folder",
     ),
+    "half a character": ("raise ValueError('\\ud800 \\x1b[31m [red]')", "ValueError: ?"),
     "strange exception": ("class E(Exception):\n        def __str__(self): raise self\n    raise E", ""),
     "strange result": (
         "class A:\n        def __array__(self, *_, **__): raise SystemExit\n    return A(), Z",
@@ -71,6 +72,7 @@ HARMLESS = {
     "thread": "import threading, time; threading.Thread(target=time.sleep, args=(1000,)).start()",
     "numpy replaced": "np.maximum_ = np.dot; np.dot = np.exp = np.sum = None",
     "builtins replaced": "import builtins; builtins.len = builtins.isinstance = None",
+    "system replaced": "import json, os, time; os._exit = os.write = json.dumps = time.monotonic = None",
     "strict numpy": "np.seterr(all='raise'); np.set_printoptions(precision=1)",
     "warning": "import warnings; warnings.warn('careful')",
     "other folder": "import os; os.chdir('/')",
@@ -89,6 +91,7 @@ AT_THE_START = {
     "missing package": "import no_such_package_anywhere",
     "strict warnings": "import warnings\nwarnings.simplefilter('error')\nnp.seterr(all='raise')",
     "numpy replaced": "np.dot = np.exp = np.matmul = None",
+    "system replaced": "import json, os, time\nos._exit = os.write = json.dumps = time.monotonic = print",
     "alarm": "import signal\nsignal.alarm(1)",
     "trace": "import sys\nsys.settrace(lambda *_: 1 / 0)",
     "exit handler": "import atexit, os\natexit.register(os._exit, 7)",
