@@ -15,11 +15,11 @@ from . import _drawing, _together, _training
 from ._c1w4 import COURSE as C1W4
 from ._c2 import COURSE as C2
 from ._comparison import Difference, compare
-from ._examination import Examination, observe, probes_of, right_outcomes, variants_of
+from ._examination import Examination, observe, probes_of, right_outcomes
 from ._replacing import called_by, replaced, tolerant
 from ._running import Outcome, Probe, quiet, run
 from ._sources import in_order
-from ._stages import Course, Stage
+from ._stages import Course, Stage, variants_of
 from ._values import as_array
 from ._wording import by_severity, finding, remark
 from .findings import Finding, Report

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from ._comparison import Difference, compare
-from ._examination import variants_of
 from ._naming import name as name_mistakes
 from ._running import Outcome, Probe, run
-from ._stages import Course, Stage
+from ._stages import Course, Stage, variants_of
 from ._values import Array, as_array
 from ._wording import finding, remark
 from .catalogue import known_mistakes

@@ -19,11 +19,6 @@ from .findings import Finding
 GROUPS = (("fault", "missing", "shape", "values", "dtype", "again"), ("written",), ("shared",), ("remark",))
 
 
-def variants_of(stage: Stage) -> tuple[str, ...]:
-    """Return the names of the lecture's functions that are right."""
-    return stage.variants or (stage.function,)
-
-
 @cache
 def probes_of(stage: Stage) -> tuple[Probe, ...]:
     """Return the stage's probes, made once."""

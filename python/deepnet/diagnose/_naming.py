@@ -1,25 +1,38 @@
 """Names a mistake: the lecture's function with each known mistake runs on the same probes.
 
 A mistake explains some of the differences if its own differences are among them and the results agree to
-rounding, on every probe. A function may have several mistakes, as long as they affect different parts.
+rounding, on every probe. A function may have several mistakes that affect different parts. If something is
+left, every two known mistakes are made together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
 from ._comparison import Difference, compare, differs
-from ._running import Outcome, Probe
-from ._stages import Course, Stage
+from ._running import Outcome, Probe, run
+from ._stages import Course, Stage, variants_of
 from ._values import as_array
 from .catalogue import Mistake, known_mistakes
+from .catalogue.mistake import Edit, compiled, edited, source_of
 
 Key = tuple[int, str, str]  # probe, "part" or the kind of difference, part
 Observe = Callable[[Callable[..., Any]], list[Outcome]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two mistakes made together, in one of the lecture's functions."""
+
+    variant: str
+    edits: tuple[tuple[Mistake, tuple[Edit, ...]], ...]
+    function: Callable[..., Any]
 
 
 def keyed(differences: Sequence[Difference], probes: Sequence[Probe]) -> dict[Key, Difference]:
@@ -43,6 +56,21 @@ def injected(course: Course, function: str) -> tuple[tuple[Mistake, Callable[...
     )
 
 
+@cache
+def injected_pairs(course: Course, function: str) -> tuple[Pair, ...]:
+    """Return the lecture's function with every two mistakes that can be made together, the first two ways."""
+    stage, pairs = course.stages[function], []
+    for one, two in combinations(known_mistakes(course.name, function), 2):
+        for first, second in product(one.ways()[:2], two.ways()[:2]):
+            for variant in variants_of(stage):
+                text = source_of(course.lecture, variant)
+                both = edited(text, (*first, *second)) or edited(text, (*second, *first))
+                if both is not None:
+                    edits = ((one, first), (two, second))
+                    pairs.append(Pair(variant, edits, compiled(both, course.lecture, variant)))
+    return tuple(pairs)
+
+
 def name(
     course: Course,
     stage: Stage,
@@ -58,24 +86,30 @@ def name(
 
     `keep` what the known mistakes do, as `probes` and `expected` are kept, too.
     """
-    left = keyed(differences, probes)
-    candidates = []
-    for mistake, function in injected(course, stage.function):
+    everything = keyed(differences, probes)
+    left = dict(everything)
+
+    def made_by(function: Callable[..., Any]) -> tuple[list[Outcome], dict[Key, Difference]]:
+        outcomes = observe(function)
+        made = [
+            d for p, e, o in zip(probes, expected, outcomes, strict=True) for d in compare(stage, p, e, o)
+        ]
+        return outcomes, keyed(made, probes)
+
+    def seen(function: Callable[..., Any]) -> tuple[list[Outcome], dict[Key, Difference]]:
+        if not keep:
+            return made_by(function)
         key = (stage, function, id(probes), id(expected))
         if key not in _seen:
-            outcomes = observe(function)
-            made = [
-                d for p, e, o in zip(probes, expected, outcomes, strict=True) for d in compare(stage, p, e, o)
-            ]
-            seen = outcomes, keyed(made, probes)
-            if keep:
-                _seen[key] = seen
-        else:
-            seen = _seen[key]
-        outcomes, made_by = seen
-        fits = made_by and made_by.keys() <= left.keys() and not _elsewhere(made_by, left)
-        if fits and _agree(stage, made_by, outcomes, actual):
-            candidates.append((mistake, set(made_by)))
+            _seen[key] = made_by(function)
+        return _seen[key]
+
+    candidates = []
+    for mistake, function in injected(course, stage.function):
+        outcomes, made = seen(function)
+        fits = made and made.keys() <= everything.keys() and not _elsewhere(made, everything)
+        if fits and _agree(stage, made, outcomes, actual):
+            candidates.append((mistake, set(made)))
     found = []
     while candidates and left:
         mistake, keys = max(candidates, key=lambda candidate: len(candidate[1] & left.keys()))
@@ -83,7 +117,37 @@ def name(
         if not explained:
             break
         found.append((mistake, [left.pop(key) for key in sorted(explained)]))
+    if any(d.severity != "style" for d in left.values()):
+        first = min(i for i, _, _ in left)  # one probe tells most pairs apart
+        for pair in injected_pairs(course, stage.function):
+            if stage.kind == "values" and not _is_like(stage, probes[first], actual[first], pair.function):
+                continue
+            outcomes, made = made_by(pair.function)
+            if made.keys() == everything.keys() and _agree(stage, made, outcomes, actual):
+                shares = []
+                for mistake, edits in pair.edits:
+                    text = edited(source_of(course.lecture, pair.variant), edits) or ""
+                    _, alone = made_by(compiled(text, course.lecture, pair.variant))
+                    shares.append((mistake, _share(everything, alone)))
+                return shares, []
     return found, list(left.values())
+
+
+def _is_like(stage: Stage, probe: Probe, actual: Outcome, function: Callable[..., Any]) -> bool:
+    """Whether a function does the same as the learner's on one probe."""
+    mine = run(function, probe, stage.arguments, stage.read, args=probe.right)
+    if mine.fault is not None or actual.fault is not None:
+        return mine.fault is not None and actual.fault is not None and mine.fault.kind == actual.fault.kind
+    return all(
+        part in actual.parts and _same(stage, value, actual.parts[part])
+        for part, value in mine.parts.items()
+        if not part.startswith(("dA", "dZ"))  # which may be missing
+    )
+
+
+def _share(everything: dict[Key, Difference], made: dict[Key, Difference]) -> list[Difference]:
+    """Return the differences that one of two mistakes makes, or all if it makes others by itself."""
+    return [everything[key] for key in sorted(made.keys() & everything.keys())] or list(everything.values())
 
 
 def _agree(

@@ -88,6 +88,11 @@ class Course:
     stages: Mapping[str, Stage] = field(default_factory=dict)
 
 
+def variants_of(stage: Stage) -> tuple[str, ...]:
+    """Return the names of the lecture's functions that are right."""
+    return stage.variants or (stage.function,)
+
+
 # --- numbers for the probes ---------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import pytest
 import deepnet
 from deepnet.diagnose._checks import COURSES
 from deepnet.diagnose.catalogue import MISTAKES
+from deepnet.diagnose.catalogue.mistake import edited, source_of
 
 from .learners import learner, with_mistake
 
@@ -38,6 +39,25 @@ def test_a_mistake_is_found_and_named(course, mistake):
     for way in range(len(mistake.ways())):
         report = deepnet.diagnose(learner(course, with_mistake(course, mistake, way)), course=course)
         assert [(f.function, f.mistake) for f in report.findings] == [(mistake.function, mistake.name)]
+
+
+@pytest.mark.parametrize(
+    ("function", "one", "two"),
+    [
+        ("linear_backward", "dW and db without 1/m", "db without keepdims"),
+        ("linear_backward", "dW without 1/m", "1/m in dA_prev, too"),
+        ("compute_cost", "negative", "without 1/m"),
+        ("L_model_backward", "sign of dAL reversed", "hidden layers get the dA of layer L"),
+        ("update_parameters", "added in place of subtracted", "last layer not updated"),
+    ],
+)
+def test_two_mistakes_in_one_function_are_both_named(function, one, two):
+    text = source_of(COURSES["c1w4"].lecture, function)
+    for name in (one, two):
+        mistake = next(m for m in MISTAKES["c1w4"] if (m.function, m.name) == (function, name))
+        text = edited(text, mistake.ways()[0]) or edited(text, mistake.ways()[1])
+    report = deepnet.diagnose(learner("c1w4", {function: text}))
+    assert {(f.function, f.mistake) for f in report.findings} == {(function, one), (function, two)}
 
 
 @pytest.mark.slow

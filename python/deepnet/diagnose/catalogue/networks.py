@@ -134,7 +134,7 @@ MISTAKES = (
     Mistake(
         "compute_cost",
         "without 1/m",
-        (("-(1 / m) * ", "-"),),
+        ((("-(1 / m) * ", "-"),), (("(1 / m) * ", ""),)),
         "The cost is the sum over the examples. The lecture's J is their mean.",
         (
             "Does the cost grow if every example is there twice?",
