@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from os import _exit  # a submission may replace os._exit
 from typing import Any
 
@@ -27,6 +28,7 @@ from ._loading import Loaded, Run, described, functions_in, load
 from ._reading import SourceError
 
 MOST_NAMES = 5  # in a note
+CLOSE = 0.75  # the likeness of names from which on one may stand for the other
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,22 @@ class Guard:
 
     def __init__(self, results: int) -> None:
         self._kept = Kept([np, np.linalg, np.random, builtins, json, math, os, signal, time])
-        self._results = results
+        self._results, self._depth = results, 0
         self.replaced = dict[str, None]()
 
-    def __call__(self) -> None:
-        """Do so: after each statement and each call of the submission."""
+    def enter(self) -> None:
+        """Begin a call of a function; what the check itself has replaced for a while stays."""
+        if self._depth == 0:
+            self._kept.keep()
+        self._depth += 1
+
+    def leave(self) -> None:
+        """End it."""
+        self._depth -= 1
+        self.put_back()
+
+    def put_back(self) -> None:
+        """Put back what was replaced: after each statement and each call of the submission."""
         self.replaced.update(dict.fromkeys(self._kept.restore()))
         try:
             os.fstat(self._results)
@@ -133,21 +146,42 @@ def work(
     guard = Guard(results)
 
     def begin(number: int, where: str) -> None:
-        guard()
+        guard.put_back()
         place.enter("statement", f"{number} {where}")
 
     try:
         with keep_settings():
             nowhere = place.enter("statement", "0 the code")
             loaded = load(target, settings["folder"], Run(settings["run_all"], without, begin))
-            guard()
+            guard.put_back()
             place.leave(nowhere)
         answer = _checked(loaded, settings, lost, place, guard)
     except SourceError as error:
         return {"notes": [], "unreadable": str(error)}
     names = list(guard.replaced)[:MOST_NAMES]
     undone = [f"replaces {', '.join(names)}, which is undone for the check"] if names else []
-    return answer | {"notes": loaded.notes + undone}
+    return answer | {"notes": [*loaded.notes, *undone, *_other_names(loaded, settings)]}
+
+
+def _other_names(loaded: Loaded, settings: dict[str, Any]) -> list[str]:
+    """Return a note for each function of the course that the learner seems to have under another name."""
+    absent = [
+        name
+        for name in settings["only"] or settings["functions"]
+        if name not in loaded.namespace and name not in settings["names"]
+    ]
+    notes = []
+    for key, value in loaded.namespace.items():
+        if _file_of(value) in loaded.files and key not in settings["functions"]:
+            for name in get_close_matches(key, absent, 1, CLOSE):
+                notes.append(f"{name} is not there. Is it {key}? --map {name}={key}")
+    return notes
+
+
+def _file_of(value: Any) -> str | None:
+    """Return the file of a function, or None."""
+    code = getattr(value, "__code__", None)
+    return getattr(code, "co_filename", None)
 
 
 def _checked(
@@ -176,13 +210,12 @@ def _put(namespace: dict[str, Any], old: Any, new: Any) -> None:
         namespace[key] = new
 
 
-def _watched(
-    name: str, function: Callable[..., Any], place: Place, after: Callable[[], object]
-) -> Callable[..., Any]:
+def _watched(name: str, function: Callable[..., Any], place: Place, guard: Guard) -> Callable[..., Any]:
     """Wrap a learner's function: the server knows when it runs, and all that it raises is an Exception."""
 
     @functools.wraps(function, updated=())
     def call(*arguments: Any, **options: Any) -> Any:
+        guard.enter()
         before = place.enter("function", name)
         try:
             return function(*arguments, **options)
@@ -191,7 +224,7 @@ def _watched(
         except BaseException as error:
             raise RuntimeError(f"{type(error).__name__}: {error}") from error
         finally:
-            after()
+            guard.leave()
             place.leave(before)
 
     call.func = function  # type: ignore[attr-defined] # as partial has it: who looks for its globals finds them

@@ -180,11 +180,19 @@ def refuse(folder: str) -> None:
 # --- what the code must not change for others ---------------------------------------------------------------
 
 
+_pairs = zip  # a name that no submission replaces
+
+
 class Kept:
     """The functions of modules as they were, to put back what a learner's code replaced."""
 
     def __init__(self, modules: list[types.ModuleType]) -> None:
-        self._modules = [(module.__name__, vars(module), dict(vars(module))) for module in modules]
+        self._modules = [(module.__name__, vars(module)) for module in modules]
+        self.keep()
+
+    def keep(self) -> None:
+        """Take what the modules have now as that to put back."""
+        self._were = [dict(now) for _, now in self._modules]
 
     def restore(self) -> list[str]:
         """Put back what was replaced or removed; return the names.
@@ -192,7 +200,7 @@ class Kept:
         Runs after each call of a learner's function, and without builtins, which may be replaced as well.
         """
         changed: list[str] = []
-        for module, now, were in self._modules:
+        for (module, now), were in _pairs(self._modules, self._were):
             try:
                 is_same = were.items() <= now.items()  # in C
             except ValueError:  # an array took a place

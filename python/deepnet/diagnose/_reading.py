@@ -159,7 +159,9 @@ def _gathered(texts: list[tuple[str, str]]) -> Source:
 def _fault(place: str, offset: int, error: BaseException) -> str:
     line = error.lineno if isinstance(error, SyntaxError) else None
     where = [place] * bool(place) + ([] if line is None else [f"line {line + offset}"])
-    return f"{', '.join(where) or 'the file'}: {getattr(error, 'msg', None) or error}"
+    text = str(getattr(error, "msg", None) or error)
+    text = re.sub(r"\bon line (\d+)", lambda match: f"on line {int(match[1]) + offset}", text)
+    return f"{', '.join(where) or 'the file'}: {text}"
 
 
 def _piece(place: str, text: str, offset: int = 0) -> Piece | None:

@@ -77,6 +77,12 @@ def test_a_syntax_error_leaves_the_functions_around_it(tmp_path):
         assert "line 4: invalid syntax" in source.problems[0]
 
 
+def test_the_lines_of_a_syntax_error_are_those_of_the_file(tmp_path):
+    text = IMPORTS + FUNCTIONS["relu"] + "def sigmoid(Z):\nreturn Z\n"
+    (problem,) = read(written(tmp_path, text, "mine.py")).problems
+    assert problem == "line 7: expected an indented block after function definition on line 6"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -192,6 +198,9 @@ def test_names_of_the_learner(tmp_path):
     assert {finding.function for finding in found.report.findings} == {"linear_forward"}
     found = diagnose_file(path, names={"relu": "Layer.relu"})
     assert "'Layer.relu', which is not there" in found.problem
+    path = written(tmp_path, IMPORTS + FUNCTIONS["linear_forward"].replace("linear_f", "linear_F"), "mine.py")
+    note = "linear_forward is not there. Is it linear_Forward? --map linear_forward=linear_Forward"
+    assert note in diagnose_file(path).notes
     with pytest.raises(ValueError, match="course 'c1w4' has no function 'my_relu'"):
         diagnose_file(path, names={"my_relu": "relu"})
 
