@@ -202,7 +202,7 @@ def folder(out: Output, path: Path, wanted: Wanted, worth: dict[str, float], tab
     with progress_bar(out.console, transient=True) as bar:
         task = bar.add_task("Checking", total=len(names), note="")
         files = [path / name for name in names]
-        for found in diagnose_files(files, **wanted.options(), workers=max(2, os.cpu_count() or 1)):
+        for found in diagnose_files(files, **wanted.options(), workers=max(2, len(os.sched_getaffinity(0)))):
             diagnoses.append(found)
             bar.update(task, advance=1, note=printable(names[len(diagnoses) - 1]))
     functions = _functions(diagnoses, wanted, worth)

@@ -9,7 +9,7 @@ import deepnet
 from deepnet.diagnose import Limits, assert_correct, diagnose_file, diagnose_files
 from diagnose.course_code import FUNCTIONS, IMPORTS, submission
 
-LIMITS = Limits(time=24.0, memory=256)  # a call may take 2 s
+LIMITS = Limits(time=18.0, memory=256)  # a call may take 1.5 s
 CHECKED = ("sigmoid", "relu", "linear_forward", "linear_backward")
 
 # In a function: body of `relu`, and what the finding must say.
@@ -130,7 +130,7 @@ def test_a_loop_and_a_crash(tmp_path):
     (tmp_path / "mine.py").write_text(text)
     found = diagnose_file(tmp_path / "mine.py", only=CHECKED, limits=LIMITS)
     said = {finding.function: finding.message for finding in found.report.findings}
-    assert said == {"sigmoid": "It crashed the process (SIGABRT).", "relu": "It did not end within 2 s."}
+    assert said == {"sigmoid": "It crashed the process (SIGABRT).", "relu": "It did not end within 1.5 s."}
     assert not found.correct
     assert found.report.checked == CHECKED
 
