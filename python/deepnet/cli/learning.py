@@ -330,8 +330,20 @@ def learn(out: Output, path: Path, settings: Settings) -> Learned:
     return fit_examples(out, path, load_examples(out, path, settings), settings)
 
 
+def no_better_than_guessing(learned: Learned) -> list[str]:
+    """Return the advice about a model that says nothing about the examples held out, if it does not."""
+    scores, said = learned.scores, ""
+    if scores and learned.task == CLASSIFICATION and scores["accuracy"] <= scores["guessing"]:
+        said = "is right as often as one that always predicts the most frequent class"
+    elif scores and learned.task != CLASSIFICATION and scores["r2"] <= 0:
+        said = "is as far off as one that always predicts the mean"
+    reason = "the columns may not tell the target, or the training was too short"
+    return [f"on the examples held out, the model {said}: {reason}"] if said else []
+
+
 def save(out: Output, learned: Learned, output: Path) -> None:
     """Write the model, and say how good it is."""
+    learned.advice += no_better_than_guessing(learned)
     for text in learned.advice:
         out.note(text)
     if learned.scores:

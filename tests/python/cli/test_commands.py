@@ -53,6 +53,22 @@ def test_the_score_is_of_the_rows_held_out(results, shared):
     assert set(whole) == set(scores) == {"r2", "mean_absolute_error", "rms_error"}
 
 
+def test_the_command_gives_advice(results, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 2)).round(3)
+    rows[40:] = rows[:20]
+    for name, target in (("coin", np.arange(60) % 7 > 0), ("noise", rng.normal(size=60))):
+        lines = ["one,two,target", *(f"{a},{b},{t}" for (a, b), t in zip(rows, target, strict=True))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    chosen = ("--target", "target", "--epochs", 1, "-o", "m")
+    said = results("train", "coin.csv", *chosen)["advice"]
+    assert re.match(r"\d of 12 examples to validate with are also among those to train on", said[0])
+    assert "the model is right as often as one that always predicts the most frequent class" in said[1]
+    assert (
+        "the model is as far off as one that always" in results("train", "noise.csv", *chosen)["advice"][-1]
+    )
+
+
 @pytest.mark.slow
 def test_the_seed_determines_the_model(results, shared):
     said = [
