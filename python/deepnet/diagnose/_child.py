@@ -190,7 +190,7 @@ def _checked(
     place.leave(place.enter("check", "0 the check"))
     functions = functions_in(loaded, settings["functions"], settings["names"])
     lecture = COURSES[settings["course"]].lecture
-    for name in lost:
+    for name in functions.keys() & set(lost):
         _put(loaded.namespace, functions.pop(name), getattr(lecture, name))
     watched = {name: _watched(name, function, place, guard) for name, function in functions.items()}
     for name, function in functions.items():

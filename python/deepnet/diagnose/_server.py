@@ -169,11 +169,8 @@ def _parsed(received: bytearray) -> dict[str, Any] | None:
         answer = json.loads(received)
     except ValueError:
         return None
-    return (
-        answer
-        if isinstance(answer, dict) and {"report", "fate", "unreadable", "problem"} & answer.keys()
-        else None
-    )
+    is_answer = isinstance(answer, dict) and {"report", "fate", "unreadable", "problem"} & answer.keys()
+    return answer if is_answer else None
 
 
 def serve(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
@@ -241,6 +238,8 @@ def _goes_on(job: Job, step: Step | None, fate: str, settings: dict[str, Any]) -
     has_time: bool = time.monotonic() - job.started < settings["time"]
     if step is not None and step.kind == "function":
         job.lost.append((step.name, fate))
+        if not has_time:
+            job.notes.append("the other functions were not checked, for lack of time")
         return has_time
     number, _, place = ("0 the code" if step is None else step.name).partition(" ")
     if number == "0":  # no statement of the file: a package that it is in, say
