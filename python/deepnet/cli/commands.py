@@ -428,7 +428,7 @@ def diagnose(
         bool, typer.Option("--run-all", help="Run all code, not only what defines something.")
     ] = False,
 ) -> None:
-    """Check the functions that a learner wrote from the lecture, and name the mistakes: this runs them."""
+    """Say which of a learner's functions are wrong, and which mistakes those are. Their code is executed."""
     is_folder = os.path.isdir(submission)
     if not 1 <= time_limit <= MOST_SECONDS:
         raise _wrong(f"--time-limit {time_limit:g} should be from 1 to {MOST_SECONDS:.0e} seconds")
