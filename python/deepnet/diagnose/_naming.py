@@ -2,7 +2,8 @@
 
 A mistake explains some of the differences if its own differences are among them and the results agree to
 rounding, on every probe. A function may have several mistakes that affect different parts. If something is
-left, every two known mistakes are made together.
+left, every two known mistakes are made together. If something is left still, the odd arguments, which two
+right functions may treat differently, are left out of account.
 """
 
 from __future__ import annotations
@@ -87,7 +88,44 @@ def name(
     `keep` what the known mistakes do, as `probes` and `expected` are kept, too.
     """
     everything = keyed(differences, probes)
+    usual = {key: d for key, d in everything.items() if probes[key[0]].severity == "wrong"}
+    given = course, stage, probes, expected, actual
+    found, left = _named(*given, everything, observe, keep=keep)
+    if any(d.severity != "style" for d in left) and 0 < len(usual) < len(everything):
+        of_usual, left_of_usual = _named(*given, usual, observe, keep=keep, only_usual=True)
+        if of_usual and not any(d.severity != "style" for d in left_of_usual):
+            odd = [d for key, d in everything.items() if key not in usual and key[1] not in ("fault", "part")]
+            return of_usual, [*left_of_usual, *odd]
+    return found, left
+
+
+def _named(
+    course: Course,
+    stage: Stage,
+    probes: Sequence[Probe],
+    expected: Sequence[Outcome],
+    actual: Sequence[Outcome],
+    everything: dict[Key, Difference],
+    observe: Observe,
+    *,
+    keep: bool,
+    only_usual: bool = False,
+) -> tuple[list[tuple[Mistake, list[Difference]]], list[Difference]]:
+    """Do what `name` does; `only_usual` with the probes that are not odd."""
     left = dict(everything)
+
+    def counts(key: Key) -> bool:
+        """Whether a difference would show: not where the learner's may raise, or returns less and may do so."""
+        i, kind, part = key
+        if only_usual and probes[i].severity != "wrong":
+            return False
+        if actual[i].fault is not None:
+            return not (probes[i].may_raise and actual[i].fault.kind != "form")
+        return kind != "part" or part in actual[i].parts or not part.startswith(stage.optional or ("\0",))
+
+    def counted(seen: tuple[list[Outcome], dict[Key, Difference]]) -> Any:
+        outcomes, made = seen
+        return outcomes, {key: d for key, d in made.items() if counts(key)}
 
     def made_by(function: Callable[..., Any]) -> tuple[list[Outcome], dict[Key, Difference]]:
         outcomes = observe(function)
@@ -106,7 +144,7 @@ def name(
 
     candidates = []
     for mistake, function in injected(course, stage.function):
-        outcomes, made = seen(function)
+        outcomes, made = counted(seen(function))
         fits = made and made.keys() <= everything.keys() and not _elsewhere(made, everything)
         if fits and _agree(stage, made, outcomes, actual):
             candidates.append((mistake, set(made)))
@@ -122,13 +160,14 @@ def name(
         for pair in injected_pairs(course, stage.function):
             if stage.kind == "values" and not _is_like(stage, probes[first], actual[first], pair.function):
                 continue
-            outcomes, made = made_by(pair.function)
+            outcomes, made = counted(made_by(pair.function))
             if made.keys() == everything.keys() and _agree(stage, made, outcomes, actual):
                 shares = []
                 for mistake, edits in pair.edits:
                     text = edited(source_of(course.lecture, pair.variant), edits) or ""
-                    _, alone = made_by(compiled(text, course.lecture, pair.variant))
-                    shares.append((mistake, _share(everything, alone)))
+                    _, alone = counted(made_by(compiled(text, course.lecture, pair.variant)))
+                    if alone:  # else it only shows where the learner's may raise
+                        shares.append((mistake, _share(everything, alone)))
                 return shares, []
     return found, list(left.values())
 
@@ -137,7 +176,7 @@ def _is_like(stage: Stage, probe: Probe, actual: Outcome, function: Callable[...
     """Whether a function does the same as the learner's on one probe."""
     mine = run(function, probe, stage.arguments, stage.read, args=probe.right)
     if mine.fault is not None or actual.fault is not None:
-        return mine.fault is not None and actual.fault is not None and mine.fault.kind == actual.fault.kind
+        return _same_fault(mine, actual)
     return all(
         part in actual.parts and _same(stage, value, actual.parts[part])
         for part, value in mine.parts.items()
@@ -156,7 +195,7 @@ def _agree(
     for i, kind, part in made:
         mine, theirs = outcomes[i], actual[i]
         if kind == "fault":
-            if mine.fault is None or theirs.fault is None or mine.fault.kind != theirs.fault.kind:
+            if not _same_fault(mine, theirs):
                 return False
         elif kind == "part":
             if (part in mine.parts) != (part in theirs.parts):
@@ -166,6 +205,13 @@ def _agree(
         elif kind == "written" and not _same(stage, mine.written[part][1], theirs.written[part][1]):
             return False
     return True
+
+
+def _same_fault(mine: Outcome, theirs: Outcome) -> bool:
+    """Whether both raise the same; the message of a KeyError is the key, others depend on the wording."""
+    if mine.fault is None or theirs.fault is None or mine.fault.kind != theirs.fault.kind:
+        return False
+    return mine.fault.kind != "KeyError" or mine.fault.message == theirs.fault.message
 
 
 def _same(stage: Stage, mine: Any, theirs: Any) -> bool:

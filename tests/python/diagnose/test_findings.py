@@ -8,6 +8,7 @@ import pytest
 import deepnet
 from deepnet.diagnose import FUNCTIONS
 from deepnet.diagnose._checks import COURSES
+from deepnet.diagnose.catalogue.mistake import edited, source_of
 
 from .learners import learner
 
@@ -21,6 +22,54 @@ def report_on(**functions):
 def only_finding(**functions):
     (finding,) = report_on(**functions).findings
     return finding
+
+
+# --- known mistakes in functions that are written otherwise -------------------------------------------------
+
+
+def test_a_mistake_is_named_where_odd_labels_are_treated_otherwise():
+    def only_the_first_term(AL, Y):
+        return np.squeeze(-np.dot(Y, np.log(AL).T) / Y.shape[1])  # raises where Y is a column
+
+    def sum_by_rows(AL, Y):
+        return np.squeeze((-np.dot(Y, np.log(AL).T) - np.dot(1 - Y, np.log(1 - AL).T)) / Y.shape[0])
+
+    def parentheses(AL, Y, caches):
+        grads, L = {}, len(caches)
+        dA = -(Y / AL) - (1 - Y) / (1 - AL)  # spreads a column over a matrix
+        for l in range(L, 0, -1):
+            kind = "sigmoid" if l == L else "relu"
+            dA, grads[f"dW{l}"], grads[f"db{l}"] = C1W4.linear_activation_backward(dA, caches[l - 1], kind)
+        return grads
+
+    assert only_finding(compute_cost=only_the_first_term).mistake == "only the Y term"
+    assert only_finding(compute_cost=sum_by_rows).mistake == "without 1/m"
+    assert only_finding(L_model_backward=parentheses).mistake == "parentheses of dAL lost"
+
+
+def test_a_key_error_has_the_name_of_a_mistake_only_if_the_key_is_the_same():
+    """Each layer's dA replaces the one before: from the second hidden layer on there is none to read."""
+    finding = only_finding(
+        L_model_backward=edited_model_backward('grads["dA" + str(l)] =', 'grads["dA" + str(l + 1)] =')
+    )
+    assert finding.mistake is None
+    assert "KeyError: 'dA" in finding.message
+
+
+def edited_model_backward(old, new):
+    text = edited(source_of(C1W4, "L_model_backward"), ((old, new),))
+    return learner("c1w4", {"L_model_backward": text})["L_model_backward"]
+
+
+def test_a_loop_that_returns_no_costs_is_named():
+    def L_layer_model(X, Y, layers_dims, learning_rate, num_iterations):
+        parameters = C1W4.initialize_parameters_deep_of_the_application(layers_dims)
+        for _ in range(num_iterations):
+            AL, caches = C1W4.L_model_forward(X, parameters)
+            C1W4.update_parameters(parameters, C1W4.L_model_backward(AL, Y, caches), learning_rate)
+        return parameters
+
+    assert only_finding(L_layer_model=L_layer_model).mistake == "update ignored"
 
 
 # --- unknown mistakes are located and described -------------------------------------------------------------

@@ -276,7 +276,10 @@ MISTAKES = (
     Mistake(
         "compute_cost",
         "Y not put into the shape of AL",
-        (("    Y = Y.reshape(AL.shape)\n    m = Y.shape[1]\n", "    m = AL.shape[1]\n"),),
+        (
+            (("    Y = Y.reshape(AL.shape)\n", ""),),
+            (("    Y = Y.reshape(AL.shape)\n    m = Y.shape[1]\n", "    m = AL.shape[1]\n"),),
+        ),
         "With Y of shape (m, 1) the products silently become (m, m), and the cost is far too large. Nothing is wrong with"
         " Y of shape (1, m).",
         (
