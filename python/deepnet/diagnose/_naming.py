@@ -27,7 +27,7 @@ Key = tuple[int, str, str]  # probe, "part" or the kind of difference, part
 Observe = Callable[[Callable[..., Any]], list[Outcome]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """Two mistakes made together, in one of the lecture's functions."""
 
@@ -155,10 +155,10 @@ def _named(
         if not explained:
             break
         found.append((mistake, [left.pop(key) for key in sorted(explained)]))
-    if any(d.severity != "style" for d in left.values()):
+    if keep and stage.kind == "values" and _may_be_two(left):
         first = min(i for i, _, _ in left)  # one probe tells most pairs apart
         for pair in injected_pairs(course, stage.function):
-            if stage.kind == "values" and not _is_like(stage, probes[first], actual[first], pair.function):
+            if not _is_like(stage, probes[first], actual[first], pair):
                 continue
             outcomes, made = counted(made_by(pair.function))
             if made.keys() == everything.keys() and _agree(stage, made, outcomes, actual):
@@ -172,9 +172,21 @@ def _named(
     return found, list(left.values())
 
 
-def _is_like(stage: Stage, probe: Probe, actual: Outcome, function: Callable[..., Any]) -> bool:
-    """Whether a function does the same as the learner's on one probe."""
-    mine = run(function, probe, stage.arguments, stage.read, args=probe.right)
+def _may_be_two(left: dict[Key, Difference]) -> bool:
+    """Whether something is left that known mistakes make: more than a remark, and no result of odd form."""
+    forms = [d for d in left.values() if d.kind == "fault" and d.actual.kind == "form"]
+    return not forms and any(d.severity != "style" for d in left.values())
+
+
+_done: dict[tuple[Pair, int], Outcome] = {}
+
+
+def _is_like(stage: Stage, probe: Probe, actual: Outcome, pair: Pair) -> bool:
+    """Whether two mistakes together do the same as the learner's function on one of the stage's probes."""
+    key = (pair, id(probe))
+    if key not in _done:
+        _done[key] = run(pair.function, probe, stage.arguments, stage.read)
+    mine = _done[key]
     if mine.fault is not None or actual.fault is not None:
         return _same_fault(mine, actual)
     return all(
