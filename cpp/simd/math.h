@@ -97,9 +97,9 @@ struct Power {
 };
 
 template <class T>
-DEEPNET_INLINE Power<T> exp_power(Vec<T> x, T cut = ExpConstants<T>::lowest) {  // below `cut`: 0
+DEEPNET_INLINE Power<T> exp_power(Vec<T> x) {
   using K = ExpConstants<T>;
-  x = x < cut ? broadcast(K::lowest) : x;
+  x = x < K::lowest ? broadcast(K::lowest) : x;
   x = x > K::highest ? broadcast(K::highest) : x;
   IntVec<T> n;
   const Vec<T> p = exp_reduce<T>(x, n);
@@ -112,10 +112,13 @@ DEEPNET_INLINE Vec<T> exp(Vec<T> x) {
   return exp_power<T>(x).value();
 }
 
-/// e^x, or 0 where that is less than kFlushBelow.
+/// e^x for x <= 0, or 0 where that is less than kFlushBelow: so one power of 2 is enough. The bits are those of exp().
 template <class T>
 DEEPNET_INLINE Vec<T> exp_flushed(Vec<T> x) {
-  return exp_power<T>(x, ExpConstants<T>::lowest_kept).value();
+  constexpr T lowest = ExpConstants<T>::lowest_kept;
+  IntVec<T> n;
+  const Vec<T> p = exp_reduce<T>(x < lowest ? broadcast(lowest) : x, n);
+  return x < lowest ? Vec<T>{} : (p + T(1)) * power_of_two<T>(n);
 }
 
 /// e^x - 1 for x <= 0, without the cancellation near 0; at most 2 ulp.

@@ -10,6 +10,8 @@ namespace deepnet {
 
 /// The most that a group's examples may take in a cache before they are read.
 constexpr index_t kFetchedBytes = index_t{1} << 17;
+/// Examples that take no more than this are in a cache from one epoch to the next.
+constexpr index_t kCachedBytes = index_t{1} << 20;
 
 template <class T>
 PanelGroup<T> BatchRunner<T>::activations(size_t layer, index_t first_panel, index_t panels) const {
@@ -88,7 +90,7 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
     const bool drops = back && masks_[0].keep != 1;
     // The panel that this thread will probably gather next. Long rows are left to the processor's own prefetcher.
     const index_t ahead = group_panels_ * workers_ * kPanel<T>, row = X.units * kElementBytes[size_t(X.element)];
-    const bool fetches = group_panels_ * kPanel<T> * row <= kFetchedBytes;
+    const bool fetches = group_panels_ * kPanel<T> * row <= kFetchedBytes && X.count * row > kCachedBytes;
     const index_t fetched = fetches ? std::clamp<index_t>(chunk.ordered - first - ahead, 0, kPanel<T>) : 0;
     gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops, ahead, fetched);
     if (drops) {
@@ -152,9 +154,9 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
                       {dZ.data, dZ.units, panels}, A_prev, columns, scratch, W_exceeds_cache, did);
   }
   for (size_t l = 1; columns < all && l <= L; ++l) {  // sums of dZ are of whole panels
+    constexpr index_t half = kPanel<T> / 2;           // what is left out: a cache line
     const PanelGroup<T> last = activations(l, first_panel + panels - 1, 1);
-    for (index_t i = 0; i < last.units; ++i)
-      std::fill(last.data + i * kPanel<T> + columns % kPanel<T>, last.data + (i + 1) * kPanel<T>, T(0));
+    for (index_t i = 0; i < last.units; ++i) std::fill_n(last.data + i * kPanel<T> + half, half, T(0));
   }
   for (index_t p = first_panel; is_sparse() && p < first_panel + panels; ++p)
     sparse_.take_dZ(kernels_, network_.layers[0], p, activations(1, p, 1).data);

@@ -32,6 +32,8 @@ def real(
     Traceback (most recent call last):
     ValueError: momentum is 1, but must be from 0 to less than 1
     """
+    if type(value) is float and abs(value) < 1e38 and low <= value <= high and above < value < below:
+        return value  # the usual case, in a tenth of the time
     number = _alone(value)
     if not is_number(number):
         raise TypeError(f"{name} {said.format(repr(value))}, but must be a number{such_as}")

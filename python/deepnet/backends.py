@@ -148,6 +148,16 @@ def fit_side_by_side(trainings: list[Any], threads: int, report: Any) -> None:
     native.fit_many(trainings, threads, report)
 
 
+def shuffle(rng: np.random.RandomState, order: Any) -> None:
+    """Do ``rng.shuffle(order)``: in half the time if the extension can."""
+    bits = getattr(rng, "_bit_generator", None)
+    if _chosen is not None and bits is not None:
+        with bits.lock:
+            if _chosen.shuffle_as_numpy(bits.capsule, order) is not None:
+                return
+    rng.shuffle(order)
+
+
 def snapshot(engine: Any) -> list[Any]:
     """Return copies of the parameters, taken between two updates of this engine or of one over it."""
     with updating:

@@ -174,3 +174,33 @@ def test_plain_calls_are_taken():
     grads = native.L_model_backward(AL, np.ones((1, 6)), tuple(caches), None, False, None)
     assert native.update_parameters(parameters, grads, 0.1, parameters) is parameters
     assert native.activation_forward(X, "leaky_relu") is not None
+
+
+@pytest.mark.parametrize("backend", ["native", "numpy"])
+@pytest.mark.parametrize("bits", [np.random.MT19937, np.random.PCG64])
+def test_shuffle_is_that_of_random_state(backend, bits):
+    """The same order, and the generator goes on with the same numbers."""
+    rng, expected = (np.random.RandomState(bits(5)) for _ in range(2))
+    with deepnet.use_backend(backend):
+        for count in [*range(10), 63, 64, 65, 1797, 70_000]:
+            order, wanted = np.arange(count, dtype=np.uint32), np.arange(count)
+            for _ in range(2):
+                deepnet.backends.shuffle(rng, order)
+                expected.shuffle(wanted)
+            np.testing.assert_array_equal(order, wanted)
+            assert rng.randint(2**31) == expected.randint(2**31)
+
+
+def test_shuffle_declines_what_it_cannot_use_and_changes_nothing():
+    capsule, read_only = np.random.MT19937(5).capsule, np.arange(9, dtype=np.uint32)
+    read_only.flags.writeable = False
+    good = np.arange(9, dtype=np.uint32)
+    for order in [read_only, np.arange(9), np.arange(18, dtype=np.uint32)[::2], good.reshape(3, 3), [1, 2]]:
+        before = np.array(order)
+        assert native.shuffle_as_numpy(capsule, order) is None
+        np.testing.assert_array_equal(order, before)
+    for generator in [None, 5, deepnet]:
+        assert native.shuffle_as_numpy(generator, good) is None
+    np.testing.assert_array_equal(good, np.arange(9))
+    assert native.shuffle_as_numpy(capsule, good)
+    assert good.tolist() != list(range(9))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deepnet.activations import Array
+from deepnet.backends import shuffle
 from deepnet.network import History, Network
 
 from ._recipe import Objective
@@ -204,7 +205,7 @@ class Orders:
     """The order of the examples in each epoch: shuffled as in scikit-learn, with the same random numbers."""
 
     def __init__(self, examples: Array, rng: Any | None) -> None:
-        self._examples, self._rng = examples.astype(np.intp), rng  # a copy, of the type shuffled fastest
+        self._examples, self._rng = examples.astype(np.uint32), rng  # a copy
 
     def __call__(self, epochs: int) -> Array:
         """Return the numbers of the examples of the next epochs, one row each."""
@@ -218,4 +219,4 @@ class Orders:
         """Shuffle as for so many epochs, which are done already."""
         if self._rng is not None:
             for _ in range(epochs):
-                self._rng.shuffle(self._examples)
+                shuffle(self._rng, self._examples)

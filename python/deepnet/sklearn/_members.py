@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import check_random_state
 
 from deepnet.activations import Array
 from deepnet.network import History
@@ -19,7 +18,7 @@ from deepnet.threads import get_num_threads
 
 from ._data import Data, Validation, taken
 from ._lbfgs import side_by_side
-from ._resuming import Start
+from ._resuming import Start, random_numbers
 
 # Yields the networks to train, once, and takes their histories.
 Learning = Generator[list[Training], list[History], None]
@@ -69,7 +68,7 @@ def learn(
             member._take_columns_of(estimator)
             member._take_kind_of(estimator)
             part = rows if folds is None else _among(rows, folds[i][0])
-            own = Start(check_random_state(seed))
+            own = Start(random_numbers(seed))
             learnings.append(member._learn_one(data, part, validation, own, incremental))
         trainings = [next(learning) for learning in learnings]
         histories = yield [training for of_member in trainings for training in of_member]

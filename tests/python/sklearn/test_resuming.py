@@ -1,5 +1,6 @@
 """Fits of estimators that go on from a checkpoint end with the bits of a fit that was never interrupted."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 import deepnet
 from deepnet.callbacks import EarlyStopping, ModelCheckpoint
 from deepnet.sklearn import MLPClassifier, MLPRegressor
+from deepnet.sklearn._resuming import random_numbers
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(90, 4))
@@ -32,6 +34,17 @@ SETTINGS = {
     "its own optimizer": {"optimizer": deepnet.AdamW(deepnet.schedules.CosineDecay(0.01))},
     "float32, a score": {"dtype": "float32", "early_stopping": "r2"},
 }
+
+
+@pytest.mark.parametrize("seed", [0, 3, np.int64(7), 2**32 - 1])
+def test_random_numbers_are_those_of_random_state(seed):
+    found, expected = random_numbers(seed), np.random.RandomState(seed)
+    a, b = (rng.get_state(legacy=False) for rng in (found, expected))
+    np.testing.assert_array_equal(a["state"].pop("key"), b["state"].pop("key"))
+    assert a == b
+    assert copy.deepcopy(found).normal() == expected.normal()
+    with pytest.raises(ValueError, match="Seed must be between"):
+        random_numbers(-1)
 
 
 class Killed(Exception):
