@@ -115,7 +115,7 @@ def _named(
     left = dict(everything)
 
     def counts(key: Key) -> bool:
-        """Whether a difference would show: not where the learner's may raise, or returns less and may do so."""
+        """Whether it would show: not where the learner's may raise, or returns less and may do so."""
         i, kind, part = key
         if only_usual and probes[i].severity != "wrong":
             return False
