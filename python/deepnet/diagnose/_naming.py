@@ -119,8 +119,9 @@ def _named(
         i, kind, part = key
         if only_usual and probes[i].severity != "wrong":
             return False
-        if actual[i].fault is not None:
-            return not (probes[i].may_raise and actual[i].fault.kind != "form")
+        fault = actual[i].fault
+        if fault is not None:
+            return not (probes[i].may_raise and fault.kind != "form")
         return kind != "part" or part in actual[i].parts or not part.startswith(stage.optional or ("\0",))
 
     def counted(seen: tuple[list[Outcome], dict[Key, Difference]]) -> Any:
