@@ -45,14 +45,15 @@ class Place:
     """Where a child is: shared memory, written by the child and read by the server."""
 
     _HEAD = struct.Struct("dI?")
-    _MOST = 400
+    _MOST = 400  # bytes of a text
+    _ALL = _HEAD.size + _MOST
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
 
     def enter(self, kind: str, name: str) -> bytes:
         """Say that a step begins; return what to give to :meth:`leave`."""
-        before = self._memory[: self._HEAD.size + self._MOST]
+        before = self._memory[: self._ALL]
         text = f"{kind} {name}".encode("utf-8", "replace")[: self._MOST]
         self._memory[self._HEAD.size : self._HEAD.size + len(text)] = text
         self._HEAD.pack_into(self._memory, 0, time.monotonic(), len(text), True)
@@ -62,7 +63,7 @@ class Place:
         """Say that the step ended; one that it was within goes on."""
         _, _, was_running = self._HEAD.unpack_from(before)
         if was_running:
-            self._memory[: len(before)] = before
+            self._memory[: self._ALL] = before  # without len(), which a submission may replace
         else:
             _, length, _ = self._HEAD.unpack_from(self._memory)
             self._HEAD.pack_into(self._memory, 0, time.monotonic(), length, False)
@@ -98,7 +99,8 @@ class Guard:
     def leave(self) -> None:
         """End it."""
         self._depth -= 1
-        self.put_back()
+        if self._depth == 0:
+            self.put_back()
 
     def put_back(self) -> None:
         """Put back what was replaced: after each statement and each call of the submission."""

@@ -202,7 +202,7 @@ class Kept:
         changed: list[str] = []
         for (module, now), were in _pairs(self._modules, self._were):
             try:
-                is_same = were.items() <= now.items()  # in C
+                is_same = were == now  # compares 1,400 pointers, in C
             except ValueError:  # an array took a place
                 is_same = False
             if not is_same:
