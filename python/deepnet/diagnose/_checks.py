@@ -116,7 +116,7 @@ class Diagnosis:
 
     def _check(self, stage: Stage) -> None:
         if stage.kind == "draws":
-            self._add(stage.function, _drawing.check(self.course, stage, self.calls, probes_of(stage)))
+            self._add(stage.function, _drawing.check(self.course, stage, self.calls))
             return
         examination = self.examine(stage)
         if not examination.severe:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ._comparison import Difference, compare
-from ._naming import name as name_mistakes
+from ._examination import probes_of
+from ._naming import name
 from ._running import Outcome, Probe, run
 from ._stages import Course, Stage, variants_of
 from ._values import Array, as_array
@@ -44,23 +46,28 @@ def observed(
         return [run(function, probe, stage.arguments, stage.read) for probe in probes]
 
 
-def check(
-    course: Course, stage: Stage, functions: Mapping[str, Callable[..., Any]], probes: Sequence[Probe]
-) -> list[Finding]:
+@cache
+def right_draws(course: Course, stage: Stage, variant: str, seeds: bool) -> list[Outcome]:
+    """Return what one of the lecture's initialisers does on the stage's probes."""
+    return observed(stage, probes_of(stage), getattr(course.lecture, variant), seeds)
+
+
+def check(course: Course, stage: Stage, functions: Mapping[str, Callable[..., Any]]) -> list[Finding]:
     """Return the findings for one initialiser."""
-    function = functions[stage.function]
-    names = (*variants_of(stage), *stage.tolerated)
-    variants = {name: getattr(course.lecture, name) for name in names}
+    function, probes = functions[stage.function], probes_of(stage)
+    variants = (*variants_of(stage), *stage.tolerated)
     best: tuple[bool, str, list[Outcome], list[Difference]] | None = None
     for seeds in (True, False):
+        if best is not None and not best[3]:
+            break
         actual = observed(stage, probes, function, seeds)
-        for name, variant in variants.items():
-            expected = observed(stage, probes, variant, seeds)
+        for variant in variants:
+            expected = right_draws(course, stage, variant, seeds)
             differences = [
                 d for p, e, a in zip(probes, expected, actual, strict=True) for d in compare(stage, p, e, a)
             ]
             if best is None or len(differences) < len(best[3]):
-                best = seeds, name, actual, differences
+                best = seeds, variant, actual, differences
     assert best is not None
     seeds, nearest, actual, differences = best
     if not differences and nearest in stage.tolerated:
@@ -69,14 +76,14 @@ def check(
         return [] if seeds else _other_draws(course, stage)
     for with_seeds in (seeds, not seeds):
         mine = actual if with_seeds == seeds else observed(stage, probes, function, with_seeds)
-        for variant in variants.values():
-            right = observed(stage, probes, variant, with_seeds)
+        for variant in variants:
+            right = right_draws(course, stage, variant, with_seeds)
             made = [d for p, e, a in zip(probes, right, mine, strict=True) for d in compare(stage, p, e, a)]
 
             def observe(f: Callable[..., Any], with_seeds: bool = with_seeds) -> list[Outcome]:
                 return observed(stage, probes, f, with_seeds)
 
-            named, left = name_mistakes(course, stage, probes, right, mine, made, observe, keep=False)
+            named, left = name(course, stage, probes, right, mine, made, observe, keep=True)
             if named and not left:
                 return [finding(stage, of_mistake, probes, mistake) for mistake, of_mistake in named]
     if all(d.kind == "values" and d.part.startswith("W") for d in differences):

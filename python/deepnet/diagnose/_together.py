@@ -7,6 +7,7 @@ leaves in its cache for another, shows when they run in turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ._wording import finding
 from .findings import Finding
 
 STEPS = 3
+Step = tuple[int, str, tuple[Any, ...], Outcome]  # its number, the function, what it got, and what it did
 RESULTS = ("AL", "a3", "cost", "dW", "db", "W", "b")
 NETWORKS = {"c1w4": (((5, 4, 3, 1), 7), ((3, 2, 1), 4)), "c2": (((4, 5, 3, 1), 7), ((2, 3, 3, 1), 4))}
 RATE = 0.4
@@ -34,9 +36,10 @@ def check(course: Course, functions: Mapping[str, Callable[..., Any]]) -> Iterat
     if any(name not in functions for name in chain):
         return
     for units, m in NETWORKS[course.name]:
-        X, Y, start = draws(m, units[0], m), labels(m), network(units, m)
-        runs = [_steps(course, f, X, Y, copied(start)) for f in (functions, vars(course.lecture))]
-        for (step, name, _, actual), (_, _, right_args, expected) in zip(*runs, strict=False):
+        own = _steps(course, functions, *_data(units, m))
+        for (step, name, _, actual), (_, _, right_args, expected) in zip(
+            own, _right_steps(course, units, m), strict=False
+        ):
             stage = course.stages[name]
             numbers = {"the number of examples": float(m), "the number of layers": len(units) - 1.0}
             shown = Probe(right_args, numbers)  # not the learner's caches
@@ -53,15 +56,24 @@ def check(course: Course, functions: Mapping[str, Callable[..., Any]]) -> Iterat
                 return
 
 
+@cache
+def _right_steps(course: Course, units: tuple[int, ...], m: int) -> list[Step]:
+    """Return the steps with the lecture's functions."""
+    return list(_steps(course, vars(course.lecture), *_data(units, m)))
+
+
+def _data(units: tuple[int, ...], m: int) -> tuple[Any, Any, Any]:
+    """Return X, Y and the first parameters."""
+    return draws(m, units[0], m), labels(m), network(units, m)
+
+
 def _is_of_a_sum(stage: Stage, d: Difference, m: int) -> bool:
     """Whether a cost is the sum over the examples, as in week 2."""
     sums = d.kind == "values" and "compute_cost_as_a_sum" in stage.variants
     return sums and bool(np.allclose(np.asarray(d.actual, float), m * d.expected))
 
 
-def _steps(
-    course: Course, functions: Mapping[str, Any], X: Any, Y: Any, parameters: Any
-) -> Iterator[tuple[int, str, tuple[Any, ...], Outcome]]:
+def _steps(course: Course, functions: Mapping[str, Any], X: Any, Y: Any, parameters: Any) -> Iterator[Step]:
     """Run forward, cost, backward and update in turn; yield what each got and did, until one fails."""
     takes_caches = course.name == "c1w4"
     forward, cost, backward, update = CHAINS[course.name]
@@ -90,8 +102,9 @@ def _steps(
         if outcome.fault:
             return
         grads = results[backward]
+        before = copied(parameters)  # which the course's update of the second course changes
         outcome = call(update, parameters, grads, RATE)
-        yield step, update, (parameters, grads, RATE), outcome
+        yield step, update, (before, grads, RATE), outcome
         if outcome.fault:
             return
         parameters = {key: value for key, value in outcome.parts.items() if key[:1] in "Wb"}
