@@ -16,7 +16,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from os import _exit  # a submission may replace os._exit
+from os import _exit
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from ._checks import COURSES
 from ._isolation import Kept, keep_settings, limit, refuse
 from ._loading import Loaded, Run, described, functions_in, load
 from ._reading import SourceError
+
+_len = len  # what runs between the calls of a submission uses nothing that it may have replaced
 
 MOST_NAMES = 5  # in a note
 CLOSE = 0.75  # the likeness of names from which on one may stand for the other
@@ -55,18 +58,18 @@ class Place:
         """Say that a step begins; return what to give to :meth:`leave`."""
         before = self._memory[: self._ALL]
         text = f"{kind} {name}".encode("utf-8", "replace")[: self._MOST]
-        self._memory[self._HEAD.size : self._HEAD.size + len(text)] = text
-        self._HEAD.pack_into(self._memory, 0, time.monotonic(), len(text), True)
+        step = self._HEAD.pack(monotonic(), _len(text), True) + text
+        self._memory[: _len(step)] = step  # at once: the process may end at any time
         return before
 
     def leave(self, before: bytes) -> None:
         """Say that the step ended; one that it was within goes on."""
         _, _, was_running = self._HEAD.unpack_from(before)
         if was_running:
-            self._memory[: self._ALL] = before  # without len(), which a submission may replace
+            self._memory[: self._ALL] = before
         else:
             _, length, _ = self._HEAD.unpack_from(self._memory)
-            self._HEAD.pack_into(self._memory, 0, time.monotonic(), length, False)
+            self._HEAD.pack_into(self._memory, 0, monotonic(), length, False)
 
     def now(self) -> Step | None:
         """Return the step; None before the first."""
@@ -104,7 +107,8 @@ class Guard:
 
     def put_back(self) -> None:
         """Put back what was replaced: after each statement and each call of the submission."""
-        self.replaced.update(dict.fromkeys(self._kept.restore()))
+        names = self._kept.restore()
+        self.replaced.update(dict.fromkeys(names))
         try:
             os.fstat(self._results)
         except OSError:  # it was closed: the server sees who did that
