@@ -21,8 +21,8 @@ from ._running import Outcome, Probe, quiet, run
 from ._sources import in_order
 from ._stages import Course, Stage, variants_of
 from ._values import as_array
-from ._wording import by_severity, finding, remark
-from .findings import Finding, Report
+from ._wording import finding, remark
+from .findings import Finding, Report, by_severity
 
 COURSES = {course.name: course for course in (C1W4, C2)}
 FUNCTIONS: dict[str, tuple[str, ...]] = {name: tuple(course.stages) for name, course in COURSES.items()}
@@ -91,7 +91,7 @@ class Diagnosis:
         self.own_caches: set[str] = set()
 
     def findings(self, wanted: Iterable[str]) -> list[Finding]:
-        """Check all functions up to the last one wanted; the findings in the order of the course."""
+        """Check all functions up to the last one wanted; the worst findings first, else as in the course."""
         order = list(self.course.stages)
         last = max((order.index(key) for key in wanted), default=-1)
         for key in order[: last + 1]:
@@ -102,7 +102,8 @@ class Diagnosis:
             with replaced(self.functions, self.broken):
                 for result in _together.check(self.course, self.calls):
                     self._add(result.function, [result])
-        return [f for key in self.course.stages for f in sorted(self.found.get(key, []), key=by_severity)]
+        found = [f for key in self.course.stages for f in self.found.get(key, [])]
+        return sorted(found, key=by_severity)
 
     def _add(self, key: str, findings: Iterable[Finding]) -> None:
         findings = list(findings)

@@ -11,9 +11,7 @@ import numpy as np
 from ._running import Outcome, Probe
 from ._stages import Stage
 from ._values import Array, as_array
-from .findings import Severity
-
-RANK: dict[str, int] = {"style": 0, "fragile": 1, "wrong": 2}
+from .findings import RANK, Severity
 
 
 @dataclass(frozen=True, eq=False)

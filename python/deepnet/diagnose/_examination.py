@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ._comparison import RANK, Difference, compare, differs, worst
+from ._comparison import Difference, compare, differs, worst
 from ._naming import Observe, name
 from ._running import Outcome, Probe, run
 from ._stages import Course, Stage
 from ._values import arrays_in, as_array, copied, is_same
 from ._wording import finding, listed
-from .findings import Finding
+from .findings import RANK, Finding
 
 GROUPS = (("fault", "missing", "shape", "values", "dtype", "again"), ("written",), ("shared",), ("remark",))
 

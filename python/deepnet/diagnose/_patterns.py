@@ -39,6 +39,8 @@ def pattern_of(
     stage: Stage, differences: Sequence[Difference], probes: Sequence[Probe], shown: Difference
 ) -> str:
     """Return what the differences have in common, in numbers of the one shown; "" if nothing was found."""
+    if shown.kind in ("fault", "again"):  # what else differs is not said
+        differences = [d for d in differences if d.kind == shown.kind]
     differences = [shown, *(d for d in differences if d is not shown)][:MOST_COMPARED]
     compared = [d for d in differences if d.kind in ("shape", "values") and as_array(d.actual) is not None]
     facts = [_shapes(compared), _ratio(compared), _values(stage, compared), _places(stage, compared)]

@@ -74,9 +74,11 @@ class Stage:
     scales: tuple[Callable[[int], float], ...] = ()
 
     def formula(self, part: str = "") -> str:
-        """Return the formula of a part."""
+        """Return the formula of a part; without one, that of the function, or those of all its parts."""
         starts = [start for start in self.formulas if start and part.startswith(start)]
-        return self.formulas[max(starts, key=len)] if starts else self.formulas.get("", "")
+        if starts:
+            return self.formulas[max(starts, key=len)]
+        return self.formulas.get("", ";  ".join(self.formulas.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +142,7 @@ def gradients(parameters: Mapping[str, Array], seed: int) -> dict[str, Array]:
 def described(result: Any) -> str:
     """Say what a result is: "a tuple of 3", "None"."""
     if result is None:
-        return "None: is there a return?"
+        return "None (is there a return?)"
     if isinstance(result, (tuple, list)):
         return f"a {type(result).__name__} of {len(result)}"
     array = as_array(result)

@@ -40,7 +40,9 @@ def summary(report: Report) -> str:
     wrong = list(dict.fromkeys(f.function for f in report.findings if f.severity == "wrong"))
     count = len(report.checked)
     if not wrong:
-        remarks = len(report.findings)
-        rest = f", with {remarks} remark{'s' * (remarks > 1)}" if remarks else ""
+        fragile = len({f.function for f in report.findings if f.severity == "fragile"})
+        remarks = sum(f.severity == "style" for f in report.findings)
+        rest = f", but {fragile} {'are' if fragile > 1 else 'is'} fragile" if fragile else ""
+        rest += f", with {remarks} remark{'s' * (remarks > 1)}" if remarks else ""
         return f"no mistake found in {count} function{'s' * (count > 1)}{rest}"
     return f"{len(wrong)} of {count} function{'s' * (count > 1)} wrong: {', '.join(wrong)}"

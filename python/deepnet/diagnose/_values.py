@@ -70,8 +70,8 @@ def as_array(value: Any) -> Array | None:
     return array if array.dtype.kind in "biuf" else None
 
 
-def shown(value: Any, most: int = 24) -> str:
-    """Print a small array with four digits, and of a large one the shape."""
+def shown(value: Any, most: int = 24, precision: int = 4) -> str:
+    """Print a small array with some digits after the point, and of a large one the shape."""
     array = as_array(value)
     if array is None:
         try:
@@ -81,4 +81,7 @@ def shown(value: Any, most: int = 24) -> str:
         return text if len(text) <= 80 else text[:77] + "..."
     if array.size > most:
         return f"an array of shape {array.shape}"
-    return np.array2string(array, precision=4, suppress_small=False, separator=", ", max_line_width=100)
+    plain = bool(np.any(np.abs(array.astype(float)) > 0.01))  # else all would be 0.00
+    return np.array2string(
+        array, precision=precision, suppress_small=plain, separator=", ", max_line_width=100
+    )

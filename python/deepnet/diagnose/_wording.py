@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ._comparison import RANK, Difference, worst
+from ._comparison import Difference, worst
 from ._patterns import pattern_of
 from ._running import Fault, Probe
 from ._stages import Stage
@@ -14,8 +16,11 @@ from ._values import arrays_in, as_array, shown
 from .catalogue import Mistake
 from .findings import Finding, Severity
 
-ORDER = {kind: i for i, kind in enumerate(("fault", "shape", "values", "missing", "dtype", "written"))}
+ORDER = {
+    kind: i for i, kind in enumerate(("fault", "again", "shape", "values", "missing", "dtype", "written"))
+}
 MOST_SHOWN = 30  # numbers in the arrays of "given"
+MOST_INDENTED = 20  # characters of a name before "="
 
 
 def finding(
@@ -29,12 +34,16 @@ def finding(
 ) -> Finding:
     """Describe differences of one function; `context` says when they show, `facts` more about one of them."""
     highest = worst(differences)
-    clearest = min((d for d in differences if d.severity == highest), key=_clarity)
+    firsts: dict[tuple[int, str], Difference] = {}
+    for d in sorted((d for d in differences if d.severity == highest), key=lambda d: _step(d.part)):
+        firsts.setdefault((id(d.probe), d.kind), d)
+    clearest = min(firsts.values(), key=_clarity)
+    parts = _parts(clearest, differences)
     pattern = pattern_of(stage, differences, probes, clearest)
     if facts is not None:
         pattern = "; ".join(filter(None, [pattern, *facts(clearest)]))
-    formula = (mistake.formula if mistake else "") or stage.formula(clearest.part)
-    message = mistake.explanation if mistake else _message(stage, clearest, differences, pattern)
+    formula = (mistake.formula if mistake else "") or _formula(stage, parts, pattern)
+    message = mistake.explanation if mistake else _message(stage, clearest, differences, parts, pattern)
     if context:
         message = f"{context}: {message}"
     expected, actual = _compared(clearest)
@@ -61,37 +70,73 @@ def remark(
     return Finding(stage.function, severity, name, message, "", "", "", "", hints, stage.formula())
 
 
-def _clarity(d: Difference) -> tuple[int, bool, int]:
+def _clarity(d: Difference) -> tuple[int, bool, bool, int]:
     """Sort key: what says most, in a case that is not special, in few numbers."""
     size = sum(a.size for _, a in arrays_in(d.probe.args, ""))
     special = bool(d.probe.only) or (np.size(d.expected) == 1 and len(d.probe.numbers) > 1)
-    return ORDER.get(d.kind, len(ORDER)), special, size
+    blank = d.kind == "values" and not (np.any(d.expected) and np.any(as_array(d.actual)))
+    return ORDER.get(d.kind, len(ORDER)), special, blank, size
+
+
+def _step(part: str) -> tuple[int, int]:
+    """Sort key: the order in which the layers' results are computed, on the way forward and back."""
+    layer = _layer(part)
+    if layer is None:
+        return (10**6 if part == "AL" else 0), 0
+    if part[0] == "d":
+        return -layer, "WbA".index(part[1])
+    return layer, int(part.endswith(": Z"))
+
+
+def _layer(part: str) -> int | None:
+    """Return the layer that a result is of, or comes from: dA[l - 1] comes from layer l."""
+    match = re.fullmatch(r"d([WbA])(\d+)", part)
+    if match:
+        return int(match[2]) + (match[1] == "A")
+    match = re.fullmatch(r"(?:[Wb]|caches, layer )(\d+)(?:: .*)?", part)
+    return int(match[1]) if match else None
+
+
+def _parts(d: Difference, all_: Sequence[Difference]) -> list[str]:
+    """Return what differs like this in the same call, the first result first."""
+    return sorted(dict.fromkeys(o.part for o in all_ if o.kind == d.kind and o.probe is d.probe), key=_step)
+
+
+def _formula(stage: Stage, parts: Sequence[str], pattern: str) -> str:
+    """Return the formula of the first part, or of what all of them are made from."""
+    kinds = {part[:2] for part in parts}
+    if len(kinds & {"dW", "db", "dA"}) > 1 and "ratio" not in pattern and stage.formula():
+        return stage.formula()
+    return stage.formula(parts[0])
 
 
 def listed(names: Sequence[str]) -> str:
     unique = list(dict.fromkeys(names))
-    if len(unique) > 4:
+    if len(unique) > 5:
         return ", ".join(unique[:4]) + f" and {len(unique) - 4} more"
     return unique[0] if len(unique) == 1 else ", ".join(unique[:-1]) + " and " + unique[-1]
 
 
-def _message(stage: Stage, d: Difference, all_: Sequence[Difference], pattern: str) -> str:
+def _message(
+    stage: Stage, d: Difference, all_: Sequence[Difference], of_call: Sequence[str], pattern: str
+) -> str:
     when = f" {d.probe.only}" if d.probe.only and all(o.probe.only == d.probe.only for o in all_) else ""
     if d.kind == "fault":
         fault: Fault = d.actual
         if fault.kind == "form":
-            return f"{stage.function}: {fault.message}."
+            return f"{fault.message[:1].upper()}{fault.message[1:]}."
         line = f", in line {fault.line}" if fault.line else ""
         line += f" ({fault.code})" if fault.code else ""
         return f"{stage.function} raises {fault.kind}{when}: {fault.message}{line}."
-    parts = listed([o.part for o in all_ if o.kind == d.kind])
-    several = len({o.part for o in all_ if o.kind == d.kind}) > 1
+    parts, several = listed(of_call), len(of_call) > 1
     if d.kind == "missing":
         return f"The result has no {parts}."
     if d.kind == "shape":
         return f"{d.part} has shape {np.shape(d.actual)}, but should have {np.shape(d.expected)}{when}."
     if d.kind == "values":
-        text = f"{parts} {'are' if several else 'is'} not what the lecture's formula gives{when}"
+        text = f"{of_call[0]} is not what the lecture's formula gives{when}"
+        if several:
+            text += f", nor {'are' if len(of_call) > 2 else 'is'} {listed(of_call[1:])}"
         return text + (f"; {pattern}." if pattern and pattern != f"only{when}" else ".")
     if d.kind == "dtype":
         was, should = as_array(d.actual), as_array(d.expected)
@@ -104,7 +149,8 @@ def _message(stage: Stage, d: Difference, all_: Sequence[Difference], pattern: s
         return f"{part} shares its memory with the argument {path}: a change of one changes the other."
     if d.kind == "again":
         return (
-            f"A second call with the same arguments gives another {parts}: something is kept between calls."
+            f"A second call with the same arguments gives another result ({parts}): something is kept between"
+            " calls."
         )
     return d.part.partition(": ")[2][:1].upper() + d.part.partition(": ")[2][1:] + "."
 
@@ -126,17 +172,44 @@ def _hints(stage: Stage, d: Difference, pattern: str, formula: str) -> tuple[str
 
 
 def _given(stage: Stage, d: Difference) -> str:
+    """Print the arguments; of a whole network's, those of the layer whose result is shown."""
+    if d.kind in ("remark", "shared"):
+        return ""
     lines, room = [], MOST_SHOWN
     for name, value in zip(stage.arguments, d.probe.args, strict=False):
-        arrays = list(arrays_in(value, name))
+        arrays = list(arrays_in(*_of_layer(value, name, d.part)))
         if not arrays:
             lines.append(f"{name} = {shown(value)}")
             continue
+        size = sum(array.size for _, array in arrays)
+        room -= size
+        if room < 0 and len(arrays) > 1:
+            lines.append(f"{name} = {len(list(arrays_in(value, name)))} arrays")
+            room += size
+            continue
         for path, array in arrays:
-            room -= array.size
-            text = shown(array) if room >= 0 else f"an array of shape {array.shape}"
-            lines.append(f"{path} = " + text.replace("\n", "\n" + " " * (len(path) + 3)))
-    return "\n".join(lines[:12]) + ("\n..." if len(lines) > 12 else "")
+            lines.append(_equation(path, shown(array) if room >= 0 else f"an array of shape {array.shape}"))
+    return "\n".join(lines)
+
+
+def _of_layer(value: Any, name: str, part: str) -> tuple[Any, str]:
+    """Leave out the other layers of parameters, gradients and caches, where one layer's result is shown."""
+    layer = _layer(part)
+    if layer is None:
+        return value, name
+    if isinstance(value, Mapping):
+        ends = (part.removeprefix("d"), f"d{part}", part, f"W{layer}", f"b{layer}")
+        own = ends[:3] if part[0] in "Wb" else ends
+        return {key: item for key, item in value.items() if key in own} or value, name
+    if name == "caches" and isinstance(value, (list, tuple)) and layer <= len(value):
+        return value[layer - 1], f"{name}[{layer - 1}]"
+    return value, name
+
+
+def _equation(name: str, text: str) -> str:
+    if len(name) > MOST_INDENTED and "\n" in text:
+        return f"{name} =\n{text}"
+    return f"{name} = " + text.replace("\n", "\n" + " " * (len(name) + 3))
 
 
 def _compared(d: Difference) -> tuple[str, str]:
@@ -144,16 +217,20 @@ def _compared(d: Difference) -> tuple[str, str]:
         return "", f"{d.actual.kind}: {d.actual.message}"
     if d.kind == "shape":
         e, a = np.asarray(d.expected), np.asarray(d.actual)
-        return f"shape {e.shape}\n{shown(e)}", f"shape {a.shape}\n{shown(a)}"
+        return (
+            f"{d.part}, shape {e.shape}\n{shown(e)}",
+            f"{d.part}, shape {a.shape}\n{shown(a)}",
+        )
     if d.kind == "dtype":
-        return str(np.asarray(d.expected).dtype), str(np.asarray(d.actual).dtype)
+        return (
+            f"{d.part}, dtype {np.asarray(d.expected).dtype}",
+            f"{d.part}, dtype {np.asarray(d.actual).dtype}",
+        )
     if d.kind == "missing":
-        return shown(d.expected), ""
+        return _equation(d.part, shown(d.expected)), ""
     if d.kind in ("values", "written", "again"):
-        return shown(d.expected), shown(d.actual)
+        both = [shown(d.expected), shown(d.actual)]
+        if both[0] == both[1]:
+            both = [shown(d.expected, precision=12), shown(d.actual, precision=12)]
+        return _equation(d.part, both[0]), _equation(d.part, both[1])
     return "", ""
-
-
-def by_severity(finding: Finding) -> int:
-    """Sort key: the worst first."""
-    return -RANK[finding.severity]

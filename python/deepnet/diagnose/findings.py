@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["wrong", "fragile", "style"]
+RANK: dict[str, int] = {"style": 0, "fragile": 1, "wrong": 2}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings, in the order in which the course introduces the functions.
+    """All findings, the worst first, then in the order in which the course introduces the functions.
 
     Attributes
     ----------
@@ -73,3 +74,8 @@ class Report:
             return "No function of the course was found."
         lines = [f"{f.function} ({f.severity}): {f.message}" for f in self.findings]
         return "\n".join(lines) or f"No mistake found in {', '.join(self.checked)}."
+
+
+def by_severity(finding: Finding) -> int:
+    """Sort key: the worst first."""
+    return -RANK[finding.severity]

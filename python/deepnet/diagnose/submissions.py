@@ -17,7 +17,7 @@ from typing import Any
 
 from . import FUNCTIONS, diagnose
 from ._text import as_text
-from .findings import Finding, Report
+from .findings import Finding, Report, by_severity
 
 TIME_LIMIT, MEMORY_LIMIT = 60.0, 1024  # seconds, MB
 _SHARE_OF_FUNCTION, _SHARE_OF_STATEMENT = 1 / 12, 1 / 6  # of the time limit; a call takes milliseconds
@@ -240,7 +240,9 @@ def _with(report: Report, findings: Sequence[Finding], known: Sequence[str]) -> 
     names = {finding.function for finding in findings}
     return replace(
         report,
-        findings=tuple(sorted([*report.findings, *findings], key=lambda finding: place[finding.function])),
+        findings=tuple(
+            sorted([*report.findings, *findings], key=lambda f: (by_severity(f), place[f.function]))
+        ),
         checked=tuple(sorted({*report.checked, *names}, key=place.__getitem__)),
         missing=tuple(name for name in report.missing if name not in names),
     )

@@ -72,6 +72,73 @@ def test_a_loop_that_returns_no_costs_is_named():
     assert only_finding(L_layer_model=L_layer_model).mistake == "update ignored"
 
 
+# --- what is shown ------------------------------------------------------------------------------------------
+
+
+def test_wrong_findings_come_first():
+    def update_parameters(parameters, grads, learning_rate):
+        for key in parameters:
+            parameters[key] = parameters[key] - learning_rate * grads["d" + key]
+        return parameters
+
+    def compute_cost(AL, Y):
+        return -np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL)) / AL.shape[1]
+
+    report = report_on(
+        compute_cost=compute_cost,
+        relu_backward=lambda dA, Z: dA * (Z < 0),
+        linear_backward=lambda dZ, cache: linear_backward(dZ, cache, lambda r, c: r | {"db": -r["db"]}),
+        update_parameters=update_parameters,
+    )
+    assert [(f.function, f.severity) for f in report.findings] == [
+        ("relu_backward", "wrong"),
+        ("linear_backward", "wrong"),
+        ("compute_cost", "fragile"),
+        ("update_parameters", "style"),
+    ]
+    assert "(m, m)" in report.findings[2].message
+    assert not report.findings[3].given
+
+
+def test_the_first_wrong_result_is_shown_and_what_it_is_made_of():
+    """All gradients are wrong: those of the output layer are computed first."""
+
+    def L_model_backward(AL, Y, caches):
+        grads = C1W4.L_model_backward(AL, Y, caches)
+        return {key: g + 0.1 if key[1] != "A" else g for key, g in grads.items()}
+
+    finding = only_finding(L_model_backward=L_model_backward)
+    assert finding.message.startswith("dW3 is not what the lecture's formula gives, nor are db3, dW2, db2")
+    assert finding.expected.startswith("dW3 = [[")
+    assert finding.actual.startswith("dW3 = [[")
+    caches = {line.partition("]")[0] for line in finding.given.splitlines() if line.startswith("caches")}
+    assert caches == {"caches[2"}
+
+    def add(parameters, grads, learning_rate):
+        return {key: p + learning_rate * grads["d" + key] * (key != "b1") for key, p in parameters.items()}
+
+    finding = only_finding(update_parameters=add)
+    assert [line.split(" = ")[0] for line in finding.given.splitlines() if " = " in line] == [
+        "parameters['W1']", "grads['dW1']", "learning_rate",
+    ]  # fmt: skip
+
+
+def test_results_that_print_alike_are_printed_with_more_digits():
+    finding = only_finding(linear_forward=lambda A, W, b: (np.dot(W, A) + b + 1e-6, (A, W, b)))
+    assert finding.expected != finding.actual
+
+
+def test_a_cache_that_grows_from_call_to_call_is_called_so():
+    caches: list = []
+
+    def L_model_forward(X, parameters):
+        AL, new = C1W4.L_model_forward(X, parameters)
+        caches.extend(new)
+        return AL, caches
+
+    assert "something is kept between calls" in only_finding(L_model_forward=L_model_forward).message
+
+
 # --- unknown mistakes are located and described -------------------------------------------------------------
 
 
@@ -226,9 +293,11 @@ def test_an_exception_is_a_finding_with_its_line():
 
 
 def test_missing_parts_and_other_forms_are_said():
-    assert "it returns None: is there a return?" in only_finding(linear_forward=lambda A, W, b: None).message
+    finding = only_finding(linear_forward=lambda A, W, b: None)
+    assert finding.message == "It returns None (is there a return?), but should return (Z, cache)."
+    assert "W[l] A[l-1] + b[l]" in finding.hints[2]
     finding = only_finding(linear_backward=lambda dZ, cache: C1W4.linear_backward(dZ, cache)[:2])
-    assert "it returns a tuple of 2, but should return (dA_prev, dW, db)" in finding.message
+    assert "It returns a tuple of 2, but should return (dA_prev, dW, db)" in finding.message
 
     def L_model_backward(AL, Y, caches):
         grads = C1W4.L_model_backward(AL, Y, caches)
