@@ -156,8 +156,9 @@ def _named(
         if not explained:
             break
         found.append((mistake, [left.pop(key) for key in sorted(explained)]))
-    if keep and stage.kind == "values" and _may_be_two(left):
-        first = min(i for i, _, _ in left)  # one probe tells most pairs apart
+    values = [i for i, kind, _ in left if kind == "part"]
+    if keep and values and stage.kind == "values" and _may_be_two(left):
+        first = min(values)  # one probe tells most pairs apart; an error may come from anything
         for pair in injected_pairs(course, stage.function):
             if not _is_like(stage, probes[first], actual[first], pair):
                 continue

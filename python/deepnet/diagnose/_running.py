@@ -178,9 +178,17 @@ def _fault(error: BaseException, function: Any) -> Fault:
 
 
 def _shared(parts: Mapping[str, Any], inputs: Mapping[str, Array]) -> Iterator[str]:
-    """The parts of the result that share memory with an argument: ``dZ is dA``."""
+    """The parts of the result that share memory with an argument: ``dZ is dA``.
+
+    The arguments own their memory, so an array that owns its own shares it only if it is an argument.
+    """
+    paths = {id(array): path for path, array in inputs.items()}
     for part, value in parts.items():
-        if isinstance(value, np.ndarray) and not part.startswith("cache"):
+        if not isinstance(value, np.ndarray) or part.startswith("cache"):
+            continue
+        if id(value) in paths:
+            yield f"{part} is {paths[id(value)]}"
+        elif not value.flags.owndata:
             for path, array in inputs.items():
                 if np.may_share_memory(value, array):
                     yield f"{part} is {path}"
