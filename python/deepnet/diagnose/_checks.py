@@ -200,26 +200,18 @@ class Diagnosis:
         if stage.function in self.own_caches:
             return True
         backward = self._backward_of(stage)
-        if backward is not None:
-            kinds = {d.kind if d.part.startswith("cache") else "" for d in examination.severe}
-            if not kinds <= {"missing", "values", "shape"}:
-                return False
-            if not self._works_with_own(backward):
-                return False
-            if not self._severe(backward):
-                named = examination.findings(self.course)
-                self._add(stage.function, [replace(f, severity="fragile") for f in named])
-                return True
-            other_form = any(as_array(d.actual) is None for d in examination.severe)
-            self._agree_on_caches(stage, backward, other_form=other_form)
+        kinds = {d.kind if d.part.startswith("cache") else "" for d in examination.severe}
+        if backward is None or not kinds <= {"missing", "values", "shape"}:
+            return False
+        if not self._works_with_own(backward):
+            return False
+        if not self.examine(backward).severe:  # it takes both
+            named = examination.findings(self.course)
+            self._add(stage.function, [replace(f, severity="fragile") for f in named])
             return True
-        if stage.forward in self.functions and stage.own_probes is not None:
-            forward = self.course.stages[stage.forward]
-            if forward.function in self.broken or not self._works_with_own(stage):
-                return False
-            self._agree_on_caches(forward, stage, other_form=True)
-            return True
-        return False
+        other_form = any(as_array(d.actual) is None for d in examination.severe)
+        self._agree_on_caches(stage, backward, other_form=other_form)
+        return True
 
     def _backward_of(self, stage: Stage) -> Stage | None:
         for other in self.course.stages.values():
@@ -227,14 +219,13 @@ class Diagnosis:
                 return other
         return None
 
-    def _severe(self, stage: Stage) -> bool:
-        return bool(self.examine(stage).severe)
-
     def _works_with_own(self, stage: Stage) -> bool:
         forward = self.calls[stage.forward]
         try:
             return not self.examine(stage, own=forward).severe
-        except Exception:  # the learner's forward function fails on a probe, or returns no cache
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # the learner's forward function fails on a probe, or returns no cache
             return False
 
     def _agree_on_caches(self, forward: Stage, backward: Stage, *, other_form: bool) -> None:

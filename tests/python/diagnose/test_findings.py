@@ -423,3 +423,16 @@ def test_he_initialisation_is_a_remark():
     finding = only_finding(initialize_parameters_deep=C1W4.initialize_parameters_deep_of_he)
     assert finding.severity == "style"
     assert "as in the second course" in finding.message
+
+
+def test_a_mask_at_zero_is_no_form_of_cache():
+    def linear_activation_backward(dA, cache, activation):
+        linear_cache, Z = cache
+        s = C1W4.sigmoid(Z)[0]
+        dZ = dA * (Z >= 0) if activation == "relu" else dA * s * (1 - s)
+        return C1W4.linear_backward(dZ, linear_cache)
+
+    functions = {"linear_activation_forward": C1W4.linear_activation_forward}
+    finding = only_finding(**functions, linear_activation_backward=linear_activation_backward)
+    assert (finding.function, finding.severity) == ("linear_activation_backward", "fragile")
+    assert finding.pattern == "only where Z is exactly 0"
