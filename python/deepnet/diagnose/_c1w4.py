@@ -71,7 +71,8 @@ def layer_cache(cache: Any, where: str) -> dict[str, Any]:
     """Name the arrays of ((A, W, b), Z)."""
     if not isinstance(cache, (tuple, list)) or len(cache) != 2:
         return {}
-    return linear_cache(cache[0], where) | {f"{where}: Z": cache[1]}
+    linear = linear_cache(cache[0], where)
+    return linear | {f"{where}: Z": cache[1]} if linear else {}
 
 
 def read_linear_forward(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, Any]:
@@ -89,12 +90,13 @@ def read_layer_forward(result: Any, args: tuple[Any, ...], probe: Probe) -> dict
 def read_model_forward(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, Any]:
     """(AL, caches), layer by layer."""
     AL, caches = items(result, 2, "(AL, caches)")
-    parts = {"AL": AL}
+    parts: dict[str, Any] = {}
     if isinstance(caches, (tuple, list)):
-        parts["caches: their number"] = np.array(len(caches))
         for l, cache in enumerate(caches, start=1):
             parts |= layer_cache(cache, f"caches, layer {l}")
-    return parts
+        if parts or not caches:  # else they have a form of their own
+            parts["caches: their number"] = np.array(len(caches))
+    return {"AL": AL, **parts}
 
 
 def read_layer_backward(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, Any]:

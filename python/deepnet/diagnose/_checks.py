@@ -89,6 +89,7 @@ class Diagnosis:
                 self.found[key] = [remark(stage, f"{text}.")]
         self.broken: dict[str, Callable[..., Any]] = {}
         self.own_caches: set[str] = set()
+        self.wrong_with_own: set[str] = set()  # backward functions that take such caches only
 
     def findings(self, wanted: Iterable[str]) -> list[Finding]:
         """Check all functions up to the last one wanted; the worst findings first, else as in the course."""
@@ -112,12 +113,19 @@ class Diagnosis:
             self.broken[key] = self.right(self.course.stages[key])
 
     def right(self, stage: Stage) -> Callable[..., Any]:
-        """Return the lecture's function, in its first variant."""
-        return tolerant(getattr(self.course.lecture, variants_of(stage)[0]))
+        """Return the lecture's function: in its first variant, an initialiser in that of a deep network."""
+        variant = variants_of(stage)[-1 if stage.kind == "draws" else 0]
+        return tolerant(getattr(self.course.lecture, variant))
 
     def _check(self, stage: Stage) -> None:
         if stage.kind == "draws":
             self._add(stage.function, _drawing.check(self.course, stage, self.calls))
+            return
+        if stage.function in self.wrong_with_own:
+            of_own = self.examine(stage, own=self.calls[stage.forward])
+            self._add(stage.function, of_own.findings(self.course))
+            forward = self.course.stages[stage.forward]
+            self.broken[stage.forward] = self.right(forward)  # the right one takes the lecture's caches
             return
         examination = self.examine(stage)
         if not examination.severe:
@@ -153,6 +161,9 @@ class Diagnosis:
             with replaced(self.functions, by):
                 return run(function, probe, stage.arguments, stage.read)
 
+        if own is None and stage.kind != "training":  # not while functions are replaced: these are kept
+            probes = probes_of(stage)
+            rights = [right_outcomes(self.course, stage, v) for v in variants_of(stage)]
         with replaced(self.functions, by):
             if stage.kind == "training":
                 return _training.examine(self.course, self.functions, stage, function)
@@ -160,9 +171,6 @@ class Diagnosis:
                 assert stage.own_probes is not None
                 probes = tuple(stage.own_probes(own))
                 rights = [observe(stage, probes, getattr(self.course.lecture, v)) for v in variants_of(stage)]
-            else:
-                probes = probes_of(stage)
-                rights = [right_outcomes(self.course, stage, v) for v in variants_of(stage)]
             actual = [run(function, p, stage.arguments, stage.read) for p in probes]
             again = [
                 Difference(d.probe, d.part, "again", d.severity, d.expected, d.actual, d.where)
@@ -200,11 +208,17 @@ class Diagnosis:
         if stage.function in self.own_caches:
             return True
         backward = self._backward_of(stage)
+        if backward is None:
+            if stage.function == "L_model_forward" and {d.kind for d in examination.severe} == {"missing"}:
+                text = "AL is right. The caches have a form of their own, and no function here takes them."
+                self._add(stage.function, [remark(stage, text, severity="fragile")])
+                return True
+            return False
         kinds = {d.kind if d.part.startswith("cache") else "" for d in examination.severe}
-        if backward is None or not kinds <= {"missing", "values", "shape"}:
+        if not kinds <= {"missing", "values", "shape"}:
             return False
         if not self._works_with_own(backward):
-            return False
+            return kinds == {"missing"} and self._has_own_form(stage, backward)
         if not self.examine(backward).severe:  # it takes both
             named = examination.findings(self.course)
             self._add(stage.function, [replace(f, severity="fragile") for f in named])
@@ -227,6 +241,26 @@ class Diagnosis:
             raise
         except BaseException:  # the learner's forward function fails on a probe, or returns no cache
             return False
+
+    def _has_own_form(self, forward: Stage, backward: Stage) -> bool:
+        """Whether a backward function that is wrong takes the forward function's caches, and no others."""
+        if any(outcome.fault is None for outcome in self.examine(backward).actual):
+            return False
+        try:
+            outcomes = self.examine(backward, own=self.calls[forward.function]).actual
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # as in `_works_with_own`
+            return False
+        if all(outcome.fault is not None for outcome in outcomes):
+            return False
+        self.wrong_with_own.add(backward.function)
+        text = (
+            f"{forward.function} has caches of its own form, which {backward.function} takes. They do not go"
+            " together with the course's functions."
+        )
+        self._add(forward.function, [remark(forward, text)])
+        return True
 
     def _agree_on_caches(self, forward: Stage, backward: Stage, *, other_form: bool) -> None:
         """Note that two functions agree; a cache of the course's form with other numbers concerns both."""

@@ -109,7 +109,7 @@ class Examination:
         if d.kind not in ("values", "shape"):
             return []
         facts = []
-        outcome = self.expected[[id(p) for p in self.probes].index(id(d.probe))]
+        outcome = self.actual[[id(p) for p in self.probes].index(id(d.probe))]
         wrong = {other.part for other in self.differences}
         right = [part for part in outcome.parts if part not in wrong and ":" not in part]
         if 0 < len(right) <= 4:

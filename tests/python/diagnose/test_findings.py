@@ -72,6 +72,46 @@ def test_a_loop_that_returns_no_costs_is_named():
     assert only_finding(L_layer_model=L_layer_model).mistake == "update ignored"
 
 
+# --- caches of another form ---------------------------------------------------------------------------------
+
+
+def own_forward(X, parameters):
+    AL, caches = C1W4.L_model_forward(X, parameters)
+    return AL, [{"A": A, "W": W, "b": b, "Z": Z} for (A, W, b), Z in caches]
+
+
+def test_a_mistake_behind_caches_of_another_form_is_told_from_the_form():
+    def L_model_backward(AL, Y, caches):
+        theirs = [((c["A"], c["W"], c["b"]), c["Z"]) for c in caches]
+        grads = C1W4.L_model_backward(AL, Y, theirs)
+        m = AL.shape[1]
+        return {key: g * m if key[:2] == "dW" else g for key, g in grads.items() if key[:2] != "dA"}
+
+    wrong, form = report_on(L_model_forward=own_forward, L_model_backward=L_model_backward).findings
+    assert (wrong.function, wrong.severity) == ("L_model_backward", "wrong")
+    assert "= the number of examples" in wrong.pattern
+    assert "dA" not in wrong.pattern  # which are not returned
+    assert (form.function, form.severity) == ("L_model_forward", "style")
+    (alone,) = report_on(L_model_forward=own_forward).findings
+    assert (alone.severity, alone.message.startswith("AL is right.")) == ("fragile", True)
+
+
+def test_a_forward_function_without_caches_is_wrong():
+    finding = only_finding(L_model_forward=lambda X, p: (C1W4.L_model_forward(X, p)[0], []))
+    assert finding.severity == "wrong"
+
+
+def test_a_loop_is_not_blamed_for_the_start_that_another_function_got_wrong():
+    """The weights of a wrong initialiser are large; the right one of the first part has small ones."""
+    edits = {
+        name: source_of(C1W4, variant).replace(variant, name).replace("randn(", "rand(")
+        for name, variant in [("initialize_parameters_deep", "initialize_parameters_deep_of_the_application")]
+    }
+    edits["L_layer_model"] = source_of(C1W4, "L_layer_model").replace("deep_of_the_application", "deep")
+    (finding,) = report_on(**learner("c1w4", edits)).findings
+    assert (finding.function, finding.mistake) == ("initialize_parameters_deep", "rand in place of randn")
+
+
 # --- what is shown ------------------------------------------------------------------------------------------
 
 
@@ -115,7 +155,7 @@ def test_the_first_wrong_result_is_shown_and_what_it_is_made_of():
     assert caches == {"caches[2"}
 
     def add(parameters, grads, learning_rate):
-        return {key: p + learning_rate * grads["d" + key] * (key != "b1") for key, p in parameters.items()}
+        return {key: p - learning_rate * (grads["d" + key] + 1) for key, p in parameters.items()}
 
     finding = only_finding(update_parameters=add)
     assert [line.split(" = ")[0] for line in finding.given.splitlines() if " = " in line] == [

@@ -28,7 +28,7 @@ def _initial(function: str, weights: tuple[str, str], biases: tuple[str, str]) -
         Mistake(
             function,
             "rand in place of randn",
-            ((w, w.replace("randn", "rand")),),
+            (((w, w.replace("randn", "rand")),), (("np.random.randn(", "np.random.rand("),)),
             "The numbers are uniform from 0 to 1, all positive. The lecture draws from the normal distribution around 0.",
             (
                 "Are there negative numbers in W?",
@@ -146,7 +146,11 @@ MISTAKES = (
     Mistake(
         "update_parameters",
         "added in place of subtracted",
-        ((_STEP_W, _STEP_W.replace("-", "+")), (_STEP_B, _STEP_B.replace("-", "+"))),
+        (
+            ((_STEP_W, _STEP_W.replace("-", "+")), (_STEP_B, _STEP_B.replace("-", "+"))),
+            ((_STEP_W, _STEP_W.replace("-", "+")),),
+            ((_STEP_B, _STEP_B.replace("-", "+")),),
+        ),
         "The gradients are added: the cost climbs.",
         (
             "In which direction does the cost fall?",
