@@ -443,7 +443,7 @@ def read_trained(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, 
     if isinstance(costs, (tuple, list, np.ndarray)) and len(costs):
         numbers = [as_array(cost) for cost in costs]
         if all(number is not None and number.size == 1 for number in numbers):
-            flat = np.array([np.asarray(number, float).reshape(()) for number in numbers])
+            flat = np.array([np.asarray(number).reshape(()) for number in numbers])
             parts["the first cost"] = flat[0]
             if len(flat) != args[-1]:  # else one for each iteration, which is good, too
                 parts["the costs"] = flat

@@ -147,6 +147,9 @@ def _named(
     for mistake, function in injected(course, stage.function):
         outcomes, made = counted(seen(function))
         fits = made and made.keys() <= everything.keys() and not _elsewhere(made, everything)
+        fits = fits and all(
+            (d.kind == "dtype") == (everything[key].kind == "dtype") for key, d in made.items()
+        )
         if fits and _agree(stage, made, outcomes, actual):
             candidates.append((mistake, set(made)))
     found = []

@@ -477,3 +477,12 @@ def test_a_mask_at_zero_is_no_form_of_cache():
     finding = only_finding(**functions, linear_activation_backward=linear_activation_backward)
     assert (finding.function, finding.severity) == ("linear_activation_backward", "fragile")
     assert finding.pattern == "only where Z is exactly 0"
+
+
+def test_float32_is_a_remark_and_no_known_mistake():
+    def compute_cost(AL, Y):
+        return np.float32(C1W4.compute_cost(AL.astype(np.float32), Y))
+
+    finding = only_finding(compute_cost=compute_cost)
+    assert (finding.severity, finding.mistake) == ("style", None)
+    assert finding.message == "cost is of dtype float32, not float64."
