@@ -702,7 +702,7 @@ class Network(ForeignAttributes):
             return None, None
         if sample_weight is None:
             return kept, None
-        if type(X) is not np.ndarray or X.ndim != 2:
+        if type(X) is not np.ndarray or type(sample_weight) is not np.ndarray or X.ndim != 2:
             return None, None
         return kept, by_example(sample_weight, X.shape[1], self._dtype)
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("typer", reason="needs typer (extra cli)")
 
-PATH = Path(__file__).resolve().parents[3] / "docs" / "diagnose.py"
+PATH = Path(__file__).resolve().parents[3] / "docs" / "diagnose_page.py"
 
 
 @pytest.fixture(scope="module")

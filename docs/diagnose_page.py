@@ -1,6 +1,6 @@
 """Runs the commands of diagnose.md, writes their output into the page, and draws the reports.
 
-``python docs/diagnose.py --write`` needs the extra cli. A test runs the same commands, and compares the
+``python docs/diagnose_page.py --write`` needs the extra cli. A test runs the same commands, and compares the
 reports with the pictures.
 """
 
@@ -26,7 +26,7 @@ from deepnet.diagnose.lecture import c1w4 as lecture
 sys.path.insert(0, str(Path(__file__).parent))
 import command_line
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).with_name("diagnose.md")
 IMAGES = PAGE.parent / "images"
 WIDTH = 110
 # As Rich makes it, without the fonts that it would load from elsewhere, and without a window around it.
@@ -123,5 +123,5 @@ def write() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
-        sys.exit("usage: python docs/diagnose.py --write")
+        sys.exit("usage: python docs/diagnose_page.py --write")
     write()
