@@ -198,11 +198,20 @@ def _checked(
     lecture = COURSES[settings["course"]].lecture
     for name in functions.keys() & set(lost):
         _put(loaded.namespace, functions.pop(name), getattr(lecture, name))
+    unreadable = {
+        name: f"cannot be read: {loaded.unreadable[theirs]}"
+        for name in settings["functions"]
+        for theirs in [settings["names"].get(name, name)]
+        if name not in functions and theirs in loaded.unreadable
+    }
+    for name in unreadable:
+        loaded.namespace.setdefault(settings["names"].get(name, name), getattr(lecture, name))
     watched = {name: _watched(name, function, place, guard) for name, function in functions.items()}
     for name, function in functions.items():
         _put(loaded.namespace, function, watched[name])
     try:
-        return {"report": asdict(check_functions(watched, course=settings["course"], only=settings["only"]))}
+        report = check_functions(watched, course=settings["course"], only=settings["only"])
+        return {"report": asdict(report), "unreadable_functions": list(unreadable.items())}
     except BaseException as error:
         files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
         if not files & loaded.files and not isinstance(error, MemoryError):

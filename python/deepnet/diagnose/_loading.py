@@ -44,6 +44,7 @@ class Loaded:
     namespace: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     files: set[str] = field(default_factory=set)  # as tracebacks name them
+    unreadable: dict[str, str] = field(default_factory=dict)  # functions with a syntax error
 
     def note(self, text: str) -> None:
         """Add a line, once."""
@@ -160,7 +161,7 @@ def _module(name: str, path: Path, package: str) -> types.ModuleType:
 
 
 def _run(source: Source, module: types.ModuleType, run: Run) -> Loaded:
-    loaded = Loaded(vars(module))
+    loaded = Loaded(vars(module), unreadable=dict(source.unreadable))
     for problem in source.problems:
         loaded.note(f"left out, since it cannot be read: {problem}")
     loaded.namespace.update(get_ipython=_Nothing(), display=_Nothing())

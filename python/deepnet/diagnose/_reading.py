@@ -50,10 +50,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Source:
-    """The pieces in order, and what could not be read, each as one line."""
+    """The pieces in order, and what could not be read, each as one line; `unreadable` functions by name."""
 
     pieces: tuple[Piece, ...]
     problems: tuple[str, ...]
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 def read(path: str | Path) -> Source:
@@ -143,17 +144,18 @@ def _cells(notebook: Any) -> list[tuple[int, str]] | None:
 
 
 def _gathered(texts: list[tuple[str, str]]) -> Source:
-    pieces, problems = list[Piece](), list[str]()
+    pieces, problems, unreadable = list[Piece](), list[str](), list[tuple[str, str]]()
     for place, text in texts:
         try:
             found = _piece(place, text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             parts, faults = _readable_parts(place, text)
             pieces += parts
-            problems += faults or [_fault(place, 0, error)]
+            problems += [fault for _, fault in faults] or [_fault(place, 0, error)]
+            unreadable += [(name, fault) for name, fault in faults if name]
         else:
             pieces += [found] if found else []
-    return Source(tuple(pieces), tuple(problems))
+    return Source(tuple(pieces), tuple(problems), tuple(unreadable))
 
 
 def _fault(place: str, offset: int, error: BaseException) -> str:
@@ -185,16 +187,20 @@ def _piece(place: str, text: str, offset: int = 0) -> Piece | None:
     raise SyntaxError("cannot be read")
 
 
-def _readable_parts(place: str, text: str) -> tuple[list[Piece], list[str]]:
-    """Cut a text with a syntax error where a statement may start, and parse each part alone."""
+def _readable_parts(place: str, text: str) -> tuple[list[Piece], list[tuple[str, str]]]:
+    """Cut a text with a syntax error where a statement may start, and parse each part alone.
+
+    The faults come with the name of the function that the part begins to define, or "".
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     starts = [0] + [i for i in range(1, len(lines)) if _START.match(lines[i]) and lines[i - 1][:1] != "@"]
-    pieces, problems = list[Piece](), list[str]()
+    pieces, faults = list[Piece](), list[tuple[str, str]]()
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
         try:
             found = _piece(place, "\n".join(lines[start:stop]), start)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            problems.append(_fault(place, start, error))
+            name = re.match(r"def\s+(\w+)", lines[start])
+            faults.append((name[1] if name else "", _fault(place, start, error)))
         else:
             pieces += [found] if found else []
-    return pieces, problems
+    return pieces, faults

@@ -219,8 +219,8 @@ def _overdue(child: Child, settings: dict[str, Any]) -> str | None:
         most = settings["statement_time" if step.kind == "statement" else "function_time"]
         if now - step.since > most:
             if step.is_running:
-                return f"did not end within {most:g} s"
-            return f"returned what the check could not look at within {most:g} s"
+                return f"did not end within {most:.2g} s"
+            return f"returned what the check could not look at within {most:.2g} s"
     return None
 
 
@@ -252,7 +252,7 @@ def _goes_on(job: Job, step: Step | None, fate: str, settings: dict[str, Any]) -
 
 def _answer(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
     answer["number"] = job.number
-    answer["lost"] = job.lost
+    answer["lost"] = [*job.lost, *answer.pop("unreadable_functions", [])]
     answer["notes"] = job.notes + answer.get("notes", [])
     answer["seconds"] = time.monotonic() - job.started
     return answer

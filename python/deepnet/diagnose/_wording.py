@@ -56,7 +56,7 @@ def finding(
         expected,
         actual,
         pattern,
-        mistake.hints if mistake else _hints(stage, clearest, pattern, formula),
+        mistake.hints if mistake else _hints(stage, clearest, message, pattern, formula),
         formula,
     )
 
@@ -155,7 +155,9 @@ def _message(
     return d.part.partition(": ")[2][:1].upper() + d.part.partition(": ")[2][1:] + "."
 
 
-def _hints(stage: Stage, d: Difference, pattern: str, formula: str) -> tuple[str, str, str]:
+def _hints(stage: Stage, d: Difference, message: str, pattern: str, formula: str) -> tuple[str, str, str]:
+    if d.kind == "remark":
+        return (message,) * 3
     part = d.part or "the result"
     if d.kind == "fault":
         first = (

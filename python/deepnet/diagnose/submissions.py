@@ -266,6 +266,13 @@ def _lost(name: str, fate: str) -> Finding:
             "Look at its loops: which condition ends each of them?",
             "A while loop needs a variable that changes in its body, a recursion a case without a call.",
         )
+    elif fate.startswith("cannot be read"):
+        hints = (
+            "Python cannot read the function: the message says what, and in which line.",
+            "Look at the line that is named, and at the one before it.",
+            "Each bracket has to be closed, each line with def, if or for ends with a colon, and what follows"
+            " it is indented.",
+        )
     else:
         hints = (
             "The function ends the whole program.",

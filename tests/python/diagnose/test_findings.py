@@ -138,6 +138,7 @@ def test_wrong_findings_come_first():
     ]
     assert "(m, m)" in report.findings[2].message
     assert not report.findings[3].given
+    assert report.findings[3].hints == (report.findings[3].message,) * 3
 
 
 def test_the_first_wrong_result_is_shown_and_what_it_is_made_of():

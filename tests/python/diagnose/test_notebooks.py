@@ -129,7 +129,7 @@ def found(tmp_path_factory):
     texts = {
         "cells.ipynb": json.dumps(notebook(MAGICS, *parts[1:], TRAINING)),
         "old.ipynb": json.dumps(notebook(*parts, TRAINING, nbformat=3)),
-        "broken cell.ipynb": json.dumps(notebook(*parts, "def predict(X:\n", "raise ValueError('no data')")),
+        "broken cell.ipynb": json.dumps(notebook(*parts, "def helper(X:\n", "raise ValueError('no data')")),
         "script.py": submission() + TRAINING + "if __name__ == '__main__':\n    while True: pass\n",
         "course.py": "from dnn_utils_v2 import *\nfrom testCases_v3 import *\nfrom public_tests import *\n"
         + "from dnn_utils_v2 import sigmoid, relu\n"
@@ -164,11 +164,18 @@ def test_definitions_run_and_training_does_not(found, name):
 def test_what_was_left_out_is_said(found):
     assert found["broken cell.ipynb"].correct
     assert any("cell 10, line 1" in note for note in found["broken cell.ipynb"].notes)
-    assert found["syntax.py"].report.checked == tuple(
-        name for name in found["cells.ipynb"].report.checked if name != "relu"
-    )
     assert any("cannot be read" in note for note in found["syntax.py"].notes)
     assert any("FileNotFoundError" in note for note in found["data.py"].notes)
+
+
+@pytest.mark.slow
+def test_a_function_with_a_syntax_error_is_wrong_and_no_other(found):
+    report = found["syntax.py"].report
+    assert not report.correct
+    assert report.checked == found["cells.ipynb"].report.checked
+    (wrong,) = (finding for finding in report.findings if finding.severity == "wrong")
+    assert (wrong.function, wrong.mistake) == ("relu", None)
+    assert wrong.message.startswith("It cannot be read: line ")
 
 
 @pytest.mark.slow
