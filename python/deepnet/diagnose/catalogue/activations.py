@@ -10,7 +10,7 @@ MISTAKES = (
         "The exponent has the wrong sign: the curve falls from 1 to 0, so that every prediction is reversed.",
         (
             "Try sigmoid at a large positive number: what should it be near?",
-            "Which sign does Z have in the exponent of the lecture's formula?",
+            "What sign does Z have in the exponent of the lecture's formula?",
             "A must rise with Z: look at the sign inside the exponential.",
         ),
     ),
@@ -32,7 +32,7 @@ MISTAKES = (
         "This is tanh, which runs from -1 to 1. A probability runs from 0 to 1.",
         (
             "What is sigmoid of 0?",
-            "Which range does a probability have?",
+            "What range does a probability have?",
             "Another S-shaped curve is computed: compare the two formulas.",
         ),
     ),
@@ -76,7 +76,7 @@ MISTAKES = (
         (("np.maximum(0, Z)", "np.max(Z)"),),
         "The largest number of the whole matrix is returned. relu works on each entry by itself.",
         (
-            "Which shape does the result have?",
+            "What shape does the result have?",
             "Which NumPy function compares entry by entry?",
             "A function that reduces an array to one number is used where one for pairs is needed.",
         ),
@@ -110,7 +110,7 @@ MISTAKES = (
         "relu",
         "writes into Z",
         (("A = np.maximum(0, Z)", "Z[Z < 0] = 0\n    A = Z"),),
-        "The function sets entries of Z itself to 0. The caller's Z, and with it the cache, is spoilt.",
+        "The function sets entries of Z itself to 0. This overwrites the caller's Z, and with it the cache.",
         (
             "Is Z the same after the call as before?",
             "Do A and Z share their memory?",
@@ -235,7 +235,7 @@ MISTAKES = (
         (
             "Is dA the same after the call as before?",
             "Do dZ and dA share their memory?",
-            "A second name for an array is no copy.",
+            "A second name for an array is not a copy.",
         ),
     ),
     Mistake(
@@ -275,7 +275,7 @@ MISTAKES = (
         "sigmoid_backward",
         "Z taken for s",
         (("s = 1 / (1 + np.exp(-Z))", "s = Z"),),
-        "The formula uses Z where s belongs. The cache holds Z, of which sigmoid has still to be taken.",
+        "The formula uses Z where s belongs. The cache holds Z, so sigmoid must still be applied.",
         (
             "What is in the cache, Z or A?",
             "Which numbers can s be at all?",
@@ -286,7 +286,7 @@ MISTAKES = (
         "sigmoid_backward",
         "1 - s^2, the derivative of tanh",
         (("dA * s * (1 - s)", "dA * (1 - s**2)"),),
-        "This is the derivative of tanh. That of sigmoid is another one.",
+        "This is the derivative of tanh. That of sigmoid is different.",
         (
             "To which activation does your derivative belong?",
             "What is the derivative of sigmoid at 0?",
@@ -297,7 +297,7 @@ MISTAKES = (
         "sigmoid_backward",
         "s squared",
         (("dA * s * (1 - s)", "dA * s * s"),),
-        "s is multiplied by itself. The derivative of sigmoid is s times what is missing to 1.",
+        "s is multiplied by itself. The derivative of sigmoid is s times the rest up to 1.",
         (
             "What is the derivative where s is near 1?",
             "Are both factors of the slope the same?",

@@ -28,7 +28,7 @@ MISTAKES = (
         "W * A multiplies entry by entry, which fails or, for some shapes, silently broadcasts. The lecture's W A is"
         " a matrix product.",
         (
-            "Which shape should Z have?",
+            "What shape should Z have?",
             "Which product is meant by W A?",
             "NumPy has an operator and a function for the product of matrices; * is neither.",
         ),
@@ -39,7 +39,7 @@ MISTAKES = (
         (("np.dot(W, A) + b", "np.dot(A.T, W.T) + b.T"),),
         "A^T W^T is computed, which is the transpose of Z: examples are then rows.",
         (
-            "Which shape should Z have?",
+            "What shape should Z have?",
             "Which of the two matrices comes first?",
             "The units of the layer are the rows of Z, the examples its columns.",
         ),
@@ -50,7 +50,7 @@ MISTAKES = (
         (("np.dot(W, A)", "np.dot(W.T, A)"),),
         "W^T A is computed. It fails for most shapes and is silently wrong where W is square.",
         (
-            "Which shape has W: (n[l], n[l-1]) or the reverse?",
+            "What is the shape of W: (n[l], n[l-1]) or the reverse?",
             "Does the formula have a transpose in it?",
             "In the course W already has the right shape for the product.",
         ),
@@ -149,7 +149,7 @@ MISTAKES = (
         "dW is a sum over the examples. The cost is a mean, so its gradient is one, too.",
         (
             "Compare dW with the lecture's formula, factor by factor.",
-            "By how much does dW grow if every example is there twice?",
+            "By how much does dW grow if every example appears twice?",
             "The cost is a mean over m examples: which factor does that leave in dW?",
         ),
     ),
@@ -160,7 +160,7 @@ MISTAKES = (
         "db is a sum over the examples. The cost is a mean, so its gradient is one, too.",
         (
             "Compare db with the lecture's formula, factor by factor.",
-            "By how much does db grow if every example is there twice?",
+            "By how much does db grow if every example appears twice?",
             "The cost is a mean over m examples: which factor does that leave in db?",
         ),
     ),
@@ -172,7 +172,7 @@ MISTAKES = (
         " effect m times too large.",
         (
             "Compare dW and db with the lecture's formulas, factor by factor.",
-            "By how much do they grow if every example is there twice?",
+            "By how much do they grow if every example appears twice?",
             "The cost is a mean over m examples: which factor does that leave in both?",
         ),
     ),
@@ -212,7 +212,7 @@ MISTAKES = (
         (("axis=1, keepdims=True", "axis=1"),),
         "db has shape (n,) where b has (n, 1). The update then broadcasts: b silently becomes (n, n).",
         (
-            "Which shape has b, and which has db?",
+            "What shapes do b and db have?",
             "What does a sum over one axis do to the number of axes?",
             "np.sum drops the axis unless it is told to keep it.",
         ),
@@ -255,7 +255,7 @@ MISTAKES = (
         "* multiplies entry by entry, which fails or, for some shapes, silently broadcasts. The lecture's products are"
         " of matrices.",
         (
-            "Which shapes should the results have?",
+            "What shapes should the results have?",
             "Which product is meant in the lecture?",
             "NumPy has an operator and a function for the product of matrices; * is neither.",
         ),
@@ -267,7 +267,7 @@ MISTAKES = (
         "dZ A_prev is computed. The shapes fit only where there are as many units before as examples, and then dW is"
         " silently wrong.",
         (
-            "Which shape should dW have?",
+            "What shape should dW have?",
             "What happens to the examples in the product?",
             "The product sums over the examples: look at the orientation of the second matrix.",
         ),
@@ -278,7 +278,7 @@ MISTAKES = (
         (("np.dot(dZ, A_prev.T) / m", "np.dot(A_prev, dZ.T) / m"),),
         "dW is the transpose of what it should be, with the shape (n[l-1], n[l]). On square layers this is silent.",
         (
-            "Which shape has W, and which has dW?",
+            "What shapes do W and dW have?",
             "Which of the two matrices comes first?",
             "The rows of dW belong to the units of this layer.",
         ),
@@ -289,7 +289,7 @@ MISTAKES = (
         (("np.dot(W.T, dZ)", "np.dot(W, dZ)"),),
         "W dZ is computed. It fails for most shapes and is silently wrong where W is square.",
         (
-            "Which shape should dA_prev have?",
+            "What shape should dA_prev have?",
             "Which way does W lead, and which way do the gradients go?",
             "The way back uses W the other way round.",
         ),
@@ -322,7 +322,7 @@ MISTAKES = (
         (("return dA_prev, dW, db", "return dW, db, dA_prev"),),
         "The three results come back in another order than dA_prev, dW, db.",
         (
-            "Which shapes do the three results have?",
+            "What shapes do the three results have?",
             "In which order does the caller unpack them?",
             "Look at the last line only.",
         ),
@@ -377,7 +377,7 @@ MISTAKES = (
         (("return dA_prev, dW, db", "return dZ, dW, db"),),
         "The first result is dZ of this layer. The layer before needs the gradient of its own activations.",
         (
-            "Which shape should dA_prev have?",
+            "What shape should dA_prev have?",
             "Which variable is returned first?",
             "The gradient has still to pass W.",
         ),

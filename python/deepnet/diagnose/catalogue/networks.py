@@ -42,10 +42,10 @@ MISTAKES = (
         "L_model_forward",
         "relu at the output",
         (('"sigmoid"', '"relu"'),),
-        "The output layer applies relu: AL is no probability.",
+        "The output layer applies relu: AL is not a probability.",
         (
             "Which numbers can AL be?",
-            "Which activation has the last layer?",
+            "Which activation does the last layer use?",
             "Only the hidden layers use relu.",
         ),
     ),
@@ -55,7 +55,7 @@ MISTAKES = (
         (('"relu"', '"sigmoid"'),),
         "The hidden layers apply sigmoid. In this network they use relu.",
         (
-            "Which activation have the hidden layers?",
+            "Which activation do the hidden layers use?",
             "Which name is passed in the loop?",
             "Only the output layer uses sigmoid.",
         ),
@@ -127,7 +127,7 @@ MISTAKES = (
         "The cost is negative: the minus in front of the sum is missing, and training would make it larger.",
         (
             "Can a cost be negative?",
-            "Which sign has the logarithm of a probability?",
+            "What is the sign of the logarithm of a probability?",
             "The formula starts with a sign.",
         ),
     ),
@@ -137,7 +137,7 @@ MISTAKES = (
         ((("-(1 / m) * ", "-"),), (("(1 / m) * ", ""),)),
         "The cost is the sum over the examples. The lecture's J is their mean.",
         (
-            "Does the cost grow if every example is there twice?",
+            "Does the cost grow if every example appears twice?",
             "Compare with the lecture's formula: what stands before the sum?",
             "A mean is wanted.",
         ),
@@ -149,7 +149,7 @@ MISTAKES = (
         "Only the examples with Y = 1 count. Those with Y = 0 have a term of their own.",
         (
             "What is the cost where all Y are 0?",
-            "How many terms has the formula?",
+            "How many terms does the formula have?",
             "The term of the other class is missing.",
         ),
     ),
@@ -160,7 +160,7 @@ MISTAKES = (
         "Only the examples with Y = 0 count. Those with Y = 1 have a term of their own.",
         (
             "What is the cost where all Y are 1?",
-            "How many terms has the formula?",
+            "How many terms does the formula have?",
             "The term of the other class is missing.",
         ),
     ),
@@ -171,7 +171,7 @@ MISTAKES = (
         "The second term is subtracted: right predictions of 0 raise the cost.",
         (
             "What does a right prediction of 0 do to the cost?",
-            "Which signs have the two terms?",
+            "What are the signs of the two terms?",
             "Both terms have the same sign.",
         ),
     ),
@@ -182,7 +182,7 @@ MISTAKES = (
         "The logarithm to base 10 is taken: the cost is 0.434 times the right one. The lecture's log is the natural one.",
         (
             "What is the cost where all AL are 0.5?",
-            "Which base has the logarithm?",
+            "What is the base of the logarithm?",
             "ln 2 = 0.693 is expected there.",
         ),
     ),
@@ -205,7 +205,7 @@ MISTAKES = (
         ),
         "A vector with one number for each example comes back. The cost is one number.",
         (
-            "Which shape should the cost have?",
+            "What shape should the cost have?",
             "Where is the sum over the examples?",
             "The terms are right, but they are not added up.",
         ),
@@ -221,7 +221,7 @@ MISTAKES = (
         ),
         "Y^T log(AL) is an (m, m) matrix: every label meets every prediction. Only the pairs of the same example count.",
         (
-            "Which shape has the product of Y and log(AL)?",
+            "What is the shape of the product of Y and log(AL)?",
             "Which pairs of labels and predictions are added?",
             "The transpose is at the wrong factor, or an entry-wise product is meant.",
         ),
@@ -284,7 +284,7 @@ MISTAKES = (
         " Y of shape (1, m).",
         (
             "What if Y is a column?",
-            "Which shape has the product of a row and a column in NumPy?",
+            "What is the shape of the product of a row and a column in NumPy?",
             "Bring both arrays to one shape first.",
         ),
     ),
@@ -294,7 +294,7 @@ MISTAKES = (
         ((_DAL, _DAL.replace("-(np", "(np")),),
         "dAL has the wrong sign, and with it every gradient: the update climbs.",
         (
-            "Which sign has dAL where Y is 1?",
+            "What sign does dAL have where Y is 1?",
             "What stands before the parentheses of the formula?",
             "A larger AL is better where Y is 1: the cost must fall.",
         ),
@@ -305,7 +305,7 @@ MISTAKES = (
         ((_DAL, "dAL = -np.divide(Y, AL) - np.divide(1 - Y, 1 - AL)"),),
         "The minus applies to the first term only: the examples with Y = 0 get the wrong sign.",
         (
-            "Which sign has dAL where Y is 0?",
+            "What sign does dAL have where Y is 0?",
             "To which terms does the minus apply?",
             "The minus stands before the parentheses.",
         ),
@@ -492,7 +492,7 @@ MISTAKES = (
         (('"sigmoid"', '"relu"'),),
         "The output layer goes back through relu. On the way forward it is sigmoid.",
         (
-            "Which activation has the last layer?",
+            "Which activation does the last layer use?",
             "Is it the same in both directions?",
             "Forward and backward have to agree.",
         ),
@@ -503,7 +503,7 @@ MISTAKES = (
         (('"relu"', '"sigmoid"'),),
         "The hidden layers go back through sigmoid. On the way forward they are relu.",
         (
-            "Which activation have the hidden layers?",
+            "Which activation do the hidden layers use?",
             "Is it the same in both directions?",
             "Forward and backward have to agree.",
         ),
@@ -525,7 +525,7 @@ MISTAKES = (
         "a tuple as key",
         (('grads["db" + str(l + 1)] = db', 'grads["db", str(l + 1)] = db'),),
         'A comma in the key makes it a tuple, ("db", "1"): db1 is missing, and the update raises a KeyError.',
-        ("Which keys come back?", "What does a comma between brackets make?", "One text is wanted as key."),
+        ("Which keys come back?", "What does a comma between brackets make?", "A key is one string."),
     ),
     Mistake(
         "L_model_backward",

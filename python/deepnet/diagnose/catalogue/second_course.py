@@ -12,7 +12,7 @@ _COST = "compute_cost_with_regularization"
 _BATCHES = "random_mini_batches"
 _DIRECTION = (
     "In which direction does the cost fall?",
-    "Which sign stands before the learning rate?",
+    "Which sign precedes the learning rate?",
     "Descent goes against the gradient.",
 )
 
@@ -24,7 +24,7 @@ MISTAKES = (
         "The exponent has the wrong sign: the curve falls from 1 to 0, so that every prediction is reversed.",
         (
             "Try sigmoid at a large positive number: what should it be near?",
-            "Which sign does x have in the exponent of the lecture's formula?",
+            "What sign does x have in the exponent of the lecture's formula?",
             "The curve must rise with x: look at the sign inside the exponential.",
         ),
     ),
@@ -41,7 +41,7 @@ MISTAKES = (
         (("layers_dims[l], layers_dims[l - 1]", "layers_dims[l - 1], layers_dims[l]"),),
         "W has the shape (n[l-1], n[l]). The course's W has one row for each unit of its own layer.",
         (
-            "Which shape should W1 have?",
+            "What shape should W1 have?",
             "Which number comes first in the shape?",
             "Rows are the units of the layer, columns those of the layer before.",
         ),
@@ -124,10 +124,10 @@ MISTAKES = (
         "forward_propagation",
         "relu at the output",
         (("a3 = sigmoid(z3)", "a3 = relu(z3)"),),
-        "The output layer applies relu: a3 is no probability.",
+        "The output layer applies relu: a3 is not a probability.",
         (
             "Which numbers can a3 be?",
-            "Which activation has the last layer?",
+            "Which activation does the last layer use?",
             "Only the hidden layers use relu.",
         ),
     ),
@@ -137,7 +137,7 @@ MISTAKES = (
         (("relu(z", "sigmoid(z"),),
         "The hidden layers apply sigmoid. In this network they use relu.",
         (
-            "Which activation have the hidden layers?",
+            "Which activation do the hidden layers use?",
             "Which function is called in layers 1 and 2?",
             "Only the output layer uses sigmoid.",
         ),
@@ -170,7 +170,7 @@ MISTAKES = (
         (("1 / m * ", ""),),
         "The loss is the sum over the examples. Here it is their mean.",
         (
-            "Does the loss grow if every example is there twice?",
+            "Does the loss grow if every example appears twice?",
             "What stands before the sum?",
             "A mean is wanted.",
         ),
@@ -193,7 +193,7 @@ MISTAKES = (
         "Only the examples with Y = 1 count. Those with Y = 0 have a term of their own.",
         (
             "What is the cost where all Y are 0?",
-            "How many terms has the formula?",
+            "How many terms does the formula have?",
             "The term of the other class is missing.",
         ),
     ),
@@ -204,7 +204,7 @@ MISTAKES = (
         "The logarithm to base 10 is taken: the cost is 0.434 times the right one. The lecture's log is the natural one.",
         (
             "What is the cost where all a3 are 0.5?",
-            "Which base has the logarithm?",
+            "What is the base of the logarithm?",
             "ln 2 = 0.693 is expected there.",
         ),
     ),
@@ -214,7 +214,7 @@ MISTAKES = (
         (("A3 - Y", "Y - A3"),),
         "dZ3 has the wrong sign, and with it every gradient: the update climbs.",
         (
-            "Which sign has dZ3 where the prediction is too large?",
+            "What sign does dZ3 have where the prediction is too large?",
             "Which of the two is subtracted?",
             "A prediction that is too large must come down.",
         ),
@@ -226,7 +226,7 @@ MISTAKES = (
         "dW and db are sums over the examples. The cost is a mean, so its gradients are, too.",
         (
             "Compare dW and db with the lecture's formulas, factor by factor.",
-            "By how much do they grow if every example is there twice?",
+            "By how much do they grow if every example appears twice?",
             "The cost is a mean over m examples: which factor does that leave?",
         ),
     ),
@@ -238,7 +238,11 @@ MISTAKES = (
             (("dW2 = np.dot(dz2, a1.T)", "dW2 = np.dot(dz2, a1.T) * 2"),),
         ),
         "dW2 has a factor 2 that belongs nowhere; it is one of the two errors planted in the notebook on gradient checking.",
-        ("Compare dW2 with dW3 and dW1.", "Which factors has the lecture's formula?", "One number too many."),
+        (
+            "Compare dW2 with dW3 and dW1.",
+            "Which factors does the lecture's formula have?",
+            "One number too many.",
+        ),
     ),
     Mistake(
         "backward_propagation",
@@ -247,7 +251,7 @@ MISTAKES = (
         "db1 is four times too large; it is one of the two errors planted in the notebook on gradient checking.",
         (
             "Compare db1 with db2 and db3.",
-            "Which factors has the lecture's formula?",
+            "Which factors does the lecture's formula have?",
             "Look at the number above m.",
         ),
     ),
@@ -273,7 +277,11 @@ MISTAKES = (
             ),
         ),
         "dZ2 is masked by A1 and dZ1 by A2. The mask of a layer is that of its own activations.",
-        ("Which shape has each mask?", "Which A belongs to dZ2?", "The numbers in both names should agree."),
+        (
+            "What shape does each mask have?",
+            "Which A belongs to dZ2?",
+            "The numbers in both names should agree.",
+        ),
     ),
     Mistake(
         "backward_propagation",
@@ -292,7 +300,7 @@ MISTAKES = (
         ((("axis=1, keepdims=True", "axis=1"),),),
         "db has shape (n,) where b has (n, 1). The update then broadcasts: b silently becomes (n, n).",
         (
-            "Which shape has b, and which has db?",
+            "What shapes do b and db have?",
             "What does a sum over one axis do to the number of axes?",
             "np.sum drops the axis unless it is told to keep it.",
         ),
@@ -332,7 +340,7 @@ MISTAKES = (
         "The penalty is twice as large: lambda is divided by m, not by 2 m.",
         (
             "By how much is the penalty too large?",
-            "What stands below lambda in the lecture?",
+            "What is lambda divided by in the lecture?",
             "The 2 cancels when the square is differentiated.",
         ),
     ),
@@ -343,7 +351,7 @@ MISTAKES = (
         "The penalty is not divided by the number of examples.",
         (
             "Does the penalty depend on m?",
-            "What stands below lambda in the lecture?",
+            "What is lambda divided by in the lecture?",
             "Cost and penalty have the same 1/m.",
         ),
     ),
@@ -370,7 +378,7 @@ MISTAKES = (
         "a layer is missing",
         (((" + np.sum(np.square(W3))", ""),), (("np.sum(np.square(W1)) + ", ""),)),
         "The weights of one layer are left out of the penalty.",
-        ("How many layers has the network?", "Which W are squared?", "All of them count."),
+        ("How many layers does the network have?", "Which W are squared?", "All of them count."),
     ),
     Mistake(
         _REGULARIZED,
@@ -401,7 +409,7 @@ MISTAKES = (
         "The term of the penalty is half as large: differentiating the square cancels the 2 of the cost.",
         (
             "What is the derivative of w^2 / 2?",
-            "What stands below lambda?",
+            "What is lambda divided by?",
             "One factor of the cost is not in its derivative.",
         ),
     ),
@@ -410,7 +418,7 @@ MISTAKES = (
         "penalty subtracted",
         (("+ lambd", "- lambd"),),
         "The term of the penalty is subtracted: the weights grow instead of decaying.",
-        ("Do large weights shrink?", "Which sign has the second term?", "Cost and penalty are added."),
+        ("Do large weights shrink?", "What is the sign of the second term?", "Cost and penalty are added."),
     ),
     Mistake(
         _REGULARIZED,
@@ -483,7 +491,7 @@ MISTAKES = (
         "masks not in the cache",
         (("Z1, D1, A1", "Z1, A1"), ("Z2, D2, A2", "Z2, A2")),
         "The cache has twelve entries: the masks are lost, but the way back needs the same ones.",
-        ("What does the way back need?", "How many entries has the cache?", "Two arrays are missing."),
+        ("What does the way back need?", "How many entries does the cache have?", "Two arrays are missing."),
     ),
     Mistake(
         _DROPOUT_BACK,
@@ -512,7 +520,11 @@ MISTAKES = (
         "masks exchanged",
         (("dA2 * D2", "dA2 * D0"), ("dA1 * D1", "dA1 * D2"), ("dA2 * D0", "dA2 * D1")),
         "dA2 is masked by D1 and dA1 by D2. Each layer has its own mask.",
-        ("Which shape has each mask?", "Which D belongs to dA2?", "The numbers in both names should agree."),
+        (
+            "What shape does each mask have?",
+            "Which D belongs to dA2?",
+            "The numbers in both names should agree.",
+        ),
     ),
     Mistake(
         "update_parameters_with_gd",
@@ -564,7 +576,7 @@ MISTAKES = (
         "The examples that do not fill a batch are lost.",
         (
             "How many examples are there in all batches?",
-            "What if m is no multiple of the size?",
+            "What if m is not a multiple of the size?",
             "The rest is a smaller batch.",
         ),
     ),
@@ -599,7 +611,7 @@ MISTAKES = (
         (('parameters["b" + str(l + 1)]', 'parameters["W" + str(l + 1)]'),),
         "The velocity of b has the shape of W.",
         (
-            "Which shape has each entry?",
+            "What shape does each entry have?",
             "From which parameter is the shape taken?",
             "One letter in a key differs.",
         ),
@@ -627,7 +639,7 @@ MISTAKES = (
         "The gradient is added with its full weight: the velocity grows up to 1 / (1 - beta) times too large.",
         (
             "What do the two weights of the average add up to?",
-            "Which factor has the gradient?",
+            "What is the factor of the gradient?",
             "An average has weights that add up to 1.",
         ),
     ),
@@ -637,7 +649,7 @@ MISTAKES = (
         (("beta * v[", "(1 - beta_) * v["), ("(1 - beta) *", "beta *"), ("(1 - beta_)", "(1 - beta)")),
         "The weights are exchanged: the old average counts little and the new gradient much.",
         (
-            "Which weight has the old average, with beta = 0.9?",
+            "What is the weight of the old average with beta = 0.9?",
             "Which of the two is large?",
             "Momentum remembers.",
         ),
@@ -697,7 +709,7 @@ MISTAKES = (
         (('np.sqrt(s_corrected["d" + p])', 's_corrected["d" + p]'),),
         "The step is divided by the average square itself. Its root has the size of a gradient.",
         (
-            "Which size has the step if all gradients are doubled?",
+            "How large is the step if all gradients are doubled?",
             "What is done with s?",
             "A root is missing.",
         ),
@@ -777,7 +789,7 @@ MISTAKES = (
         ),
         "dW uses the activations of the layer itself. The gradient of W[l] needs what went into the layer, A[l-1].",
         (
-            "Which shape should dW2 have?",
+            "What shape should dW2 have?",
             "Which activations does W2 multiply on the way forward?",
             "It is the input of the layer, not its output.",
         ),

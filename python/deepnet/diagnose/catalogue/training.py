@@ -18,7 +18,7 @@ def _initial(function: str, weights: tuple[str, str], biases: tuple[str, str]) -
             function,
             "zeros",
             ((w, zeros),),
-            "W is zero. All units of a layer then stay equal for ever, and the cost sticks at ln 2 = 0.693.",
+            "W is zero. All units of a layer then stay equal forever, and the cost sticks at ln 2 = 0.693.",
             (
                 "What do the units of one layer have in common at the start?",
                 "Can equal units ever become different?",
@@ -40,7 +40,7 @@ def _initial(function: str, weights: tuple[str, str], biases: tuple[str, str]) -
             function,
             "not scaled",
             ((w, "np.random.randn(" + w_shape + ")"),),
-            "W is N(0, 1) as drawn: the factor that makes it small is missing. Sigmoid starts saturated then.",
+            "W is N(0, 1) as drawn: the factor that makes it small is missing. Sigmoid then starts saturated.",
             (
                 "How large are the entries of W?",
                 "What follows the draw in the lecture's formula?",
@@ -53,7 +53,7 @@ def _initial(function: str, weights: tuple[str, str], biases: tuple[str, str]) -
             ((w, w.replace(w_shape, turned)),),
             "W has the shape (n[l-1], n[l]). The course's W has one row for each unit of its own layer.",
             (
-                "Which shape should W1 have?",
+                "What shape should W1 have?",
                 "Which number comes first in the shape?",
                 "Rows are the units of the layer, columns those of the layer before.",
             ),
@@ -63,7 +63,7 @@ def _initial(function: str, weights: tuple[str, str], biases: tuple[str, str]) -
             "b of shape (n,)",
             ((b, b.replace("(" + b_shape + ")", b_shape.partition(",")[0])),),
             "b has one axis. W A + b then adds it along the examples, which fails or is silently wrong.",
-            ("Which shape should b have?", "How many axes does b have?", "A column has two axes."),
+            ("What shape should b have?", "How many axes does b have?", "A column has two axes."),
         ),
         Mistake(
             function,
@@ -83,8 +83,12 @@ def _initial(function: str, weights: tuple[str, str], biases: tuple[str, str]) -
             function,
             "b of integers",
             ((b, b.replace("))", "), dtype=int)")),),
-            "b is of integers: an update in place fails or loses everything after the point.",
-            ("Which dtype has b?", "What happens to 0.3 in an array of integers?", "Parameters are floats."),
+            "b holds integers: an update in place fails or drops the fraction.",
+            (
+                "What is the dtype of b?",
+                "What happens to 0.3 in an array of integers?",
+                "Parameters are floats.",
+            ),
         ),
         Mistake(
             function,
@@ -154,7 +158,7 @@ MISTAKES = (
         "The gradients are added: the cost climbs.",
         (
             "In which direction does the cost fall?",
-            "Which sign stands before the learning rate?",
+            "Which sign precedes the learning rate?",
             "Descent goes against the gradient.",
         ),
     ),
@@ -269,7 +273,7 @@ MISTAKES = (
         "update_parameters",
         "the copy shares its arrays",
         (('parameters["W" + str(l + 1)] = W - ', "W -= "), ('parameters["b" + str(l + 1)] = b - ', "b -= ")),
-        "The copy of the dict has the same arrays, and these are changed in place: the parameters of before change, too.",
+        "The copy of the dict has the same arrays, and these are changed in place: the old parameters change, too.",
         (
             "Are the old parameters the same after the call?",
             "What does copying a dict copy?",
@@ -335,7 +339,11 @@ MISTAKES = (
             ('cache1, "relu")', 'cache1, "sigmoid")'),
         ),
         "The hidden layer is sigmoid, forward and back. In this model it is relu.",
-        ("Which activation has layer 1?", "Which names are passed?", "Only the output layer uses sigmoid."),
+        (
+            "Which activation does layer 1 use?",
+            "Which names are passed?",
+            "Only the output layer uses sigmoid.",
+        ),
     ),
     Mistake(
         "two_layer_model",
@@ -343,7 +351,7 @@ MISTAKES = (
         (('cache1, "relu")', 'cache1, "sigmoid")'),),
         "Layer 1 goes back through sigmoid. On the way forward it is relu.",
         (
-            "Which activation has layer 1?",
+            "Which activation does layer 1 use?",
             "Is it the same in both directions?",
             "Forward and backward have to agree.",
         ),
