@@ -25,7 +25,7 @@ import numpy as np
 from . import check_functions
 from ._checks import COURSES
 from ._isolation import Kept, keep_settings, limit, refuse
-from ._loading import Loaded, Run, described, functions_in, load
+from ._loading import Loaded, Run, described, functions_in, load, named
 from ._reading import SourceError
 
 _len = len  # what runs between the calls of a submission uses nothing that it may have replaced
@@ -194,24 +194,30 @@ def _checked(
     loaded: Loaded, settings: dict[str, Any], lost: Sequence[str], place: Place, guard: Guard
 ) -> dict[str, Any]:
     place.leave(place.enter("check", "0 the check"))
-    functions = functions_in(loaded, settings["functions"], settings["names"])
+    there = {name: key for name, key in settings["names"].items() if callable(named(loaded, key))}
+    others = [name for name in settings["functions"] if name in there or name not in settings["names"]]
+    functions = functions_in(loaded, others, there)
     lecture = COURSES[settings["course"]].lecture
     for name in functions.keys() & set(lost):
         _put(loaded.namespace, functions.pop(name), getattr(lecture, name))
-    unreadable = {
+    broken = {
+        name: f"is not there under the name {key}"
+        for name, key in settings["names"].items()
+        if name not in there
+    } | {
         name: f"cannot be read: {loaded.unreadable[theirs]}"
         for name in settings["functions"]
         for theirs in [settings["names"].get(name, name)]
         if name not in functions and theirs in loaded.unreadable
     }
-    for name in unreadable:
+    for name in broken:
         loaded.namespace.setdefault(settings["names"].get(name, name), getattr(lecture, name))
     watched = {name: _watched(name, function, place, guard) for name, function in functions.items()}
     for name, function in functions.items():
         _put(loaded.namespace, function, watched[name])
     try:
         report = check_functions(watched, course=settings["course"], only=settings["only"])
-        return {"report": asdict(report), "unreadable_functions": list(unreadable.items())}
+        return {"report": asdict(report), "broken": list(broken.items())}
     except BaseException as error:
         files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
         if not files & loaded.files and not isinstance(error, MemoryError):

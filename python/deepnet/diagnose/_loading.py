@@ -105,6 +105,14 @@ def is_file(target: str) -> bool:
     return Path(target).suffix in SUFFIXES or not all(part.isidentifier() for part in target.split("."))
 
 
+def named(loaded: Loaded, name: str) -> Any:
+    """Return what has a name, which may be dotted, or None."""
+    value: Any = types.SimpleNamespace(**loaded.namespace)
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
 def functions_in(
     loaded: Loaded, course: Sequence[str], names: Mapping[str, str]
 ) -> dict[str, Callable[..., Any]]:
@@ -112,12 +120,7 @@ def functions_in(
 
     `names` maps the course's names to the learner's, which may be dotted: ``Network.forward``.
     """
-    view = dict(loaded.namespace)
-    for theirs in names.values():
-        value: Any = types.SimpleNamespace(**loaded.namespace)
-        for part in theirs.split("."):
-            value = getattr(value, part, None)
-        view[theirs] = value
+    view = dict(loaded.namespace) | {theirs: named(loaded, theirs) for theirs in names.values()}
     found = functions_of(view, course, names)
     return {
         name: function

@@ -252,7 +252,7 @@ def _goes_on(job: Job, step: Step | None, fate: str, settings: dict[str, Any]) -
 
 def _answer(job: Job, answer: dict[str, Any]) -> dict[str, Any]:
     answer["number"] = job.number
-    answer["lost"] = [*job.lost, *answer.pop("unreadable_functions", [])]
+    answer["lost"] = [*job.lost, *answer.pop("broken", [])]
     answer["notes"] = job.notes + answer.get("notes", [])
     answer["seconds"] = time.monotonic() - job.started
     return answer

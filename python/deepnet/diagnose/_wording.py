@@ -127,7 +127,7 @@ def _message(
             return f"{fault.message[:1].upper()}{fault.message[1:]}."
         line = f", in line {fault.line}" if fault.line else ""
         line += f" ({fault.code})" if fault.code else ""
-        return f"{stage.function} raises {fault.kind}{when}: {fault.message}{line}."
+        return f"It raises {fault.kind}{when}: {fault.message}{line}."
     parts, several = listed(of_call), len(of_call) > 1
     if d.kind == "missing":
         return f"The result has no {parts}."

@@ -266,6 +266,12 @@ def _lost(name: str, fate: str) -> Finding:
             "Look at its loops: which condition ends each of them?",
             "A while loop needs a variable that changes in its body, a recursion a case without a call.",
         )
+    elif fate.startswith("is not there"):
+        hints = (
+            "The file defines no function of that name.",
+            "Is the name spelled as in the file?",
+            "Is the object made by a statement that was not run? --run-all runs all of them.",
+        )
     elif fate.startswith("cannot be read"):
         hints = (
             "Python cannot read the function: the message says what, and in which line.",

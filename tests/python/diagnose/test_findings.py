@@ -329,7 +329,7 @@ def test_an_exception_is_a_finding_with_its_line():
         return np.dot(A, W) + b, (A, W, b)
 
     finding = only_finding(linear_forward=linear_forward)
-    assert finding.message.startswith("linear_forward raises ValueError")
+    assert finding.message.startswith("It raises ValueError")
     assert "return np.dot(A, W) + b" in finding.message
 
 

@@ -204,7 +204,10 @@ def test_names_of_the_learner(tmp_path):
     assert set(found.report.checked) == set(names)
     assert {finding.function for finding in found.report.findings} == {"linear_forward"}
     found = diagnose_file(path, names={"relu": "Layer.relu"})
-    assert "'Layer.relu', which is not there" in found.problem
+    (finding,) = found.report.findings
+    assert (finding.function, finding.severity) == ("relu", "wrong")
+    assert finding.message == "It is not there under the name Layer.relu."
+    assert (found.problem, found.report.checked) == (None, ("relu",))
     path = written(tmp_path, IMPORTS + FUNCTIONS["linear_forward"].replace("linear_f", "linear_F"), "mine.py")
     note = "linear_forward is not there. Is it linear_Forward? --map linear_forward=linear_Forward"
     assert note in diagnose_file(path).notes
