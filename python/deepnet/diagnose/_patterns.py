@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,10 @@ def _ratio(differences: Sequence[Difference]) -> str:
             right = np.array([(p.numbers.get(quantity) or np.nan) ** exponent for p, _ in pairs])
             if np.allclose(values, right, rtol=CLOSE, atol=0) and np.ptp(values) > 0:
                 return f"{where}: constant ratio {values[0]:.4g} = {words.format(quantity)}"
+    for above, below in permutations(pairs[0][0].numbers, 2):
+        right = np.array([p.numbers.get(above, np.nan) / (p.numbers.get(below) or np.nan) for p, _ in pairs])
+        if np.allclose(values, right, rtol=CLOSE, atol=0) and np.ptp(values) > 0:
+            return f"{where}: constant ratio {values[0]:.4g} = {above} / {below}"
     if np.ptp(values) <= CLOSE * np.abs(values).max():
         ratio = float(values[0])
         if abs(ratio) < CLOSE:

@@ -200,6 +200,10 @@ def linear_backward(dZ, cache, change):
             lambda r, c: r | {"db": r["db"] * len(c[1])},
             "db: constant ratio 3 = the number of units of the layer",
         ),
+        (
+            lambda r, c: r | {"db": r["db"] * len(c[1]) / c[0].shape[1]},
+            "db: constant ratio 0.6 = the number of units of the layer / the number of examples",
+        ),
         (lambda r, c: r | {"db": r["db"] + 1}, "the difference is the same for all entries"),
         (lambda r, c: r | {"dW": r["dW"] + c[1]}, "dW is too large by cache[1]"),
         (lambda r, c: r | {"dA_prev": np.zeros_like(r["dA_prev"])}, "dA_prev: always 0"),

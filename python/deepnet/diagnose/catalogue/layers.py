@@ -202,9 +202,12 @@ MISTAKES = (
     Mistake(
         "linear_backward",
         "divided by the number of units",
-        (("A_prev.shape[1]", "A_prev.shape[0]"),),
-        "m is taken from the rows of A_prev, which are units. The examples are its columns.",
-        ("What is m?", "Which axis of A_prev counts the examples?", "Rows are units, columns are examples."),
+        (
+            (("A_prev.shape[1]", "A_prev.shape[0]"),),
+            (("A_prev.shape[1]", "dZ.shape[0]"),),
+        ),
+        "m is taken from the rows of an array, which are units. The examples are its columns.",
+        ("What is m?", "Which axis counts the examples?", "Rows are units, columns are examples."),
     ),
     Mistake(
         "linear_backward",
