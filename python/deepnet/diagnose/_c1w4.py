@@ -450,6 +450,14 @@ def read_trained(result: Any, args: tuple[Any, ...], probe: Probe) -> dict[str, 
     return parts
 
 
+_LINEAR = tuple((rf"(cache)\[{i}\]", rf"{name} in \1") for i, name in enumerate(("A_prev", "W", "b")))
+_LAYER = (
+    *(
+        (rf"(caches?(?:\[\d+\])?)\[0\]\[{i}\]", rf"{name} in \1")
+        for i, name in enumerate(("A_prev", "W", "b"))
+    ),
+    (r"(caches?(?:\[\d+\])?)\[1\]", r"Z in \1"),
+)
 _ACTIVATION: dict[str, Any] = {"arguments": ("Z",), "read": read_activation, "optional": ("cache",)}
 
 STAGES = (
@@ -477,14 +485,15 @@ STAGES = (
           {"": "dZ = dA s (1 - s),  s = 1 / (1 + e^(-Z))"}, "dZ", forward="sigmoid",
           own_probes=own_activation_probes),
     Stage("linear_backward", ("dZ", "cache"), linear_backward_probes, read_layer_backward, GRADIENTS,
-          "(dA_prev, dW, db)", forward="linear_forward", own_probes=own_linear_probes),
+          "(dA_prev, dW, db)", contents=_LINEAR, forward="linear_forward", own_probes=own_linear_probes),
     Stage("linear_activation_backward", ("dA", "cache", "activation"), layer_backward_probes,
           read_layer_backward, {"": "dZ[l] = dA[l] g'(Z[l]), then linear_backward", **GRADIENTS},
-          "(dA_prev, dW, db)", forward="linear_activation_forward", own_probes=own_layer_probes),
+          contents=_LAYER, returns="(dA_prev, dW, db)", forward="linear_activation_forward",
+          own_probes=own_layer_probes),
     Stage("L_model_backward", ("AL", "Y", "caches"), model_backward_probes, read_model_backward,
           {"": "dA[L] = -(Y / A[L] - (1 - Y) / (1 - A[L])), then the layers L to 1", **GRADIENTS},
-          "a dict with dW1, db1, ...", optional=("dA",), operations=1024, forward="L_model_forward",
-          own_probes=own_model_probes),
+          "a dict with dW1, db1, ...", contents=_LAYER, optional=("dA",), operations=1024,
+          forward="L_model_forward", own_probes=own_model_probes),
     Stage("update_parameters", ("parameters", "grads", "learning_rate"), update_probes, read_updated,
           {"": UPDATE}, "a dict with W1, b1, ...", may_write=("parameters",)),
     Stage("predict", ("X", "y", "parameters"), predict_probes, read_prediction,

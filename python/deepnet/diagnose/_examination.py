@@ -114,7 +114,7 @@ class Examination:
         right = [part for part in outcome.parts if part not in wrong and ":" not in part]
         if 0 < len(right) <= 4:
             facts.append(f"{listed(right)} {'are' if len(right) > 1 else 'is'} right")
-        return [*facts, *(f"{path} plays no part" for path in self._unused(d))]
+        return [*facts, *(f"{self.stage.called(path)} plays no part" for path in self._unused(d))]
 
     def _unused(self, d: Difference) -> Iterator[str]:
         """Yield the arguments whose change changes the right result, but not the learner's."""

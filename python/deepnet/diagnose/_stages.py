@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -53,6 +54,8 @@ class Stage:
         More of the lecture's functions that are right, with what a remark says.
     scales
         Of an initialiser: the standard deviation of W, for the number of units before it.
+    contents
+        What is in a cache: regular expressions for where, and the name.
     """
 
     function: str
@@ -72,6 +75,15 @@ class Stage:
     kind: str = "values"
     tolerated: Mapping[str, str] = field(default_factory=dict)
     scales: tuple[Callable[[int], float], ...] = ()
+    contents: tuple[tuple[str, str], ...] = ()
+
+    def called(self, path: str) -> str:
+        """Return the name of an array among the arguments: ``W in cache[0]`` for ``cache[0][1]``."""
+        for where, words in self.contents:
+            match = re.fullmatch(where, path)
+            if match:
+                return match.expand(words)
+        return path
 
     def formula(self, part: str = "") -> str:
         """Return the formula of a part; without one, that of the function, or those of all its parts."""

@@ -231,6 +231,13 @@ def test_arguments_that_play_no_part_and_parts_that_are_right_are_said():
         linear_backward=lambda dZ, cache: (C1W4.linear_backward(dZ, cache)[0], cache[1] * 2, 2 * dZ)
     )
     assert "dA_prev is right" in finding.pattern
+    finding = only_finding(
+        linear_backward=lambda dZ, c: linear_backward(dZ, c, lambda r, c: r | {"dW": 2 * c[1]})
+    )
+    assert "A_prev in cache plays no part" in finding.pattern
+    stages = COURSES["c1w4"].stages
+    assert stages["L_model_backward"].called("caches[2][0][1]") == "W in caches[2]"
+    assert stages["linear_activation_backward"].called("cache[1]") == "Z in cache"
 
 
 def test_places_are_said():

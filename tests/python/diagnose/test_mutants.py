@@ -17,7 +17,7 @@ EVERY = {"c1w4": 2, "c2": 12}  # one in so many of the mutants: of 1,020 that ch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("course", "least"), [("c1w4", 125), ("c2", 60)])
+@pytest.mark.parametrize(("course", "least"), [("c1w4", 130), ("c2", 60)])
 def test_mutants_are_found_at_their_function(course, least):
     cases, changing, elsewhere, count = inputs(course), 0, [], 0
     for name in COURSES[course].stages:
@@ -77,5 +77,5 @@ def test_mutants_of_the_reference_are_found_at_their_function():
             found = {f.function for f in findings if f.mistake != "Y not put into the shape of AL"}
             if not found or not found <= CALLED.get(name, {name}):
                 elsewhere.append((name, change))
-    assert changing >= 100
+    assert changing >= 110
     assert len(elsewhere) <= 0.02 * changing, elsewhere
