@@ -16,7 +16,7 @@ help:
 	@echo "make test      the Python tests and every example of the documentation (ARGS=... goes to pytest)"
 	@echo "make test-all  the same, with the tests that take long"
 	@echo "make stress    forks, copies during training, little memory, damaged files, kills, Ctrl-C: 12 minutes (SHORT=1: one)"
-	@echo "make fuzz      a million damaged files, models, .npz, CSV and images: 22 minutes (SHORT=1: ten thousand)"
+	@echo "make fuzz      a million damaged files, models, .npz, CSV and images: 22 minutes (SHORT=1: a hundred thousand)"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers; release: the code of the wheel)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"

@@ -109,7 +109,7 @@ struct LayerOnPanels {
     for_groups([&](index_t e, index_t count) {
       deepnet::layer_backward<T>(
           deepnet::kernels<T>(), transposed, {relu, nullptr, {}, 0}, {dZ.data() + e * s.units, s.units, count},
-          {dA_prev.data() + e * s.inputs, s.inputs, count}, scratch.data(), false, [](double) {});
+          {dA_prev.data() + e * s.inputs, s.inputs, count}, count * kPanel<T>, scratch.data(), false, [](double) {});
     });
   }
 

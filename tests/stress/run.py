@@ -24,7 +24,7 @@ def main():
         "topics", nargs="*", metavar="topic", help=f"default: {' '.join(TOPICS)}; there is also fuzz"
     )
     parser.add_argument(
-        "--short", action="store_true", help="a small part of the trials, in about half a minute"
+        "--short", action="store_true", help="a small part of the trials, in a minute or two"
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.topics) - {*TOPICS, "fuzz"}:
