@@ -23,9 +23,7 @@ def main():
     parser.add_argument(
         "topics", nargs="*", metavar="topic", help=f"default: {' '.join(TOPICS)}; there is also fuzz"
     )
-    parser.add_argument(
-        "--short", action="store_true", help="a small part of the trials, in a minute or two"
-    )
+    parser.add_argument("--short", action="store_true", help="a small part of the trials, in a minute or two")
     arguments = parser.parse_args()
     if unknown := set(arguments.topics) - {*TOPICS, "fuzz"}:
         parser.error(f"unknown topics: {' '.join(sorted(unknown))}")
