@@ -192,7 +192,8 @@ def test_shuffle_is_that_of_random_state(backend, bits):
 
 
 def test_shuffle_declines_what_it_cannot_use_and_changes_nothing():
-    capsule, read_only = np.random.MT19937(5).capsule, np.arange(9, dtype=np.uint32)
+    bits, read_only = np.random.MT19937(5), np.arange(9, dtype=np.uint32)
+    capsule = bits.capsule  # a pointer into `bits`, which it does not keep
     read_only.flags.writeable = False
     good = np.arange(9, dtype=np.uint32)
     for order in [read_only, np.arange(9), np.arange(18, dtype=np.uint32)[::2], good.reshape(3, 3), [1, 2]]:
