@@ -42,7 +42,7 @@ def run(command: str, data: Path) -> str:
     if words[0] == "head":
         return "".join(Path(words[-1]).read_text().splitlines(keepends=True)[:MOST_ROWS])
     result = CliRunner().invoke(app, words[1:], prog_name="deepnet", catch_exceptions=False)
-    if result.stderr:  # `deepnet diagnose` ends with 1 where it finds a mistake, and that is no failure
+    if result.stderr:  # not the exit code: `deepnet diagnose` exits with 1 when it finds a mistake
         raise RuntimeError(f"{command}: {result.stderr}")
     text = result.output.replace(str(data), "$DATA")
     return "".join(line for line in text.splitlines(keepends=True) if PROGRESS not in line)

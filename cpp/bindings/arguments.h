@@ -71,7 +71,7 @@ bool parse_activations(PyObject* activations, PyObject* output, size_t layers, s
 /// The text of a str; nothing for other types.
 std::optional<std::string_view> text(PyObject* object);
 
-/// A real number of Python or NumPy, also in an array without axes. A bool is no number.
+/// Accepts real numbers of Python and NumPy and 0-dimensional arrays of them, but not bool.
 std::optional<double> real_number(PyObject* object);
 /// True if all but the last work element by element.
 bool columns_are_last(const std::vector<ActivationId>& ids);

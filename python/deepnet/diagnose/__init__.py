@@ -75,7 +75,7 @@ def diagnose(
     Raises
     ------
     ValueError
-        If a name is unknown, for example ``only has 'rleu', which is no function of the course 'c1w4'``.
+        If a name is unknown, for example ``only has 'rleu', which is not a function of the course 'c1w4'``.
     TypeError
         If a list has something else than functions.
 

@@ -58,7 +58,7 @@ def check_functions(
     for group, names in (("only", wanted), ("functions", list(functions))):
         unknown = [key for key in names if key not in chosen.stages]
         if unknown:
-            raise ValueError(f"{group} has {unknown[0]!r}, which is no function of the course {course!r}")
+            raise ValueError(f"{group} has {unknown[0]!r}, which is not a function of the course {course!r}")
     for key, function in functions.items():
         if not callable(function):
             raise TypeError(f"functions[{key!r}] is {function!r}, but must be callable")

@@ -248,9 +248,9 @@ def _watched(name: str, function: Callable[..., Any], place: Place, guard: Guard
             guard.leave()
             place.leave(before)
 
-    call.func = function  # type: ignore[attr-defined] # as partial has it: who looks for its globals finds them
+    call.func = function  # type: ignore[attr-defined]  # like partial: leads to its globals
     if hasattr(function, "__self__"):
-        call.__self__ = function.__self__  # type: ignore[attr-defined]
+        call.__self__ = function.__self__  # type: ignore[attr-defined]  # a function may have it
     return call
 
 

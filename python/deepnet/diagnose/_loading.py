@@ -329,7 +329,7 @@ class _StandIns:
                 vars(module).update({name: full[name] for name in full if not name.startswith("_")})
                 return
         nothing = _Nothing()
-        module.__getattr__ = lambda name: _missing(name) if name.startswith("__") else nothing  # type: ignore[method-assign]
+        module.__getattr__ = lambda name: _missing(name) if name.startswith("__") else nothing  # type: ignore[method-assign]  # PEP 562
 
 
 def _missing(name: str) -> Any:

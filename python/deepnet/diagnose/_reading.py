@@ -111,10 +111,10 @@ def _notebook(name: str, content: bytes) -> Source:
     try:
         notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{name} is no notebook: it is not valid JSON ({error})") from error
+        raise SourceError(f"{name} is not a notebook: it is not valid JSON ({error})") from error
     cells = _cells(notebook)
     if cells is None:
-        raise SourceError(f"{name} is no notebook: it has no list of cells")
+        raise SourceError(f"{name} is not a notebook: it has no list of cells")
     return _gathered([(f"cell {number}", text) for number, text in cells])
 
 

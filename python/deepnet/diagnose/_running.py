@@ -133,21 +133,21 @@ def _named(args: tuple[Any, ...], names: tuple[str, ...]) -> dict[str, Array]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """No prints, plots and warnings, and the state of NumPy's global generator is put back."""
-    state = np.random.get_state()  # noqa: NPY002
+    state = np.random.get_state()  # noqa: NPY002  learners draw from the global generator
     pyplot = sys.modules.get("matplotlib.pyplot")
     figures = list(pyplot.get_fignums()) if pyplot else []
     show = pyplot.show if pyplot else None
     if pyplot:
-        pyplot.show = lambda *args, **options: None  # type: ignore[attr-defined]
+        pyplot.show = lambda *args, **options: None  # type: ignore[attr-defined]  # a module, typed as such
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 yield
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(state)  # noqa: NPY002  as above
         if pyplot:
-            pyplot.show = show  # type: ignore[attr-defined]
+            pyplot.show = show  # type: ignore[attr-defined]  # as above
             for number in set(pyplot.get_fignums()) - set(figures):
                 pyplot.close(number)
 

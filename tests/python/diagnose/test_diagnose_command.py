@@ -146,7 +146,7 @@ def test_what_is_not_there_or_no_code(run, tmp_path):
     for name, message in {
         "nowhere.py": "nowhere.py: No such file or directory",
         "no_such_module": "no_such_module is neither a file nor a module",
-        "notes.ipynb": "notes.ipynb is no notebook: it is not valid JSON",
+        "notes.ipynb": "notes.ipynb is not a notebook: it is not valid JSON",
     }.items():
         result = run(name)
         assert result.exit_code == 2

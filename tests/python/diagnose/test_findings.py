@@ -435,7 +435,7 @@ def test_names_and_only():
     ("options", "words"),
     [
         ({"course": "c3"}, "unknown course 'c3': 'c1w4', 'c2'"),
-        ({"only": ["rleu"]}, "only has 'rleu', which is no function of the course 'c1w4'"),
+        ({"only": ["rleu"]}, "only has 'rleu', which is not a function of the course 'c1w4'"),
         ({"names": {"rleu": "f"}}, "names has 'rleu', which the course does not have"),
         ({"names": {"relu": "f"}}, "names says that relu is 'f', which is not there"),
     ],

@@ -87,12 +87,12 @@ def test_the_lines_of_a_syntax_error_are_those_of_the_file(tmp_path):
     ("name", "content", "message"),
     [
         ("mine.txt", "x", r"mine.txt should be a .py file or a notebook \(.ipynb\)"),
-        ("mine.ipynb", "{", "mine.ipynb is no notebook: it is not valid JSON"),
-        ("mine.ipynb", "[" * 10**5, "mine.ipynb is no notebook: it is not valid JSON"),
-        ("mine.ipynb", "[]", "mine.ipynb is no notebook: it has no list of cells"),
-        ("mine.ipynb", '{"cells": 3}', "mine.ipynb is no notebook: it has no list of cells"),
-        ("mine.ipynb", '{"worksheets": [3]}', "mine.ipynb is no notebook: it has no list of cells"),
-        ("mine.ipynb", "\0\1\2", "mine.ipynb is no notebook: it is not valid JSON"),
+        ("mine.ipynb", "{", "mine.ipynb is not a notebook: it is not valid JSON"),
+        ("mine.ipynb", "[" * 10**5, "mine.ipynb is not a notebook: it is not valid JSON"),
+        ("mine.ipynb", "[]", "mine.ipynb is not a notebook: it has no list of cells"),
+        ("mine.ipynb", '{"cells": 3}', "mine.ipynb is not a notebook: it has no list of cells"),
+        ("mine.ipynb", '{"worksheets": [3]}', "mine.ipynb is not a notebook: it has no list of cells"),
+        ("mine.ipynb", "\0\1\2", "mine.ipynb is not a notebook: it is not valid JSON"),
     ],
 )
 def test_what_is_no_code(tmp_path, name, content, message):

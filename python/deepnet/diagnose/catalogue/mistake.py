@@ -44,7 +44,7 @@ class Mistake:
     def ways(self) -> tuple[tuple[Edit, ...], ...]:
         """Return the edits of each way to make the mistake."""
         several = isinstance(self.edits[0][0], tuple)
-        return self.edits if several else (self.edits,)  # type: ignore[return-value]
+        return self.edits if several else (self.edits,)  # type: ignore[return-value]  # by `several`
 
     def injected(self, lecture: ModuleType, variants: tuple[str, ...] = ()) -> Iterator[Callable[..., Any]]:
         """Yield the lecture's function with the mistake: each way, in each variant that has the text."""

@@ -3,6 +3,7 @@
 Source: A. Ng, deeplearning.ai.
 """
 
+# The lecture draws from NumPy's global generator.
 # ruff: noqa: NPY002
 
 from typing import Any

@@ -3,6 +3,7 @@
 Source: A. Ng, deeplearning.ai.
 """
 
+# The lecture draws from NumPy's global generator, unpacks more than it uses, and compares in this order.
 # ruff: noqa: NPY002, RUF059, SIM300
 
 import math
