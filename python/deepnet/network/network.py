@@ -847,8 +847,10 @@ class Network(ForeignAttributes):
         {'loss': 0.693147..., 'accuracy': 1.0}
         """
         scale, count = self._scale(input_scale), _threads(threads)
-        kept, weights = self._kept_call(X, loss, None, sample_weight, class_weight)
-        if kept is not None and metrics is None:
+        kept = weights = None
+        if metrics is None:
+            kept, weights = self._kept_call(X, loss, None, sample_weight, class_weight)
+        if kept is not None:
             value: float | None = self._evaluate(X, Y, weights, kept.plan, scale, count)
             if value is not None:
                 return value
