@@ -252,7 +252,7 @@ class Engine final : public AnyEngine {
     const index_t labels = label_rule(plan.loss) == LabelRule::kClasses ? 1 : outputs_;
     if (!parse_inputs(X.ptr(), inputs_, scale, data.sparse, data.X)) return false;
     if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
-    return weights.is_none() || parse_targets(weights.ptr(), 1, data.X.count, data.weights);
+    return parse_weights<T>(weights.ptr(), outputs_, plan.signed_weights, data);
   }
 
   bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
@@ -278,6 +278,7 @@ Plan plan_of(const py::dict& settings) {
   plan.loss = settings["loss"].cast<int>();
   plan.loss_parameters[0] = settings["loss_parameter"].cast<double>();
   plan.label_smoothing = settings["label_smoothing"].cast<double>();
+  plan.signed_weights = settings["signed_weights"].cast<bool>();
   plan.optimizer = settings["optimizer"].cast<int>();
   const auto hyper = settings["hyper"].cast<std::vector<double>>();
   std::copy_n(hyper.begin(), std::min<size_t>(hyper.size(), kPlanHypers), plan.hyper);

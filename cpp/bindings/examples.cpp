@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "bindings/arguments.h"
 
@@ -126,6 +127,25 @@ double number_of(uint16_t bits) {
 template <class S>
 double number_of(S x) {
   return double(x);
+}
+
+/// One number of dense examples.
+double number_at(const Examples& from, index_t unit, index_t example) {
+  const char* at = static_cast<const char*>(from.data) + unit * from.unit_stride + example * from.example_stride;
+  const auto as = [at]<class S>(S bits) {
+    std::memcpy(&bits, at, sizeof bits);
+    return number_of(bits);
+  };
+  switch (from.element) {
+    case Element::kF16: return as(uint16_t{});
+    case Element::kF32: return as(float{});
+    case Element::kF64: return as(double{});
+    case Element::kU8: return as(uint8_t{});
+    case Element::kI8: return as(int8_t{});
+    case Element::kI32: return as(int32_t{});
+    case Element::kI64: return as(int64_t{});
+  }
+  return 0;
 }
 
 /// Longer scans check for Ctrl-C after every so many labels.
@@ -264,11 +284,119 @@ bool parse_chosen(PyObject* object, Data& data) {
   return true;
 }
 
-bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y) {
-  if (Y.units * Y.count < kLabelsPerCheck) return labels_follow(rule, outputs, Y, nullptr);
+namespace {
+
+/// scan(interrupt or null), without the GIL if there are many numbers.
+template <class Scan>
+bool scanned(const Examples& numbers, Scan scan) {
+  if (numbers.units * numbers.count < kLabelsPerCheck) return scan(nullptr);
   bool good = false;
-  without_gil([&](Interrupt* interrupt) { good = labels_follow(rule, outputs, Y, interrupt); });
+  without_gil([&](Interrupt* interrupt) { good = scan(interrupt); });
   return good;
+}
+
+/// The class of each example, one of `classes`, if Y has whole numbers or one-hot columns.
+bool classes_of(const Examples& Y, index_t classes, std::vector<index_t>& out) {
+  for (index_t j = 0; j < Y.count; ++j) {
+    index_t of_example = -1;
+    if (Y.units == 1) {
+      const double y = number_at(Y, 0, j);
+      if (!(y >= 0 && y < double(classes)) || y != double(index_t(y))) return false;
+      of_example = index_t(y);
+    }
+    for (index_t i = 0; Y.units > 1 && i < Y.units; ++i) {
+      const double y = number_at(Y, i, j);
+      if (y == 0) continue;
+      if (y != 1 || of_example >= 0) return false;
+      of_example = i;
+    }
+    if (of_example < 0) return false;
+    out.push_back(of_example);
+  }
+  return true;
+}
+
+/// A class number: 1, True, 1.0 and np.int64(1) are class 1.
+std::optional<index_t> class_number(PyObject* key, index_t classes) {
+  if (PyBool_Check(key)) return key == Py_True ? 1 : 0;
+  const auto number = real_number(key);
+  if (!number || !(*number >= 0 && *number < double(classes)) || *number != double(index_t(*number)))
+    return std::nullopt;
+  return index_t(*number);
+}
+
+/// The weight of each class: 1, but for those in the dict.
+template <class T>
+bool weights_in(PyObject* dict, std::vector<double>& table) {
+  PyObject *key = nullptr, *value = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &key, &value);) {
+    const auto own_key = py::reinterpret_borrow<py::object>(key), own = py::reinterpret_borrow<py::object>(value);
+    const auto number = class_number(key, index_t(table.size()));
+    const auto weight = real_number(value);
+    if (!number || !weight || !(*weight >= 0) || !std::isfinite(T(*weight))) return false;
+    table[size_t(*number)] = *weight;
+  }
+  return true;
+}
+
+/// Every class that has examples gets the same total.
+void balance(const std::vector<index_t>& classes, std::vector<double>& table) {
+  std::vector<index_t> counts(table.size());
+  for (const index_t c : classes) ++counts[size_t(c)];
+  const auto present = index_t(counts.size()) - std::count(counts.begin(), counts.end(), 0);
+  for (size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] > 0) table[c] = double(classes.size()) / double(present * counts[c]);
+}
+
+template <class T>
+bool weigh_by_class(PyObject* class_weight, index_t outputs, GivenData& data) {
+  const Examples& Y = data.Y;
+  std::vector<double> table(size_t(std::max<index_t>(outputs, 2)), 1.0);
+  std::vector<index_t> classes;
+  if (Y.units * Y.count >= kLabelsPerCheck || !classes_of(Y, index_t(table.size()), classes)) return false;
+  if (PyDict_CheckExact(class_weight)) {
+    if (!weights_in<T>(class_weight, table)) return false;
+  } else if (text(class_weight) == "balanced") {
+    balance(classes, table);
+  } else {
+    return false;
+  }
+  std::vector<double> products(classes.size());
+  for (size_t j = 0; j < products.size(); ++j) {
+    T weight = T(table[size_t(classes[j])]);
+    if (data.weights.data) weight *= T(number_at(data.weights, 0, index_t(j)));
+    if (!std::isfinite(weight)) return false;
+    products[j] = double(weight);
+  }
+  data.computed_weights = std::move(products);
+  constexpr index_t size = sizeof(double);
+  data.weights = {data.computed_weights.data(), Element::kF64, 1, Y.count, 0, size};
+  return true;
+}
+
+}  // namespace
+
+template <class T>
+bool parse_weights(PyObject* object, index_t outputs, bool signed_weights, GivenData& data) {
+  if (object == Py_None) return true;
+  const bool by_class = PyTuple_CheckExact(object) && PyTuple_GET_SIZE(object) == 2;
+  PyObject* by_example = by_class ? PyTuple_GET_ITEM(object, 0) : object;
+  if (by_example != Py_None) {
+    if (!parse_targets(by_example, 1, data.X.count, data.weights)) return false;
+    const auto is_good = [signed_weights](double w) {
+      return (signed_weights | (w >= 0)) & (std::abs(T(w)) < T(HUGE_VAL));
+    };
+    const auto scan = [&](Interrupt* interrupt) { return all_labels(data.weights, false, interrupt, is_good); };
+    if (!scanned(data.weights, scan)) return false;
+  }
+  return !by_class || weigh_by_class<T>(PyTuple_GET_ITEM(object, 1), outputs, data);
+}
+
+template bool parse_weights<float>(PyObject*, index_t, bool, GivenData&);
+template bool parse_weights<double>(PyObject*, index_t, bool, GivenData&);
+
+bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y) {
+  return scanned(Y, [&](Interrupt* interrupt) { return labels_follow(rule, outputs, Y, interrupt); });
 }
 
 }  // namespace deepnet::bindings

@@ -16,6 +16,7 @@ struct SparseArrays {
 
 struct GivenData : Data {
   SparseArrays sparse;
+  std::vector<double> computed_weights;  // what `weights` reads, if they are not an array of the caller's
 };
 
 /// X: float16, float32, float64 or uint8, shape (units, m): an ndarray, or a CSC matrix of SciPy's with int32 indices,
@@ -31,6 +32,13 @@ bool indices_are_good(const SparseArrays& sparse, index_t units);
 
 /// Y: the same or bool or another integer type, shape (units, m), for one unit also (m,); `count` columns.
 bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out);
+
+/// The weights of data.X.count examples, once X and Y are parsed: None, numbers as parse_targets takes them, or the
+/// tuple (sample_weight or None, class_weight) of the caller. They must be finite in T, and at least 0 unless
+/// `signed_weights`. Class weights are a dict or "balanced", for labels that are whole numbers or one-hot columns; else
+/// they are declined, as are those of very many examples.
+template <class T>
+bool parse_weights(PyObject* object, index_t outputs, bool signed_weights, GivenData& data);
 
 /// The examples to use: None for all, or their columns as a contiguous uint32 array.
 bool parse_chosen(PyObject* array, Data& data);

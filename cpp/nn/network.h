@@ -64,6 +64,20 @@ struct OptimizerState {
 /// What the labels of a loss must be.
 LabelRule label_rule(LossId loss);
 
+/// The memory of a call, kept for the next one. Each call takes it, so of several at once only one has it.
+class KeptMemory {
+ public:
+  struct Content {
+    virtual ~Content() = default;
+  };
+  ~KeptMemory() { put(nullptr); }
+  std::unique_ptr<Content> take() { return std::unique_ptr<Content>(content_.exchange(nullptr)); }
+  void put(std::unique_ptr<Content> content) { delete content_.exchange(content.release()); }
+
+ private:
+  std::atomic<Content*> content_{nullptr};
+};
+
 template <class T>
 struct NetworkState {
   std::vector<Layer<T>> layers;
@@ -74,6 +88,7 @@ struct NetworkState {
   TrainingFlag training;
   OptimizerState<T> optimizer_state;
   std::shared_ptr<void> kept;  // the KeptRunner of the training calls
+  KeptMemory of_loss, of_gradients;
   struct {
     ThreadChoices predict, loss, gradients, step;
   } choices;

@@ -84,6 +84,10 @@ class BatchRunner {
   BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads, Use use,
               Progress& progress);
 
+  /// True if take() may follow, for batches of all these examples.
+  bool suits(const Data& data) const {
+    return data.X.count == largest_ && data.Y.units == data_.Y.units && data.X.is_sparse() == is_sparse();
+  }
   /// Switches to other data of the same shape, and to parameters that may have changed.
   void take(const Data& data, Progress& progress);
 

@@ -20,7 +20,7 @@ import numpy as np
 from ._arguments import advised
 from ._immutable import immutable
 from ._names import find
-from ._numbers import real
+from ._numbers import flag, real
 from .activations import ACTIVATIONS, Array
 
 __all__ = [
@@ -68,6 +68,10 @@ class Loss:
         Passed to both functions.
     label_smoothing : float
         The share s of each label that is spread evenly over the classes; from 0 to less than 1.
+    signed_weights : bool
+        Accept a `sample_weight` below 0, which turns the gradients of an example around. With advantages as
+        weights, ``dataclasses.replace(deepnet.LOSSES["sparse_categorical_cross_entropy"],
+        signed_weights=True)`` is the loss of a policy gradient.
 
     Raises
     ------
@@ -98,6 +102,7 @@ class Loss:
     label_rule: str = ""
     parameter: float = 1.0
     label_smoothing: float = 0.0
+    signed_weights: bool = False
 
     def __post_init__(self) -> None:
         for name in ("value", "derivative"):
@@ -108,13 +113,15 @@ class Loss:
         object.__setattr__(self, "label_rule", find("label_rule", rule, dict.fromkeys(LABEL_RULES, rule)))
         smoothing = real("label_smoothing", self.label_smoothing, low=0, below=1)
         object.__setattr__(self, "label_smoothing", smoothing)
+        object.__setattr__(self, "signed_weights", flag("signed_weights", self.signed_weights))
         if smoothing and self.activation in (None, "identity"):
             raise ValueError(f"label_smoothing is for losses of classes, but {self.name!r} takes numbers")
 
     def __repr__(self) -> str:
-        known = self.name in LOSSES and _known(self.name, self.parameter, self.label_smoothing) == self
-        if not known:
+        if self.name not in LOSSES or LOSSES[self.name].with_settings_of(self) != self:
             return f"<Loss {self.name!r}: {self.formula}>"
+        if self.signed_weights:
+            return f"dataclasses.replace({replace(self, signed_weights=False)!r}, signed_weights=True)"
         if self == LOSSES[self.name]:
             return f"LOSSES[{self.name!r}]"
         smoothed = f"label_smoothing={self.label_smoothing}"
@@ -122,10 +129,18 @@ class Loss:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a listed loss by its name and settings, since its functions may be lambdas."""
-        given = self.name, self.parameter, self.label_smoothing
-        if self.name in LOSSES and _known(*given) == self:
-            return _known, given
+        if self.name in LOSSES and LOSSES[self.name].with_settings_of(self) == self:
+            return _known, (self.name, self.parameter, self.label_smoothing, self.signed_weights)
         return Loss, tuple(getattr(self, entry.name) for entry in fields(self))
+
+    def with_settings_of(self, other: Loss) -> Loss:
+        """Return this loss with the settings of another."""
+        return replace(
+            self,
+            parameter=other.parameter,
+            label_smoothing=other.label_smoothing,
+            signed_weights=other.signed_weights,
+        )
 
     @property
     def takes_classes(self) -> bool:
@@ -251,8 +266,9 @@ _SYNONYMS = {
 }
 
 
-def _known(name: str, parameter: float, label_smoothing: float) -> Loss:
-    return replace(LOSSES[name], parameter=parameter, label_smoothing=label_smoothing)
+def _known(name: str, parameter: float, label_smoothing: float, signed_weights: bool = False) -> Loss:
+    loss = LOSSES[name]
+    return replace(loss, parameter=parameter, label_smoothing=label_smoothing, signed_weights=signed_weights)
 
 
 def find_loss(name: str) -> Loss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .losses import LOSSES, Loss
@@ -51,7 +51,7 @@ class Plan:
         known = LOSSES.get(loss.name)
         if known is None or loss.name not in losses:
             return False
-        if replace(known, parameter=loss.parameter, label_smoothing=loss.label_smoothing) != loss:
+        if known.with_settings_of(loss) != loss:
             return False
         return any(
             issubclass(kind, entry) and (kind.update, kind.slots) == (entry.update, entry.slots)
@@ -66,6 +66,7 @@ class Plan:
             "loss": losses.index(self.loss.name),
             "loss_parameter": self.loss.parameter,
             "label_smoothing": self.loss.label_smoothing,
+            "signed_weights": self.loss.signed_weights,
             "optimizer": optimizers.index(optimizer.native),
             "hyper": optimizer.hyper,
             "epsilon": getattr(optimizer, "epsilon", 1.0),

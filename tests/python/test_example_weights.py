@@ -1,6 +1,8 @@
 """Weights of examples and classes, in training and validation; label smoothing; class numbers as targets."""
 
+import dataclasses
 import functools
+import pickle
 import re
 import tracemalloc
 
@@ -381,3 +383,24 @@ def test_weights_that_overflow_are_blamed(weights):
     net.train_on_batch(X, Y, **weights)
     with pytest.raises(FloatingPointError, match=r"example \d+ has the weight 1e\+30"):
         net.train_on_batch(X, Y, **weights)
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "mean_squared_error"])
+def test_a_loss_with_signed_weights_turns_gradients_around(name):
+    loss = dataclasses.replace(LOSSES[name], signed_weights=True)
+    net, X, Y = prepared(loss)
+    weights = np.where(np.arange(X.shape[1]) % 2, 1.0, -0.5)
+    parts = [
+        net.loss_and_grads(X, Y, loss=name, sample_weight=weights * sign * (weights * sign > 0))
+        for sign in (1, -1)
+    ]
+    value, grads = net.loss_and_grads(X, Y, loss=loss, sample_weight=weights)
+    assert value == pytest.approx(parts[0][0] - parts[1][0], rel=RTOL)
+    for key, grad in grads.items():
+        np.testing.assert_allclose(grad, parts[0][1][key] - parts[1][1][key], rtol=RTOL, atol=1e-14)
+    net.fit(X, Y, loss=loss, sample_weight=weights, epochs=1, seed=0)
+    assert pickle.loads(pickle.dumps(loss)) == loss
+    assert "signed_weights=True" in repr(loss)
+    for bad in (-np.inf, np.nan):
+        with pytest.raises(ValueError, match=r"sample_weight\[0\] is .*, but must be finite in float64$"):
+            net.evaluate(X, Y, loss=loss, sample_weight=np.full(X.shape[1], bad))

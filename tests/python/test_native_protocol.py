@@ -1,11 +1,14 @@
 """Arguments that the extension takes directly, without a check in Python, and those that it declines."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import deepnet
 from deepnet import LOSSES
 from deepnet._validation import labels
+from deepnet._validation.weights import example_weights
 from deepnet.plan import Plan
 
 native = deepnet.backends.native
@@ -128,6 +131,65 @@ def test_an_engine_leaves_other_weights_to_the_checks(weights):
     assert engine().evaluate(X, Y, weights, PLAN, 1.0, 0) is None
     for taken in (np.ones(6), np.ones((6, 1))):
         assert engine().evaluate(X, Y, taken, PLAN, 1.0, 0) == engine().evaluate(X, Y, None, PLAN, 1.0, 0)
+
+
+CLASS_WEIGHTS = ["balanced", {}, {0: 3}, {np.int64(1): 0.3, False: 2.0}, {1.0: np.float32(0.3), 0: 0}]
+
+
+@pytest.mark.parametrize("class_weight", CLASS_WEIGHTS, ids=repr)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_class_weights_are_those_of_the_checks(class_weight, dtype):
+    rng = np.random.default_rng(0)
+    numbers, own = rng.integers(0, 2, 9), rng.uniform(0, 2, 9)
+    X = rng.normal(size=(3, 9))
+    taker = getattr(native, f"Engine{dtype.title()}")
+    for outputs, loss, Y in (
+        (1, BINARY, numbers),
+        (1, BINARY, numbers[:, None].astype(bool)),
+        (3, "categorical_cross_entropy", np.eye(3, dtype=np.float32)[numbers].T),
+        (3, "sparse_categorical_cross_entropy", numbers[None].astype(float)),
+    ):
+        net = taker([3, outputs], [LOSSES[loss].activation])
+        plan = deepnet.backends.prepared(net, Plan(LOSSES[loss]))
+        for given in (None, own, own[:, None].astype(np.float32)):
+            checked = labels.check("Y", Y, (outputs, 9), LOSSES[loss])
+            weights = example_weights(given, class_weight, checked, np.dtype(dtype), max(outputs, 2))
+            expected = net.evaluate(X, Y, weights, plan, 1.0, 0)
+            assert net.evaluate(X, Y, (given, class_weight), plan, 1.0, 0) == expected
+
+
+@pytest.mark.parametrize(
+    "class_weight",
+    [
+        "balance",
+        {2: 1.0},
+        {-1: 1.0},
+        {0.5: 1.0},
+        {0: -1.0},
+        {0: np.nan},
+        {0: 1e39},
+        {"0": 1.0},
+        {0: "1"},
+        [1, 2],
+    ],
+    ids=repr,
+)
+def test_other_class_weights_are_left_to_the_checks(class_weight):
+    Y = np.array([0, 1, 1, 0, 1, 0])
+    assert engine().evaluate(np.ones((3, 6)), Y, (None, class_weight), PLAN, 1.0, 0) is None
+    assert engine().evaluate(np.ones((3, 6)), Y / 2, (None, {0: 1.0}), PLAN, 1.0, 0) is None
+    with pytest.raises((TypeError, ValueError), match="class_weight"):
+        deepnet.Network([3, 1]).evaluate(np.ones((3, 6)), Y, class_weight=class_weight)
+
+
+def test_negative_weights_are_for_losses_that_allow_them():
+    X, Y, weights = np.ones((3, 6)), np.ones((1, 6)), np.linspace(-1, 1, 6)
+    signed = dataclasses.replace(LOSSES[BINARY], signed_weights=True)
+    plan = deepnet.backends.prepared(None, Plan(signed))
+    assert engine().evaluate(X, Y, weights, PLAN, 1.0, 0) is None
+    assert engine().evaluate(X, Y, weights, plan, 1.0, 0) is not None
+    for bad in (np.full(6, -np.inf), np.full(6, np.nan), np.full(6, -1e39)):
+        assert engine().evaluate(X, Y, bad, plan, 1.0, 0) is None
 
 
 def test_labels_beyond_float32_are_left_to_the_checks():

@@ -112,6 +112,7 @@ constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
 struct Plan {
   LossId loss = 0;
   double loss_parameters[kPlanLossParameters] = {1}, label_smoothing = 0;
+  bool signed_weights = false;  // whether weights of examples may be negative
   OptimizerId optimizer = 0;
   double hyper[kPlanHypers] = {}, epsilon = 1e-8;  // its settings in [0, 1), in the order of its struct
   double weight_decay = 0;                         // W -= rate * weight_decay * W before each update

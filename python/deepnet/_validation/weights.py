@@ -26,20 +26,24 @@ def example_weights(
     classes: int | None = None,
     trained: Array | None = None,
     chosen: Array | None = None,
+    signed: bool = False,
 ) -> Array | None:
     """Return the weight of each example, (m,), or None: `sample_weight` times `class_weight` of its label.
 
     Y holds checked labels. A class below `classes` may be missing from Y; None: any class may. For examples
     to validate with, `trained` holds the labels to train on: "balanced" counts these. If only the `chosen`
-    columns are used, those alone count; the others get any weight.
+    columns are used, those alone count; the others get any weight. `signed`: of a loss that accepts weights
+    below 0.
     """
     m = Y.shape[1]
     if chosen is not None and class_weight is not None:
-        given = None if sample_weight is None else by_example(sample_weight, m, dtype)[chosen]
+        given = None if sample_weight is None else by_example(sample_weight, m, dtype, signed)[chosen]
         weights_of_all = np.zeros(m, dtype)
-        weights_of_all[chosen] = example_weights(given, class_weight, Y[:, chosen], dtype, classes, trained)
+        weights_of_all[chosen] = example_weights(
+            given, class_weight, Y[:, chosen], dtype, classes, trained, signed=signed
+        )
         return weights_of_all
-    weights = None if sample_weight is None else by_example(sample_weight, m, dtype)
+    weights = None if sample_weight is None else by_example(sample_weight, m, dtype, signed)
     if class_weight is None:
         return weights
     by_class = _by_class(class_weight, Y, dtype, classes, Y if trained is None else trained)
@@ -61,13 +65,14 @@ def heaviest(weights: Array | None, chosen: Array | None = None) -> str | None:
     """Name the largest weight if it is the likely cause of an overflow: gradients are proportional to it."""
     if weights is None:
         return None
-    j = int(np.argmax(weights) if chosen is None else chosen[np.argmax(weights[chosen])])
-    if weights[j] < 1e6:
+    sizes = np.abs(weights)
+    j = int(np.argmax(sizes) if chosen is None else chosen[np.argmax(sizes[chosen])])
+    if sizes[j] < 1e6:
         return None
     return f"example {j} has the weight {weights[j]:g}: scale sample_weight and class_weight to a mean of 1"
 
 
-def by_example(sample_weight: Any, m: int, dtype: np.dtype[Any]) -> Array:
+def by_example(sample_weight: Any, m: int, dtype: np.dtype[Any], signed: bool) -> Array:
     """Return sample_weight as an array of shape (m,)."""
     given = anything("sample_weight", sample_weight)
     if given.dtype.kind not in "fiub":
@@ -79,11 +84,12 @@ def by_example(sample_weight: Any, m: int, dtype: np.dtype[Any]) -> Array:
         part = weights[first : first + PART]
         with np.errstate(all="ignore"):
             part[...] = given[first : first + PART]
-        good = np.isfinite(part) & (part >= 0)
+        good = np.isfinite(part) if signed else np.isfinite(part) & (part >= 0)
         if not good.all():
             j = first + int(np.argmin(good))
             raise ValueError(
-                f"sample_weight[{j}] is {given[j]}, but must be finite in {dtype}, and 0 or more"
+                f"sample_weight[{j}] is {given[j]}, but must be finite in {dtype}"
+                f"{'' if signed else ', and 0 or more'}"
             )
     return weights
 

@@ -64,7 +64,7 @@ class ExamplesFor:
             if not hint:
                 raise
             raise ValueError(f"{error}{hint}") from None
-        weights = self._weights(sample_weight, class_weight, Y, trained, chosen)
+        weights = self._weights(chosen_loss, sample_weight, class_weight, Y, trained, chosen)
         return Examples(X, Y, weights, chosen, tables.names(given)), chosen_loss
 
     def split(
@@ -91,11 +91,15 @@ class ExamplesFor:
         for part in (slice(None, first), slice(first, None)):
             if chosen is None:
                 part_weights = None if weights is None else weights[part]
-                part_weights = self._weights(part_weights, class_weight, Y[:, part], Y[:, :first])
+                part_weights = self._weights(
+                    chosen_loss, part_weights, class_weight, Y[:, part], Y[:, :first]
+                )
                 parts.append(Examples(X[:, part], Y[:, part], part_weights, names=names))
             else:
                 labels_of_first = None if class_weight is None else Y[:, chosen[:first]]
-                part_weights = self._weights(weights, class_weight, Y, labels_of_first, chosen[part])
+                part_weights = self._weights(
+                    chosen_loss, weights, class_weight, Y, labels_of_first, chosen[part]
+                )
                 parts.append(Examples(X, Y, part_weights, chosen[part], names))
         return parts[0], parts[1], chosen_loss
 
@@ -109,7 +113,7 @@ class ExamplesFor:
             labels = labels[:, trained.chosen]
         if columns.names_columns(data):
             chosen = self.once(columns.chosen, "validation_data", data, trained.X.shape[1])
-            weights = self._weights(sample_weight, class_weight, trained.Y, labels, chosen)
+            weights = self._weights(loss, sample_weight, class_weight, trained.Y, labels, chosen)
             return trained._replace(weights=weights, chosen=chosen)
         X, Y, sample_weight = columns.validation_data(data)
         try:
@@ -119,6 +123,7 @@ class ExamplesFor:
 
     def _weights(
         self,
+        loss: Loss,
         sample_weight: Any,
         class_weight: Any,
         Y: Array,
@@ -128,7 +133,8 @@ class ExamplesFor:
         if sample_weight is None and class_weight is None:
             return None
         sample_weight = self.once(tables.labels, "sample_weight", sample_weight)
-        arguments = sample_weight, class_weight, Y, self.dtype, max(self.outputs, 2), trained, chosen
+        classes, signed = max(self.outputs, 2), loss.signed_weights
+        arguments = sample_weight, class_weight, Y, self.dtype, classes, trained, chosen, signed
         if trained is not None:
             return example_weights(*arguments)
         return self.once(example_weights, *arguments)  # type: ignore[no-any-return]  # of example_weights

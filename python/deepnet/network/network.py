@@ -22,7 +22,6 @@ from deepnet._validation import options as option
 from deepnet._validation.custom import checked, checked_loss
 from deepnet._validation.options import LARGEST_SEED
 from deepnet._validation.structures import network_parameters
-from deepnet._validation.weights import by_example
 from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.backends import answered, engine_for_custom, knows, new_engine, prepared, snapshot, unchecked
 from deepnet.caches import Parameters, Whole
@@ -32,11 +31,11 @@ from deepnet.layers import Dense
 from deepnet.losses import Loss, loss_for
 from deepnet.optimizers import SGD, Optimizer
 from deepnet.plan import LayerPlan, Plan
-from deepnet.schedules import Schedule, rates
 
 from . import files
 from .examples import ExamplesFor
 from .history import History
+from .kept import KeptCalls, Rates
 from .metrics import Metric, checked_metrics
 from .once import Once
 from .parameters import NetworkParameters, copy_into, parameter_keys
@@ -245,8 +244,7 @@ class Network(ForeignAttributes):
         self._evaluate: Callable[..., Any] = unchecked(self._engine, "evaluate")
         self._loss_and_grads: Callable[..., Any] = unchecked(self._engine, "loss_and_grads")
         self._gradient_keys = [f"d{key}" for key in parameter_keys(len(self._activations))]
-        self._rates_ahead: tuple[Schedule | None, int, list[float]] = None, 0, []
-        self._kept_plan: tuple[Plan, tuple[reference.Engine, Any]] | None = None
+        self._kept, self._rates = KeptCalls(), Rates(self._dtype)
         self._parameters = NetworkParameters(self._engine.parameters(), partial(snapshot, self._engine))
         self._position = _Position()
 
@@ -360,7 +358,7 @@ class Network(ForeignAttributes):
         if vars(self).get("_optimizer") != optimizer:
             self._position.updates = 0  # its schedule begins
         self._optimizer = optimizer
-        self._kept_calls: dict[Any, _KeptCall] = {}
+        self._kept.forget()
         self._keep(None, None, *self._default_engine(), optimizer)
 
     # --- training -------------------------------------------------------------------------------------------
@@ -653,13 +651,14 @@ class Network(ForeignAttributes):
         seed = self._dropout_seed + position.batches & LARGEST_SEED
         value = None
         try:
-            kept, weights = self._kept_call(X, loss, optimizer, sample_weight, class_weight)
+            kept = self._kept.find(loss, optimizer)
             if kept is not None:
                 chosen = kept.chosen
             else:
                 chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
-            rate = self._rate_of(chosen)
+            rate = self._rates.of(chosen, position.updates)
             if kept is not None:
+                weights = sample_weight if class_weight is None else (sample_weight, class_weight)
                 value = self._train(X, Y, weights, kept.plan, rate, seed, scale, count)
             if value is None:
                 examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
@@ -673,48 +672,6 @@ class Network(ForeignAttributes):
         position.updates += 1
         position.batches += 1
         return value  # type: ignore[no-any-return]  # of the engine
-
-    def _rate_of(self, optimizer: Optimizer) -> float:
-        """The learning rate of the next call of train_on_batch."""
-        rate, step = optimizer.learning_rate, self._position.updates
-        if not callable(rate):
-            return float(rate)
-        if getattr(rate, "per", "step") == "epoch":
-            raise ValueError("learning_rate counts epochs, but train_on_batch has no epochs: per='step'")
-        if not isinstance(rate, Schedule):  # a function may do more than compute
-            return float(rates(rate, step, 1, 1, self._dtype)[0])
-        schedule, first, ahead = self._rates_ahead
-        if schedule is not rate or not first <= step < first + len(ahead):
-            try:
-                ahead = rates(rate, step, 256, 1, self._dtype).tolist()
-            except ValueError:  # of a later step
-                ahead = rates(rate, step, 1, 1, self._dtype).tolist()
-            first = step
-            self._rates_ahead = rate, first, ahead
-        return float(ahead[step - first])
-
-    def _kept_call(
-        self, X: Any, loss: Any, optimizer: Any, sample_weight: Any, class_weight: Any
-    ) -> tuple[_KeptCall | None, Array | None]:
-        """Return what an earlier call with these options passed to the extension, and its weights."""
-        kept = self._kept_calls.get((_identity(loss), _identity(optimizer)))
-        if kept is None or class_weight is not None:
-            return None, None
-        if sample_weight is None:
-            return kept, None
-        if type(X) is not np.ndarray or type(sample_weight) is not np.ndarray or X.ndim != 2:
-            return None, None
-        return kept, by_example(sample_weight, X.shape[1], self._dtype)
-
-    def _keep(
-        self, loss: Any, optimizer: Any, engine: reference.Engine, plan: Any, chosen: Optimizer
-    ) -> None:
-        """Keep what a call passed to the extension: the next one needs no checks but the extension's own."""
-        if engine is self._engine:
-            if len(self._kept_calls) >= MOST_KEPT:
-                self._kept_calls.clear()
-            key = _identity(loss), _identity(optimizer)
-            self._kept_calls[key] = _KeptCall(loss, optimizer, plan, chosen)
 
     # --- use ------------------------------------------------------------------------------------------------
 
@@ -791,6 +748,7 @@ class Network(ForeignAttributes):
         class_weight: ClassWeight | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
+        **unknown: Never,
     ) -> float: ...
     @overload
     def evaluate(
@@ -804,8 +762,8 @@ class Network(ForeignAttributes):
         class_weight: ClassWeight | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
+        **unknown: Never,
     ) -> dict[str, float]: ...
-    @advised
     def evaluate(
         self,
         X: Array,
@@ -817,6 +775,7 @@ class Network(ForeignAttributes):
         class_weight: ClassWeight | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
+        **unknown: Never,
     ) -> float | dict[str, float]:
         """Compute the mean loss over these examples, with penalties and without dropout.
 
@@ -846,11 +805,13 @@ class Network(ForeignAttributes):
         >>> net.evaluate(np.ones((2, 3)), np.zeros(3), metrics=["accuracy"])
         {'loss': 0.693147..., 'accuracy': 1.0}
         """
-        scale, count = self._scale(input_scale), _threads(threads)
-        kept = weights = None
-        if metrics is None:
-            kept, weights = self._kept_call(X, loss, None, sample_weight, class_weight)
+        if unknown:
+            raise unknown_argument(Network.evaluate, unknown)
+        scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
+        count = 0 if threads is None else option.thread_count(threads)
+        kept = self._kept.find(loss, None) if metrics is None else None
         if kept is not None:
+            weights = sample_weight if class_weight is None else (sample_weight, class_weight)
             value: float | None = self._evaluate(X, Y, weights, kept.plan, scale, count)
             if value is not None:
                 return value
@@ -864,7 +825,6 @@ class Network(ForeignAttributes):
         AL: Any = answered(engine.predict(examples.X, None, scale, count)) if chosen else None
         return {"loss": value} | {name: metric(AL, examples.Y) for name, metric in chosen.items()}
 
-    @advised
     def loss_and_grads(
         self,
         X: Array,
@@ -875,6 +835,7 @@ class Network(ForeignAttributes):
         class_weight: ClassWeight | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
+        **unknown: Never,
     ) -> tuple[float, Parameters]:
         """Compute the mean loss over these examples as :meth:`evaluate` does, and its gradients.
 
@@ -902,9 +863,13 @@ class Network(ForeignAttributes):
         >>> grads
         {'dW1': array([[-0.5, -0.5]], dtype=float32), 'db1': array([[-0.5]], dtype=float32)}
         """
-        result, scale, count = None, self._scale(input_scale), _threads(threads)
-        kept, weights = self._kept_call(X, loss, None, sample_weight, class_weight)
+        if unknown:
+            raise unknown_argument(Network.loss_and_grads, unknown)
+        scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
+        count = 0 if threads is None else option.thread_count(threads)
+        result, kept = None, self._kept.find(loss, None)
         if kept is not None:
+            weights = sample_weight if class_weight is None else (sample_weight, class_weight)
             result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count)
         if result is None:
             examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
@@ -1046,19 +1011,15 @@ class Network(ForeignAttributes):
         return Plan(loss, chosen, self._layer_plans, self._input_dropout)
 
     def _engine_for(self, plan: Plan) -> tuple[reference.Engine, Any]:
-        """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it.
+        """Return the engine that can run this plan, NumPy's for custom parts, and the plan as it takes it."""
+        return self._kept.engine_for(plan, self._prepared)
 
-        The extension's last answer is kept for the next call with an equal plan. Custom losses and optimizers
-        are not: equal ones may differ in attributes that are not fields.
-        """
-        kept = self._kept_plan
-        if kept is not None and kept[0] == plan:
-            return kept[1]
-        engine: Any
-        engine, prepared_plan = self._prepared(plan)
-        if not isinstance(engine, reference.Engine):
-            self._kept_plan = plan, (engine, prepared_plan)
-        return engine, prepared_plan
+    def _keep(
+        self, loss: Any, optimizer: Any, engine: reference.Engine, plan: Any, chosen: Optimizer
+    ) -> None:
+        """Keep what a call passed to the extension, if it did."""
+        if engine is self._engine:
+            self._kept.keep(loss, optimizer, plan, chosen)
 
     def _default_engine(self) -> tuple[reference.Engine, Any]:
         """Return the engine of training calls without other options, and their plan as it takes it."""
@@ -1078,26 +1039,8 @@ class Network(ForeignAttributes):
 # What copies and pickles create again.
 _RECREATED = {
     *("_engine", "_fallback", "_predict", "_train", "_evaluate", "_loss_and_grads", "_gradient_keys"),
-    *("_parameters", "_position", "_kept_plan", "_kept_calls", "_rates_ahead"),
+    *("_parameters", "_position", "_kept", "_rates"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptCall:
-    """What a call passes to the extension; the loss and the optimizer live as long as their ids are keys."""
-
-    loss: Any
-    optimizer: Any
-    plan: Any
-    chosen: Optimizer
-
-
-MOST_KEPT = 16  # calls
-
-
-def _identity(option: Any) -> Any:
-    """Return a name as it is, and any other option, which is immutable, by its id."""
-    return option if option is None or isinstance(option, str) else id(option)
 
 
 def _drawn_seed(rng: np.random.Generator) -> int:

@@ -1,0 +1,97 @@
+"""What a network keeps of its calls for the next ones: plans for the extension, and learning rates ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepnet import reference
+from deepnet.optimizers import Optimizer
+from deepnet.plan import Plan
+from deepnet.schedules import Schedule, rates
+
+MOST_CALLS = 16
+RATES_AHEAD = 256
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCall:
+    """What calls with a loss and an optimizer pass to the extension; both live while their ids are keys."""
+
+    loss: Any
+    optimizer: Any
+    plan: Any
+    chosen: Optimizer
+
+
+class KeptCalls:
+    """What earlier calls passed to the extension, by the loss and the optimizer that they were given.
+
+    The next call with the same ones needs no checks but the extension's own. The network keeps neither custom
+    losses nor custom optimizers here: equal ones may differ in attributes that are not fields.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[Any, KeptCall] = {}
+        self._plan: tuple[Plan, tuple[reference.Engine, Any]] | None = None
+
+    def find(self, loss: Any, optimizer: Any) -> KeptCall | None:
+        """Return what a call with these options passed, if one succeeded."""
+        return self._calls.get((_identity(loss), _identity(optimizer)))
+
+    def keep(self, loss: Any, optimizer: Any, plan: Any, chosen: Optimizer) -> None:
+        """Keep what a call with these options passed."""
+        if len(self._calls) >= MOST_CALLS:
+            self._calls.clear()
+        self._calls[_identity(loss), _identity(optimizer)] = KeptCall(loss, optimizer, plan, chosen)
+
+    def forget(self) -> None:
+        """Forget all calls: the network's own optimizer is another one."""
+        self._calls = {}
+
+    def engine_for(
+        self, plan: Plan, prepare: Callable[[Plan], tuple[reference.Engine, Any]]
+    ) -> tuple[reference.Engine, Any]:
+        """Return the engine that can run this plan, and the plan as it takes it; the last answer is kept."""
+        if self._plan is not None and self._plan[0] == plan:
+            return self._plan[1]
+        engine: Any  # the extension's is typed as the reference's
+        engine, prepared = prepare(plan)
+        if not isinstance(engine, reference.Engine):
+            self._plan = plan, (engine, prepared)
+        return engine, prepared
+
+
+class Rates:
+    """The learning rates of updates one by one: those of a schedule are computed many at a time."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._ahead: tuple[Schedule | None, int, list[float]] = None, 0, []
+
+    def of(self, optimizer: Optimizer, step: int) -> float:
+        """Return the rate of the update after `step` others."""
+        rate = optimizer.learning_rate
+        if not callable(rate):
+            return float(rate)
+        if getattr(rate, "per", "step") == "epoch":
+            raise ValueError("learning_rate counts epochs, but train_on_batch has no epochs: per='step'")
+        if not isinstance(rate, Schedule):  # a function may do more than compute
+            return float(rates(rate, step, 1, 1, self._dtype)[0])
+        schedule, first, ahead = self._ahead
+        if schedule is not rate or not first <= step < first + len(ahead):
+            try:
+                ahead = rates(rate, step, RATES_AHEAD, 1, self._dtype).tolist()
+            except ValueError:  # of a later step
+                ahead = rates(rate, step, 1, 1, self._dtype).tolist()
+            first = step
+            self._ahead = rate, first, ahead
+        return ahead[step - first]
+
+
+def _identity(option: Any) -> Any:
+    """Return a name as it is, and any other option, which is immutable, by its id."""
+    return option if option is None or isinstance(option, str) else id(option)
