@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress fuzz examples bench lint format cpp-test wheel clean
+.PHONY: help demo test test-all stress fuzz examples bench profile lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
@@ -21,6 +21,7 @@ help:
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers; release: the code of the wheel)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
+	@echo "make profile   cycles per phase of a training step (ARGS='--threads 2 --float64 mid': two threads, one network)"
 	@echo "make lint      ruff, codespell, mypy and clang-format; make format corrects what they can correct"
 	@echo "make wheel     the sdist and the wheel in dist/, tested as a user gets them"
 	@echo "make clean     removes what was built, and .venv"
@@ -70,6 +71,11 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/compare_libraries.py $(if $(SMOKE),--smoke) $(ARGS)
 	$(if $(SMOKE),$(BIN)/python benchmarks/sklearn_scores.py --smoke)
 	$(if $(SMOKE),$(BIN)/python benchmarks/tables.py --smoke)
+
+profile: .venv/build-tools
+	cmake --preset profile
+	cmake --build --preset profile
+	build/profile/deepnet_profile $(ARGS)
 
 CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev

@@ -11,6 +11,7 @@ struct NetworkShape {
   std::vector<deepnet::index_t> units;
   deepnet::index_t m, batches;  // examples in a batch, batches in an epoch
   bool by_course_functions;     // also timed step by step
+  bool adam = false;            // profiled with Adam
 };
 
 inline const NetworkShape kNetworks[] = {
@@ -26,7 +27,11 @@ inline const NetworkShape kNetworks[] = {
      4,
      false},
     {"bigbatch", {100, 100, 100, 1}, 10000, 1, true},
-    {"cat", {12288, 20, 7, 5, 1}, 209, 1, true}};
+    {"cat", {12288, 20, 7, 5, 1}, 209, 1, true},
+    {"classes5", {50, 100, 5}, 200, 8, false, true},
+    {"digits", {64, 64, 64, 10}, 200, 8, false, true},
+    {"house", {13, 100, 1}, 32, 8, false, true},
+    {"images", {784, 100, 10}, 200, 2, false, true}};
 
 /// The course's activations.
 inline std::vector<std::string> relu_then_sigmoid(size_t layers) {

@@ -11,6 +11,7 @@
 
 #include "runtime/cpu.h"
 #include "runtime/fork.h"
+#include "runtime/phases.h"
 
 namespace deepnet {
 
@@ -154,6 +155,7 @@ void ThreadPool::take_tasks() noexcept {
 }
 
 void ThreadPool::close_and_wait() {
+  const TimedPhase timed(Phase::kWait);
   state_.fetch_and(~kOpen);
   const auto done = [&] { return state_.load() == 0 || forked_away(); };
   if (!spin(kCallerSpins, done)) {

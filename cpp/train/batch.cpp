@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/phases.h"
 #include "runtime/random.h"
 
 namespace deepnet {
@@ -54,6 +55,7 @@ template <class T>
 void BatchRunner<T>::transpose_weights(const Block& block) {
   T* transposed = W_transposed_[block.layer];
   if (!transposed) return;
+  const TimedPhase timed(Phase::kTransposeW);
   const Layer<T>& layer = network_.layers[block.layer];
   const index_t row = W_transposed_row_[block.layer];
   assert(block.row * index_t(sizeof(T)) % 64 == 0);  // no other block's lines are written
@@ -105,18 +107,38 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
                  chunk_, false);
 }
 
+/// Groups of group_panels_ each, as many as all threads take in full rounds; then of what is left, so that each thread
+/// gets about as much.
+template <class T>
+index_t BatchRunner<T>::groups(index_t panels) const {
+  const index_t whole = panels / (group_panels_ * workers_) * workers_, left = panels - whole * group_panels_;
+  const index_t each = std::max<index_t>(left / workers_, 1);
+  return whole + (left + each - 1) / each;
+}
+
+template <class T>
+index_t BatchRunner<T>::first_of_group(index_t group, index_t panels) const {
+  const index_t whole = panels / (group_panels_ * workers_) * workers_, left = panels - whole * group_panels_;
+  const index_t each = std::max<index_t>(left / workers_, 1);
+  return group <= whole ? group * group_panels_ : std::min(whole * group_panels_ + (group - whole) * each, panels);
+}
+
 /// Phase 1 for one group of panels.
 template <class T>
 void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use) {
   const size_t L = network_.layers.size();
-  const index_t first_panel = group * group_panels_, first_example = chunk.in_batch + first_panel * kPanel<T>;
-  const index_t panels = std::min(group_panels_, panels_for<T>(chunk.count) - first_panel), all = panels * kPanel<T>;
+  const index_t of_chunk = panels_for<T>(chunk.count), first_panel = first_of_group(group, of_chunk);
+  const index_t first_example = chunk.in_batch + first_panel * kPanel<T>;
+  const index_t panels = first_of_group(group + 1, of_chunk) - first_panel, all = panels * kPanel<T>;
   // The last panel of 200 examples has 8, so half of its columns are left out.
   const index_t columns = std::min(all, round_up(chunk.count - first_panel * kPanel<T>, 64 / index_t(sizeof(T))));
   const auto did = [&](double operations) { progress_->did(operations); };
   const bool back = use != Use::kLoss, W_exceeds_cache = network_.exceeds_cache();
 
-  for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) gather(chunk, p, back);
+  for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
+    const TimedPhase timed(Phase::kGather);
+    gather(chunk, p, back);
+  }
 
   const BorrowedWorkspace borrowed;
   T* scratch = borrowed.get().activations[0].template reserve<T>(panels * widest_scratch_ * kPanel<T>);
@@ -129,22 +151,27 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
       sparse_.forward(kernels_, layer, first_panel, out, Z_of(1), activate, all, scratch);
       did(2 * nonzeros_ * double(layer.units) * double(all));
     } else {
+      const TimedPhase timed(Phase::kForward);
       const PanelGroup<T> in = activations(l, first_panel, panels);
       layer_forward<T>(kernels_, layer, {in.data, in.units, panels}, out, Z_of(l + 1), activate, columns,
                        W_exceeds_cache, did);
     }
     if (!back || l + 1 == L) continue;
     masks_[l + 1].apply(kernels_, out, first_example);
+    const TimedPhase timed(Phase::kTranspose);
     for (index_t p = 0; p < panels; ++p)
       transpose_panel(kernels_, out.units, std::min(kPanel<T>, columns - p * kPanel<T>), out.panel(p),
                       transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, chunk_);
   }
 
-  for (index_t p = first_panel; p < first_panel + panels; ++p)
+  for (index_t p = first_panel; p < first_panel + panels; ++p) {
+    const TimedPhase timed(Phase::kLoss);
     losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back);
+  }
   if (!back) return;
 
   for (size_t l = L; l-- > 1;) {
+    const TimedPhase timed(Phase::kBackward);
     const Layer<T>& layer = network_.layers[l];
     const PanelGroup<T> dZ = activations(l + 1, first_panel, panels), A_prev = activations(l, first_panel, panels);
     const Matrix<const T> W_transposed =
@@ -226,6 +253,7 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                            .db_scale = into_W ? T(-rate) : T(1),
                            .W_exceeds_cache = network_.exceeds_cache()};
   const T* dZ = A_[block.layer + 1];
+  const TimedPhase timed(Phase::kGradient);
   if (is_sparse(block)) {
     bias_gradient(kernels_, layer, block, dZ, examples, sum);
     sparse_.gradient(kernels_, block, sum);
@@ -236,6 +264,7 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
 
 template <class T>
 double BatchRunner<T>::update(const Block& block, const BlockGradient<T>& gradient) {
+  const TimedPhase timed(Phase::kUpdate);
   return updater_.undoes_updates() ? updater_.update(block, block.layer, gradient, non_finite_)
                                    : updater_.update(block, block.layer, gradient);
 }
@@ -356,8 +385,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
     if (is_sparse()) list_sparse(chunk, gathers, use != Use::kLoss);
-    ThreadPool::run((panels + group_panels_ - 1) / group_panels_, workers_,
-                    [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
+    ThreadPool::run(groups(panels), workers_, [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
     has_X_ = keeps_X(batch);
     for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
     if (normalized) weight += weight_of(chunk);

@@ -122,6 +122,8 @@ class BatchRunner {
   void list_sparse(const Batch& chunk, bool gathers, bool back);
   double run(const Batch& batch, Use use, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
+  index_t groups(index_t panels) const;
+  index_t first_of_group(index_t group, index_t panels) const;
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
   double weight_of(const Batch& chunk) const;
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);

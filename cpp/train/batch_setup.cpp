@@ -18,12 +18,13 @@ constexpr index_t kChunkBytes = index_t{1} << 20;
 /// of W, updated with every step, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTransposedFrom = 96;
 constexpr index_t kTransposedBytes = kSpareBytes / 2;  // of all such copies; layers beyond that have none
-/// A block begins at a multiple of this many rows: of whole row groups, and of whole cache lines of the transposed W,
-/// which is written line by line.
-constexpr index_t kBlockStep = 4 * kRowGroup;
-static_assert(kBlockStep * sizeof(float) % 64 == 0 && kBlockRows % kBlockStep == 0);
-/// A W of this many weights is two blocks at least, so that two threads can share it.
-constexpr index_t kTwoBlocks = index_t{1} << 14;
+/// A block begins at a multiple of this many rows: whole cache lines of b, and of the transposed W, which is written
+/// line by line.
+template <class T>
+constexpr index_t kBlockStep = 64 / index_t(sizeof(T));
+static_assert(kBlockRows % kBlockStep<float> == 0);
+/// Of as many weights as this, two threads share a W; of 16 times as many, four threads.
+constexpr index_t kShared = index_t{1} << 11;
 
 index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   if (largest <= kOneChunk) return round_up(largest, panel);
@@ -31,12 +32,22 @@ index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
   return std::clamp<index_t>(fitting, 256, kOneChunk);
 }
 
-/// Rows of a block: about equal parts of the layer. They do not depend on the number of threads, so neither do the bits
-/// of the penalty and the norm, which are sums over blocks.
-index_t block_rows(index_t units, index_t inputs) {
-  const index_t least = units * inputs >= kTwoBlocks ? 2 : 1,
-                parts = std::max((units + kBlockRows - 1) / kBlockRows, least);
-  return round_up((units + parts - 1) / parts, kBlockStep);
+/// Where the blocks of a layer's rows end: about equal parts. They do not depend on the number of threads, so neither
+/// do the bits of the penalty and the norm, which are sums over blocks.
+std::vector<index_t> ends_of_blocks(index_t units, index_t inputs, index_t step) {
+  const index_t size = units * inputs,
+                least = size >= 16 * kShared ? 4
+                        : size >= kShared    ? 2
+                                             : 1,
+                most = (units + step - 1) / step,
+                parts = std::clamp((units + kBlockRows - 1) / kBlockRows, std::min(least, most), most);
+  std::vector<index_t> ends;
+  for (index_t i = 1; i < parts; ++i) {
+    const index_t nearest = (units * i / parts + step / 2) / step * step;
+    ends.push_back(std::max(nearest, round_up(units - (parts - i) * kBlockRows, step)));  // no block is larger
+  }
+  ends.push_back(units);
+  return ends;
 }
 
 /// Cuts one allocation into aligned pieces, in two passes: the first, without memory, counts.
@@ -104,11 +115,12 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
 
   for (size_t l = L; l-- > 0;) {
     const Layer<T>& layer = network.layers[l];
-    const index_t rows = block_rows(layer.units, layer.inputs);
-    for (index_t row = 0; row < layer.units; row += rows)
+    index_t row = 0;
+    for (const index_t end : ends_of_blocks(layer.units, layer.inputs, kBlockStep<T>)) {
       for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
-        blocks_.push_back(
-            {{row, std::min(rows, layer.units - row), column, std::min(kBlockColumns, layer.inputs - column)}, l});
+        blocks_.push_back({{row, end - row, column, std::min(kBlockColumns, layer.inputs - column)}, l});
+      row = end;
+    }
   }
   const index_t most_at_once = std::min<index_t>(threads.most, index_t(blocks_.size()));
   index_t block_size = 0;
