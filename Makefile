@@ -60,7 +60,7 @@ SMOKE ?=
 bench: .venv/with-bench
 	cmake --preset bench
 	cmake --build --preset bench
-	build/bench/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.01)
+	build/bench/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.0001)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
 	$(BIN)/python benchmarks/fit_many.py $(if $(SMOKE),--smoke)
@@ -113,9 +113,14 @@ clean:
 	$(PYTHON) -m venv --clear .venv
 	@touch $@
 
+# uv installs in seconds what takes pip a minute. It does not read pip's settings, so pip comes after it, and installs
+# what uv could not reach.
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 BUILD_REQUIRES = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 .venv/build-tools: pyproject.toml | .venv/created
 	$(BIN)/python -c '$(BUILD_REQUIRES)' > .venv/build-requires.txt
+	-$(BIN)/python -m pip install --quiet uv
+	-$(UV_INSTALL) -r .venv/build-requires.txt cmake ninja
 	$(BIN)/python -m pip install --quiet -r .venv/build-requires.txt cmake ninja
 	@touch $@
 
@@ -125,5 +130,6 @@ MODULES = find python -name '*.py' | sort
 FORCE:
 
 .venv/with-%: .venv/build-tools .venv/modules $(CORE)
+	-$(UV_INSTALL) -r pyproject.toml --extra $*
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[$*]'
 	@touch $@
