@@ -74,9 +74,10 @@ def test_ctrl_c_stops_what_changes_nothing(what):
 def test_a_hundred_interrupts_at_random_moments():
     random = np.random.default_rng(0)
     late = 0
+    problems = [problem(dims[0], m) for dims, m, _ in NETS.values()]
     for i in range(100):
-        dims, m, batch_size = list(NETS.values())[i % 3]
-        X, Y = problem(dims[0], m)
+        dims, _, batch_size = list(NETS.values())[i % 3]
+        X, Y = problems[i % 3]
         net = deepnet.Network(dims, seed=0)
         run = {"epochs": 10**9, "batch_size": batch_size, "callbacks": [[], [lambda *_: None]][i % 2]}
         late += work_after_ctrl_c(lambda: net.fit(X, Y, **run), random.uniform(0.001, 0.1)) > 0.2  # noqa: B023  called at once

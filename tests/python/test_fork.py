@@ -112,7 +112,7 @@ def test_nested_forks():
 
 @pytest.mark.slow
 def test_many_nested_forks():
-    nested(200)
+    nested(60)
 
 
 def test_a_fork_while_another_thread_trains():
