@@ -47,12 +47,15 @@ void profile(const Profiled& net, const Options& options) {
   if (classes) names.back() = "softmax";
   const index_t m = net.m * net.batches, outputs = classes ? 1 : net.units.back();
   const Task<T> task(net.units, names, 1);
-  const std::vector<T> X = random_values<T>(net.units[0] * m, 1, -1.7, 1.7);  // one example after the other
+  // One example after the other, as in tables; the examples of a single batch side by side, as in the course.
+  const std::vector<T> X = random_values<T>(net.units[0] * m, 1, -1.7, 1.7);
   std::vector<T> Y = random_values<T>(outputs * m, 2, 0, 1);
   if (classes)
     for (T& y : Y) y = T(int(y * T(net.units.back())));
-  const deepnet::Data data{deepnet::examples<T>(Matrix<const T>{X.data(), net.units[0], m, 1, net.units[0]}),
-                           deepnet::examples<T>(Matrix<const T>{Y.data(), outputs, m, 1, outputs})};
+  const deepnet::Data data{
+      deepnet::examples<T>(net.batches == 1 ? deepnet::row_major(X.data(), net.units[0], m)
+                                            : Matrix<const T>{X.data(), net.units[0], m, 1, net.units[0]}),
+      deepnet::examples<T>(Matrix<const T>{Y.data(), outputs, m, 1, outputs})};
   deepnet::Plan plan{.loss = loss_named(classes ? "sparse_categorical_cross_entropy" : "binary_cross_entropy")};
   if (net.adam) {
     const auto optimizers = deepnet::optimizer_names();

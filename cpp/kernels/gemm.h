@@ -201,6 +201,12 @@ DEEPNET_INLINE bool place_ahead(const Gemm<T>& g, TilePlace<T>& place, index_t r
     return true;
   }
   if (fetch.fetched >= fetch.bytes) return false;
+  if (fetch.run < 64 * g.k) {  // whole runs, so that what the next tile fetches may begin within one
+    place.ahead = fetch.next + fetch.fetched / fetch.run * (fetch.run + fetch.jump);
+    place.ahead_run = fetch.run / 64;
+    place.ahead_jump = fetch.jump;
+    return true;
+  }
   place.ahead = fetch.next + fetch.fetched + fetch.fetched / fetch.run * fetch.jump;
   place.ahead_run = PTRDIFF_MAX;
   place.ahead_jump = 0;

@@ -112,6 +112,41 @@ void layer_forward(const Kernels<T>& kernels, const Layer<T>& layer, PanelGroup<
   if (activate && !fused) activate_panels(g, out, A, columns);
 }
 
+/// The examples of a first layer with few units, read where they are: unit p of example e is data[p * row + e].
+template <class T>
+struct PlainExamples {
+  const T* data;
+  index_t row, count;
+  const T* last;  // the last panel as a panel, if the examples do not fill it; else null
+};
+
+/// layer_forward for a group of panels from `first_panel` on. A packed copy of X, of which few rows of W make use,
+/// would take longer than the product.
+template <class T, class Did>
+void layer_forward_in_place(const Kernels<T>& kernels, const Layer<T>& layer, const PlainExamples<T>& X,
+                            index_t first_panel, PanelGroup<T> A, T* Z, bool activate, index_t columns, Did did) {
+  const Activation<T>& g = kernels.activations[layer.activation];
+  const bool fused = activate && g.fused && !Z, ends = (first_panel + A.panels) * kPanel<T> > X.count;
+  const PanelGroup<T> out{Z ? Z : A.data, A.units, A.panels};
+  constexpr index_t size = sizeof(T);
+  const index_t steps = kDepth<T>, run = round_up(columns * size, 64);
+  for (index_t p = 0; p < layer.inputs; p += steps) {
+    const index_t k = std::min(steps, layer.inputs - p), after = std::min(steps, layer.inputs - p - k);
+    const T* b = X.data + p * X.row + first_panel * kPanel<T>;
+    kernels.gemm({.m = layer.units,
+                  .n = columns,
+                  .k = k,
+                  .a = {.data = layer.W + p, .row = layer.W_row, .col = 1},
+                  .b = {.data = b, .row = X.row, .panel = kPanel<T>, .last = ends ? X.last + p * kPanel<T> : nullptr},
+                  .c = {.data = out.data, .row = kPanel<T>, .panel = A.units * kPanel<T>},
+                  .start = {.bias = layer.b, .accumulate = p > 0},
+                  .epilogue = {.finish = fused && after == 0 ? g.forward_finish : Finish::kScale},
+                  .prefetch = {.next = b + k * X.row, .bytes = after * run, .run = run, .jump = X.row * size - run}});
+    did(2.0 * double(layer.units) * double(columns) * double(k));
+  }
+  if (activate && !fused) activate_panels(g, out, A, columns);
+}
+
 /// What layer_backward needs of the layer before.
 template <class T>
 struct LayerBefore {
@@ -204,6 +239,35 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
        .start = {.accumulate = sum.resume, .sums = sum.resume ? sum.dW_before : nullptr},
        .epilogue = {.finish = sum.dW_finish, .scale = sum.dW_scale},
        .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_exceeds_cache}});
+}
+
+/// The same for a first layer whose X is read where it is. The product is transposed: X times dZ^T, whose rows are
+/// examples, in blocks of kPanel units `transposed_examples` rows apart. Each element is the same sum.
+template <class T>
+void layer_gradient_in_place(const Kernels<T>& kernels, const Layer<T>& layer, const WeightBlock& block, const T* dZ,
+                             const T* dZ_transposed, index_t transposed_examples, const PlainExamples<T>& X,
+                             const GradientSum<T>& sum) {
+  constexpr index_t line = 64 / index_t(sizeof(T)), kAtOnce = 3 * line, width = (kFewRows + line - 1) / line * line;
+  assert(block.row == 0 && block.rows <= kFewRows && !sum.resume && sum.finish);
+  bias_gradient(kernels, layer, block, dZ, X.count, sum);
+  alignas(64) T sums[kAtOnce * width], turned[kFewRows * kAtOnce];
+  for (index_t first = 0; first < block.columns; first += kAtOnce) {
+    const index_t count = std::min(kAtOnce, block.columns - first);
+    kernels.gemm({.m = count,
+                  .n = round_up(block.rows, line),
+                  .k = X.count,
+                  .a = {.data = X.data + (block.column + first) * X.row, .row = X.row, .col = 1},
+                  .b = {.data = dZ_transposed, .row = kPanel<T>, .panel = transposed_examples * kPanel<T>},
+                  .c = {.data = sums, .row = width}});
+    kernels.transpose_matrix(count, block.rows, sums, width, turned, kAtOnce);
+    for (index_t i = 0; i < block.rows; ++i) {
+      T* W = sum.W + i * sum.W_row + first;
+      if (sum.dW_finish == Finish::kDescend)
+        kernels.gradient_step(count, W, turned + i * kAtOnce, sum.dW_scale, W);
+      else
+        std::copy_n(turned + i * kAtOnce, count, W);
+    }
+  }
 }
 
 /// The first `examples` of a panel transposed: [units][kPanel] into rows of examples, in blocks of kPanel units that

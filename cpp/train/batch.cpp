@@ -11,8 +11,6 @@ namespace deepnet {
 
 /// The most that a group's examples may take in a cache before they are read.
 constexpr index_t kFetchedBytes = index_t{1} << 17;
-/// Examples that take no more than this are in a cache from one epoch to the next.
-constexpr index_t kCachedBytes = index_t{1} << 20;
 
 template <class T>
 PanelGroup<T> BatchRunner<T>::activations(size_t layer, index_t first_panel, index_t panels) const {
@@ -33,6 +31,19 @@ double BatchRunner<T>::sum_of_blocks(Task task) {
   ThreadPool::run(index_t(blocks_.size()), workers_,
                   [&](index_t i) { block_sums_[size_t(i)] = task(blocks_[size_t(i)]); });
   return std::accumulate(block_sums_.begin(), block_sums_.end(), 0.0);
+}
+
+/// True if the examples are all of a batch, in order and of type T, with those of a unit side by side, and the first
+/// layer has so few units that packing a large X would dominate a step.
+template <class T>
+bool BatchRunner<T>::can_read_in_place(const Data& data, bool in_order) const {
+  const Examples& X = data.X;
+  constexpr index_t size = sizeof(T);
+  return in_order && !X.is_sparse() && X.element == (size == 4 ? Element::kF32 : Element::kF64) && X.scale == 1 &&
+         X.count > 1 && X.count == largest_ && X.count <= chunk_ && X.example_stride == size &&
+         X.unit_stride >= X.count * size && X.unit_stride % size == 0 &&
+         reinterpret_cast<uintptr_t>(X.data) % size == 0 && X.units * X.count * size > kCachedBytes &&
+         network_.layers[0].units <= kFewRows && dropout_of(0) == 0;
 }
 
 template <class T>
@@ -86,7 +97,9 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
   const index_t start = panel * kPanel<T>, count = std::min(kPanel<T>, chunk.count - start),
                 first = chunk.first + start;
   const Examples &X = data_.X, &Y = data_.Y, &weights = data_.weights;
-  if (!is_sparse()) {
+  if (in_place_) {
+    if (count < kPanel<T>) gather_panel<T>(kernels_, X, nullptr, first, count, A_[0], nullptr, chunk_, false);
+  } else if (!is_sparse()) {
     PanelGroup<T> x = activations(0, panel, 1);
     T* transposed = transposed_[0] + start * kPanel<T>;
     const bool drops = back && masks_[0].keep != 1;
@@ -150,6 +163,9 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     if (l == 0 && is_sparse()) {
       sparse_.forward(kernels_, layer, first_panel, out, Z_of(1), activate, all, scratch);
       did(2 * nonzeros_ * double(layer.units) * double(all));
+    } else if (l == 0 && in_place_) {
+      const TimedPhase timed(Phase::kForward);
+      layer_forward_in_place<T>(kernels_, layer, plain_examples(), first_panel, out, Z_of(1), activate, columns, did);
     } else {
       const TimedPhase timed(Phase::kForward);
       const PanelGroup<T> in = activations(l, first_panel, panels);
@@ -185,6 +201,9 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     const PanelGroup<T> last = activations(l, first_panel + panels - 1, 1);
     for (index_t i = 0; i < last.units; ++i) std::fill_n(last.data + i * kPanel<T> + half, half, T(0));
   }
+  for (index_t p = first_panel; in_place_ && p < first_panel + panels; ++p)
+    transpose_panel(kernels_, network_.layers[0].units, kPanel<T>, activations(1, p, 1).data,
+                    dZ_transposed_ + p * kPanel<T> * kPanel<T>, chunk_);
   for (index_t p = first_panel; is_sparse() && p < first_panel + panels; ++p)
     sparse_.take_dZ(kernels_, network_.layers[0], p, activations(1, p, 1).data);
 }
@@ -257,6 +276,8 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
   if (is_sparse(block)) {
     bias_gradient(kernels_, layer, block, dZ, examples, sum);
     sparse_.gradient(kernels_, block, sum);
+  } else if (block.layer == 0 && in_place_) {
+    layer_gradient_in_place<T>(kernels_, layer, block, dZ, dZ_transposed_, chunk_, plain_examples(), sum);
   } else {
     layer_gradient<T>(kernels_, layer, block, dZ, transposed_[block.layer], chunk_, examples, sum);
   }
@@ -368,7 +389,7 @@ SharedWork BatchRunner<T>::begin_work(index_t examples, Use use) {
                         back ? (per_thread >= 2 || is_sparse()) && operations > 2e7 : per_thread >= 1);
   workers_ = work.threads();
   const index_t each = (panels + workers_ - 1) / workers_;
-  group_panels_ = std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
+  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
   return work;
 }
 

@@ -71,6 +71,8 @@ class BlockBuffers {
 /// An update can't be interrupted. If the last sums of its gradients take more operations than this, it is a separate
 /// pass after them.
 constexpr double kLongUpdate = 4e9;
+/// Examples that take no more than this are in a cache from one epoch to the next.
+constexpr index_t kCachedBytes = index_t{1} << 20;
 /// Before an update of so many parameters, which takes 0.1 s, the interrupt is asked.
 constexpr index_t kSlowUpdate = index_t{1} << 24;
 /// Weights beyond the L2 cache are read once for this many panels, whose sums for one part of k still fit (512 KB).
@@ -80,13 +82,17 @@ constexpr uint64_t kDropoutStream = 0xd509'0075;  // apart from that of the exam
 template <class T>
 class BatchRunner {
  public:
-  /// For batches of up to `largest` examples.
+  /// For batches of up to `largest` examples. `in_order`: all batches are without an order.
   BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads, Use use,
-              Progress& progress);
+              Progress& progress, bool in_order);
 
   /// True if take() may follow, for batches of all these examples.
   bool suits(const Data& data) const {
-    return data.X.count == largest_ && data.Y.units == data_.Y.units && data.X.is_sparse() == is_sparse();
+    return data.X.count == largest_ && data.Y.units == data_.Y.units && reads_as_before(data, !data.chosen);
+  }
+  /// True if the memory that this has for X suits other data.
+  bool reads_as_before(const Data& data, bool in_order) const {
+    return data.X.is_sparse() == is_sparse() && can_read_in_place(data, in_order) == in_place_;
   }
   /// Switches to other data of the same shape, and to parameters that may have changed.
   void take(const Data& data, Progress& progress);
@@ -141,6 +147,12 @@ class BatchRunner {
   void each_block(Task task);
   template <class Task>
   double sum_of_blocks(Task task);
+  bool can_read_in_place(const Data& data, bool in_order) const;
+  PlainExamples<T> plain_examples() const {
+    const Examples& X = data_.X;
+    return {static_cast<const T*>(X.data), X.unit_stride / index_t(sizeof(T)), X.count,
+            X.count % kPanel<T> ? A_[0] : nullptr};
+  }
   PanelGroup<T> activations(size_t layer, index_t first_panel, index_t panels) const;
   index_t units_of(size_t layer) const {
     return layer == 0 ? network_.layers[0].inputs : network_.layers[layer - 1].units;
@@ -174,6 +186,7 @@ class BatchRunner {
   index_t largest_, chunk_, group_panels_ = 1;
   double divisor_ = 1;  // of the last batch
   bool has_X_ = false, updated_ = false;
+  bool in_place_ = false;  // X is read where it is; A_[0] has its last panel, if the examples do not fill it
   std::atomic<bool> non_finite_{false};
 
   AlignedBuffer memory_;
@@ -183,6 +196,7 @@ class BatchRunner {
   std::vector<T*> A_;       // per layer from 0 on: [panel][units][kPanel]; behind the forward pass of a layer, its dZ
   std::vector<T*> Z_;       // of the layers whose derivative is taken of it, else null
   std::vector<T*> transposed_;  // A of the layers 0 to L - 1, transposed
+  T* dZ_transposed_ = nullptr;  // of layer 1, if X is read in place
   T* labels_ = nullptr;         // [panel][outputs][kPanel]
   T* labels_transposed_ = nullptr;
   T* weights_ = nullptr;          // [panel][kPanel]

@@ -35,11 +35,9 @@ index_t chunk_for(index_t largest, double bytes_per_example, index_t panel) {
 /// Where the blocks of a layer's rows end: about equal parts. They do not depend on the number of threads, so neither
 /// do the bits of the penalty and the norm, which are sums over blocks.
 std::vector<index_t> ends_of_blocks(index_t units, index_t inputs, index_t step) {
-  const index_t size = units * inputs,
-                least = size >= 16 * kShared ? 4
-                        : size >= kShared    ? 2
-                                             : 1,
-                most = (units + step - 1) / step,
+  const index_t size = units * inputs, wanted = size >= 16 * kShared ? 4 : 1 + (size >= kShared),
+                across = (inputs + kBlockColumns - 1) / kBlockColumns,  // each is a block already
+      least = (wanted + across - 1) / across, most = (units + step - 1) / step,
                 parts = std::clamp((units + kBlockRows - 1) / kBlockRows, std::min(least, most), most);
   std::vector<index_t> ends;
   for (index_t i = 1; i < parts; ++i) {
@@ -80,7 +78,7 @@ bool BatchRunner<T>::needs_Z(size_t layer) const {
 
 template <class T>
 BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest,
-                            Threads threads, Use use, Progress& progress)
+                            Threads threads, Use use, Progress& progress, bool in_order)
     : kernels_(kernels<T>()),
       network_(network),
       data_(data),
@@ -109,6 +107,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   widest_scratch_ = round_up(widest, 64 / index_t(sizeof(T)));
   if (is_sparse()) nonzeros_ = nonzeros_per_example(X, data.chosen);
   chunk_ = chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
+  in_place_ = can_read_in_place(data, in_order);
   const bool back = use != Use::kLoss;
   const bool keeps_gradient =
       use == Use::kGradients || (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
@@ -116,7 +115,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   for (size_t l = L; l-- > 0;) {
     const Layer<T>& layer = network.layers[l];
     index_t row = 0;
-    for (const index_t end : ends_of_blocks(layer.units, layer.inputs, kBlockStep<T>)) {
+    const index_t step = layer.units <= kFewRows ? kBlockRows : kBlockStep<T>;  // few rows read A once
+    for (const index_t end : ends_of_blocks(layer.units, layer.inputs, step)) {
       for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
         blocks_.push_back({{row, end - row, column, std::min(kBlockColumns, layer.inputs - column)}, l});
       row = end;
@@ -138,9 +138,12 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   const auto lay_out = [&](Pieces<T> pieces) {
     for (size_t l = is_sparse() ? 1 : 0; l <= L; ++l) {
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
-      A_[l] = pieces.take(n * chunk_);
+      A_[l] = pieces.take(n * (l == 0 && in_place_ ? kPanel<T> : chunk_));
       if (back && l > 0 && (l < L || !loss_.activation) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);
-      if (l == 0 || (back && l < L)) transposed_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
+      if (l == 0 && in_place_)
+        dZ_transposed_ = pieces.take(round_up(network.layers[0].units, kPanel<T>) * chunk_);
+      else if (l == 0 || (back && l < L))
+        transposed_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
     }
     labels_ = pieces.take(Y.units * chunk_);
     labels_transposed_ = pieces.take(round_up(Y.units, kPanel<T>) * chunk_);
@@ -173,8 +176,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
 }
 
 template BatchRunner<float>::BatchRunner(NetworkState<float>&, const Data&, const Plan&, index_t, Threads, Use,
-                                         Progress&);
+                                         Progress&, bool);
 template BatchRunner<double>::BatchRunner(NetworkState<double>&, const Data&, const Plan&, index_t, Threads, Use,
-                                          Progress&);
+                                          Progress&, bool);
 
 }  // namespace deepnet

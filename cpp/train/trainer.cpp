@@ -42,16 +42,16 @@ struct KeptRunner {
   index_t bytes() const { return runner.bytes() + index_t(copy.size() * sizeof(T)); }
 
   static KeptRunner& of(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads,
-                        Progress& progress) {
+                        Progress& progress, bool in_order) {
     auto* kept = static_cast<KeptRunner*>(network.kept.get());
     if (kept && kept->plan == plan && kept->largest == largest && kept->threads == threads &&
-        kept->runner.is_sparse() == data.X.is_sparse()) {
+        kept->runner.reads_as_before(data, in_order)) {
       kept->runner.take(data, progress);
       return *kept;
     }
     network.kept.reset();
-    const std::shared_ptr<KeptRunner> made(
-        new KeptRunner{plan, largest, threads, {network, data, plan, largest, threads, Use::kSteps, progress}, {}});
+    const std::shared_ptr<KeptRunner> made(new KeptRunner{
+        plan, largest, threads, {network, data, plan, largest, threads, Use::kSteps, progress, in_order}, {}});
     network.kept = made;
     return *made;
   }
@@ -70,7 +70,8 @@ class Run {
         shuffled_(options.shuffle && options.order.empty() && batches_ > 1),
         order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(examples_)) : nullptr),
         chosen_(data.chosen),
-        kept_(KeptRunner<T>::of(network, data, plan, size_, Threads::of(options.threads), progress)) {
+        kept_(KeptRunner<T>::of(network, data, plan, size_, Threads::of(options.threads), progress,
+                                !shuffled_ && !chosen_ && options.order.empty())) {
     assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0, progress);
@@ -272,7 +273,8 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   const TrainingHold<T> hold(network);
   Progress progress(interrupt);
   const index_t count = data.X.count;
-  BatchRunner<T>& runner = KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress).runner;
+  BatchRunner<T>& runner =
+      KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress, !data.chosen).runner;
   runner.updater().start(/*keep=*/true, progress);
   const auto [total, updated] =
       runner.step({data.chosen, 0, count}, learning_rate, seed, state.optimizer_state.updates);
@@ -292,7 +294,9 @@ class BorrowedRunner {
     Threads threads;
     BatchRunner<T> runner;
     Kept(NetworkState<T>& network, const Data& data, const Plan& plan_, Threads threads_, Use use, Progress& progress)
-        : plan(plan_), threads(threads_), runner(network, data, plan_, data.X.count, threads_, use, progress) {}
+        : plan(plan_),
+          threads(threads_),
+          runner(network, data, plan_, data.X.count, threads_, use, progress, !data.chosen) {}
   };
 
  public:

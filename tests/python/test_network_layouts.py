@@ -113,3 +113,29 @@ def test_parameters_in_any_layout(dtype, layout):
     for net in nets:
         for key, p in net.parameters.items():
             np.testing.assert_array_equal(p, expected[key])
+
+
+@pytest.mark.parametrize("optimizer", [deepnet.SGD(0.01), deepnet.Adam(clip_norm=0.01)], ids=["SGD", "Adam"])
+@pytest.mark.parametrize(
+    ("dtype", "n", "m", "units"), [("float32", 1301, 209, 20), ("float64", 2500, 64, 24)], ids=str
+)
+def test_examples_that_are_read_in_place(dtype, n, m, units, optimizer):
+    """A large X of a first layer with few units is packed only if its layout demands it."""
+    if backends.backend_name() != "native":
+        pytest.skip("BLAS, which the NumPy engine uses, rounds by the layout")
+    rng = np.random.default_rng(1)
+    wide = rng.normal(size=(n, m + 3)).astype(dtype)
+    y = rng.integers(0, 2, (1, m))
+    x = wide[:, 2 : m + 2]  # rows that begin anywhere in a cache line
+    found = []
+    for data, threads in [(np.asfortranarray(x), 1), (x, 1), (x, 2), (np.ascontiguousarray(x), 2)]:
+        net = deepnet.Network([n, units, 3, 1], dtype=dtype, seed=0)
+        net.optimizer = optimizer
+        loss, grads = net.loss_and_grads(data, y)
+        steps = [loss, net.evaluate(data, y), net.train_on_batch(data, y), net.train_on_batch(x.copy("F"), y)]
+        steps += net.fit(data, y, epochs=2, batch_size=m, threads=threads).loss
+        steps += net.fit(data, y, epochs=1, batch_size=m - 1, seed=3, threads=threads).loss
+        found.append([np.array(steps), *grads.values(), *net.parameters.values()])
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
