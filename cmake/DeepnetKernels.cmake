@@ -9,26 +9,45 @@ endif()
 
 set(DEEPNET_ISA_DECLARATIONS "")
 set(DEEPNET_ISA_ROWS "")
+set(DEEPNET_BFLOAT16_ROWS "")
+set(DEEPNET_BFLOAT16_COUNT 0)
+
+function(deepnet_add_table isa source)
+  add_library(deepnet_${isa} OBJECT ${source})
+  target_include_directories(deepnet_${isa} PRIVATE cpp)
+  target_compile_definitions(deepnet_${isa} PRIVATE DEEPNET_ISA=${isa})
+  # -Wno-psabi: vectors pass between inlined functions only, so their ABI is moot.
+  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -fno-math-errno -fno-trapping-math -Wno-psabi ${ARGN})
+  set_target_properties(deepnet_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_sources(deepnet PRIVATE $<TARGET_OBJECTS:deepnet_${isa}>)
+endfunction()
 
 # deepnet_add_kernels(<name> CPU <what __builtin_cpu_supports is asked, or ANY> FLAGS <compiler flags>...)
 macro(deepnet_add_kernels isa)
   cmake_parse_arguments(ROW "" "CPU" "FLAGS" ${ARGN})
-  add_library(deepnet_${isa} OBJECT cpp/kernels/table.cpp)
-  target_include_directories(deepnet_${isa} PRIVATE cpp)
-  target_compile_definitions(deepnet_${isa} PRIVATE DEEPNET_ISA=${isa})
-  # -Wno-psabi: vectors pass between inlined functions only, so their ABI is moot.
-  target_compile_options(deepnet_${isa} PRIVATE ${DEEPNET_KERNEL_OPTIMISATION} -fno-math-errno -fno-trapping-math -Wno-psabi ${ROW_FLAGS})
-  set_target_properties(deepnet_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_sources(deepnet PRIVATE $<TARGET_OBJECTS:deepnet_${isa}>)
+  deepnet_add_table(${isa} cpp/kernels/table.cpp ${ROW_FLAGS})
   if(ROW_CPU STREQUAL "ANY")
     set(ROW_CHECK "true")
   else()
     set(ROW_CHECK "__builtin_cpu_supports(\"${ROW_CPU}\") != 0")
   endif()
   string(APPEND DEEPNET_ISA_DECLARATIONS
-         "namespace deepnet::${isa} {\nextern const Kernels<float> f32;\nextern const Kernels<double> f64;\n}\n")
+         "namespace deepnet::${isa} {\nextern const Kernels<float> f32;\nextern const Kernels<double> f64;\n"
+         "extern const Bfloat16Kernels bf16;\n}\n")
   string(APPEND DEEPNET_ISA_ROWS
-         "    {\"${isa}\", [] { return ${ROW_CHECK}; }, &${isa}::f32, &${isa}::f64},\n")
+         "    {\"${isa}\", [] { return ${ROW_CHECK}; }, &${isa}::f32, &${isa}::f64, &${isa}::bf16},\n")
+endmacro()
+
+# deepnet_add_bfloat16(<name> BESIDE <the row of all other kernels> CPU <names for __builtin_cpu_supports>... FLAGS ...)
+macro(deepnet_add_bfloat16 way)
+  cmake_parse_arguments(ROW "" "BESIDE" "CPU;FLAGS" ${ARGN})
+  deepnet_add_table(${way} cpp/kernels/bfloat16_table.cpp ${ROW_FLAGS})
+  list(TRANSFORM ROW_CPU REPLACE "(.+)" "__builtin_cpu_supports(\"\\1\") != 0")
+  list(JOIN ROW_CPU " && " ROW_CHECK)
+  string(APPEND DEEPNET_ISA_DECLARATIONS "namespace deepnet::${way} {\nextern const Bfloat16Kernels bf16;\n}\n")
+  string(APPEND DEEPNET_BFLOAT16_ROWS
+         "    Bfloat16Way{\"${way}\", \"${ROW_BESIDE}\", [] { return ${ROW_CHECK}; }, &${way}::bf16},\n")
+  math(EXPR DEEPNET_BFLOAT16_COUNT "${DEEPNET_BFLOAT16_COUNT} + 1")
 endmacro()
 
 # Sanitizers need fewer sets: the address sanitizer the widest and the narrowest vectors, since the source is one; the
@@ -36,6 +55,11 @@ endmacro()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   if(NOT DEEPNET_SANITIZE STREQUAL "thread")
     deepnet_add_kernels(avx512 CPU x86-64-v4 FLAGS -march=x86-64-v4 -mprefer-vector-width=512)
+    # Best first. Without them, and on other CPUs, the float32 kernels of each row multiply rounded numbers.
+    set(DEEPNET_AVX512_BF16 -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16)
+    deepnet_add_bfloat16(amx BESIDE avx512 CPU avx512bf16 amx-tile amx-bf16
+                         FLAGS ${DEEPNET_AVX512_BF16} -mamx-tile -mamx-bf16)
+    deepnet_add_bfloat16(avx512_bf16 BESIDE avx512 CPU avx512bf16 FLAGS ${DEEPNET_AVX512_BF16})
   endif()
   if(NOT DEEPNET_SANITIZE)
     deepnet_add_kernels(avx2 CPU x86-64-v3 FLAGS -march=x86-64-v3)
@@ -45,4 +69,6 @@ else()
   deepnet_add_kernels(baseline CPU ANY)
 endif()
 
+set(DEEPNET_BFLOAT16_WAYS
+    "inline const std::array<Bfloat16Way, ${DEEPNET_BFLOAT16_COUNT}> kBfloat16Ways{\n${DEEPNET_BFLOAT16_ROWS}};\n")
 configure_file(cmake/isa_rows.h.in isa_rows.h @ONLY)

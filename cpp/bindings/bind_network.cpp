@@ -54,8 +54,8 @@ namespace {
 template <class T>
 class Engine final : public AnyEngine {
  public:
-  Engine(const std::vector<index_t>& units, const std::vector<std::string>& names)
-      : network_(units, ids_of(names)), inputs_(units.front()), outputs_(units.back()) {}
+  Engine(const std::vector<index_t>& units, const std::vector<std::string>& names, Compute compute)
+      : network_(units, ids_of(names), compute), inputs_(units.front()), outputs_(units.back()) {}
 
   /// W1, b1, ..., WL, bL as arrays that share the network's memory and keep it alive.
   py::list parameters() const {
@@ -317,8 +317,10 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
   EngineOwner::def("loss_and_grads", &Engine<T>::loss_and_grads);
   EngineOwner::def("begin_training", &Engine<T>::begin_training);
   EngineOwner::def("fit", &Engine<T>::fit);
-  m.def(maker, [](const std::vector<index_t>& units, const std::vector<std::string>& activations) {
-    return EngineOwner::make(std::make_unique<Engine<T>>(units, activations));
+  m.def(maker, [](const std::vector<index_t>& units, const std::vector<std::string>& activations, bool bfloat16) {
+    if (bfloat16 && sizeof(T) != sizeof(float)) throw py::value_error("bfloat16 is for float32");
+    const Compute compute = bfloat16 ? Compute::kBfloat16 : Compute::kOwnType;
+    return EngineOwner::make(std::make_unique<Engine<T>>(units, activations, compute));
   });
 }
 

@@ -24,6 +24,9 @@ py::dict config() {
   d["isas_supported"] = list_of(c.isas_supported);
   d["isa"] = py::str(c.isa.data(), c.isa.size());
   d["threads"] = c.threads;
+  d["bfloat16"] = py::str(c.bfloat16.data(), c.bfloat16.size());
+  d["bfloat16_built"] = list_of(c.bfloat16_built);
+  d["bfloat16_supported"] = list_of(c.bfloat16_supported);
   return d;
 }
 

@@ -302,6 +302,81 @@ struct SumRows {
   T* out;
 };
 
+// --- products with bfloat16 operands ---
+//
+// The operands are float32 numbers rounded to bfloat16, and the sums are float32. Operands lie in squares of kSquare x
+// kSquare numbers, with zeros where a matrix ends, in one of two forms. A left operand has squares of `rows`, a right
+// one squares of `pairs`, whose rows are steps of k. "Turned" means transposed: a turned square of pairs has the
+// columns as steps of k. How many bytes a number takes, and their order in a square, is up to each set of kernels.
+
+constexpr index_t kSquare = kPanel<float>;
+
+/// c = finish(scale * a b + bias) for `panels` panels of examples. finish is kScale: c is written; kRelu: `pairs` and,
+/// if it is not null, `turned`; kReluBackward: `rows`, `sums` and, if it is not null, `pairs`.
+struct Bfloat16Product {
+  index_t m, k, panels;
+  const void* a;      // rows: [m][k] in squares
+  const void* b;      // pairs: [panel][k] in squares
+  index_t m_squares;  // of the whole result, of which this may be some rows: see pairs and sums
+  const float* bias;  // null: 0
+  Finish finish;
+  float scale;
+  float* c;             // [panel][..][kPanel], c_panel apart
+  index_t c_panel;      //
+  const void* other;    // kReluBackward: A, laid out as `pairs`, which may be the same memory
+  void* pairs;          // [panel][m_squares]
+  void *rows, *turned;  // [m][..], `between` squares from one square of m to the next, and one per panel
+  index_t between;
+  float* sums;  // of each row over the panel's examples: [panel][m_squares * kSquare]
+};
+
+/// Operands made of rows x columns numbers of W: `rows`, a square of rows `rows_between` squares apart, and if it is
+/// not null `turned`, rows of the transpose, a square of columns `turned_between` squares apart.
+struct Bfloat16Weights {
+  index_t rows_count, columns;
+  const float* W;
+  index_t W_row;
+  void* rows;
+  index_t rows_between;
+  void* turned;
+  index_t turned_between;
+};
+
+/// c = finish(start + a b) for a block of dW: the sum over `panels` squares of k.
+struct Bfloat16Gradient {
+  index_t m, n, panels;
+  const void* a;  // rows: [m][panel], `between` squares from one square of m to the next
+  const void* b;  // turned pairs: [n][panel], likewise
+  index_t between;
+  const float* before;  // start; null: 0
+  index_t before_row;
+  float* c;
+  index_t c_row;
+  Finish finish;  // kScale or kDescend
+  float scale;
+  Bfloat16Weights weights = {};  // made of the new c, which is `weights.W`; rows null: not wanted
+};
+
+/// Operands made of one panel of float32 numbers; null: not wanted.
+struct Bfloat16Operands {
+  index_t units, examples;  // those behind the last example count as 0
+  const float* x;           // [units][kPanel]
+  void* pairs;              // [unit]
+  void *rows, *turned;      // [unit], `between` squares apart
+  index_t between;
+  float* sums;  // of each row
+};
+
+struct Bfloat16Kernels {
+  index_t number;  // bytes of one number of an operand
+  void (*product)(const Bfloat16Product&);
+  void (*gradient)(const Bfloat16Gradient&);
+  void (*operands)(const Bfloat16Operands&);
+  void (*weights)(const Bfloat16Weights&);
+  /// y = x rounded to bfloat16, kept as float32; y may be x.
+  void (*round)(index_t count, const float* x, float* y);
+};
+
 /// All kernels of one instruction set for one type.
 template <class T>
 struct Kernels {

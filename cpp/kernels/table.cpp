@@ -1,4 +1,5 @@
 // All kernels for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
+#include "kernels/bfloat16.h"
 #include "kernels/columns.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
@@ -95,7 +96,9 @@ struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
 
 extern const Kernels<float> f32;
 extern const Kernels<double> f64;
+extern const Bfloat16Kernels bf16;
 constexpr Kernels<float> f32 = Table<float, Activations<float>, Losses<float>, Optimizers<float>>::kernels;
 constexpr Kernels<double> f64 = Table<double, Activations<double>, Losses<double>, Optimizers<double>>::kernels;
+constexpr Bfloat16Kernels bf16 = bfloat16_kernels<Rounded>;
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "nn/bfloat16.h"
 #include "nn/panels.h"
 #include "nn/progress.h"
 #include "nn/sparse.h"
@@ -14,14 +15,16 @@
 namespace deepnet {
 
 template <class T>
-Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations)
+Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations, Compute compute)
     : state_(std::make_shared<NetworkState<T>>()) {
   assert(!activations.empty() && units.size() == activations.size() + 1);
   assert(std::all_of(units.begin(), units.end(), [](index_t n) { return n > 0; }));
   assert(std::all_of(activations.begin(), activations.end(),
                      [](ActivationId id) { return 0 <= id && id < kernels<T>().activation_count; }));
   assert(std::none_of(activations.begin(), activations.end() - 1, takes_whole_columns));
+  assert(compute == Compute::kOwnType || sizeof(T) == sizeof(float));
   NetworkState<T>& state = *state_;
+  state.compute = compute;
   for (size_t l = 0; l < activations.size(); ++l) {
     const index_t row = padded_row<T>(units[l]);
     state.layers.push_back({units[l + 1], units[l], activations[l], nullptr, nullptr, row});
@@ -147,6 +150,85 @@ void predict_sparse(const Kernels<T>& kernels, NetworkState<T>& state, const Exa
   work.done();
 }
 
+/// Predicts with products of bfloat16. Each call rounds the weights, since the caller may change them at any time.
+void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state, const Examples& X, Matrix<float> out,
+                      int threads, Progress& progress) {
+  constexpr index_t kMostPanels = 8, kAtOnce = kMostPanels * kPanel<float>, kColumns = 256;
+  const Bfloat16Kernels& bf16 = bfloat16_kernels();
+  const size_t L = state.layers.size(), first_dense = X.is_sparse() ? 1 : 0;
+  SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);
+  std::vector<index_t> places{0};  // of the weights of each layer, in squares
+  for (const Layer<float>& layer : state.layers)
+    places.push_back(places.back() + squares_of(layer.units) * squares_of(layer.inputs));
+  AlignedBuffer memory;
+  std::byte* weights = memory.reserve<std::byte>(places.back() * bf16.number * kSquare * kSquare);
+  const auto weights_of = [&](size_t l) { return weights + places[l] * bf16.number * kSquare * kSquare; };
+  for (size_t l = first_dense; l < L; ++l) {
+    const Layer<float>& layer = state.layers[l];
+    ThreadPool::run(squares_of(layer.units), work.threads(), [&](index_t i) {
+      const index_t row = i * kSquare, rows = std::min(kSquare, layer.units - row);
+      round_weights(bf16, layer, {row, rows, 0, layer.inputs}, weights_of(l), nullptr);
+      progress.did(double(rows) * double(layer.inputs));
+    });
+  }
+
+  index_t widest = X.is_sparse() ? 1 : X.units;
+  for (const Layer<float>& layer : state.layers) widest = std::max(widest, layer.units);
+  widest = squares_of(widest) * kSquare;
+  SparseChunk<float> chunk;
+  const index_t in_chunk = X.is_sparse() ? index_t{1024} : round_up(X.count, kAtOnce);
+  for (index_t start = 0; start < X.count; start += in_chunk) {
+    const index_t count = std::min(in_chunk, X.count - start), panels = panels_for<float>(count);
+    if (X.is_sparse()) {
+      chunk.gather(kernels, state.layers[0], X, nullptr, start, count, {}, 0, false, &bf16);
+      ThreadPool::run((chunk.used() + kColumns - 1) / kColumns, work.threads(), [&](index_t i) {
+        chunk.copy_columns(state.layers[0], i * kColumns, std::min(kColumns, chunk.used() - i * kColumns), &bf16);
+        progress.did(double(kColumns) * double(state.layers[0].units));
+      });
+    }
+    const index_t group = std::clamp<index_t>((panels + work.threads() - 1) / work.threads(), 1, kMostPanels);
+    ThreadPool::run((panels + group - 1) / group, work.threads(), [&](index_t task) {
+      const index_t first_panel = task * group, first = start + first_panel * kPanel<float>,
+                    some = std::min(group, panels - first_panel),
+                    examples = std::min(some * kPanel<float>, start + count - first);
+      const BorrowedWorkspace borrowed;
+      Workspace& workspace = borrowed.get();
+      std::byte* operands[2] = {workspace.operands[0].reserve<std::byte>(some * widest * kPanel<float> * bf16.number),
+                                workspace.operands[1].reserve<std::byte>(some * widest * kPanel<float> * bf16.number)};
+      float *x = workspace.activations[0].reserve<float>(some * widest * kPanel<float>),
+            *transposed = workspace.transposed.reserve<float>(widest * kPanel<float>);
+      for (index_t p = 0; p < some && !X.is_sparse(); ++p) {
+        const index_t from = first + p * kPanel<float>, there = std::min(kPanel<float>, start + count - from);
+        gather_panel(kernels, X, nullptr, from, there, x, transposed, kPanel<float>, false);
+        round_panel(bf16, X.units, there, x, {.pairs = pairs_of(bf16, operands[0], X.units, p)});
+      }
+      int from = 0;
+      for (size_t l = 0; l < L; ++l, from = 1 - from) {
+        const Layer<float>& layer = state.layers[l];
+        const Activation<float>& g = kernels.activations[layer.activation];
+        const bool last = l + 1 == L, fused = !last && g.forward_finish == Finish::kRelu && l >= first_dense;
+        const auto did = [&](double operations) { progress.did(operations); };
+        if (l < first_dense)
+          chunk.forward(kernels, layer, first_panel, {x, layer.units, some}, nullptr, true, some * kPanel<float>,
+                        transposed);
+        else
+          forward_bfloat16(bf16, layer, weights_of(l), operands[from], some,
+                           fused ? Bfloat16Result{.pairs = operands[1 - from]} : Bfloat16Result{.c = x}, did);
+        if (fused) continue;
+        if (l >= first_dense) activate_panels(g, {x, layer.units, some}, {x, layer.units, some}, some * kPanel<float>);
+        for (index_t p = 0; !last && p < some; ++p)
+          round_panel(bf16, layer.units, kPanel<float>, x + p * layer.units * kPanel<float>,
+                      {.pairs = pairs_of(bf16, operands[1 - from], layer.units, p)});
+      }
+      for (index_t i = 0; i < out.rows; ++i)
+        for (index_t j = 0; j < examples; ++j)
+          out.data[i * out.row + (first + j) * out.col] =
+              x[(j / kPanel<float> * out.rows + i) * kPanel<float> + j % kPanel<float>];
+    });
+  }
+  work.done();
+}
+
 /// Predicts a few examples, each contiguous.
 template <class T>
 void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, Matrix<T> out) {
@@ -196,6 +278,8 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
   const Reading reading(state, progress);
+  if constexpr (std::is_same_v<T, float>)
+    if (state.compute == Compute::kBfloat16) return predict_bfloat16(kernels, state, X, out, threads, progress);
   if (X.is_sparse()) return predict_sparse(kernels, state, X, out, threads, progress);
   if (X.count <= kFewColumns) return predict_few(kernels, state, X, out);
   if (panels == 1) return predict_group(kernels, state, X, 0, X.count, out, progress);

@@ -84,6 +84,7 @@ struct NetworkState {
   AlignedBuffer memory;
   index_t size = 0;    // numbers in `memory`: W and b of every layer, with padding that no product reads
   index_t widest = 0;  // units of the widest layer, the inputs among them
+  Compute compute = Compute::kOwnType;
   StepLock lock;
   TrainingFlag training;
   OptimizerState<T> optimizer_state;

@@ -156,19 +156,11 @@ struct LayerBefore {
   index_t first_example;
 };
 
-/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev, of the first `columns` examples; those behind them may become
-/// anything. W_transposed: W's transpose (which may be W, read across).
-template <class T, class Did>
-void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_transposed, const LayerBefore<T>& before,
-                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, index_t columns, T* scratch, bool W_exceeds_cache,
-                    Did did) {
+/// dZ_prev = dA * g'(Z_prev), over A_prev, of the first `columns` examples.
+template <class T>
+void finish_backward(const Kernels<T>& kernels, const LayerBefore<T>& before, PanelGroup<T> dA, PanelGroup<T> A_prev,
+                     index_t columns) {
   const Activation<T>& g = kernels.activations[before.activation];
-  // relu's A is 0 for the units that were dropped, too.
-  const bool fused = g.fused && !before.Z && (before.dropout.keep == 1 || g.backward_finish == Finish::kReluBackward);
-  const PanelGroup<T> dA{fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
-  multiply_panels<T>(kernels, W_transposed, nullptr, dZ, dA, fused ? g.backward_finish : Finish::kScale,
-                     fused ? T(1 / before.dropout.keep) : T(1), A_prev.data, scratch, columns, W_exceeds_cache, did);
-  if (fused) return;
   before.dropout.apply(kernels, dA, before.first_example);
   for (index_t p = 0; p < A_prev.panels; ++p) {
     T* a = A_prev.panel(p);
@@ -181,6 +173,21 @@ void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_transpos
                                                  .lane_sums = nullptr,
                                                  .flush = true});
   }
+}
+
+/// dZ_prev = (W^T dZ) * g'(Z_prev), over A_prev, of the first `columns` examples; those behind them may become
+/// anything. W_transposed: W's transpose (which may be W, read across).
+template <class T, class Did>
+void layer_backward(const Kernels<T>& kernels, const Matrix<const T>& W_transposed, const LayerBefore<T>& before,
+                    PanelGroup<const T> dZ, PanelGroup<T> A_prev, index_t columns, T* scratch, bool W_exceeds_cache,
+                    Did did) {
+  const Activation<T>& g = kernels.activations[before.activation];
+  // relu's A is 0 for the units that were dropped, too.
+  const bool fused = g.fused && !before.Z && (before.dropout.keep == 1 || g.backward_finish == Finish::kReluBackward);
+  const PanelGroup<T> dA{fused ? A_prev.data : scratch, A_prev.units, A_prev.panels};
+  multiply_panels<T>(kernels, W_transposed, nullptr, dZ, dA, fused ? g.backward_finish : Finish::kScale,
+                     fused ? T(1 / before.dropout.keep) : T(1), A_prev.data, scratch, columns, W_exceeds_cache, did);
+  if (!fused) finish_backward(kernels, before, dA, A_prev, columns);
 }
 
 /// A part of W and, with its first columns, of b.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cassert>
+#include <type_traits>
 #include <vector>
 
 #include "nn/panels.h"
@@ -27,9 +28,11 @@ template <class T>
 class SparseChunk {
  public:
   /// Lists examples order[first], order[first + 1], ..., or without an order first, first + 1, ...; `back`: also for
-  /// the gradient. `first_example`: of them, counted in the batch, for the dropout.
+  /// the gradient. `first_example`: of them, counted in the batch, for the dropout. `bf16`, here and below: numbers are
+  /// rounded to bfloat16; null: they are not.
   void gather(const Kernels<T>& kernels, const Layer<T>& layer, const Examples& X, const uint32_t* order, index_t first,
-              index_t count, const DropoutMask& dropout, index_t first_example, bool back) {
+              index_t count, const DropoutMask& dropout, index_t first_example, bool back,
+              const Bfloat16Kernels* bf16 = nullptr) {
     const auto example = [&](index_t e) { return order ? index_t(order[first + e]) : first + e; };
     const index_t places = round_up(count, kPanel<T>);
     begins_.assign(size_t(places) + 1, 0);
@@ -50,6 +53,7 @@ class SparseChunk {
       }
       dropout.apply(kernels, layer.inputs, first_example + e, size, inputs, values_.data() + begin);
     }
+    round(bf16, begins_.back(), values_.data());
     number_inputs();
     if (back) list_by_input(count);
     row_ = round_up(layer.units, 64 / index_t(sizeof(T)));
@@ -68,7 +72,7 @@ class SparseChunk {
   index_t used() const { return index_t(used_.size()); }
 
   /// Copies columns of W for `count` inputs that are used, from number `first` on.
-  void copy_columns(const Layer<T>& layer, index_t first, index_t count) {
+  void copy_columns(const Layer<T>& layer, index_t first, index_t count, const Bfloat16Kernels* bf16 = nullptr) {
     T* to = columns_.numbers + first * row_;
     constexpr index_t line = 64 / index_t(sizeof(T));  // rows of W that fill a line of the copies
     for (index_t start = 0; start < layer.units; start += line) {
@@ -79,6 +83,7 @@ class SparseChunk {
         for (index_t i = 0; i < rows; ++i) to[c * row_ + start + i] = from[i * layer.W_row];
       }
     }
+    round(bf16, count * row_, to);
   }
 
   /// A = g(W X + b) for some panels of the chunk. Z and `activate` are as in layer_forward; scratch: kPanel rows of
@@ -104,8 +109,11 @@ class SparseChunk {
   }
 
   /// Takes dZ of one panel, for the gradient.
-  void take_dZ(const Kernels<T>& kernels, const Layer<T>& layer, index_t panel, const T* dZ) {
-    kernels.transpose_matrix(layer.units, kPanel<T>, dZ, kPanel<T>, dZ_.numbers + panel * kPanel<T> * row_, row_);
+  void take_dZ(const Kernels<T>& kernels, const Layer<T>& layer, index_t panel, const T* dZ,
+               const Bfloat16Kernels* bf16 = nullptr) {
+    T* rows = dZ_.numbers + panel * kPanel<T> * row_;
+    kernels.transpose_matrix(layer.units, kPanel<T>, dZ, kPanel<T>, rows, row_);
+    round(bf16, kPanel<T> * row_, rows);
   }
 
   /// dW = dZ X^T of a block, as in layer_gradient. It descends (Finish::kDescend) without resuming only: then the
@@ -154,6 +162,11 @@ class SparseChunk {
 
  private:
   static constexpr index_t kAtOnce = 32;  // columns of dW, whose sums stay in L1
+
+  static void round(const Bfloat16Kernels* bf16, index_t count, T* x) {
+    if constexpr (std::is_same_v<T, float>)
+      if (bf16) bf16->round(count, x, x);
+  }
 
   /// Lists the inputs that are used and numbers them: inputs_ becomes the number of each.
   void number_inputs() {

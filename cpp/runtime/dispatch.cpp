@@ -1,9 +1,16 @@
 #include "runtime/dispatch.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "deepnet/deepnet.h"
 #include "isa_rows.h"
@@ -13,24 +20,85 @@ namespace deepnet {
 
 namespace {
 
-const Isa& choose() {
+std::string_view wanted_isa() {
   const char* wanted = std::getenv("DEEPNET_ISA");
+  return wanted ? wanted : "";
+}
+
+/// Of all other kernels than those of the bfloat16 way.
+const Isa& choose() {
+  const std::string_view wanted = wanted_isa();
   std::string names;
-  for (const Isa& isa : kIsas) {
-    const bool named = wanted && *wanted && isa.name == std::string_view(wanted);
-    if (named && !isa.cpu_has())
-      throw std::runtime_error("DEEPNET_ISA is '" + std::string(wanted) + "', but this CPU does not have it");
-    if (named || (!(wanted && *wanted) && isa.cpu_has())) return isa;
-    names += (names.empty() ? "" : ", ") + std::string(isa.name);
+  std::string_view beside;  // where the wanted one is a way to multiply bfloat16
+  const auto fail = [&](const std::string& why) {
+    throw std::runtime_error("DEEPNET_ISA is '" + std::string(wanted) + "', but this " + why);
+  };
+  for (const Bfloat16Way& way : kBfloat16Ways) {
+    if (wanted == way.name && !way.cpu_has()) fail("CPU does not have it");
+    if (wanted == way.name) beside = way.beside;
+    names += std::string(way.name) + ", ";
   }
-  if (wanted && *wanted)
-    throw std::runtime_error("DEEPNET_ISA is '" + std::string(wanted) + "', but this build of deepnet has: " + names);
+  for (const Isa& isa : kIsas) {
+    const bool named = isa.name == wanted || isa.name == beside;
+    if (named && !isa.cpu_has()) fail("CPU does not have it");
+    if (named || (wanted.empty() && isa.cpu_has())) return isa;
+    names += std::string(isa.name) + (&isa + 1 < std::end(kIsas) ? ", " : "");
+  }
+  if (!wanted.empty()) fail("build of deepnet has: " + names);
   throw std::runtime_error("this CPU has none of the instruction sets of this build of deepnet: " + names);
+}
+
+/// Asks the system to let this process use tiles; it gives them to the threads that use them.
+bool permits_tiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request, tile_data) == 0;
+#else
+  return true;
+#endif
+}
+
+bool is_possible(const Bfloat16Way& way) {
+  const std::string_view wanted = wanted_isa();
+  return chosen_isa().name == std::string_view(way.beside) && (wanted.empty() || wanted == way.name) && way.cpu_has();
+}
+
+std::atomic<bool> tiles_are_refused{false};
+
+bool is_refused(const Bfloat16Way& way) { return tiles_are_refused && way.name == std::string_view("amx"); }
+
+/// Null: the portable way.
+const Bfloat16Way* way_of_bfloat16() {
+  const auto found =
+      std::ranges::find_if(kBfloat16Ways, [](const Bfloat16Way& way) { return is_possible(way) && !is_refused(way); });
+  return found == kBfloat16Ways.end() ? nullptr : &*found;
+}
+
+const Bfloat16Kernels& choose_bfloat16() {
+  const Bfloat16Way* way = way_of_bfloat16();
+  if (way && way->name == std::string_view("amx") && !permits_tiles()) {
+    tiles_are_refused = true;
+    if (wanted_isa() == way->name) throw std::runtime_error("DEEPNET_ISA is 'amx', but the system does not permit it");
+    way = way_of_bfloat16();
+  }
+  return way ? *way->kernels : *chosen_isa().bf16;
 }
 
 }  // namespace
 
 std::span<const Isa> built_isas() { return kIsas; }
+
+std::span<const Bfloat16Way> built_bfloat16_ways() { return kBfloat16Ways; }
+
+const char* bfloat16_way() {
+  const Bfloat16Way* way = way_of_bfloat16();
+  return way ? way->name : "portable";
+}
+
+const Bfloat16Kernels& bfloat16_kernels() {
+  static const Bfloat16Kernels& chosen = choose_bfloat16();
+  return chosen;
+}
 
 const Isa& chosen_isa() {
   static const Isa& chosen = choose();
@@ -43,10 +111,14 @@ Config config() {
 #else
   constexpr const char* compiler = "GCC " __VERSION__;
 #endif
-  Config c{DEEPNET_VERSION, compiler, chosen_isa().name, {}, {}, num_threads()};
+  Config c{DEEPNET_VERSION, compiler, chosen_isa().name, {}, {}, num_threads(), bfloat16_way()};
   for (const Isa& isa : kIsas) {
     c.isas_built.push_back(isa.name);
     if (isa.cpu_has()) c.isas_supported.push_back(isa.name);
+  }
+  for (const Bfloat16Way& way : kBfloat16Ways) {
+    c.bfloat16_built.push_back(way.name);
+    if (way.cpu_has()) c.bfloat16_supported.push_back(way.name);
   }
   return c;
 }

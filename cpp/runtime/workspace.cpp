@@ -59,7 +59,7 @@ BorrowedWorkspace::~BorrowedWorkspace() {
 
 void Workspace::trim() {
   for (AlignedBuffer* buffer : {&panels, &bias, &d_z[0], &d_z[1], &lane_sums, &gathered[0], &gathered[1], &gathered[2],
-                                &activations[0], &activations[1], &transposed})
+                                &activations[0], &activations[1], &transposed, &operands[0], &operands[1]})
     if (buffer->size() > kKept) buffer->release();
 }
 

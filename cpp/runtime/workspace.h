@@ -40,6 +40,7 @@ struct Workspace {
 
   AlignedBuffer activations[2];  // panels of two layers in turn, of a prediction
   AlignedBuffer transposed;      // examples on their way into a panel
+  AlignedBuffer operands[2];     // bfloat16 panels of two layers in turn, of a prediction
 
   /// The calling thread's own.
   static Workspace& of_this_thread();

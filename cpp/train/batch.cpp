@@ -39,8 +39,8 @@ template <class T>
 bool BatchRunner<T>::can_read_in_place(const Data& data, bool in_order) const {
   const Examples& X = data.X;
   constexpr index_t size = sizeof(T);
-  return in_order && !X.is_sparse() && X.element == (size == 4 ? Element::kF32 : Element::kF64) && X.scale == 1 &&
-         X.count > 1 && X.count == largest_ && X.count <= chunk_ && X.example_stride == size &&
+  return in_order && !bf16_ && !X.is_sparse() && X.element == (size == 4 ? Element::kF32 : Element::kF64) &&
+         X.scale == 1 && X.count > 1 && X.count == largest_ && X.count <= chunk_ && X.example_stride == size &&
          X.unit_stride >= X.count * size && X.unit_stride % size == 0 &&
          reinterpret_cast<uintptr_t>(X.data) % size == 0 && X.units * X.count * size > kCachedBytes &&
          network_.layers[0].units <= kFewRows && dropout_of(0) == 0;
@@ -64,6 +64,13 @@ void BatchRunner<T>::parameters_changed() {
 
 template <class T>
 void BatchRunner<T>::transpose_weights(const Block& block) {
+  if constexpr (std::is_same_v<T, float>)
+    if (bf16_) {
+      if (is_sparse(block)) return;
+      round_weights(*bf16_, network_.layers[block.layer], block, operands_.W[block.layer],
+                    operands_.W_turned[block.layer]);
+      return;
+    }
   T* transposed = W_transposed_[block.layer];
   if (!transposed) return;
   const TimedPhase timed(Phase::kTransposeW);
@@ -81,12 +88,12 @@ void BatchRunner<T>::list_sparse(const Batch& chunk, bool gathers, bool back) {
   const Layer<T>& layer = network_.layers[0];
   if (gathers) {
     sparse_.gather(kernels_, layer, data_.X, chunk.order, chunk.first, chunk.count, back ? masks_[0] : DropoutMask{},
-                   chunk.in_batch, back);
+                   chunk.in_batch, back, bf16_);
     progress_->did(10 * nonzeros_ * double(chunk.count));
   }
   ThreadPool::run((sparse_.used() + kAtOnce - 1) / kAtOnce, workers_, [&](index_t i) {
     const index_t count = std::min(kAtOnce, sparse_.used() - i * kAtOnce);
-    sparse_.copy_columns(layer, i * kAtOnce, count);
+    sparse_.copy_columns(layer, i * kAtOnce, count, bf16_);
     progress_->did(double(count) * double(layer.units));
   });
 }
@@ -147,6 +154,8 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
   const index_t columns = std::min(all, round_up(chunk.count - first_panel * kPanel<T>, 64 / index_t(sizeof(T))));
   const auto did = [&](double operations) { progress_->did(operations); };
   const bool back = use != Use::kLoss, W_exceeds_cache = network_.exceeds_cache();
+  if constexpr (std::is_same_v<T, float>)
+    if (bf16_) return forward_and_back_bfloat16(chunk, group, gathers, use);
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
     const TimedPhase timed(Phase::kGather);
@@ -206,6 +215,109 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
                     dZ_transposed_ + p * kPanel<T> * kPanel<T>, chunk_);
   for (index_t p = first_panel; is_sparse() && p < first_panel + panels; ++p)
     sparse_.take_dZ(kernels_, network_.layers[0], p, activations(1, p, 1).data);
+}
+
+/// Where the operands made of A or dZ of a layer go.
+template <class T>
+PanelOperands BatchRunner<T>::operands_of(size_t layer, index_t panel, bool is_dZ) const {
+  const index_t between = chunk_ / kPanel<T>, bytes = square_bytes(*bf16_), squares = squares_of(units_of(layer));
+  const auto beside = [&](std::byte* memory) { return memory ? memory + panel * bytes : nullptr; };
+  PanelOperands to{.pairs = pairs_of(*bf16_, operands_.pairs[layer], units_of(layer), panel), .between = between};
+  if (is_dZ) {
+    if (layer == 1) to.pairs = nullptr;  // dA of X is not wanted
+    to.rows = beside(operands_.rows[layer]);
+    to.sums = operands_.sums[layer] + panel * squares * kSquare;
+  } else {
+    to.turned = beside(operands_.turned[layer]);
+  }
+  return to;
+}
+
+/// Phase 1 for one group of panels where products take bfloat16.
+template <class T>
+void BatchRunner<T>::forward_and_back_bfloat16(const Batch& chunk, index_t group, bool gathers, Use use)
+  requires std::is_same_v<T, float>
+{
+  const size_t L = network_.layers.size();
+  const index_t of_chunk = panels_for<T>(chunk.count), first_panel = first_of_group(group, of_chunk);
+  const index_t first_example = chunk.in_batch + first_panel * kPanel<T>;
+  const index_t panels = first_of_group(group + 1, of_chunk) - first_panel, all = panels * kPanel<T>;
+  const auto did = [&](double operations) { progress_->did(operations); };
+  const bool back = use != Use::kLoss;
+  const BorrowedWorkspace borrowed;
+  T* scratch = borrowed.get().activations[0].template reserve<T>(panels * widest_scratch_ * kPanel<T>);
+  const auto Z_of = [&](size_t l) { return Z_[l] ? Z_[l] + first_panel * units_of(l) * kPanel<T> : nullptr; };
+  const auto examples_of = [&](index_t p) { return std::min(kPanel<T>, chunk.count - (first_panel + p) * kPanel<T>); };
+  const auto round_panels = [&](size_t l, PanelGroup<T> x, bool is_dZ) {
+    for (index_t p = 0; p < panels; ++p)
+      round_panel(*bf16_, x.units, examples_of(p), x.panel(p), operands_of(l, first_panel + p, is_dZ));
+  };
+
+  for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
+    const TimedPhase timed(Phase::kGather);
+    gather(chunk, p, back);
+    if (is_sparse()) continue;
+    round_panel(*bf16_, units_of(0), examples_of(p - first_panel), activations(0, p, 1).data, operands_of(0, p, false));
+  }
+  for (size_t l = 0; l < L; ++l) {
+    const Layer<T>& layer = network_.layers[l];
+    const bool last = l + 1 == L, activate = !last || !loss_.activation, drops = back && masks_[l + 1].keep != 1;
+    const PanelOperands to = operands_of(l + 1, first_panel, false);
+    const TimedPhase timed(Phase::kForward);
+    if (is_fused_bfloat16(l + 1) && !drops) {
+      forward_bfloat16(*bf16_, layer, operands_.W[l], operands_of(l, first_panel, false).pairs, panels,
+                       {.pairs = to.pairs, .turned = to.turned, .between = to.between}, did);
+      continue;
+    }
+    const PanelGroup<T> A{A_[l + 1] ? activations(l + 1, first_panel, panels).data : scratch, layer.units, panels},
+        Z{Z_of(l + 1) ? Z_of(l + 1) : A.data, layer.units, panels};
+    if (l == 0 && is_sparse()) {
+      sparse_.forward(kernels_, layer, first_panel, A, Z_of(1), activate, all, scratch);
+      did(2 * nonzeros_ * double(layer.units) * double(all));
+    } else {
+      forward_bfloat16(*bf16_, layer, operands_.W[l], operands_of(l, first_panel, false).pairs, panels, {.c = Z.data},
+                       did);
+      if (activate) activate_panels(kernels_.activations[layer.activation], Z, A, all);
+    }
+    if (last) continue;
+    if (back) masks_[l + 1].apply(kernels_, A, first_example);
+    round_panels(l + 1, A, false);
+  }
+
+  for (index_t p = first_panel; p < first_panel + panels; ++p) {
+    const TimedPhase timed(Phase::kLoss);
+    losses_[size_t(p)] = loss_of_panel(p, examples_of(p - first_panel), scratch, back);
+  }
+  if (!back) return;
+
+  round_panels(L, activations(L, first_panel, panels), true);
+  for (size_t l = L; l-- > 1;) {
+    const Layer<T>& layer = network_.layers[l];
+    const TimedPhase timed(Phase::kBackward);
+    const std::byte* dZ = pairs_of(*bf16_, operands_.pairs[l + 1], layer.units, first_panel);
+    if (is_fused_bfloat16(l)) {
+      const PanelOperands to = operands_of(l, first_panel, true);
+      backward_bfloat16(*bf16_, layer, operands_.W_turned[l], dZ, panels, T(1 / masks_[l].keep),
+                        {.pairs = to.pairs,
+                         .rows = to.rows,
+                         .between = to.between,
+                         .other = pairs_of(*bf16_, operands_.pairs[l], layer.inputs, first_panel),
+                         .sums = to.sums},
+                        did);
+      continue;
+    }
+    const PanelGroup<T> A_prev = activations(l, first_panel, panels), dA{scratch, layer.inputs, panels};
+    backward_bfloat16(*bf16_, layer, operands_.W_turned[l], dZ, panels, T(1), {.c = scratch}, did);
+    finish_backward<T>(kernels_, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example}, dA, A_prev,
+                       all);
+    round_panels(l, A_prev, true);
+  }
+  for (index_t p = 0; is_sparse() && p < panels; ++p) {
+    const PanelGroup<T> dZ = activations(1, first_panel + p, 1);
+    for (index_t e = examples_of(p); e < kPanel<T>; ++e)
+      for (index_t i = 0; i < dZ.units; ++i) dZ.data[i * kPanel<T> + e] = 0;
+    sparse_.take_dZ(kernels_, network_.layers[0], first_panel + p, dZ.data, bf16_);
+  }
 }
 
 /// The sum of the weights of a chunk's examples.
@@ -271,6 +383,17 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                            .dW_scale = into_W ? T(rate) : T(1),
                            .db_scale = into_W ? T(-rate) : T(1),
                            .W_exceeds_cache = network_.exceeds_cache()};
+  if constexpr (std::is_same_v<T, float>)
+    if (bf16_) {
+      const index_t panels = panels_for<T>(examples);
+      bias_gradient_bfloat16(block, operands_.sums[block.layer + 1], panels, squares_of(layer.units) * kSquare, sum);
+      if (is_sparse(block)) return sparse_.gradient(kernels_, block, sum);
+      const Bfloat16Weights weights =
+          into_W ? rounded_weights(*bf16_, layer, block, operands_.W[block.layer], operands_.W_turned[block.layer])
+                 : Bfloat16Weights{};
+      return gradient_bfloat16(*bf16_, block, operands_.rows[block.layer + 1], operands_.turned[block.layer],
+                               chunk_ / kPanel<T>, panels, sum, weights);
+    }
   const T* dZ = A_[block.layer + 1];
   const TimedPhase timed(Phase::kGradient);
   if (is_sparse(block)) {
@@ -300,6 +423,7 @@ double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool r
   }
   if (updater_.is_fused()) {
     sum_gradients(block, examples, resume, true, kept_gradient(block), true, rate);
+    if (bf16_ && !is_sparse(block)) return penalty;  // which has rounded W, too
   } else {
     const auto finish = [&](const BlockGradient<T>& gradient) {
       sum_gradients(block, examples, resume, true, gradient, false, rate);

@@ -15,6 +15,7 @@
 #include <numeric>
 #include <vector>
 
+#include "nn/bfloat16.h"
 #include "nn/panels.h"
 #include "nn/progress.h"
 #include "nn/sparse.h"
@@ -79,6 +80,15 @@ constexpr index_t kSlowUpdate = index_t{1} << 24;
 constexpr index_t kLargeGroup = 8;
 constexpr uint64_t kDropoutStream = 0xd509'0075;  // apart from that of the examples' order
 
+/// What a network that computes with bfloat16 has besides: its operands.
+struct OperandsOfBatch {
+  std::vector<std::byte*> W, W_turned;  // per layer; W_turned: of layers from 2 on, in training
+  std::vector<std::byte*> pairs;        // per layer from 0 on: A; behind the forward pass of a layer, its dZ
+  std::vector<std::byte*> turned;       // A of the layers 0 to L - 1
+  std::vector<std::byte*> rows;         // dZ
+  std::vector<float*> sums;             // of the rows of dZ, [panel][units]
+};
+
 template <class T>
 class BatchRunner {
  public:
@@ -131,6 +141,9 @@ class BatchRunner {
   index_t groups(index_t panels) const;
   index_t first_of_group(index_t group, index_t panels) const;
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
+  void forward_and_back_bfloat16(const Batch& chunk, index_t group, bool gathers, Use use)
+    requires std::is_same_v<T, float>;
+  PanelOperands operands_of(size_t layer, index_t panel, bool is_dZ) const;
   double weight_of(const Batch& chunk) const;
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
   bool is_sparse(const Block& block) const { return is_sparse() && block.layer == 0; }
@@ -158,6 +171,11 @@ class BatchRunner {
     return layer == 0 ? network_.layers[0].inputs : network_.layers[layer - 1].units;
   }
   bool needs_Z(size_t layer) const;
+  /// True if relu's derivative needs no float32 numbers, but is part of the product with bfloat16.
+  bool is_fused_bfloat16(size_t layer) const {
+    const Activation<T>& g = kernels_.activations[network_.layers[layer - 1].activation];
+    return g.backward_finish == Finish::kReluBackward && layer < network_.layers.size() && !(layer == 1 && is_sparse());
+  }
   double dropout_of(size_t layer) const {  // of its outputs; layer 0: of the inputs
     const Plan& plan = updater_.plan();
     return layer == 0 ? plan.input_dropout : plan.layers.empty() ? 0 : plan.layers[layer - 1].dropout;
@@ -177,6 +195,7 @@ class BatchRunner {
 
   const Kernels<T>& kernels_;
   NetworkState<T>& network_;
+  const Bfloat16Kernels* bf16_;  // null: products of T
   Data data_;
   const Loss<T>& loss_;
   Updater<T> updater_;
@@ -209,6 +228,7 @@ class BatchRunner {
   std::vector<double> losses_;      // per panel of a chunk
   std::vector<double> block_sums_;
   std::vector<Block> blocks_;
+  OperandsOfBatch operands_;
 };
 
 }  // namespace deepnet

@@ -23,6 +23,7 @@ constexpr index_t kTransposedBytes = kSpareBytes / 2;  // of all such copies; la
 template <class T>
 constexpr index_t kBlockStep = 64 / index_t(sizeof(T));
 static_assert(kBlockRows % kBlockStep<float> == 0);
+static_assert(kBlockRows % kSquare == 0 && kBlockColumns % kSquare == 0);  // with bfloat16: of whole squares
 /// Of as many weights as this, two threads share a W; of 16 times as many, four threads.
 constexpr index_t kShared = index_t{1} << 11;
 
@@ -81,6 +82,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
                             Threads threads, Use use, Progress& progress, bool in_order)
     : kernels_(kernels<T>()),
       network_(network),
+      bf16_(network.compute == Compute::kBfloat16 ? &bfloat16_kernels() : nullptr),
       data_(data),
       loss_(kernels_.losses[plan.loss]),
       updater_(kernels_, network, plan),
@@ -115,7 +117,9 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   for (size_t l = L; l-- > 0;) {
     const Layer<T>& layer = network.layers[l];
     index_t row = 0;
-    const index_t step = layer.units <= kFewRows ? kBlockRows : kBlockStep<T>;  // few rows read A once
+    const index_t step = layer.units <= kFewRows ? kBlockRows  // few rows read A once
+                         : bf16_                 ? kSquare
+                                                 : kBlockStep<T>;
     for (const index_t end : ends_of_blocks(layer.units, layer.inputs, step)) {
       for (index_t column = 0; column < layer.inputs; column += kBlockColumns)
         blocks_.push_back({{row, end - row, column, std::min(kBlockColumns, layer.inputs - column)}, l});
@@ -134,15 +138,40 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   W_transposed_.resize(L);
   W_transposed_row_.resize(L);
   lane_sums_.resize(L);
+  for (auto* per_layer : {&operands_.pairs, &operands_.turned, &operands_.rows}) per_layer->resize(L + 1);
+  operands_.sums.resize(L + 1);
+  operands_.W.resize(L);
+  operands_.W_turned.resize(L);
   losses_.resize(size_t(chunk_ / kPanel<T>));
+  const auto take_squares = [&](Pieces<T>& pieces, index_t squares) {
+    return reinterpret_cast<std::byte*>(pieces.take(squares * square_bytes(*bf16_) / index_t(sizeof(T))));
+  };
+  const auto lay_out_operands = [&](Pieces<T>& pieces) {
+    const index_t panels = chunk_ / kPanel<T>;
+    for (size_t l = is_sparse() ? 1 : 0; l <= L; ++l) {
+      const index_t squares = squares_of(l == 0 ? X.units : network.layers[l - 1].units) * panels;
+      if (l < L || (back && L > 1)) operands_.pairs[l] = take_squares(pieces, squares);
+      if (back && l < L) operands_.turned[l] = take_squares(pieces, squares);
+      if (!back || l == 0) continue;
+      operands_.rows[l] = take_squares(pieces, squares);
+      if constexpr (std::is_same_v<T, float>) operands_.sums[l] = pieces.take(squares * kSquare);
+    }
+    for (size_t l = is_sparse() ? 1 : 0; l < L; ++l) {
+      const index_t squares = squares_of(network.layers[l].units) * squares_of(network.layers[l].inputs);
+      operands_.W[l] = take_squares(pieces, squares);
+      if (back && l > 0) operands_.W_turned[l] = take_squares(pieces, squares);
+    }
+  };
   const auto lay_out = [&](Pieces<T> pieces) {
+    if (bf16_) lay_out_operands(pieces);
     for (size_t l = is_sparse() ? 1 : 0; l <= L; ++l) {
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
+      if (bf16_ && l > 0 && is_fused_bfloat16(l)) continue;
       A_[l] = pieces.take(n * (l == 0 && in_place_ ? kPanel<T> : chunk_));
       if (back && l > 0 && (l < L || !loss_.activation) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);
       if (l == 0 && in_place_)
         dZ_transposed_ = pieces.take(round_up(network.layers[0].units, kPanel<T>) * chunk_);
-      else if (l == 0 || (back && l < L))
+      else if (l == 0 || (back && l < L && !bf16_))
         transposed_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
     }
     labels_ = pieces.take(Y.units * chunk_);
@@ -154,7 +183,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       lane_sums_[l] = pieces.take(layer.units * kPanel<T>);
       W_transposed_row_[l] = padded_row<T>(layer.units);
       const index_t transposed = layer.inputs * W_transposed_row_[l];
-      if (!back || l == 0 || layer.units < kTransposedFrom || transposed > room_for_transposed) continue;
+      if (bf16_ || !back || l == 0 || layer.units < kTransposedFrom || transposed > room_for_transposed) continue;
       W_transposed_[l] = pieces.take(transposed);
       room_for_transposed -= transposed;
     }
@@ -172,7 +201,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   }
 
   block_sums_.resize(blocks_.size());
-  if (back) parameters_changed();
+  if (back || bf16_) parameters_changed();
 }
 
 template BatchRunner<float>::BatchRunner(NetworkState<float>&, const Data&, const Plan&, index_t, Threads, Use,

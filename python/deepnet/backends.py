@@ -92,24 +92,34 @@ class _LinearInCore(reference.Engine):
 
 
 def engine_for_custom(
-    units: Sequence[int], activations: Sequence[Activation], dtype: Any, over: Any = None
+    units: Sequence[int],
+    activations: Sequence[Activation],
+    dtype: Any,
+    over: Any = None,
+    compute: str | None = None,
 ) -> reference.Engine:
     """Return an engine that takes custom parts; over the parameters of `over`, one of the extension's."""
     if over is not None:
-        return _LinearInCore(units, activations, dtype, over.parameters(), over.begin_training)
-    return (reference.Engine if _chosen is None else _LinearInCore)(units, activations, dtype)
+        shared = over.parameters(), over.begin_training
+        return _LinearInCore(units, activations, dtype, *shared, compute=compute)
+    kind = reference.Engine if _chosen is None else _LinearInCore
+    return kind(units, activations, dtype, compute=compute)
 
 
-def new_engine(units: Sequence[int], activations: Sequence[Activation], dtype: Any) -> reference.Engine:
+def new_engine(
+    units: Sequence[int], activations: Sequence[Activation], dtype: Any, compute: str | None = None
+) -> reference.Engine:
     """Return an engine of the chosen backend, with parameters of zero; custom activations are allowed.
+
+    `compute` is "bfloat16" for products of numbers rounded to it, None for products of the dtype.
 
     The extension has a class per dtype with the methods of the reference's Engine, which return None for
     arguments that they cannot use as given.
     """
     if _chosen is None or not all(is_built_in(activation) for activation in activations):
-        return engine_for_custom(units, activations, dtype)
+        return engine_for_custom(units, activations, dtype, compute=compute)
     engine_of = _chosen.EngineFloat32 if dtype == np.float32 else _chosen.EngineFloat64
-    engine: reference.Engine = engine_of(units, [activation.name for activation in activations])
+    engine: reference.Engine = engine_of(units, [g.name for g in activations], compute == "bfloat16")
     return engine
 
 

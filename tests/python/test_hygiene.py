@@ -180,11 +180,14 @@ def objects(tmp_path_factory):
     return kernel_objects(build)
 
 
+OBJECTS = [*CONFIG["isas_built"], *CONFIG["bfloat16_built"]]
+
+
 def test_every_instruction_set_of_the_table_has_its_object(objects):
-    assert set(objects) == set(CONFIG["isas_built"])
+    assert set(objects) == set(OBJECTS)
 
 
-@pytest.mark.parametrize("isa", CONFIG["isas_built"])
+@pytest.mark.parametrize("isa", OBJECTS)
 def test_a_kernel_object_defines_its_own_names_only(objects, isa):
     """The linker may keep this copy of any other symbol, and crash a CPU without these instructions."""
     defined = run("nm", "--demangle", "--extern-only", "--defined-only", *objects[isa]).splitlines()
@@ -193,7 +196,7 @@ def test_a_kernel_object_defines_its_own_names_only(objects, isa):
     assert not [line for line in defined if not own.search(line)]
 
 
-@pytest.mark.parametrize("isa", CONFIG["isas_built"])
+@pytest.mark.parametrize("isa", OBJECTS)
 def test_a_kernel_object_calls_nothing_but_memory_copies(objects, isa):
     undefined = run("nm", "--undefined-only", *objects[isa]).split()
     assert {*undefined} <= {"U", "memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}

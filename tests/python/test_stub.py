@@ -30,6 +30,6 @@ def test_the_stub_declares_what_the_extension_has():
     own = {name for name in vars(backends.native) if name[0] != "_"} - {"Busy", "NonFinite"}  # imported
     assert functions | {name for name in classes if name[0] != "_"} == own
     for name in ("EngineFloat32", "EngineFloat64"):
-        engine = getattr(backends.native, name)([2, 1], ["relu"])
+        engine = getattr(backends.native, name)([2, 1], ["relu"], False)
         assert methods(engine) == classes[name]
         assert methods(engine.begin_training()) == classes["_TrainingHold"]

@@ -108,6 +108,8 @@ struct Config {
   std::string_view version, compiler, isa;
   std::vector<std::string_view> isas_built, isas_supported;
   int threads;
+  std::string_view bfloat16;  // how its products are computed; "portable": by float32 kernels
+  std::vector<std::string_view> bfloat16_built = {}, bfloat16_supported = {};
 };
 /// Throws std::runtime_error if DEEPNET_ISA names an instruction set that is unknown or that this CPU lacks.
 Config config();

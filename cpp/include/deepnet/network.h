@@ -52,11 +52,17 @@ Examples examples(Matrix<const T> X) {
 template <class T>
 struct NetworkState;
 
+/// What the matrix products of training and prediction take: numbers of the network's type, or numbers rounded to
+/// bfloat16, whose products are summed in float32. All else, parameters and sums of db among it, has the network's
+/// type.
+enum class Compute { kOwnType, kBfloat16 };
+
 template <class T>
 class Network {
  public:
-  /// units n_0, n_1, ..., n_L, and the activation of each layer. Throws std::bad_alloc.
-  Network(std::span<const index_t> units, std::span<const ActivationId> activations);
+  /// units n_0, n_1, ..., n_L, and the activation of each layer. kBfloat16 is for float. Throws std::bad_alloc.
+  Network(std::span<const index_t> units, std::span<const ActivationId> activations,
+          Compute compute = Compute::kOwnType);
 
   index_t layers() const;
   index_t units(index_t layer) const;  // layer 0: the inputs

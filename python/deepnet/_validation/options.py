@@ -87,6 +87,19 @@ def float_dtype(value: Any) -> np.dtype[Any]:
     return dtype
 
 
+def compute(value: Any, dtype: np.dtype[Any]) -> str | None:
+    """Accept None, for products of the dtype, and "bfloat16", which float32 networks can use."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"compute is {value!r}, but must be 'bfloat16' or None")
+    if value != "bfloat16":
+        raise ValueError(f"compute is {value!r}, but must be 'bfloat16' or None")
+    if dtype != np.float32:
+        raise ValueError(f"compute is 'bfloat16', but dtype is {dtype}: bfloat16 goes with dtype='float32'")
+    return value
+
+
 def room_for(dims: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse networks beyond the address space; to allocate one that only exceeds the memory fails later."""
     total = sum((before + 1) * units for before, units in pairwise(dims))

@@ -144,7 +144,8 @@ def _facts(training: Training) -> dict[str, Any]:
     of_estimator = {} if run.origin is None else run.origin.facts
     part = files.described(training.net).description()
     named = [
-        (name, part.get(name)) for name in ("layer_dims", "activations", "dtype", "layers", "input_dropout")
+        (name, part.get(name))
+        for name in ("layer_dims", "activations", "dtype", "layers", "input_dropout", "compute")
     ]
     return {
         "estimator": None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # else only where it is used: most programs never save
 
 GIVEN = {"metrics", "target"}  # entries of `given`
 # Of the whole network; the default is not written.
-SETTINGS: dict[str, Any] = {"input_dropout": 0.0, "input_scale": 1.0, "class_names": None}
+SETTINGS: dict[str, Any] = {"input_dropout": 0.0, "input_scale": 1.0, "class_names": None, "compute": None}
 
 
 def save(net: Any, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ def arguments(part: NetworkPart) -> dict[str, Any]:
     layers = zip(part.layer_dims[1:], part.activations, options, strict=True)
     stack = [part.layer_dims[0], *(Dense(n, name, **option) for n, name, option in layers)]
     given: dict[str, Any] = {"layer_dims": stack, "dtype": part.dtype}
-    names = ("input_dropout", "input_scale")
+    names = ("input_dropout", "input_scale", "compute")
     return given | {name: part.settings[name] for name in names if name in part.settings}
 
 

@@ -134,7 +134,7 @@ def find_learning_rate(
 
 def _copy(net: Network, seed: int | None) -> Network:
     """Return a network with the same layers and parameters, whose dropout has this seed."""
-    copied = net.astype(net.dtype)
+    copied = net.astype(net.dtype, compute=net.compute)
     if seed is not None:
         copied._dropout_seed = seed
     return copied

@@ -5,6 +5,7 @@
     dW_l = dZ_l A_{l-1}^T / m + l2 W_l + l1 sign(W_l);  db_l = (row sums of dZ_l) / m
     (a normalized plan divides by the sum of the weights instead of m, and l2 and l1 likewise)
     W_l and b_l: the optimizer's update, with the plan's factors of the rate
+    (an engine that computes with bfloat16 rounds W, A and dZ to it where they are multiplied by one another)
     (a plan with a `feature_rate` learns W_1 = U diag(s): dU = dW_1 diag(s) and ds = column sums of U * dW_1)
 
 Like everything in this folder it does not check its input; :mod:`deepnet.network` does.
@@ -23,6 +24,7 @@ from deepnet.activations import Activation, Array
 from deepnet.engine_errors import NonFinite
 from deepnet.plan import LayerPlan, Plan
 
+from .bfloat16 import rounded
 from .random import dropout_mask, permutation
 from .training_hold import TrainingFlag, updating
 
@@ -34,8 +36,8 @@ class Engine:
     """The parameters W_l (n_l, n_{l-1}) and b_l (n_l, 1) of all layers, zeros at first, and their training.
 
     X, an array or a CSC matrix, counts `scale` times, and each example `weights` (m,) times. `threads` is the
-    extension's: here NumPy decides. `arrays` and `begin_training` are those of another engine, which this one
-    shares memory and the training lock with.
+    extension's: here NumPy decides. `compute` is "bfloat16" or None. `arrays` and `begin_training` are those
+    of another engine, which this one shares memory and the training lock with.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Engine:
         dtype: Any = np.float64,
         arrays: Sequence[Array] | None = None,
         begin_training: Callable[[], Any] | None = None,
+        *,
+        compute: str | None = None,
     ) -> None:
-        self.dtype, self.activations = np.dtype(dtype), tuple(activations)
+        self.dtype, self.activations, self.compute = np.dtype(dtype), tuple(activations), compute
         shapes = [shape for n_prev, n in pairwise(units) for shape in ((n, n_prev), (n, 1))]
         self.arrays = [np.zeros(shape, dtype) for shape in shapes] if arrays is None else list(arrays)
         self._slots, self._updates, self._optimizer = list[list[Array]](), 0, (object(), 0)
@@ -69,6 +73,10 @@ class Engine:
         m = dZ.shape[1]
         dA_prev = W.T @ dZ if wants_dA_prev else dZ
         return dA_prev, dZ @ A_prev.T / m, dZ.sum(axis=1, keepdims=True) / m
+
+    def _operand(self, array: Any) -> Any:
+        """What a product takes for this array."""
+        return array if self.compute is None else rounded(array)
 
     def parameters(self) -> list[Array]:
         """W1, b1, ..., WL, bL: the arrays themselves."""
@@ -104,7 +112,7 @@ class Engine:
         """A_L."""
         A = self._numbers(X, scale)
         for W, b, activation in self.layers:
-            A = activation.forward(self.linear_forward(A, W, b))
+            A = activation.forward(self.linear_forward(self._operand(A), self._operand(W), b))
         if out is None:
             return np.ascontiguousarray(A)
         out[...] = A
@@ -257,7 +265,7 @@ class Engine:
         masks = masks or [None] * (len(layers) + 1)
         A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()  # a sparse X stays so
         for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
-            Z.append(self.linear_forward(A[-1], W, b))
+            Z.append(self.linear_forward(self._operand(A[-1]), self._operand(W), b))
             Z[-1].flags.writeable = False  # backward needs it unchanged
             A.append(_dropped(activation.forward(Z[-1]), mask))
         labels = loss.labels(Y, len(Z[-1]), self.dtype)
@@ -282,7 +290,10 @@ class Engine:
         grads: list[Array] = []
         for layer in range(len(layers), 0, -1):
             (W, b, _), layer_plan = layers[layer - 1], penalties[layer - 1]
-            dA_prev, dW, db = self.linear_backward(dZ, A[layer - 1], W, b, layer > 1)
+            rows, before = self._operand(dZ), self._operand(A[layer - 1])
+            dA_prev, dW, db = self.linear_backward(rows, before, self._operand(W), b, layer > 1)
+            if self.compute is not None:
+                db = dZ.sum(axis=1, keepdims=True) / self.dtype.type(m)
             if plan.normalized:
                 dW, db = (g * self.dtype.type(m / divisor) for g in (dW, db))
             penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)

@@ -94,6 +94,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         input_scale: float = 1.0,
         n_threads: int | None = None,
         dtype: Any = None,
+        compute: str | None = None,
     ) -> None:
         self.__dict__.update(parameters_of(locals()))
 

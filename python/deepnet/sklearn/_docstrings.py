@@ -69,6 +69,8 @@ _PARAMETERS = """\
         Of the weights and the arithmetic. By default float64 for "lbfgs" and for fits of up to 16,384
         numbers, which then give scikit-learn's results to the last digits, else float32, about 1.6
         times as fast.
+    compute : {"bfloat16"}, optional
+        As in :class:`deepnet.Network`; `dtype` is then float32 by default.
 """
 
 _ATTRIBUTES = """\
@@ -165,6 +167,8 @@ TABULAR = {
         its share are those with the least squared error in the rows held out.
     n_threads : int, optional
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
+    compute : {{"bfloat16"}}, optional
+        As in :class:`deepnet.Network`.
     random_state : int, RandomState or None
         For the first weights, the rows held out, the orders of the rows and dropout.
     callbacks : list of callable, optional

@@ -98,6 +98,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
         "input_scale": [Interval(Real, None, None, closed="neither")],
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
         "dtype": [None, StrOptions({"float32", "float64"}), type, np.dtype],
+        "compute": [None, StrOptions({"bfloat16"})],
     }
 
     # --- what a subclass defines ----------------------------------------------------------------------------
@@ -352,8 +353,12 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
 
     def _network_dtype(self, shape: tuple[int, int], lbfgs: bool, incremental: bool) -> np.dtype[Any]:
         """Return float32; float64 for line searches, which need it, and for small tables: it is cheap."""
+        if lbfgs and self.compute is not None:
+            raise ValueError(
+                f"compute is {self.compute!r}, but the line searches of solver='lbfgs' need float64"
+            )
         small = not incremental and shape[0] * shape[1] <= SMALL
-        default = np.float64 if lbfgs or small else np.float32
+        default = np.float64 if lbfgs or (small and self.compute is None) else np.float32
         return option.float_dtype(default if self.dtype is None else self.dtype)
 
     def _descend(

@@ -105,7 +105,8 @@ def new_network(estimator: Any, inputs: int, outputs: int, activation: str, dtyp
         ACTIVATION_OF.get(name, name) for name in per_layer("activation", estimator.activation, len(sizes))
     ]
     layers = [Dense(n, name) for n, name in zip(sizes, names, strict=True)]
-    net = Network([inputs, *layers, Dense(outputs, activation)], initializer="zeros", dtype=dtype, seed=0)
+    options = {"dtype": dtype, "compute": estimator.compute, "seed": 0}
+    net = Network([inputs, *layers, Dense(outputs, activation)], initializer="zeros", **options)
     arrays = list(net.parameters.values())
     last = names[-1] if names else ""
     for W, b, name in zip(arrays[::2], arrays[1::2], [*names, last], strict=True):

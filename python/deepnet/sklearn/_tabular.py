@@ -91,6 +91,7 @@ class _Tabular(Estimator, BaseEstimator):
         "n_pieces": [Interval(Integral, 0, None, closed="left")],
         "linear": ["boolean"],
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
+        "compute": [None, StrOptions({"bfloat16"})],
         "random_state": ["random_state"],
         "callbacks": [None, list, tuple],
         "verbose": ["boolean", Interval(Integral, 0, None, closed="left")],
@@ -289,6 +290,7 @@ class _Tabular(Estimator, BaseEstimator):
             dims,
             [self.activation] * len(sizes) + [activation],
             initializer="zeros",
+            compute=self.compute,
             seed=_seed(rng),
         )
         draw = np.random.default_rng(_seed(rng))
@@ -569,6 +571,7 @@ class TabularClassifier(ClassifierMixin, _Tabular):
         n_pieces: int = 8,
         linear: bool = True,
         n_threads: int | None = None,
+        compute: str | None = None,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: bool | int = False,
@@ -697,6 +700,7 @@ class TabularRegressor(RegressorMixin, _Tabular):
         n_pieces: int = 8,
         linear: bool = True,
         n_threads: int | None = None,
+        compute: str | None = None,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: bool | int = False,

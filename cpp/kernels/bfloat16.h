@@ -1,0 +1,265 @@
+// Products whose operands are rounded to bfloat16 and whose sums are float32, for every way to compute them.
+//
+// A Way is a struct that stores squares of operands (see kernels.h) and multiplies them:
+//   Number                               of an operand
+//   begin(), end()                       around the products of a kernel
+//   rows(get, rows)                      a square of rows of what get(i, j) returns: a vector of row i from column j on
+//   pairs, turned_pairs, turned_rows     other forms of a square of rows
+//   where_positive(pairs, i, j, v)       v where the vector at (i, j) of a square of pairs is not 0, else 0
+//   multiply(count, a, b, resume, c)     c = a b, or c += a b: the sum over `count` squares of a and of b
+// This file has all that they share, which works on one square of c in L1: bias, relu, its derivative, sums and the
+// update of W. The portable way, Rounded, keeps operands as float32 numbers that bfloat16 could hold, and multiplies
+// them with the float32 kernel.
+#pragma once
+
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+#include "kernels/sums.h"
+
+namespace deepnet::DEEPNET_ISA {
+
+constexpr index_t kNumbers = kSquare * kSquare;
+
+DEEPNET_INLINE index_t squares_of(index_t n) { return (n + kSquare - 1) / kSquare; }
+
+/// x rounded to the nearest bfloat16, ties to even; nan stays nan.
+DEEPNET_INLINE Vec<float> rounded(Vec<float> x) {
+  typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));
+  const Bits bits = reinterpret_cast<Bits>(x);
+  const Bits nearest = bits + 0x7fffu + ((bits >> 16) & 1u), quiet = bits | 0x00400000u;
+  const Bits chosen = x == x ? nearest : quiet;
+  return reinterpret_cast<Vec<float>>(chosen & 0xffff0000u);
+}
+
+struct Rounded {
+  using Number = float;
+  static void begin() {}
+  static void end() {}
+
+  template <class Get>
+  static void rows(Get get, float* to) {
+    for (index_t i = 0; i < kSquare; ++i)
+      for (index_t j = 0; j < kSquare; j += kLanes<float>) store(to + i * kSquare + j, rounded(get(i, j)));
+  }
+  static void pairs(const float* rows, float* to) { memcpy(to, rows, kNumbers * sizeof(float)); }
+  static void turned_pairs(const float* rows, float* to) { turn(rows, to); }
+  static void turned_rows(const float* rows, float* to) { turn(rows, to); }
+  static Vec<float> where_positive(const float* pairs, index_t i, index_t j, Vec<float> v) {
+    return load(pairs + i * kSquare + j) == 0.0f ? Vec<float>{} : v;
+  }
+  static void multiply(index_t count, const float* a, const float* b, bool resume, float* c) {
+    gemm<float>({.m = kSquare,
+                 .n = kSquare,
+                 .k = count * kSquare,
+                 .a = {.data = a, .row = kSquare, .col = 1, .run = kSquare, .jump = kNumbers - kSquare},
+                 .b = {.data = b, .row = kSquare, .panel = kSquare},
+                 .c = {.data = c, .row = kSquare},
+                 .start = {.accumulate = resume}});
+  }
+
+ private:
+  static void turn(const float* from, float* to) {
+    constexpr index_t lanes = kLanes<float>;
+    for (index_t i = 0; i < kSquare; i += lanes)
+      for (index_t j = 0; j < kSquare; j += lanes) {
+        Vec<float> tile[lanes];
+        for (index_t r = 0; r < lanes; ++r) tile[r] = load(from + (i + r) * kSquare + j);
+        transpose<float>(tile);
+        for (index_t r = 0; r < lanes; ++r) store(to + (j + r) * kSquare + i, tile[r]);
+      }
+  }
+};
+
+/// sums[i]: of row i of a square.
+DEEPNET_INLINE void sum_square(const float* c, float* sums) {
+  constexpr index_t lanes = kLanes<float>, vectors = kSquare / lanes;
+  for (index_t first = 0; first < kSquare; first += lanes) {
+    Vec<float> rows[lanes];
+    for (index_t r = 0; r < lanes; ++r) {
+      Vec<float> v[vectors];
+      for (index_t j = 0; j < vectors; ++j) v[j] = load(c + (first + r) * kSquare + j * lanes);
+      rows[r] = fold_panel<float>(v);
+    }
+    store(sums + first, sums_of_rows<float>(rows));
+  }
+}
+
+template <class Way>
+void bfloat16_product(const Bfloat16Product& f) {
+  using Number = typename Way::Number;
+  assert(f.m > 0 && f.k > 0 && f.panels > 0 && f.m_squares >= squares_of(f.m));
+  assert(f.finish != Finish::kScale || (f.c && f.c_panel >= f.m * kSquare));
+  assert(f.finish != Finish::kRelu || f.pairs);
+  assert(f.finish != Finish::kReluBackward || (f.rows && f.sums && f.other && !f.bias));
+  assert(f.finish != Finish::kDescend);
+  Way::begin();
+  const index_t depth = squares_of(f.k);
+  const auto *a = static_cast<const Number*>(f.a), *b = static_cast<const Number*>(f.b);
+  const auto* other = static_cast<const Number*>(f.other);
+  auto *pairs = static_cast<Number*>(f.pairs), *rows = static_cast<Number*>(f.rows),
+       *turned = static_cast<Number*>(f.turned);
+  alignas(64) float c[kNumbers];
+  alignas(64) Number square[kNumbers];
+  for (index_t s = 0; s < squares_of(f.m); ++s) {
+    const index_t count = f.m - s * kSquare < kSquare ? f.m - s * kSquare : kSquare;
+    float bias[kSquare] = {};
+    for (index_t i = 0; f.bias && i < count; ++i) bias[i] = f.bias[s * kSquare + i];
+    for (index_t p = 0; p < f.panels; ++p) {
+      Way::multiply(depth, a + s * depth * kNumbers, b + p * depth * kNumbers, false, c);
+      const index_t at = (p * f.m_squares + s) * kNumbers, beside = (s * f.between + p) * kNumbers;
+      if (f.finish == Finish::kScale) {
+        float* to = f.c + p * f.c_panel + s * kNumbers;
+        for (index_t i = 0; i < count; ++i)
+          for (index_t j = 0; j < kSquare; j += kLanes<float>)
+            store(to + i * kSquare + j, load(c + i * kSquare + j) * f.scale + broadcast(bias[i]));
+      } else if (f.finish == Finish::kRelu) {
+        Way::rows(
+            [&](index_t i, index_t j) {
+              const Vec<float> z = load(c + i * kSquare + j) + broadcast(bias[i]);
+              return z < kFlushBelow<float> ? Vec<float>{} : z;
+            },
+            square);
+        Way::pairs(square, pairs + at);
+        if (turned) Way::turned_pairs(square, turned + beside);
+      } else {
+        Way::rows(
+            [&](index_t i, index_t j) {
+              const Vec<float> d =
+                  Way::where_positive(other + at, i, j, flush<float>(load(c + i * kSquare + j) * f.scale));
+              store(c + i * kSquare + j, d);
+              return d;
+            },
+            rows + beside);
+        if (pairs) Way::pairs(rows + beside, pairs + at);
+        sum_square(c, f.sums + (p * f.m_squares + s) * kSquare);
+      }
+    }
+  }
+  Way::end();
+}
+
+/// The operands made of one square of W, of which `rows` x `columns` numbers are there.
+template <class Way>
+DEEPNET_INLINE void round_square(const Bfloat16Weights& f, index_t row, index_t column) {
+  using Number = typename Way::Number;
+  const float* W = f.W + row * f.W_row + column;
+  index_t W_row = f.W_row;
+  alignas(64) float edge[kNumbers];
+  if (f.rows_count - row < kSquare || f.columns - column < kSquare) {
+    for (index_t i = 0; i < kSquare; ++i)
+      for (index_t j = 0; j < kSquare; ++j)
+        edge[i * kSquare + j] = row + i < f.rows_count && column + j < f.columns ? W[i * W_row + j] : 0;
+    W = edge;
+    W_row = kSquare;
+  }
+  const index_t r = row / kSquare, s = column / kSquare;
+  Number* to = static_cast<Number*>(f.rows) + (r * f.rows_between + s) * kNumbers;
+  Way::rows([&](index_t i, index_t j) { return load(W + i * W_row + j); }, to);
+  if (f.turned) Way::turned_rows(to, static_cast<Number*>(f.turned) + (s * f.turned_between + r) * kNumbers);
+}
+
+/// Prefetches, for writing, a square of c and the operands that will be made of it. A prefetch never faults.
+template <class Way>
+DEEPNET_INLINE void prefetch_square(const Bfloat16Gradient& f, index_t row, index_t column) {
+  using Number = typename Way::Number;
+  constexpr index_t line = 64 / index_t(sizeof(float)), lines = kNumbers * index_t(sizeof(Number)) / 64;
+  for (index_t i = 0; i < kSquare; ++i)
+    for (index_t j = 0; j < kSquare; j += line) __builtin_prefetch(f.c + (row + i) * f.c_row + column + j, 1);
+  if (!f.weights.rows) return;
+  const index_t r = row / kSquare, s = column / kSquare;
+  const auto* rows = static_cast<const Number*>(f.weights.rows) + (r * f.weights.rows_between + s) * kNumbers;
+  for (index_t i = 0; i < lines; ++i) __builtin_prefetch(rows + i * kNumbers / lines, 1);
+  if (!f.weights.turned) return;
+  const auto* turned = static_cast<const Number*>(f.weights.turned) + (s * f.weights.turned_between + r) * kNumbers;
+  for (index_t i = 0; i < lines; ++i) __builtin_prefetch(turned + i * kNumbers / lines, 1);
+}
+
+template <class Way>
+void bfloat16_gradient(const Bfloat16Gradient& f) {
+  using Number = typename Way::Number;
+  assert(f.m > 0 && f.n > 0 && f.panels > 0 && f.between >= f.panels);
+  assert(f.finish == Finish::kScale || f.finish == Finish::kDescend);
+  assert(!f.weights.rows || (f.weights.W == f.c && f.weights.rows_count == f.m && f.weights.columns == f.n));
+  Way::begin();
+  const auto *a = static_cast<const Number*>(f.a), *b = static_cast<const Number*>(f.b);
+  alignas(64) float c[kNumbers];
+  for (index_t row = 0; row < f.m; row += kSquare) {
+    const index_t rows = f.m - row < kSquare ? f.m - row : kSquare;
+    for (index_t column = 0; column < f.n; column += kSquare) {
+      const index_t columns = f.n - column < kSquare ? f.n - column : kSquare;
+      if (f.before)
+        for (index_t i = 0; i < kSquare; ++i)
+          for (index_t j = 0; j < kSquare; ++j)
+            c[i * kSquare + j] = i < rows && j < columns ? f.before[(row + i) * f.before_row + column + j] : 0;
+      prefetch_square<Way>(f, column + kSquare < f.n ? row : row + kSquare,
+                           column + kSquare < f.n ? column + kSquare : 0);
+      Way::multiply(f.panels, a + row / kSquare * f.between * kNumbers, b + column / kSquare * f.between * kNumbers,
+                    f.before != nullptr, c);
+      float* to = f.c + row * f.c_row + column;
+      const bool descends = f.finish == Finish::kDescend;
+      const Vec<float> scale = broadcast(descends ? -f.scale : f.scale);
+      for (index_t i = 0; i < rows; ++i, to += f.c_row)
+        for (index_t j = 0; j < columns; j += kLanes<float>) {
+          const Vec<float> sum = load(c + i * kSquare + j);
+          if (columns - j >= kLanes<float>) {
+            store(to + j, descends ? fma(scale, sum, load(to + j)) : scale * sum);
+          } else {
+            const Vec<float> before = load_first(to + j, columns - j);
+            store_first(to + j, descends ? fma(scale, sum, before) : scale * sum, columns - j);
+          }
+        }
+      if (f.weights.rows) round_square<Way>(f.weights, row, column);
+    }
+  }
+  Way::end();
+}
+
+template <class Way>
+void bfloat16_operands(const Bfloat16Operands& f) {
+  using Number = typename Way::Number;
+  assert(f.units > 0 && 0 < f.examples && f.examples <= kSquare);
+  auto *pairs = static_cast<Number*>(f.pairs), *rows = static_cast<Number*>(f.rows),
+       *turned = static_cast<Number*>(f.turned);
+  alignas(64) float c[kNumbers];
+  alignas(64) Number square[kNumbers];
+  for (index_t s = 0; s < squares_of(f.units); ++s) {
+    const index_t count = f.units - s * kSquare < kSquare ? f.units - s * kSquare : kSquare;
+    const float* x = f.x + s * kNumbers;
+    if (count < kSquare || f.examples < kSquare) {
+      for (index_t i = 0; i < kSquare; ++i)
+        for (index_t j = 0; j < kSquare; ++j) c[i * kSquare + j] = i < count && j < f.examples ? x[i * kSquare + j] : 0;
+      x = c;
+    }
+    Number* to = rows ? rows + s * f.between * kNumbers : square;
+    Way::rows([&](index_t i, index_t j) { return load(x + i * kSquare + j); }, to);
+    if (pairs) Way::pairs(to, pairs + s * kNumbers);
+    if (turned) Way::turned_pairs(to, turned + s * f.between * kNumbers);
+    if (f.sums) sum_square(x, f.sums + s * kSquare);
+  }
+}
+
+template <class Way>
+void bfloat16_weights(const Bfloat16Weights& f) {
+  assert(f.rows_count > 0 && f.columns > 0 && f.rows);
+  for (index_t row = 0; row < f.rows_count; row += kSquare)
+    for (index_t column = 0; column < f.columns; column += kSquare) round_square<Way>(f, row, column);
+}
+
+inline void bfloat16_round(index_t count, const float* x, float* y) {
+  constexpr index_t lanes = kLanes<float>;
+  index_t i = 0;
+  for (; i + lanes <= count; i += lanes) store(y + i, rounded(load(x + i)));
+  if (i < count) store_first(y + i, rounded(load_first(x + i, count - i)), count - i);
+}
+
+template <class Way>
+constexpr Bfloat16Kernels bfloat16_kernels = {
+    .number = sizeof(typename Way::Number),
+    .product = &bfloat16_product<Way>,
+    .gradient = &bfloat16_gradient<Way>,
+    .operands = &bfloat16_operands<Way>,
+    .weights = &bfloat16_weights<Way>,
+    .round = &bfloat16_round,
+};
+
+}  // namespace deepnet::DEEPNET_ISA
