@@ -94,7 +94,7 @@ class BatchRunner {
  public:
   /// For batches of up to `largest` examples. `in_order`: all batches are without an order.
   BatchRunner(NetworkState<T>& network, const Data& data, const Plan& plan, index_t largest, Threads threads, Use use,
-              Progress& progress, bool in_order);
+              Progress& progress, bool in_order = false);
 
   /// True if take() may follow, for batches of all these examples.
   bool suits(const Data& data) const {

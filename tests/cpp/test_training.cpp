@@ -166,6 +166,24 @@ TEST_CASE_TEMPLATE("training lowers the loss", T, float, double) {
   }
 }
 
+TEST_CASE_TEMPLATE("examples that are read in place give the bits of packed ones", T, float, double) {
+  for (const index_t count : {64, 209}) {
+    const index_t inputs = count == 64 ? 4200 : 1301;
+    std::vector<uint32_t> order(size_t(2 * count));  // with an order, X is packed
+    for (size_t i = 0; i < order.size(); ++i) order[i] = uint32_t(i % size_t(count));
+    const auto trained = [&](bool ordered, int threads) {
+      const Task<T> task({inputs, 20, 3, 1}, {"relu", "tanh", "sigmoid"}, count);
+      deepnet::FitOptions options{.epochs = 2, .batch_size = count, .learning_rate = 0.01, .threads = threads};
+      if (ordered) options.order = order;
+      fit<T>(task, options);
+      return task.parameters();
+    };
+    const std::vector<T> packed = trained(true, 1);
+    CHECK(same_bits(trained(false, 1), packed));
+    CHECK(same_bits(trained(false, 2), packed));
+  }
+}
+
 TEST_CASE_TEMPLATE("an update in a separate pass, as for huge networks, is the same", T, float, double) {
   // 4.1 million parameters times the runner's largest batch are beyond what is updated at once.
   const auto trained = [](index_t largest) {
