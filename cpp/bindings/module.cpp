@@ -2,6 +2,7 @@
 // they cannot use directly (see arguments.h). Only deepnet.backends calls them.
 #include <exception>
 #include <new>
+#include <span>
 #include <stdexcept>
 
 #include "bindings/arguments.h"
@@ -39,6 +40,7 @@ struct BitGenerator {
   uint64_t (*next_raw)(void* state);
 };
 
+/// The caller holds the generator's lock, which NumPy itself holds while it draws without the GIL.
 py::object shuffle_as_numpy(py::handle generator, py::handle order) {
   using Api = py::detail::npy_api;
   constexpr int wanted = Api::NPY_ARRAY_C_CONTIGUOUS_ | Api::NPY_ARRAY_WRITEABLE_;
@@ -48,8 +50,14 @@ py::object shuffle_as_numpy(py::handle generator, py::handle order) {
   if (deepnet::bindings::type_number(order.ptr()) != Api::NPY_UINT_ || array->nd != 1) return py::none();
   if ((array->flags & wanted) != wanted || array->dimensions[0] > Py_ssize_t{UINT32_MAX}) return py::none();
   const auto* bits = static_cast<const BitGenerator*>(PyCapsule_GetPointer(generator.ptr(), "BitGenerator"));
-  deepnet::shuffle_as_numpy({reinterpret_cast<uint32_t*>(array->data), static_cast<size_t>(array->dimensions[0])},
-                            [bits] { return bits->next_uint32(bits->state); });
+  const std::span places(reinterpret_cast<uint32_t*>(array->data), static_cast<size_t>(array->dimensions[0]));
+  deepnet::bindings::without_gil([&](deepnet::Interrupt* interrupt) {
+    deepnet::shuffle_as_numpy(
+        places, [bits] { return bits->next_uint32(bits->state); },
+        [interrupt] {
+          if (interrupt->requested()) throw deepnet::Interrupted{};
+        });
+  });
   return py::bool_(true);
 }
 

@@ -47,19 +47,25 @@ inline void shuffle(std::span<uint32_t> order, uint64_t seed, uint64_t epoch) {
 
 /// The shuffle of NumPy's RandomState, with the same use of its random numbers: for each place from the last on,
 /// numbers of so many bits are drawn until one is not beyond it. There is a step for each number, without a branch that
-/// a processor would have to guess: 5 instead of 12 ns a place.
-template <class Next>
-void shuffle_as_numpy(std::span<uint32_t> order, Next next) {
+/// a processor would have to guess: 5 instead of 12 ns a place. Calls did() every 2^16 places, some 0.3 ms; what it
+/// throws ends the shuffle.
+template <class Next, class Did>
+void shuffle_as_numpy(std::span<uint32_t> order, Next next, Did did) {
+  constexpr uint32_t kPart = uint32_t{1} << 16;
   if (order.size() < 2) return;
   auto i = static_cast<uint32_t>(order.size() - 1);
-  for (uint32_t mask = ~uint32_t{0} >> std::countl_zero(i); i > 0;) {
-    const uint32_t drawn = next() & mask;
-    const bool fits = drawn <= i;
-    const uint32_t j = fits ? drawn : i, swapped = order[i];
-    order[i] = order[j];
-    order[j] = swapped;
-    i -= fits;
-    mask = i <= mask >> 1 ? mask >> 1 : mask;
+  uint32_t mask = ~uint32_t{0} >> std::countl_zero(i);
+  while (i > 0) {
+    for (const uint32_t end = (i - 1) / kPart * kPart; i > end;) {
+      const uint32_t drawn = next() & mask;
+      const bool fits = drawn <= i;
+      const uint32_t j = fits ? drawn : i, swapped = order[i];
+      order[i] = order[j];
+      order[j] = swapped;
+      i -= fits;
+      mask = i <= mask >> 1 ? mask >> 1 : mask;
+    }
+    did();
   }
 }
 

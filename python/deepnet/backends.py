@@ -159,7 +159,11 @@ def fit_side_by_side(trainings: list[Any], threads: int, report: Any) -> None:
 
 
 def shuffle(rng: np.random.RandomState, order: Any) -> None:
-    """Do ``rng.shuffle(order)``: in half the time if the extension can."""
+    """Do ``rng.shuffle(order)``: in half the time if the extension can, without the GIL.
+
+    The lock is the one that RandomState takes for each of its own calls: other threads wait for it. Ctrl-C
+    ends the shuffle between two numbers, so that the generator can be used afterwards.
+    """
     bits = getattr(rng, "_bit_generator", None)
     if _chosen is not None and bits is not None:
         with bits.lock:
