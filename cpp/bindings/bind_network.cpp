@@ -177,7 +177,12 @@ class Engine final : public AnyEngine {
     std::atomic<index_t> steps{0};
     const auto call = call_of(hold, X, Y, weights, plan, options, steps);
     if (!call) return py::none();
+    const auto together = options.contains("together") ? py::object(options["together"]) : py::none();
+    T* gradients = nullptr;
+    const auto kept = together.is_none() ? py::none() : gradients_of(together, gradients);
+    if (gradients) call->join(together, gradients);
     without_gil([&](WithoutGil* gil) {
+      call->gil = gil;
       Reporting interrupt(gil, report.ptr(), [&] { return steps.load(std::memory_order_relaxed); });
       call->run(&interrupt);
     });
@@ -236,6 +241,18 @@ class Engine final : public AnyEngine {
   std::vector<Range> read_by(const py::object& X, const SparseArrays& sparse) const {
     if (!sparse.data) return {range_of(X.ptr()), memory()};
     return {range_of(sparse.data.ptr()), range_of(sparse.indices.ptr()), memory()};
+  }
+
+  /// The array that several processes add up their gradients in, and where it is.
+  py::object gradients_of(const py::object& together, T*& gradients) const {
+    using Array = py::array_t<T, py::array::c_style>;
+    const Range parameters = memory();
+    const auto size = index_t(static_cast<const T*>(parameters.end) - static_cast<const T*>(parameters.begin));
+    const auto array = together.attr("memory")(size).template cast<Array>();
+    if (index_t(array.size()) < size || reinterpret_cast<uintptr_t>(array.data()) % 64 != 0)
+      throw py::value_error("deepnet bug: the memory for gradients is too small or not aligned");
+    gradients = const_cast<T*>(array.data());
+    return array;
   }
 
   /// The memory of the parameters.

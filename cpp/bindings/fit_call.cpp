@@ -82,6 +82,41 @@ void FitCall::set_order(const py::object& order) {
   options_.order = numbers;
 }
 
+namespace {
+
+class OfPython final : public Together {
+ public:
+  OfPython(WithoutGil* const& gil, const py::object& with, void* memory) : gil_(gil), add_up_(with.attr("add_up")) {
+    examples = with.attr("examples").cast<std::vector<index_t>>();
+    process = with.attr("rank").cast<size_t>();
+    gradients = memory;
+  }
+
+  Sums add_up(const Sums& own) override {
+    Sums all{};
+    failed_ = failed_ || gil_->call([&] {  // once it has failed, steps that are replayed fail as well
+      PyObject* result = PyObject_CallFunction(add_up_.ptr(), "ddd", own.loss, own.examples, own.weight);
+      const bool good = result && PyArg_ParseTuple(result, "ddd", &all.loss, &all.examples, &all.weight);
+      Py_XDECREF(result);
+      return !good;
+    });
+    if (failed_) throw Interrupted{};
+    return all;
+  }
+
+ private:
+  WithoutGil* const& gil_;  // set when the call begins
+  py::object add_up_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+void FitCall::join(const py::object& with, void* gradients) {
+  together_ = std::make_unique<OfPython>(gil, with, gradients);
+  options_.together = together_.get();
+}
+
 void FitCall::run(Interrupt* interrupt) {
   const auto epochs = static_cast<size_t>(options_.epochs);
   examples_are_good_ = indices_are_good(data.sparse, data.X.units, interrupt);

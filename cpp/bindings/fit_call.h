@@ -25,6 +25,10 @@ class FitCall {
   /// is not finite becomes the result.
   void run(Interrupt* interrupt);
   virtual void free_memory() = 0;
+  /// Trains together with other processes. `with` is a Python object: `examples` and `rank`, and a method
+  /// add_up(loss, examples, weight) that turns `gradients` and these into the sums of all processes. It is called with
+  /// the GIL, by `gil`.
+  void join(const py::object& with, void* gradients);
 
   /// (losses, seconds), or the exception NonFinite, or None if a label or an index is bad.
   py::object result() const;
@@ -32,6 +36,7 @@ class FitCall {
   /// The examples of each epoch: an ndarray of uint32, shape (epochs, examples per epoch), of columns of data.X.
   void set_order(const py::object& order);
 
+  WithoutGil* gil = nullptr;
   GivenData data;
   /// All labels, also those of examples that are not used; if its data are null, they need no check.
   Examples unchecked_labels;
@@ -47,6 +52,7 @@ class FitCall {
   FitOptions options_;
   py::array_t<double, py::array::c_style> rates_;
   py::object losses_, seconds_;
+  std::unique_ptr<Together> together_;
   std::optional<NonFinite> failure_;
   bool examples_are_good_ = true;
 };

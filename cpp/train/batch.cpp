@@ -526,7 +526,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   double total = 0, penalty = 0, weight = 0;
   for (index_t c = 0; c < chunks; ++c) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), batch.ordered,
-                      c * chunk_};
+                      batch.in_batch + c * chunk_};
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
     if (is_sparse()) list_sparse(chunk, gathers, use != Use::kLoss);
@@ -540,7 +540,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
       updater_.divide_by(divisor_);
     }
     if (use == Use::kLoss) continue;
-    if (use == Use::kSteps && last && !std::isfinite(total)) return total;
+    if (use == Use::kSteps && last && !std::isfinite(total) && !together_) return total;
     if (use == Use::kSteps && last && at_once) {
       if (network_.size > kSlowUpdate) progress_->ask_before_long_work();
       const Writing writing(network_, *progress_);
@@ -555,6 +555,15 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
       });
     }
   }
+  auto examples = double(batch.count);
+  if (use == Use::kSteps && together_) {
+    const Together::Sums all = together_->add_up({total, examples, weight});
+    total = all.loss;
+    examples = all.examples;
+    divisor_ = !normalized ? examples : all.weight > 0 ? all.weight : HUGE_VAL;
+    updater_.divide_by(divisor_);
+    if (!std::isfinite(total)) return total;
+  }
   // The update of a block computes its penalty as well.
   if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
     penalty = sum_of_blocks([&](const Block& block) {
@@ -562,8 +571,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
       return updater_.penalty(block, block.layer);
     });
   const auto objective = [&] {
-    const auto count = double(batch.count);
-    return normalized ? (total / divisor_ + penalty) * count : total + penalty * count;
+    return normalized ? (total / divisor_ + penalty) * examples : total + penalty * examples;
   };
   if (use == Use::kSteps && !at_once) {
     if (updater_.needs_norm() && !clip_to_norm()) return objective();

@@ -29,7 +29,7 @@ struct Batch {
   const uint32_t* order;
   index_t first, count;
   index_t ordered = 0;   // the length of `order`, as far as it is worth prefetching what comes next
-  index_t in_batch = 0;  // where a chunk begins in its batch
+  index_t in_batch = 0;  // where a chunk, or one process's part, begins in its batch
 };
 
 /// What a BatchRunner can do; it reserves memory for nothing more.
@@ -106,6 +106,11 @@ class BatchRunner {
   }
   /// Switches to other data of the same shape, and to parameters that may have changed.
   void take(const Data& data, Progress& progress);
+  /// From now on steps are those of several processes; null: of this one.
+  void join(Together* together) {
+    together_ = together;
+    gradient_ = together ? static_cast<T*>(together->gradients) : own_gradient_;
+  }
 
   struct Step {
     double loss;   // the sum
@@ -185,8 +190,10 @@ class BatchRunner {
     return !batch.order && data_.X.count <= chunk_ && data_.X.count == largest_ && dropout_of(0) == 0;
   }
   /// True if each block is updated as soon as its gradient is summed, which then need not be kept. A long update and
-  /// one that needs the norm, or all of a layer's gradient, are a separate pass.
-  bool updates_at_once() const { return !is_long_update() && !updater_.needs_norm() && !updater_.scales_features(); }
+  /// one that needs the norm, all of a layer's gradient, or the gradients of other processes, are a separate pass.
+  bool updates_at_once() const {
+    return !is_long_update() && !updater_.needs_norm() && !updater_.scales_features() && !together_;
+  }
   bool is_long_update() const {
     const double of_layer_1 = is_sparse() ? double(network_.layers[0].units) * double(network_.layers[0].W_row) : 0;
     return 2.0 * (double(network_.size) - of_layer_1) * double(chunk_) > kLongUpdate;
@@ -222,7 +229,8 @@ class BatchRunner {
   std::vector<T*> W_transposed_;  // per layer; null: W is read across
   std::vector<index_t> W_transposed_row_;
   std::vector<T*> lane_sums_;  // per layer, of db
-  T* gradient_ = nullptr;
+  T *gradient_ = nullptr, *own_gradient_ = nullptr;
+  Together* together_ = nullptr;
   BlockBuffers<T> block_gradients_;
   std::vector<DropoutMask> masks_;  // of the current step, per layer from 0 on
   std::vector<double> losses_;      // per panel of a chunk

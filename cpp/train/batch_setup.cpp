@@ -187,7 +187,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       W_transposed_[l] = pieces.take(transposed);
       room_for_transposed -= transposed;
     }
-    if (keeps_gradient) gradient_ = pieces.take(network.size);
+    if (keeps_gradient) gradient_ = own_gradient_ = pieces.take(network.size);
     if (use == Use::kSteps && !keeps_gradient && !updater_.is_fused())
       block_gradients_.set(pieces.take(block_size * most_at_once), block_size, int(most_at_once));
     return pieces.size();

@@ -46,6 +46,7 @@ struct KeptRunner {
     auto* kept = static_cast<KeptRunner*>(network.kept.get());
     if (kept && kept->plan == plan && kept->largest == largest && kept->threads == threads &&
         kept->runner.reads_as_before(data, in_order)) {
+      kept->runner.join(nullptr);
       kept->runner.take(data, progress);
       return *kept;
     }
@@ -63,20 +64,25 @@ class Run {
   Run(NetworkState<T>& network, const Data& data, const Plan& plan, const FitOptions& options, Progress& progress)
       : network_(network),
         options_(options),
-        examples_(options.order.empty() ? data.X.count : index_t(options.order.size()) / options.epochs),
+        own_(options.order.empty() ? data.X.count : index_t(options.order.size()) / options.epochs),
+        examples_(all_of(options, own_)),
         size_(std::min(options.batch_size, examples_)),
         batches_((examples_ + size_ - 1) / size_),
         progress_(&progress),
         shuffled_(options.shuffle && options.order.empty() && batches_ > 1),
-        order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(examples_)) : nullptr),
+        order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(own_)) : nullptr),
         chosen_(data.chosen),
-        kept_(KeptRunner<T>::of(network, data, plan, size_, Threads::of(options.threads), progress,
+        kept_(KeptRunner<T>::of(network, data, plan, most_of_batch(), Threads::of(options.threads), progress,
                                 !shuffled_ && !chosen_ && options.order.empty())) {
-    assert(!shuffled_ || uint64_t(examples_) <= UINT32_MAX);
+    assert(!shuffled_ || uint64_t(own_) <= UINT32_MAX);
+    assert(!options.together || options.together->examples[options.together->process] == own_);
+    kept_.runner.join(options.together);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0, progress);
     operations_ = kept_.runner.operations(size_, Use::kSteps);
-    steps_per_copy_ = steps_per_copy(operations_, network.size + remembered().second);
+    // Processes replay the same steps, if any, so they copy before the same ones, however fast each is.
+    steps_per_copy_ =
+        options.together ? kStepsPerCopy : steps_per_copy(operations_, network.size + remembered().second);
   }
 
   /// Step number `step` of the whole run.
@@ -87,30 +93,29 @@ class Run {
 
   /// The same without a copy.
   typename BatchRunner<T>::Step replay(index_t step) {
-    const index_t epoch = options_.first_epoch + step / batches_, first = step % batches_ * size_;
+    const index_t epoch = options_.first_epoch + step / batches_;
+    const Part part = part_of(step % batches_);
     if (shuffled_ && epoch != ordered_epoch_) {
       ordered_epoch_ = -1;
       shuffle(
-          std::span(order_.get(), size_t(examples_)), options_.seed, static_cast<uint64_t>(epoch),
+          std::span(order_.get(), size_t(own_)), options_.seed ^ mix(process()), static_cast<uint64_t>(epoch),
           [&](double operations) { progress_->did(operations); }, chosen_);
       ordered_epoch_ = epoch;
     }
     const std::span<const double> rates = options_.learning_rates;
-    const uint32_t* order = !options_.order.empty() ? options_.order.data() + step / batches_ * examples_
+    const uint32_t* order = !options_.order.empty() ? options_.order.data() + step / batches_ * own_
                             : shuffled_             ? order_.get()
                                                     : chosen_;
-    const index_t ordered = !order                   ? 0
-                            : options_.order.empty() ? examples_
-                                                     : (options_.epochs - step / batches_) * examples_;
-    return kept_.runner.step({order, first, examples(step), ordered},
+    const index_t ordered = !order ? 0 : options_.order.empty() ? own_ : (options_.epochs - step / batches_) * own_;
+    return kept_.runner.step({order, part.first, part.count, ordered, part.in_batch},
                              rates.empty() ? options_.learning_rate : rates[size_t(step)], options_.seed,
                              uint64_t(options_.first_epoch * batches_ + step));
   }
 
   index_t batches() const { return batches_; }
-  /// Per epoch.
+  /// Per epoch, of all processes.
   index_t examples() const { return examples_; }
-  /// Of step number `step`.
+  /// Of step number `step`, of all processes.
   index_t examples(index_t step) const { return std::min(size_, examples_ - step % batches_ * size_); }
 
   /// Else the updater undoes an update that is not finite.
@@ -151,6 +156,33 @@ class Run {
   }
 
  private:
+  static index_t all_of(const FitOptions& options, index_t own) {
+    if (!options.together) return own;
+    return std::accumulate(options.together->examples.begin(), options.together->examples.end(), index_t{0});
+  }
+
+  /// A batch's examples in this process: `count` from `first` on, of those of the epoch. Those of the processes before
+  /// it are the first `in_batch` of the batch.
+  struct Part {
+    index_t first, count, in_batch;
+  };
+  Part part_of(index_t batch) const {
+    if (!options_.together) return {batch * size_, std::min(size_, examples_ - batch * size_), 0};
+    const auto begin = [&](index_t of_batch, index_t own) {
+      __extension__ using Wide = __int128;
+      return index_t(Wide(std::min(of_batch * size_, examples_)) * own / examples_);
+    };
+    index_t before = 0;
+    const std::vector<index_t>& all = options_.together->examples;
+    for (size_t i = 0; i < process(); ++i) before += begin(batch + 1, all[i]) - begin(batch, all[i]);
+    return {begin(batch, own_), begin(batch + 1, own_) - begin(batch, own_), before};
+  }
+  index_t most_of_batch() const {
+    __extension__ using Wide = __int128;
+    return index_t((Wide(size_) * own_ + examples_ - 1) / examples_);
+  }
+  uint64_t process() const { return options_.together ? options_.together->process : 0; }
+
   std::pair<T*, index_t> remembered() {
     OptimizerState<T>& state = network_.optimizer_state;
     return {state.numbers(), state.count};
@@ -174,7 +206,8 @@ class Run {
 
   NetworkState<T>& network_;
   const FitOptions& options_;
-  index_t examples_, size_, batches_;
+  index_t own_;                        // examples of this process per epoch
+  index_t examples_, size_, batches_;  // of all
   Progress* progress_;
   bool shuffled_;
   index_t ordered_epoch_ = -1;

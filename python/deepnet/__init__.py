@@ -90,6 +90,7 @@ __all__ = [
     "compute_cost",
     "describe",
     "diagnose",
+    "distributed",
     "explain_step",
     "find_learning_rate",
     "fit_many",
@@ -129,6 +130,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import diagnose as diagnose
+    from . import distributed as distributed
     from .exchange import from_keras as from_keras
     from .exchange import from_onnx as from_onnx
     from .exchange import from_torch as from_torch
@@ -161,7 +163,7 @@ else:
             from . import exchange
 
             return getattr(exchange, name)
-        if name in ("diagnose", "exchange", "io", "sklearn"):
+        if name in ("diagnose", "distributed", "exchange", "io", "sklearn"):
             from importlib import import_module
 
             return import_module(f"deepnet.{name}")
@@ -171,6 +173,7 @@ else:
         lazy = {
             "__version__",
             "diagnose",
+            "distributed",
             "explain_step",
             "gradient_check",
             "exchange",

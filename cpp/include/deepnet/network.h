@@ -146,6 +146,24 @@ struct Data {
   const uint32_t* chosen = nullptr;
 };
 
+/// Several processes that train copies of one network together, each on its own examples.
+class Together {
+ public:
+  /// Of the examples of one batch, in one process or in all.
+  struct Sums {
+    double loss, examples, weight;  // the sums of their losses and weights, and their number
+  };
+  virtual ~Together() = default;
+  /// Is given the sums of this process; returns those of all, and turns `gradients`, which holds the sums of the
+  /// gradients, into those of all. Every process must get the same numbers. Called once for each batch, on the thread
+  /// that called fit; may throw Interrupted.
+  virtual Sums add_up(const Sums& own) = 0;
+
+  std::vector<index_t> examples;  // that each process has in an epoch: enough for at least one in each batch
+  size_t process = 0;             // this one
+  void* gradients = nullptr;      // as many numbers as the network's memory has, laid out alike, at a multiple of 64
+};
+
 struct FitOptions {
   index_t epochs = 1, batch_size = 32;
   double learning_rate = 0.01;
@@ -157,6 +175,8 @@ struct FitOptions {
   index_t first_epoch = 0;  // above 0: continues a run, with the optimizer's state and the sequence of shuffles
   int threads = 0;
   std::atomic<index_t>* steps_done = nullptr;  // incremented after each update
+  /// batch_size then counts the examples of all processes. Each takes the same share of every batch as of the epoch.
+  Together* together = nullptr;
 };
 
 /// Thrown when a loss is not finite or, with a finite `loss`, when an update would not be. The parameters are those

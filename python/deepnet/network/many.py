@@ -24,7 +24,9 @@ from .once import Once
 from .progress import Show, shown_as
 from .training import Calls, RunCallback, Training, drive
 
-_FIT = dict(list(inspect.signature(Network.fit).parameters.items())[1:])  # without self
+_FIT = dict(inspect.signature(Network.fit).parameters)
+for _name in ("self", "comm"):  # several processes train one network
+    del _FIT[_name]
 _OF_THE_WHOLE = ("progress", "threads")
 
 

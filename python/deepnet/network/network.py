@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, Never, Self, overload
+from typing import TYPE_CHECKING, Any, Never, Self, overload
 
 import numpy as np
 
@@ -40,6 +40,9 @@ from .metrics import Metric, checked_metrics
 from .once import Once
 from .parameters import NetworkParameters, copy_into, parameter_keys
 from .training import MOST_SHUFFLED, Run, Training, explained, train
+
+if TYPE_CHECKING:
+    from deepnet.distributed import Communicator
 
 Layers = Sequence[int | np.integer[Any] | Dense] | Array
 Names = str | Activation | Sequence[str | Activation]
@@ -403,6 +406,7 @@ class Network(ForeignAttributes):
         input_scale: float | None = None,
         resume_from: str | os.PathLike[str] | None = None,
         advise: bool = False,
+        comm: Communicator | None = None,
     ) -> History:
         """Train by mini-batches: an update after each batch, every example once per epoch.
 
@@ -462,6 +466,11 @@ class Network(ForeignAttributes):
         advise : bool
             Say at the end which common mistakes the run shows, as :class:`deepnet.callbacks.Advise` does:
             ``history.advice``, and a :class:`deepnet.AdviceWarning` for each.
+        comm : deepnet.distributed.Communicator, optional
+            Several processes train together, ``deepnet.distributed.mpi()`` for example: each gives its own
+            part of the examples, and `batch_size` counts those of all. All start with the parameters and the
+            `seed` of rank 0, and have the same parameters after each step. Losses and metrics are those of
+            all examples. Only rank 0 calls the callbacks, writes files and shows progress.
 
         Returns
         -------
@@ -502,7 +511,8 @@ class Network(ForeignAttributes):
         >>> net.fit(X, Y, epochs=500, batch_size=2, optimizer=deepnet.SGD(0.5), seed=0, metrics=["accuracy"])
         <History of 500 epochs in ... s: loss ... to 0.00..., accuracy ... to 1>
         """
-        training = self._training(
+        prepare = partial(
+            self._training,
             X,
             Y,
             epochs=epochs,
@@ -521,9 +531,16 @@ class Network(ForeignAttributes):
             progress=progress,
             threads=threads,
             input_scale=input_scale,
-            resume_from=resume_from,
             advise=advise,
         )
+        if comm is not None:
+            from deepnet.distributed import together  # only here: most programs never do
+
+            if together.checked(comm).size > 1:
+                resume = partial(_resumed, path=resume_from, has_seed=seed is not None)
+                history: History = together.fit(self, comm, prepare, resume, batch_size)
+                return history
+        training = prepare(resume_from=resume_from)
         check.warn_of_square(X, Y, stacklevel=3)  # fit is decorated
         check.warn_of_size(training.run.examples.X, training.run.input_scale, stacklevel=3, given=X)
         return self._train_alone(training)
@@ -584,11 +601,7 @@ class Network(ForeignAttributes):
 
             run = replace(run, callbacks=[*run.callbacks, Advise()])
         training = self._by(run, self._plan(chosen_loss, chosen))
-        if resume_from is None:
-            return training
-        from .checkpoints import opened  # only here: most programs never do
-
-        return opened(resume_from).resumed(training, has_seed=seed is not None)
+        return _resumed(training, resume_from, has_seed=seed is not None)
 
     def _by(self, run: Run, plan: Plan) -> Training:
         run.check_rates(self._dtype)
@@ -1064,6 +1077,15 @@ _RECREATED = {
     *("_engine", "_fallback", "_predict", "_train", "_evaluate", "_loss_and_grads", "_gradient_keys"),
     *("_parameters", "_position", "_kept", "_rates"),
 }
+
+
+def _resumed(training: Training, path: Any, *, has_seed: bool) -> Training:
+    """Return the training as it goes on from a checkpoint, if there is one."""
+    if path is None:
+        return training
+    from .checkpoints import opened  # only here: most programs never do
+
+    return opened(path).resumed(training, has_seed=has_seed)
 
 
 def _drawn_seed(rng: np.random.Generator) -> int:

@@ -69,12 +69,20 @@ class Run:
     # How many epochs may pass until the callbacks must look; one by default.
     look_after: Callable[[], int] | None = None
     first_epoch: int = 0  # above 0: continues training, with the optimizer's memory, after so many epochs
+    together: Any = None  # a Together of deepnet.distributed, if several processes train
     origin: Origin | None = Origin()  # None: no other run can go on from a checkpoint of this one
 
     @property
     def batches(self) -> int:
         """Batches per epoch."""
-        return -(-(self.examples_per_epoch or self.examples.m) // self.batch_size)
+        return -(-self.examples_in_epoch // self.batch_size)
+
+    @property
+    def examples_in_epoch(self) -> int:
+        """The examples of an epoch, of all processes."""
+        if self.together is not None:
+            return int(self.together.m)
+        return self.examples_per_epoch or self.examples.m
 
     @property
     def steps(self) -> int:
@@ -86,6 +94,13 @@ class Run:
         """A number, or a schedule that knows the length of this run."""
         rate = self.learning_rate
         return rate.over(self.steps, self.epochs) if isinstance(rate, Schedule) else rate
+
+    @property
+    def validation_examples(self) -> int:
+        """The examples to validate with, of all processes."""
+        if self.validation is None:
+            return 0
+        return self.validation.m if self.together is None else int(self.together.validation_m)
 
     def epochs_per_call(self) -> int:
         """Return how many epochs a native call may take: with a schedule, it is given a rate per step."""
@@ -170,6 +185,8 @@ class Training:
             yield from self._calls(threads, show, labels_are_checked)
         finally:
             _finish(self.run.callbacks, self.net)
+        if self.run.together is not None:
+            self.run.together.share()  # a callback may have restored earlier ones
 
     def _begin(self) -> None:
         """Prepare the callbacks for the run, and give them what they knew where it goes on."""
@@ -183,10 +200,10 @@ class Training:
                     callback.set_state(self.net, state)
 
     def _calls(self, threads: int, show: Show | None, labels_are_checked: bool) -> Calls:
-        run, history, dtype = self.run, self.history, self.net.dtype
+        run, history, dtype, together = self.run, self.history, self.net.dtype, self.run.together
         seeing: list[Any] = [callback for callback in run.callbacks if isinstance(callback, RunCallback)]
         rate, most = run.rate, run.epochs_per_call()
-        watched = bool(run.callbacks or run.metrics or run.validation)
+        watched = bool(run.callbacks or run.metrics or run.validation or together)
         at_once, stop, native = (1 if watched or show else most), False, is_native(self.engine)
         set_rate: float | None = None  # by a callback
         if self.resumed is not None:
@@ -215,6 +232,8 @@ class Training:
             }
             if run.order is not None:
                 options["order"] = run.order(count)
+            if together is not None:
+                options["together"] = together
             result = yield options
             if result is None:
                 self._check_examples(run.examples)
@@ -226,14 +245,20 @@ class Training:
             if show is not None:
                 show(history.epochs * run.batches)
             last = history.learning_rate = float(step_rates[-1])
+            if together is not None:
+                together.before_callbacks()
             for callback in run.callbacks:
                 answer = callback(self.net, history)
                 stop |= isinstance(answer, (bool, np.bool_)) and bool(answer)
+            if together is not None and together.rank > 0:
+                stop, history.learning_rate = together.decided(stop, last)
             if history.learning_rate != last:
                 rate = set_rate = real("history.learning_rate", history.learning_rate, low=0, dtype=dtype)
             stopped = stop
             for callback in seeing:
                 stop |= callback.after_callbacks(self, set_rate, stopped)
+            if together is not None and together.rank == 0:
+                together.decided(stop, last if set_rate is None else set_rate)
 
     def _epochs_of(self, seconds: float) -> int:
         """Return how many epochs take so long, judged by the last; at least one."""
@@ -254,6 +279,8 @@ class Training:
             where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
             rate = float(step_rates[min(step, len(step_rates) - 1)]) * run.rate_unit
             changed = first + step > 0 or run.first_epoch > 0
+            if run.together is not None:
+                run.together.agreed = True  # all have the same loss
             raise explained(
                 bad, where, rate, self.engine.parameters(), run.examples, run.input_scale, trained=changed
             )
@@ -268,7 +295,10 @@ class Training:
             loss = engine.evaluate(X, Y, weights, self.prepared_plan, run.input_scale, threads, chosen)
             if loss is None:
                 self._check_examples(run.validation)
-            history.validation_loss.append(answered(loss))
+            loss = answered(loss)
+            if run.together is not None:
+                loss = run.together.mean(loss, run.validation.m)
+            history.validation_loss.append(loss)
             if not np.isfinite(loss):  # one that overflowed may pass; bad examples stay
                 entry = bad_entry(run.validation, engine.parameters()[0].dtype, run.input_scale)
                 if entry is not None:
@@ -278,6 +308,8 @@ class Training:
         parts += [(run.validation, history.validation_metrics)] if run.validation is not None else []
         for examples, curves in parts if run.metrics else ():
             AL, Y = self._predictions(examples, threads)
+            if run.together is not None:
+                AL, Y = run.together.joined(AL), run.together.joined(Y)
             for name, metric in run.metrics.items():
                 curves.setdefault(name, []).append(metric(AL, Y))
 
@@ -310,7 +342,7 @@ class Training:
 def train(training: Training, hold: Any) -> None:
     """Train one network, which `hold` reserves, with all threads of the run."""
     run = training.run
-    rows_per_step = (run.examples_per_epoch or run.examples.m) / run.batches
+    rows_per_step = run.examples_in_epoch / run.batches
     with shown(run.progress, run.steps, training.history, rows_per_step) as show:
         drive(training, hold, training.calls(run.threads, show, labels_are_checked=True), show)
 

@@ -1,0 +1,187 @@
+"""The communicator of MPI, and a watchdog that ends a job in which a rank does not move any more."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from deepnet._extras import needs
+from deepnet._numbers import real
+from deepnet._validation import options as option
+from deepnet.activations import Array
+
+from .together import CHECK_EVERY
+
+BEATS = 0.5  # seconds between two signs of life
+SECONDS = 8.0  # without one, after which a rank counts as stopped
+ABORTED = 1  # the exit code
+
+
+class MPICommunicator:
+    """The ranks of an MPI job; :func:`mpi` makes it.
+
+    Attributes
+    ----------
+    rank, size : int
+    comm : mpi4py.MPI.Comm
+        What it communicates with: a duplicate of the one that it was given.
+    deterministic, check_every, timeout
+        As given.
+    """
+
+    def __init__(self, comm: Any, deterministic: bool, check_every: int, timeout: float | None) -> None:
+        from mpi4py import MPI
+
+        self._mpi = MPI
+        self.comm = comm.Dup()
+        self.rank, self.size = int(comm.rank), int(comm.size)
+        self.deterministic, self.check_every, self.timeout = deterministic, check_every, timeout
+        self._watchdog = None
+        if timeout is not None and self.size > 1 and MPI.Query_thread() == MPI.THREAD_MULTIPLE:
+            self._watchdog = _Watchdog(self, comm.Dup(), timeout)
+
+    def allreduce_(self, array: Array) -> None:
+        """Replace the array by the sum of those of all ranks."""
+        self.comm.Allreduce(self._mpi.IN_PLACE, array)
+
+    def bcast_(self, array: Array, root: int) -> None:
+        """Replace the array by that of the rank `root`."""
+        self.comm.Bcast(array, root)
+
+    def allgather(self, value: Any) -> list[Any]:
+        """Return the values of all ranks, in their order."""
+        if not isinstance(value, np.ndarray):
+            return self.comm.allgather(value)  # type: ignore[no-any-return]  # mpi4py: any
+        shapes = self.comm.allgather(value.shape)
+        parts = [np.empty(shape, value.dtype) for shape in shapes]
+        if len(set(shapes)) == 1:
+            whole = np.empty((self.size, *value.shape), value.dtype)
+            self.comm.Allgather(np.ascontiguousarray(value), whole)
+            return list(whole)
+        for root, part in enumerate(parts):
+            if root == self.rank:
+                part[...] = value
+            self.comm.Bcast(part, root)
+        return parts
+
+    def barrier(self) -> None:
+        """Return when every rank has called it."""
+        self.comm.Barrier()
+
+    def abort(self, message: str) -> None:
+        """Write the message to stderr and end all processes of the job, this one, too."""
+        print(f"deepnet: {message}", file=sys.stderr, flush=True)
+        self.comm.Abort(ABORTED)
+
+    def __repr__(self) -> str:
+        return f"<MPI: rank {self.rank} of {self.size}>"
+
+
+def mpi(
+    comm: Any = None,
+    *,
+    deterministic: bool = False,
+    check_every: int = CHECK_EVERY,
+    timeout: float | None = SECONDS,
+) -> MPICommunicator:
+    """Return the communicator of this MPI job: a program started by ``mpiexec -n 4 python train.py``.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Comm, optional
+        ``MPI.COMM_WORLD`` by default. Every one of its ranks must make this call.
+    deterministic : bool
+        Add up in the order of the ranks. The result then depends neither on the MPI library nor on timing,
+        but each rank receives the gradients of all others.
+    check_every : int
+        After so many steps, and at the end, all ranks compare a checksum of their parameters.
+    timeout : float or None
+        A rank that gives no sign of life for so many seconds, since it was stopped or its machine was lost,
+        ends the job with a message that names it. A rank that computes for longer is alive. None: wait.
+
+    Returns
+    -------
+    comm : MPICommunicator
+
+    Raises
+    ------
+    ImportError
+        If mpi4py is missing: ``pip install 'deepnet[mpi]'``.
+    ValueError, TypeError
+        If an argument does not fit: ``check_every is 0, but must be 1 or more``.
+
+    Examples
+    --------
+    >>> deepnet.distributed.mpi()  # doctest: +SKIP
+    <MPI: rank 0 of 4>
+    """
+    deterministic = option.flag("deterministic", deterministic)
+    check_every = option.whole("check_every", check_every, 1)
+    seconds = None if timeout is None else real("timeout", timeout, low=0, dtype=np.dtype(np.float64))
+    with needs("mpi", "distributed.mpi"):
+        from mpi4py import MPI
+    return MPICommunicator(MPI.COMM_WORLD if comm is None else comm, deterministic, check_every, seconds)
+
+
+class _Watchdog(threading.Thread):
+    """Tells the other ranks twice a second that this one is alive, and looks whether they are."""
+
+    def __init__(self, owner: MPICommunicator, comm: Any, timeout: float) -> None:
+        super().__init__(name="deepnet watchdog", daemon=True)
+        self._owner, self._comm, self._timeout = owner, comm, timeout
+        self._places = comm.allgather((socket.gethostname(), os.getpid()))
+        self._others = [rank for rank in range(owner.size) if rank != owner.rank]
+        self._leaving = set[int]()
+        self._end = threading.Event()
+        import atexit
+
+        atexit.register(self._finish)  # before MPI is finalised
+        self.start()
+
+    def run(self) -> None:
+        seen = dict.fromkeys(self._others, time.monotonic())
+        last = time.monotonic()
+        while not self._end.wait(BEATS):
+            now = time.monotonic()
+            if now - last > self._timeout / 2:  # this process was stopped itself: the others are not
+                seen = dict.fromkeys(self._others, now)
+            last = now
+            self._tell(b"+")
+            for rank in self._heard():
+                seen[rank] = now
+            silent = [r for r in self._others if r not in self._leaving and now - seen[r] > self._timeout]
+            if silent:
+                host, pid = self._places[silent[0]]
+                self._owner.abort(
+                    f"rank {silent[0]} (process {pid} on {host}) gave no sign of life for "
+                    f"{self._timeout:g} s: it was stopped, or its machine was lost"
+                )
+
+    def _tell(self, sign: bytes) -> None:
+        for rank in self._others:
+            if rank not in self._leaving:
+                self._comm.Send(np.frombuffer(sign, np.uint8), dest=rank)
+
+    def _heard(self) -> set[int]:
+        from mpi4py import MPI
+
+        found, status, sign = set[int](), MPI.Status(), np.empty(1, np.uint8)
+        while self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG, status):
+            source = status.Get_source()
+            self._comm.Recv(sign, source=source)
+            if sign[0] == ord("-"):
+                self._leaving.add(source)
+            found.add(source)
+        return found
+
+    def _finish(self) -> None:
+        """Say goodbye, so that the others do not wait for the next sign."""
+        self._end.set()
+        self.join()
+        self._tell(b"-")

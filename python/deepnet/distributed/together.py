@@ -1,0 +1,273 @@
+"""A training run of several processes: what they must have in common, add up and decide together.
+
+Each process trains its own copy of the network on its own examples. The engine calls :meth:`Together.add_up`
+in each step, between the gradients and the update, so all copies make the same updates. Between two epochs
+rank 0 calls the callbacks, and the others learn what these decided.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from deepnet._validation import options as option
+from deepnet.activations import Array
+from deepnet.backends import is_native
+from deepnet.threads import get_num_threads
+
+from ._communicator import checked as checked
+
+CHECK_EVERY = 100  # steps
+BUCKET = 2**20  # numbers that are gathered at a time, where the sum is deterministic
+ALIGNMENT = 64
+
+
+class Together:
+    """What a run with a communicator does besides training; the engine and :class:`Training` call it.
+
+    Attributes
+    ----------
+    rank, size : int
+    examples : list of int
+        Of each rank, per epoch.
+    validation_m : int
+        The examples to validate with, of all ranks.
+    agreed : bool
+        Every rank raises the error that ends the run, so that none needs to be aborted.
+    """
+
+    def __init__(self, comm: Any, parameters: Sequence[Array]) -> None:
+        self.comm, self.rank, self.size = comm, int(comm.rank), int(comm.size)
+        self.examples, self.validation_m = list[int](), 0
+        self.agreed = False
+        self._deterministic = option.flag("comm.deterministic", getattr(comm, "deterministic", False))
+        self._check_every = option.whole("comm.check_every", getattr(comm, "check_every", CHECK_EVERY), 1)
+        self._parameters = list(parameters)
+        self._raw = self._sums = np.empty(0)
+        self._steps = 0
+
+    @property
+    def m(self) -> int:
+        """The number of examples of all ranks."""
+        return sum(self.examples)
+
+    # --- in each step ---------------------------------------------------------------------------------------
+
+    def memory(self, count: int) -> Array:
+        """Return an aligned array of so many numbers for the gradients."""
+        dtype = self._parameters[0].dtype
+        if self._sums.size != count:
+            self._raw = np.zeros(count * dtype.itemsize + ALIGNMENT, np.uint8)
+            first = -self._raw.ctypes.data % ALIGNMENT
+            self._sums = self._raw[first : first + count * dtype.itemsize].view(dtype)
+        return self._sums
+
+    def add_up(self, loss: float, examples: float, weight: float) -> tuple[float, float, float]:
+        """Return the sums of all ranks, and replace the gradients in `memory` by theirs."""
+        if self._steps % self._check_every == 0:
+            self.check()
+        self._steps += 1
+        numbers = np.array([loss, examples, weight])
+        for array in (self._sums, numbers):
+            self._add_up(array)
+        return float(numbers[0]), float(numbers[1]), float(numbers[2])
+
+    def _add_up(self, array: Array) -> None:
+        if not self._deterministic:
+            self.comm.allreduce_(array)
+            return
+        for first in range(0, len(array), BUCKET):
+            part = array[first : first + BUCKET]
+            others = self.comm.allgather(part)
+            total = np.array(others[0])
+            for other in others[1:]:
+                total += other
+            part[...] = total
+
+    def digest(self) -> int:
+        """Return a checksum of the parameters."""
+        value = 0
+        for p in self._parameters:
+            value = zlib.crc32(np.ascontiguousarray(p).data, value)
+        return value
+
+    def check(self) -> None:
+        """Raise a RuntimeError in every rank if the parameters of one differ."""
+        digests = self.comm.allgather(self.digest())
+        common, count = Counter(digests).most_common(1)[0]
+        if count < self.size:
+            self.agreed = True
+            odd = [r for r, digest in enumerate(digests) if digest != (common if count > 1 else digests[0])]
+            raise RuntimeError(
+                f"the parameters of {_ranks(odd)} differ from those of the other ranks after {self._steps} "
+                "steps: every rank must train the same network with the same options and library versions, "
+                "and nothing else may change the parameters"
+            )
+
+    # --- between two epochs ---------------------------------------------------------------------------------
+
+    def mean(self, value: float, weight: float) -> float:
+        """Return the mean of the ranks' values."""
+        pairs = self.comm.allgather((value, weight))
+        return float(sum(v * w for v, w in pairs) / sum(w for _, w in pairs))
+
+    def joined(self, array: Array) -> Array:
+        """Return the columns of all ranks' arrays."""
+        return np.concatenate(self.comm.allgather(np.ascontiguousarray(array)), axis=-1)
+
+    def decided(self, stop: bool, rate: float) -> tuple[bool, float]:
+        """Return what rank 0 has decided; its parameters are everyone's, if a callback has changed them."""
+        changed = self.rank == 0 and self.digest() != self._before
+        answer = np.array([stop, rate, changed], np.float64)
+        self.comm.bcast_(answer, 0)
+        if answer[2]:
+            self.share()
+        return bool(answer[0]), float(answer[1])
+
+    def before_callbacks(self) -> None:
+        """Remember the parameters."""
+        if self.rank == 0:
+            self._before = self.digest()
+
+    def share(self) -> None:
+        """Give every rank the parameters of rank 0."""
+        for p in self._parameters:
+            values = np.array(p, order="C").reshape(-1)
+            self.comm.bcast_(values, 0)
+            if self.rank > 0:
+                p[...] = values.reshape(p.shape)
+
+
+def fit(
+    net: Any,
+    comm: Any,
+    prepare: Callable[[], Any],
+    resume: Callable[[Any], Any],
+    batch_size: Any,
+) -> Any:
+    """Train with a communicator.
+
+    `prepare` checks the arguments of fit and returns a Training, `resume` one that goes on from a checkpoint.
+    """
+    together = Together(comm, list(net.parameters.values()))
+
+    def checked_here() -> Any:
+        training = prepare()
+        if not is_native(training.engine):
+            raise ValueError("comm needs deepnet's own activations, losses and optimizers, and its extension")
+        return training
+
+    training = _met(together, checked_here)
+    training = _compared(together, training, option.whole("batch_size", batch_size, 1))
+    training = _met(together, lambda: resume(training))
+    together.share()
+    try:
+        return net._train_alone(training)
+    except BaseException as error:
+        if not together.agreed:
+            comm.abort(f"rank {together.rank}: {type(error).__name__}: {error}")
+        raise
+
+
+def _met(together: Together, work: Callable[[], Any]) -> Any:
+    """Do some work on each rank; where one fails, all raise an error."""
+    result, failure = None, None
+    try:
+        result = work()
+    except Exception as error:  # it is raised below
+        failure = error
+    said = together.comm.allgather(None if failure is None else f"{type(failure).__name__}: {failure}")
+    if failure is not None:
+        raise failure
+    failed = [r for r, message in enumerate(said) if message is not None]
+    if failed:
+        raise RuntimeError(f"rank {failed[0]}: {said[failed[0]]}")
+    return result
+
+
+def _compared(together: Together, training: Any, batch_size: int) -> Any:
+    """Return the training of this rank as part of that of all, after comparing what must be alike."""
+    run, plan = training.run, training.plan
+    alike = {
+        "the network": repr(training.net),
+        "the layers": repr(training.net.layers),
+        "the loss": repr(plan.loss),
+        "the optimizer": repr(plan.optimizer),
+        "epochs": run.epochs,
+        "batch_size": batch_size,
+        "shuffle": run.shuffle,
+        "input_scale": run.input_scale,
+        "metrics": list(run.metrics),
+        "validation data": run.validation is not None,
+        "sample weights": run.examples.weights is not None,
+        "deterministic": together._deterministic,
+        "check_every": together._check_every,
+    }
+    counts = run.examples.m, 0 if run.validation is None else run.validation.m
+    given = together.comm.allgather((alike, counts, run.seed, _place(run.threads)))
+    first = given[0][0]
+    for rank, (other, *_) in enumerate(given):
+        for name, value in other.items():
+            if value != first[name]:
+                raise ValueError(
+                    f"{name} must be the same on every rank, but is {first[name]} on rank 0 and {value} on "
+                    f"rank {rank}"
+                )
+    together.examples = [m for _, (m, _), *_ in given]
+    together.validation_m = sum(m for _, (_, m), *_ in given)
+    size = min(batch_size, together.m)
+    for rank, m in enumerate(together.examples):
+        if m * size < together.m:
+            raise ValueError(
+                f"rank {rank} has {m} of {together.m} examples, too few for one in each batch of {size}: "
+                "divide the examples evenly, or give a larger batch_size"
+            )
+    callbacks, progress = (run.callbacks, run.progress) if together.rank == 0 else ((), None)
+    run = replace(
+        run,
+        batch_size=size,
+        seed=given[0][2],
+        threads=_threads(together.rank, [place for *_, place in given]),
+        callbacks=callbacks,
+        progress=progress,
+        together=together,
+    )
+    return replace(training, run=run)
+
+
+def _place(threads: int) -> tuple[str, tuple[int, ...], int]:
+    """Return the machine, the processors that this process may use, and the threads that it was given."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return socket.gethostname(), tuple(sorted(cores)), threads
+
+
+def _threads(rank: int, places: list[tuple[str, tuple[int, ...], int]]) -> int:
+    """Return the threads of a rank: those given, else its share of the processors that it may use.
+
+    Without a binding, all ranks of a machine may use all of its processors.
+    """
+    host, cores, given = places[rank]
+    here = [place for place in places if place[0] == host]
+    share = max(1, min(get_num_threads(), len(cores)) // sum(own == cores for _, own, _ in here))
+    total = sum(threads or 1 for _, _, threads in here)
+    available = len({core for _, own, _ in here for core in own})
+    if total > available and here[0] == places[rank] and rank == places.index(here[0]):
+        warnings.warn(
+            f"{len(here)} ranks with {total} threads share the {available} processors of {host}: start fewer "
+            "ranks, or give fewer threads",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return given or share
+
+
+def _ranks(numbers: list[int]) -> str:
+    return ("rank " if len(numbers) == 1 else "ranks ") + ", ".join(map(str, numbers))

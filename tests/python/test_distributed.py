@@ -1,0 +1,355 @@
+"""Several ranks train together: the same as one process with the examples of all.
+
+The ranks are threads here (rank_threads.py); test_mpi.py has those of MPI.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import deepnet
+import rank_threads
+from deepnet import distributed
+
+needs_extension = pytest.mark.skipif(deepnet.backends.native is None, reason="ranks need the extension")
+pytestmark = [
+    needs_extension,
+    pytest.mark.filterwarnings("ignore:.*ranks with .* threads share:RuntimeWarning"),
+]
+
+
+def parts(counts):
+    """The columns of each rank."""
+    ends = np.cumsum(counts)
+    return [np.arange(end - count, end) for count, end in zip(counts, ends, strict=True)]
+
+
+def in_batches(counts, batch_size):
+    """The examples of each batch: every rank has the same share of it as of all examples."""
+    m = sum(counts)
+    cuts = [min(first, m) for first in range(0, m + batch_size, batch_size)]
+    return [
+        np.concatenate([own[begin * len(own) // m : end * len(own) // m] for own in parts(counts)])
+        for begin, end in pairwise(cuts)
+    ]
+
+
+def data(m, inputs=5, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((inputs, m))
+    return X, (X[:classes] + 0.3 * rng.standard_normal((classes, m))).argmax(axis=0)
+
+
+def network(dtype="float64", **options):
+    return deepnet.Network([5, 16, 3], output="softmax", dtype=dtype, seed=1, **options)
+
+
+def trained_by(counts, X, Y, fit_options, net_options, weights=None, **comm_options):
+    """Train with one thread for each rank; return the ranks' networks and histories."""
+
+    def work(comm):
+        columns = parts(counts)[comm.rank]
+        net = network(**net_options)
+        own = {} if weights is None else {"sample_weight": weights[columns]}
+        history = net.fit(X[:, columns], Y[columns], comm=comm, threads=1, seed=7, **own, **fit_options)
+        return net, history
+
+    results, aborted = rank_threads.run(len(counts), work, **comm_options)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    assert not aborted
+    return results
+
+
+CASES = {
+    "sgd": ({}, {}),
+    "adam": ({"optimizer": deepnet.Adam(0.01)}, {}),
+    "clipped": ({"optimizer": deepnet.Momentum(0.1, clip_norm=0.05)}, {"l2": 0.01, "l1": 0.001}),
+    "dropout": ({"optimizer": deepnet.Adam(0.01)}, {"dropout": 0.3, "input_dropout": 0.1}),
+    "classes": ({"class_weight": {0: 3.0, 2: 0.5}}, {}),
+    "weights": ({"optimizer": "adamw"}, {}),
+}
+
+
+def assert_same(net, other, rtol=1e-12):
+    """Every array, but for errors of so much of its largest entry."""
+    for key, value in other.parameters.items():
+        largest = float(np.abs(value).max())
+        np.testing.assert_allclose(net.parameters[key], value, rtol=0, atol=rtol * largest)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ranks_train_as_one_process_with_all_examples(case):
+    counts, batch_size = [24, 24], 12
+    fit_options, net_options = CASES[case]
+    X, Y = data(48)
+    weights = np.random.default_rng(3).random(48) if case == "weights" else None
+    options = {**fit_options, "batch_size": batch_size, "epochs": 25, "shuffle": False}
+    results = trained_by(counts, X, Y, options, net_options, weights)
+    order = np.concatenate(in_batches(counts, batch_size))
+    alone = network(**net_options)
+    own = {} if weights is None else {"sample_weight": weights[order]}
+    history = alone.fit(X[:, order], Y[order], threads=1, seed=7, **own, **options)
+    for net, record in results:
+        assert_same(net, alone)
+        np.testing.assert_allclose(record.loss, history.loss, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "batch_size"), [([17, 16, 18], 14), ([9, 8], 4), ([40, 5], 18), ([3, 3, 3], 1000)]
+)
+def test_parts_may_be_uneven(counts, batch_size):
+    """No batch of a rank is empty, and every example counts once."""
+    X, Y = data(sum(counts))
+    adam = deepnet.Adam(0.01)
+    options = {"optimizer": adam, "batch_size": batch_size, "epochs": 3, "shuffle": False}
+    (net, record), *_ = trained_by(counts, X, Y, options, {})
+    alone, losses = network(), []
+    for _ in range(3):
+        total = 0.0
+        for batch in in_batches(counts, batch_size):
+            total += len(batch) * alone.train_on_batch(X[:, batch], Y[batch], optimizer=adam, threads=1)
+        losses.append(total / sum(counts))
+    assert_same(net, alone)
+    np.testing.assert_allclose(record.loss, losses, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["float16", "uint8", "sparse"])
+def test_ranks_take_examples_as_they_are(kind):
+    from scipy.sparse import csc_matrix
+
+    X, Y = data(40)
+    X = np.abs(X).clip(0, 3) * 80
+    X = csc_matrix(np.where(X > 60, X, 0)) if kind == "sparse" else X.astype(kind)
+    options = {"batch_size": 10, "epochs": 5, "shuffle": False, "input_scale": 1 / 255}
+    results = trained_by([20, 20], X, Y, options, {"dtype": "float32"})
+    order = np.concatenate(in_batches([20, 20], 10))
+    alone = network("float32")
+    alone.fit(X[:, order], Y[order], threads=1, **options)
+    for net, _ in results:
+        assert_same(net, alone, rtol=1e-5)
+
+
+def test_the_order_of_the_ranks_decides_the_bits_if_the_sum_is_deterministic():
+    X, Y = data(60)
+    options = {"batch_size": 30, "epochs": 4, "optimizer": deepnet.Adam(0.01)}
+    runs = [
+        trained_by([20, 20, 20], X, Y, options, {"dtype": "float32"}, deterministic=True) for _ in range(2)
+    ]
+    first = runs[0][0][0].parameters
+    for results in runs:
+        for net, _ in results:
+            for key, value in first.items():
+                np.testing.assert_array_equal(net.parameters[key], value)
+
+
+def test_each_rank_has_an_order_of_its_own_for_its_examples():
+    """Else examples with the same number on two ranks would always meet in a batch.
+
+    The losses are powers of 2, so that their sum says which examples a batch has.
+    """
+    losses, totals = 2.0 ** np.arange(12), []
+
+    class Logging(rank_threads.Rank):
+        def allreduce_(self, array):
+            super().allreduce_(array)
+            if self.rank == 0 and len(array) == 3:  # loss, examples, weights
+                totals.append(array[0])
+
+    def work(comm):
+        net = deepnet.Network([1, 1], output="identity", initializer="zeros", dtype="float64")
+        Y = np.sqrt(losses[6 * comm.rank : 6 * comm.rank + 6])
+        options = {"epochs": 1, "batch_size": 2, "optimizer": deepnet.SGD(0), "seed": 3, "threads": 1}
+        net.fit(np.zeros((1, 6)), Y, comm=Logging(comm.shared, comm.rank), **options)
+
+    rank_threads.run(2, work)
+    met = [[i for i in range(12) if round(total) >> i & 1] for total in totals]
+    assert sorted(i for pair in met for i in pair) == list(range(12))
+    assert all(len(pair) == 2 for pair in met)
+    assert {second - first for first, second in met} != {6}
+
+
+def test_validation_and_metrics_are_those_of_all_examples():
+    X, Y = data(70)
+    options = {"batch_size": 25, "epochs": 3, "shuffle": False, "metrics": ["accuracy"]}
+
+    def work(comm):
+        own = parts([25, 25])[comm.rank]
+        held_out = 50 + parts([5, 15])[comm.rank]
+        net = network()
+        return net, net.fit(
+            X[:, own], Y[own], comm=comm, validation_data=(X[:, held_out], Y[held_out]), **options
+        )
+
+    results, _ = rank_threads.run(2, work)
+    for net, history in results:
+        expected = net.evaluate(X[:, 50:], Y[50:], metrics=["accuracy"])
+        assert history.validation_loss[-1] == pytest.approx(expected["loss"], rel=1e-12)
+        assert history.validation_metrics["accuracy"][-1] == expected["accuracy"]
+        assert (
+            history.metrics["accuracy"][-1]
+            == net.evaluate(X[:, :50], Y[:50], metrics=["accuracy"])["accuracy"]
+        )
+    assert results[0][1].validation_loss == results[1][1].validation_loss
+
+
+def test_callbacks_decide_on_rank_0_for_all():
+    X, Y = data(40)
+    called = []
+
+    class Restless:
+        """Changes the rate, then the parameters, and ends the run."""
+
+        def __call__(self, net, history):
+            called.append(history.epochs)
+            if history.epochs == 2:
+                history.learning_rate = 0.0
+            if history.epochs == 3:
+                net.parameters["b1"][...] = 5
+            return history.epochs == 4
+
+        def finish(self, net):
+            net.parameters["b2"][...] = 7
+
+    options = {"batch_size": 10, "epochs": 9, "callbacks": [Restless()]}
+    results = trained_by([20, 20], X, Y, options, {})
+    assert called == [1, 2, 3, 4]
+    for net, history in results:
+        assert history.epochs == 4
+        assert history.learning_rate == 0
+        assert (net.parameters["b1"] == 5).all()
+        assert (net.parameters["b2"] == 7).all()
+        assert_same(net, results[0][0], 0)
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_a_run_goes_on_from_a_checkpoint(ranks, tmp_path):
+    """With as many ranks it ends with the bits of the unbroken run; with others it ends well."""
+    X, Y = data(48)
+    options = {"batch_size": 12, "optimizer": deepnet.Adam(0.01)}
+    path = tmp_path / "last.safetensors"
+    save = deepnet.callbacks.ModelCheckpoint(path, every=1)
+    whole = trained_by([24, 24], X, Y, {**options, "epochs": 6}, {}, deterministic=True)
+    trained_by([24, 24], X, Y, {**options, "epochs": 3, "callbacks": [save]}, {}, deterministic=True)
+    on = trained_by(
+        [48 // ranks] * ranks, X, Y, {**options, "epochs": 6, "resume_from": path}, {}, deterministic=True
+    )
+    for net, history in on:
+        assert history.epochs == 6
+        if ranks == 2:
+            assert_same(net, whole[0][0], 0)
+            assert history.loss == whole[0][1].loss
+
+
+def failing(counts, change, **options):
+    """What each rank raises, and what it aborts with, if `change` alters the arguments of rank 1."""
+    X, Y = data(sum(counts))
+
+    def work(comm):
+        own = parts(counts)[comm.rank]
+        arguments = {"X": X[:, own], "Y": Y[own], "epochs": 3, "batch_size": 4, **options}
+        if comm.rank == 1:
+            change(arguments)
+        network().fit(comm=comm, threads=1, **arguments)
+
+    return rank_threads.run(len(counts), work, check_every=2)
+
+
+def test_an_argument_that_does_not_fit_is_an_error_on_every_rank():
+    errors, aborted = failing([8, 8, 8], lambda given: given.update(X=given["X"][:3]))
+    assert [type(error) for error in errors] == [RuntimeError, ValueError, RuntimeError]
+    assert str(errors[0]) == "rank 1: ValueError: X has 3 rows, but the network has 5 inputs"
+    assert not aborted
+
+
+def test_ranks_with_other_options_are_named():
+    errors, _ = failing([8, 8], lambda given: given.update(batch_size=5))
+    for error in errors:
+        assert "batch_size must be the same on every rank, but is 4 on rank 0 and 5 on rank 1" in str(error)
+
+
+def test_a_rank_with_too_few_examples_is_named():
+    errors, _ = failing([30, 2], lambda given: None)
+    for error in errors:
+        assert "rank 1 has 2 of 32 examples, too few for one in each batch of 4" in str(error)
+
+
+def test_a_loss_that_is_nan_ends_the_run_of_all():
+    errors, aborted = failing([8, 8], lambda given: given["X"].__setitem__((0, 0), np.nan))
+    for error in errors:
+        assert isinstance(error, FloatingPointError)
+    assert "X[0, 0] is nan" in str(errors[1])
+    assert not aborted
+
+
+def test_a_callback_that_raises_aborts_the_others():
+    def fail(net, history):
+        raise OSError("the disk is full")
+
+    errors, aborted = failing([8, 8], lambda given: None, callbacks=[fail])
+    assert aborted[0] == "rank 0: OSError: the disk is full"
+    assert isinstance(errors[0], OSError)
+    assert errors[1] is not None
+
+
+def test_a_rank_whose_parameters_differ_is_named():
+    """Here a metric of rank 2 changes them."""
+    X, Y = data(24)
+
+    def work(comm):
+        own = parts([8, 8, 8])[comm.rank]
+        net = network()
+
+        def spoil(AL, labels):
+            if comm.rank == 2:
+                net.parameters["b1"][0] += 1e-9
+            return 0.0
+
+        net.fit(X[:, own], Y[own], epochs=3, batch_size=6, metrics=[spoil], comm=comm, threads=1)
+
+    errors, aborted = rank_threads.run(3, work, check_every=1)
+    for error in errors:
+        assert "the parameters of rank 2 differ from those of the other ranks after" in str(error)
+    assert not aborted
+
+
+def test_one_process_trains_as_without_a_communicator():
+    X, Y = data(20)
+    nets = [network() for _ in range(2)]
+    nets[0].fit(X, Y, epochs=3, seed=1)
+    nets[1].fit(X, Y, epochs=3, seed=1, comm=distributed.OneProcess())
+    assert_same(nets[1], nets[0], 0)
+
+
+def test_what_is_not_a_communicator_is_refused():
+    X, Y = data(20)
+    with pytest.raises(TypeError, match=r"comm is int, which lacks allreduce_, bcast_, .*, rank, size: give"):
+        network().fit(X, Y, comm=4)
+
+
+def test_plan_follows_the_formula():
+    net = deepnet.Network([1000, 1000, 1000, 1000, 10])  # 3 million parameters
+    P = sum(p.size for p in net.parameters.values())
+    scaling = distributed.plan(net, 4096, nodes=4, bandwidth=10, latency=50e-6, flops=100e9)
+    compute, sums = 6 * P * 1024 / 100e9, 1.5 * 4 * P / 1.25e9 + 4 * 50e-6
+    assert scaling.efficiency == pytest.approx(compute / (compute + sums))
+    assert scaling.speedup == pytest.approx(4 * scaling.efficiency)
+    again = distributed.plan(net, scaling.smallest_batch, nodes=4, bandwidth=10, latency=50e-6, flops=100e9)
+    assert 0.9 <= again.efficiency < 0.9005
+    assert distributed.plan(net, 64, nodes=1, bandwidth=1, flops=1e9).efficiency == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"nodes": 0}, "nodes is 0, but must be 1 or more"),
+        ({"batch": 3}, "batch is 3, but must be at least one example for each of 4 nodes"),
+        ({"bandwidth": 0}, "bandwidth is 0, but must be more than 0"),
+    ],
+)
+def test_plan_refuses(arguments, message):
+    given = {"batch": 64, "nodes": 4, "bandwidth": 10, "flops": 1e9, **arguments}
+    with pytest.raises(ValueError, match=message):
+        distributed.plan(network(), given.pop("batch"), **given)

@@ -1,0 +1,69 @@
+"""Ranks of MPI, started by mpiexec: what threads cannot show. The other tests are in test_distributed.py."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import deepnet
+import mpi_job
+import rank_threads
+
+HERE = Path(__file__).parent
+MPIEXEC = shutil.which("mpiexec", path=Path(sys.executable).parent) or shutil.which("mpiexec")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(deepnet.backends.native is None, reason="ranks need the extension"),
+    pytest.mark.skipif(
+        MPIEXEC is None or importlib.util.find_spec("mpi4py") is None, reason="mpi4py or mpiexec is missing"
+    ),
+    pytest.mark.filterwarnings("ignore:.*ranks with .* threads share:RuntimeWarning"),
+]
+
+
+def job(ranks, *arguments, script=HERE / "mpi_job.py"):
+    """Run a script; return the exit code, and what was written."""
+    command = [MPIEXEC, "-n", str(ranks), sys.executable, str(script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("ranks", "what"), [(2, "train"), (3, "deterministic")])
+def test_mpi_trains_as_threads_do(ranks, what, tmp_path):
+    code, errors = job(ranks, what, tmp_path / "net.npz")
+    assert code == 0, errors
+    (net, *_), aborted = rank_threads.run(ranks, mpi_job.trained, deterministic=True)
+    assert not aborted
+    with np.load(tmp_path / "net.npz") as found:
+        for key, value in net.parameters.items():
+            if what == "deterministic":
+                np.testing.assert_array_equal(found[key], value)
+            else:
+                np.testing.assert_allclose(found[key], value, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("raise", "rank 1: ValueError: no such luck"),
+        ("stop", r"rank 1 (process "),
+        ("kill", "signal 9"),
+    ],
+)
+def test_a_rank_that_fails_ends_the_job(what, message):
+    code, errors = job(2, what)
+    assert code != 0
+    assert message in errors
+
+
+def test_the_example_runs():
+    example = HERE.parents[1] / "examples" / "train_mpi.py"
+    code, output = job(2, "--examples", 20_000, "--epochs", 6, script=example)
+    assert code == 0, output
+    assert output.startswith("2 ranks: <History of 6 epochs")  # once: rank 0 alone reports
+    assert float(output.split()[-1]) > 0.8
