@@ -229,9 +229,15 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
   work.done();
 }
 
-/// Predicts a few examples, each contiguous.
+/// An example alone takes as long as so many in a panel.
+constexpr double kCostOfFew = 6;
+/// A layer of fewer weights takes about as long as threads take to meet.
+constexpr index_t kSharedLayer = index_t{1} << 14;
+
+/// Predicts a few examples, each contiguous. Threads share the units of each layer.
 template <class T>
-void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const Examples& X, Matrix<T> out) {
+void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Examples& X, Matrix<T> out, Threads threads) {
+  SharedWork work(state.choices.few, threads, 2 * kCostOfFew * double(state.size), false);
   const BorrowedWorkspace borrowed;
   Workspace& workspace = borrowed.get();
   const index_t row = round_up(state.widest, kPanel<T>);
@@ -239,20 +245,26 @@ void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const 
     *next = workspace.activations[1].template reserve<T>(X.count * row);
   for (index_t e = 0; e < X.count; ++e) gather_example(kernels, X, e, in + e * row);
   for (const Layer<T>& layer : state.layers) {
-    kernels.few_columns({.m = layer.units,
-                         .n = X.count,
-                         .k = layer.inputs,
-                         .a = layer.W,
-                         .a_row = layer.W_row,
-                         .x = in,
-                         .x_row = row,
-                         .bias = layer.b,
-                         .z = next,
-                         .z_row = row});
     const Activation<T>& g = kernels.activations[layer.activation];
-    if (!g.whole_columns) {
-      g.forward({.rows = X.count, .cols = layer.units, .z = {next, row}, .a = {next, row}, .flush = true});
-    } else {  // its rows are units
+    // One part for each thread, so that each finds its rows of W in its cache the next time.
+    const index_t parts = layer.units * layer.inputs < kSharedLayer ? 1 : work.threads(),
+                  part = round_up((layer.units + parts - 1) / parts, kPanel<T>);
+    ThreadPool::run((layer.units + part - 1) / part, work.threads(), [&](index_t i) {
+      const index_t first = i * part, units = std::min(part, layer.units - first);
+      kernels.few_columns({.m = units,
+                           .n = X.count,
+                           .k = layer.inputs,
+                           .a = layer.W + first * layer.W_row,
+                           .a_row = layer.W_row,
+                           .x = in,
+                           .x_row = row,
+                           .bias = layer.b + first,
+                           .z = next + first,
+                           .z_row = row});
+      if (!g.whole_columns)
+        g.forward({.rows = X.count, .cols = units, .z = {next + first, row}, .a = {next + first, row}, .flush = true});
+    });
+    if (g.whole_columns) {  // its rows are units
       T* transposed = workspace.transposed.template reserve<T>(layer.units * kPanel<T>);
       std::fill_n(transposed, layer.units * kPanel<T>, T(0));
       for (index_t i = 0; i < layer.units; ++i)
@@ -265,6 +277,7 @@ void predict_few(const Kernels<T>& kernels, const NetworkState<T>& state, const 
   }
   for (index_t i = 0; i < out.rows; ++i)
     for (index_t e = 0; e < X.count; ++e) out.data[i * out.row + e * out.col] = in[e * row + i];
+  work.done();
 }
 
 }  // namespace
@@ -281,7 +294,7 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   if constexpr (std::is_same_v<T, float>)
     if (state.compute == Compute::kBfloat16) return predict_bfloat16(kernels, state, X, out, threads, progress);
   if (X.is_sparse()) return predict_sparse(kernels, state, X, out, threads, progress);
-  if (X.count <= kFewColumns) return predict_few(kernels, state, X, out);
+  if (X.count <= kFewColumns) return predict_few(kernels, state, X, out, Threads::of(threads));
   if (panels == 1) return predict_group(kernels, state, X, 0, X.count, out, progress);
   SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);
   const index_t group = panels < 2 * work.threads() ? 1 : 2;  // 2: one tile

@@ -91,7 +91,7 @@ struct NetworkState {
   std::shared_ptr<void> kept;  // the KeptRunner of the training calls
   KeptMemory of_loss, of_gradients;
   struct {
-    ThreadChoices predict, loss, gradients, step;
+    ThreadChoices predict, few, loss, gradients, step;
   } choices;
 
   T* parameters() { return memory.reserve<T>(size); }
@@ -106,7 +106,7 @@ struct NetworkState {
     if (before == now) return;
     if (before >= 0 && made_after.compare_exchange_strong(before, kBeingFreed)) {
       lock.reset(reading ? 1 : 0);
-      for (ThreadChoices* each : {&choices.predict, &choices.loss, &choices.gradients, &choices.step})
+      for (ThreadChoices* each : {&choices.predict, &choices.few, &choices.loss, &choices.gradients, &choices.step})
         each->after_fork();
       if (!training.keep_after_fork()) {
         std::construct_at(&optimizer_state);

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 import deepnet
@@ -128,3 +129,14 @@ def test_an_old_threadpoolctl_is_named():
         print(error)
     """
     assert python(program) == "register_with_threadpoolctl needs threadpoolctl 3.2 or newer"
+
+
+@pytest.mark.parametrize(("units", "output"), [((400, 250, 90, 3), "softmax"), ((513, 257, 1), "identity")], ids=str)
+def test_the_bits_of_a_few_predictions_do_not_depend_on_threads(units, output):
+    """Threads share the units of layers that are large enough."""
+    net = deepnet.Network(units, "tanh", output, seed=1)
+    for m in (1, 3):
+        X = np.random.default_rng(m).normal(size=(units[0], m)).astype("float32")
+        alone = net.predict(X, threads=1)
+        for threads in (2, 3, 7):
+            np.testing.assert_array_equal(net.predict(X, threads=threads), alone)
