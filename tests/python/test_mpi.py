@@ -53,6 +53,7 @@ def test_mpi_trains_as_threads_do(ranks, what, tmp_path):
         ("raise", "rank 1: ValueError: no such luck"),
         ("stop", r"rank 1 (process "),
         ("kill", "signal 9"),
+        ("leave", "rank 1 has ended, but rank 0 waits for it in allgather"),
     ],
 )
 def test_a_rank_that_fails_ends_the_job(what, message):

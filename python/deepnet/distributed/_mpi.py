@@ -7,6 +7,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -42,20 +44,35 @@ class MPICommunicator:
         self.comm = comm.Dup()
         self.rank, self.size = int(comm.rank), int(comm.size)
         self.deterministic, self.check_every, self.timeout = deterministic, check_every, timeout
+        self.waiting: tuple[str, float] | None = None  # for the others, in what and since when
         self._watchdog = None
         if timeout is not None and self.size > 1 and MPI.Query_thread() == MPI.THREAD_MULTIPLE:
             self._watchdog = _Watchdog(self, comm.Dup(), timeout)
 
+    @contextmanager
+    def _waits(self, name: str) -> Iterator[None]:
+        self.waiting = name, time.monotonic()
+        try:
+            yield
+        finally:
+            self.waiting = None
+
     def allreduce_(self, array: Array) -> None:
         """Replace the array by the sum of those of all ranks."""
-        self.comm.Allreduce(self._mpi.IN_PLACE, array)
+        with self._waits("allreduce_"):
+            self.comm.Allreduce(self._mpi.IN_PLACE, array)
 
     def bcast_(self, array: Array, root: int) -> None:
         """Replace the array by that of the rank `root`."""
-        self.comm.Bcast(array, root)
+        with self._waits("bcast_"):
+            self.comm.Bcast(array, root)
 
     def allgather(self, value: Any) -> list[Any]:
         """Return the values of all ranks, in their order."""
+        with self._waits("allgather"):
+            return self._gathered(value)
+
+    def _gathered(self, value: Any) -> list[Any]:
         if not isinstance(value, np.ndarray):
             return self.comm.allgather(value)  # type: ignore[no-any-return]  # mpi4py: any
         shapes = self.comm.allgather(value.shape)
@@ -72,7 +89,8 @@ class MPICommunicator:
 
     def barrier(self) -> None:
         """Return when every rank has called it."""
-        self.comm.Barrier()
+        with self._waits("barrier"):
+            self.comm.Barrier()
 
     def abort(self, message: str) -> None:
         """Write the message to stderr and end all processes of the job, this one, too."""
@@ -155,6 +173,12 @@ class _Watchdog(threading.Thread):
             self._tell(b"+")
             for rank in self._heard():
                 seen[rank] = now
+            waiting = self._owner.waiting
+            if self._leaving and waiting is not None and now - waiting[1] > self._timeout:
+                self._owner.abort(
+                    f"rank {min(self._leaving)} has ended, but rank {self._owner.rank} waits for it in "
+                    f"{waiting[0]}"
+                )
             silent = [r for r in self._others if r not in self._leaving and now - seen[r] > self._timeout]
             if silent:
                 host, pid = self._places[silent[0]]
