@@ -68,3 +68,14 @@ def test_the_example_runs():
     assert code == 0, output
     assert output.startswith("2 ranks: <History of 6 epochs")  # once: rank 0 alone reports
     assert float(output.split()[-1]) > 0.8
+
+
+def test_the_command_trains_with_all_ranks(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 6)).astype(np.float32)
+    path, model = tmp_path / "data.npz", tmp_path / "net.safetensors"
+    np.savez(path, train_x=x, train_y=(x[:, 0] > 0).astype(int))
+    code, output = job(2, "deepnet", "train", path, "--mpi", "--epochs", 20, "-o", model, script="-m")
+    assert code == 0, output
+    assert output.count("Saved") == 1
+    assert deepnet.load(model).layer_dims[0] == 6

@@ -188,6 +188,10 @@ def train(
     ] = None,
     seed: Seed = 1,
     size: Size = 32,
+    mpi: Annotated[
+        bool,
+        typer.Option("--mpi", help="Under mpiexec: its processes train one network. Not for tables."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on a table, an .npz file or a folder of images, and score it on examples held out."""
@@ -197,9 +201,12 @@ def train(
         folder = _checked_report(report, [data, output])
         from deepnet.cli import learning
 
+        if mpi:
+            settings = learning.with_ranks(out, data, settings)
         learned = learning.learn(out, data, settings)
-        learning.save(out, learned, output)
-        _write_report(out, learned, folder)
+        if settings.comm.rank == 0:
+            learning.save(out, learned, output)
+            _write_report(out, learned, folder)
 
 
 def tune(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from deepnet.cli.output import Output
 from deepnet.cli.reading import Table, kind_of, listed, read_table
 from deepnet.cli.targets import CLASSIFICATION, Target, column_called, split, target_of
 from deepnet.cli.terminal import abridged, counted, printable, progress_bar
+from deepnet.distributed import Communicator, OneProcess, mpi
 from deepnet.io import DataError, Dataset
 from deepnet.network.advice import shared
 
@@ -42,6 +43,7 @@ class Settings:
     seconds: float | None = None
     seed: int = 1
     size: int = 32
+    comm: Communicator = field(default_factory=OneProcess)
 
 
 @dataclass
@@ -278,19 +280,22 @@ def fit_examples(out: Output, path: Path, data: Dataset, settings: Settings) -> 
         def on_steps(done: int, total: int) -> None:
             progress.update(bar, completed=done * epochs // total)
 
+        comm = settings.comm
+        own = slice(comm.rank, None, comm.size)
         try:
             history = net.fit(
-                X,
-                Y.reshape(1, -1),
+                X[:, own],
+                Y.reshape(1, -1)[:, own],
                 epochs=epochs,
                 batch_size=training.BATCH,
                 optimizer=deepnet.AdamW(deepnet.schedules.OneCycle(recipe.learning_rate)),
                 seed=settings.seed,
-                validation_data=(features(data.test_x), data.test_y),
+                validation_data=(features(data.test_x)[:, own], data.test_y[own]),
                 metrics=["accuracy"],
                 callbacks=[Stopwatch(settings.seconds)],
                 progress=on_steps,
                 advise=True,
+                comm=comm,
             )
         except FloatingPointError as error:
             raise Failure(f"the training of {path} failed: {error}") from None
@@ -321,6 +326,20 @@ def learned_network(
 
 
 # --- both ---------------------------------------------------------------------------------------------------
+
+
+def with_ranks(out: Output, path: Path, settings: Settings) -> Settings:
+    """Return the settings for training with the other ranks of an MPI job, of which rank 0 speaks."""
+    if kind_of(path) == "table":
+        raise DataError(
+            "--mpi is for images and arrays: the networks of a table are trained side by side, by one process"
+        )
+    comm = mpi()
+    if comm.rank > 0:
+        out.hush()
+    elif comm.size == 1:
+        out.note("--mpi has one process: start several by mpiexec -n 2 deepnet train ... --mpi")
+    return replace(settings, comm=comm)
 
 
 def learn(out: Output, path: Path, settings: Settings) -> Learned:

@@ -24,6 +24,10 @@ class Output:
         self.results: dict[str, Any] = {}
         self._notes = list[str]()
 
+    def hush(self) -> None:
+        """Say nothing from now on: another process does."""
+        self.as_json, self.console.quiet = False, True
+
     def say(self, topic: str, text: str) -> None:
         """Print a line; the text may use Rich's markup."""
         say(self.console, topic, text)
