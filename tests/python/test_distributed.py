@@ -3,6 +3,7 @@
 The ranks are threads here (rank_threads.py); test_mpi.py has those of MPI.
 """
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -313,6 +314,45 @@ def test_a_rank_whose_parameters_differ_is_named():
     for error in errors:
         assert "the parameters of rank 2 differ from those of the other ranks after" in str(error)
     assert not aborted
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 6])
+def test_many_networks_are_dealt_to_the_ranks(ranks):
+    """Every rank ends with all of them, and with their records; one of them fails."""
+    X, Y = data(30)
+    each = [{"seed": i, "optimizer": deepnet.SGD(1e300 if i == 3 else 0.1)} for i in range(5)]
+    options = {"epochs": 4, "batch_size": 10, "each": each}
+
+    def networks():
+        return [deepnet.Network([5, 4 + i, 3], output="softmax", dtype="float64", seed=i) for i in range(5)]
+
+    def work(comm=None):
+        nets = networks()
+        return nets, deepnet.fit_many(nets, X, Y, threads=1, comm=comm, **options)
+
+    with pytest.warns(RuntimeWarning, match=r"1 of 5 networks failed, the first is networks\[3\]"):
+        alone, expected = work()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results, aborted = rank_threads.run(ranks, work)
+    assert not aborted
+    for nets, histories in results:
+        for net, history, same, record in zip(nets, histories, alone, expected, strict=True):
+            assert_same(net, same, 0)
+            assert history.loss == record.loss
+            assert str(history.error) == str(record.error)
+            assert net.optimizer == same.optimizer
+
+
+def test_ranks_with_other_networks_are_named():
+    X, Y = data(30)
+
+    def work(comm):
+        deepnet.fit_many([deepnet.Network([5, 3 + comm.rank, 3], output="softmax")], X, Y, comm=comm)
+
+    errors, _ = rank_threads.run(2, work)
+    for error in errors:
+        assert "every rank must give the same networks, but rank 1 has others than rank 0" in str(error)
 
 
 def test_one_process_trains_as_without_a_communicator():

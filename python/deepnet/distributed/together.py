@@ -139,11 +139,7 @@ class Together:
 
     def share(self) -> None:
         """Give every rank the parameters of rank 0."""
-        for p in self._parameters:
-            values = np.array(p, order="C").reshape(-1)
-            self.comm.bcast_(values, 0)
-            if self.rank > 0:
-                p[...] = values.reshape(p.shape)
+        _share(self.comm, self._parameters, 0)
 
 
 def fit(
@@ -165,9 +161,9 @@ def fit(
             raise ValueError("comm needs deepnet's own activations, losses and optimizers, and its extension")
         return training
 
-    training = _met(together, checked_here)
+    training = _met(comm, checked_here)
     training = _compared(together, training, option.whole("batch_size", batch_size, 1))
-    training = _met(together, lambda: resume(training))
+    training = _met(comm, lambda: resume(training))
     together.share()
     try:
         return net._train_alone(training)
@@ -177,14 +173,57 @@ def fit(
         raise
 
 
-def _met(together: Together, work: Callable[[], Any]) -> Any:
+def fit_many(
+    comm: Any, prepare: Callable[[], list[Any]], train: Callable[[list[Any], int], object], threads: int
+) -> list[Any]:
+    """Train every network on one of the ranks; return the trainings, as if each had been on this one.
+
+    `prepare` checks the arguments and returns the trainings, `train` takes some and a number of threads.
+    `threads` are those that were given, or 0.
+    """
+    trainings = _met(comm, prepare)
+    said = comm.allgather(([repr(training.net) for training in trainings], _place(threads)))
+    for rank, (networks, _) in enumerate(said):
+        if networks != said[0][0]:
+            raise ValueError(
+                f"every rank must give the same networks, but rank {rank} has others than rank 0"
+            )
+    own = trainings[comm.rank :: comm.size]
+    try:
+        if own:
+            train(own, _threads(comm.rank, [place for _, place in said]))
+        records = comm.allgather([training.history for training in own])
+        for i, training in enumerate(trainings):
+            owner = i % comm.size
+            if owner != comm.rank:
+                with training.net._in(training):
+                    record = records[owner][i // comm.size]
+                    for name in training.history.__slots__:
+                        setattr(training.history, name, getattr(record, name))
+            _share(comm, list(training.net.parameters.values()), owner)
+    except BaseException as error:
+        comm.abort(f"rank {comm.rank}: {type(error).__name__}: {error}")
+        raise
+    return trainings
+
+
+def _share(comm: Any, parameters: Sequence[Array], owner: int) -> None:
+    """Give every rank the parameters of one."""
+    for p in parameters:
+        values = np.array(p, order="C").reshape(-1)
+        comm.bcast_(values, owner)
+        if comm.rank != owner:
+            p[...] = values.reshape(p.shape)
+
+
+def _met(comm: Any, work: Callable[[], Any]) -> Any:
     """Do some work on each rank; where one fails, all raise an error."""
     result, failure = None, None
     try:
         result = work()
     except Exception as error:  # it is raised below
         failure = error
-    said = together.comm.allgather(None if failure is None else f"{type(failure).__name__}: {failure}")
+    said = comm.allgather(None if failure is None else f"{type(failure).__name__}: {failure}")
     if failure is not None:
         raise failure
     failed = [r for r, message in enumerate(said) if message is not None]

@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from deepnet._arguments import unknown_argument
 from deepnet._validation import examples as check
@@ -24,6 +25,9 @@ from .once import Once
 from .progress import Show, shown_as
 from .training import Calls, RunCallback, Training, drive
 
+if TYPE_CHECKING:
+    from deepnet.distributed import Communicator
+
 _FIT = dict(inspect.signature(Network.fit).parameters)
 for _name in ("self", "comm"):  # several processes train one network
     del _FIT[_name]
@@ -38,6 +42,7 @@ def fit_many(
     each: Sequence[Mapping[str, Any]] | None = None,
     progress: bool | Callable[[int, int], object] | None = None,
     threads: Whole | None = None,
+    comm: Communicator | None = None,
     **shared: Any,
 ) -> list[History]:
     """Train independent networks side by side, each on one thread.
@@ -59,6 +64,10 @@ def fit_many(
         steps); those that a network leaves out, when it stops early, count as completed.
     threads : int, optional
         The most networks trained at once; :func:`deepnet.get_num_threads` by default.
+    comm : deepnet.distributed.Communicator, optional
+        The networks are dealt to its ranks, and in the end every rank has all of them, but for the memory of
+        their optimizers. Each rank gives the same networks and data. Callbacks are called on the rank of
+        their network.
 
     Returns
     -------
@@ -103,13 +112,25 @@ def fit_many(
     >>> bool(np.mean([history.validation_loss[-1] for history in histories]) < 0.2)
     True
     """
-    trainings = prepared(networks, X, Y, each, shared)
+    bar, prepare = option.progress(progress), partial(prepared, networks, X, Y, each, shared)
+    if comm is not None:
+        from deepnet.distributed import together  # only here: most programs never do
+
+        if together.checked(comm).size > 1:
+            count = 0 if threads is None else option.thread_count(threads)
+            bar = bar if comm.rank == 0 else None
+            trainings = together.fit_many(comm, prepare, lambda own, n: train_many(own, bar, n), count)
+            return _warned_of_failures([training.history for training in trainings])
+    trainings = prepare()
     given = [{"X": X, "Y": Y} | dict(own) for own in each or [{}] * len(trainings)]
     pairs = zip(trainings, given, strict=True)
     for run, own in {(id(t.run.examples.X), t.run.input_scale): (t.run, own) for t, own in pairs}.values():
         check.warn_of_square(own["X"], own["Y"], stacklevel=2)
         check.warn_of_size(run.examples.X, run.input_scale, stacklevel=2, given=own["X"])
-    histories = train_many(trainings, option.progress(progress), threads)
+    return _warned_of_failures(train_many(trainings, bar, threads))
+
+
+def _warned_of_failures(histories: list[History]) -> list[History]:
     failed = [i for i, history in enumerate(histories) if history.error is not None]
     if failed:
         first = failed[0]
@@ -117,7 +138,7 @@ def fit_many(
             f"{len(failed)} of {len(histories)} networks failed, the first is networks[{first}]: "
             f"{histories[first].error}; see history.error",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return histories
 
