@@ -181,7 +181,7 @@ def fit_many(
     `prepare` checks the arguments and returns the trainings, `train` takes some and a number of threads.
     `threads` are those that were given, or 0.
     """
-    trainings = _met(comm, prepare)
+    trainings: list[Any] = _met(comm, prepare)
     said = comm.allgather(([repr(training.net) for training in trainings], _place(threads)))
     for rank, (networks, _) in enumerate(said):
         if networks != said[0][0]:
