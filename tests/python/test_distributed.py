@@ -344,6 +344,27 @@ def test_many_networks_are_dealt_to_the_ranks(ranks):
             assert net.optimizer == same.optimizer
 
 
+def test_a_grid_search_is_divided_among_the_ranks():
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(60)
+    model = sklearn.MLPClassifier((6,), max_iter=5, random_state=0)
+    grid = {"alpha": [1e-4, 1.0], "learning_rate_init": [0.001, 0.01, 0.1]}
+
+    def work(comm=None):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of no convergence
+            return sklearn.GridSearch(model, grid, cv=3, n_threads=1, comm=comm).fit(X.T, y)
+
+    expected = work()
+    results, aborted = rank_threads.run(2, work)
+    assert not aborted
+    for search in results:
+        for name in ("mean_test_score", "split2_test_score", "rank_test_score"):
+            np.testing.assert_array_equal(search.cv_results_[name], expected.cv_results_[name])
+        assert search.best_params_ == expected.best_params_
+        np.testing.assert_array_equal(search.predict(X.T), expected.predict(X.T))
+
+
 def test_ranks_with_other_networks_are_named():
     X, Y = data(30)
 

@@ -97,6 +97,9 @@ class MPICommunicator:
         print(f"deepnet: {message}", file=sys.stderr, flush=True)
         self.comm.Abort(ABORTED)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> MPICommunicator:
+        return self  # scikit-learn copies the parameters of what it clones
+
     def __repr__(self) -> str:
         return f"<MPI: rank {self.rank} of {self.size}>"
 

@@ -161,9 +161,9 @@ def fit(
             raise ValueError("comm needs deepnet's own activations, losses and optimizers, and its extension")
         return training
 
-    training = _met(comm, checked_here)
+    training = met(comm, checked_here)
     training = _compared(together, training, option.whole("batch_size", batch_size, 1))
-    training = _met(comm, lambda: resume(training))
+    training = met(comm, lambda: resume(training))
     together.share()
     try:
         return net._train_alone(training)
@@ -181,7 +181,7 @@ def fit_many(
     `prepare` checks the arguments and returns the trainings, `train` takes some and a number of threads.
     `threads` are those that were given, or 0.
     """
-    trainings: list[Any] = _met(comm, prepare)
+    trainings: list[Any] = met(comm, prepare)
     said = comm.allgather(([repr(training.net) for training in trainings], _place(threads)))
     for rank, (networks, _) in enumerate(said):
         if networks != said[0][0]:
@@ -207,6 +207,17 @@ def fit_many(
     return trainings
 
 
+def dealt(comm: Any, count: int, work: Callable[[list[int], int], list[Any]], threads: int) -> list[Any]:
+    """Return the results of so many pieces of work, each done by one rank.
+
+    `work` takes the numbers of those of this rank, and a number of threads; `threads` were given, or are 0.
+    """
+    places = comm.allgather(_place(threads))
+    own = list(range(count))[comm.rank :: comm.size]
+    results = comm.allgather(met(comm, lambda: work(own, _threads(comm.rank, places))))
+    return [results[i % comm.size][i // comm.size] for i in range(count)]
+
+
 def _share(comm: Any, parameters: Sequence[Array], owner: int) -> None:
     """Give every rank the parameters of one."""
     for p in parameters:
@@ -216,7 +227,7 @@ def _share(comm: Any, parameters: Sequence[Array], owner: int) -> None:
             p[...] = values.reshape(p.shape)
 
 
-def _met(comm: Any, work: Callable[[], Any]) -> Any:
+def met(comm: Any, work: Callable[[], Any]) -> Any:
     """Do some work on each rank; where one fails, all raise an error."""
     result, failure = None, None
     try:

@@ -21,6 +21,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples
 
 from deepnet._validation.arrays import a
 from deepnet.activations import Array
+from deepnet.distributed.together import dealt
 from deepnet.network import History
 from deepnet.network.many import train_many
 from deepnet.network.training import Training
@@ -105,25 +106,52 @@ def fit_and_score(
     scoring: Scoring,
     threads: Any,
     progress: bool,
+    comm: Any = None,
 ) -> list[dict[str, Any]]:
-    """Return the results for each candidate, and for each fold within a candidate."""
+    """Return the results for each candidate, and for each fold within a candidate.
+
+    The ranks of `comm` divide the fits.
+    """
+    pairs = [(settings, i) for settings in candidates for i in range(len(folds))]
+    rest = estimator, pairs, folds, X, y, fit_params, scoring
+    if comm is None or comm.size == 1:
+        return _of_pairs(*rest, threads, progress)
+    shown = progress and comm.rank == 0
+
+    def of_rank(own: list[int], count: int) -> list[dict[str, Any]]:
+        return _of_pairs(estimator, [pairs[i] for i in own], *rest[2:], count, shown)
+
+    return dealt(comm, len(pairs), of_rank, threads or 0)
+
+
+def _of_pairs(
+    estimator: Any,
+    pairs: Sequence[tuple[Mapping[str, Any], int]],
+    folds: Sequence[tuple[Array, Array]],
+    X: Any,
+    y: Any,
+    fit_params: Mapping[str, Any],
+    scoring: Scoring,
+    threads: Any,
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """Return the results of pairs of settings and the number of a fold."""
     error_score = scoring.error_score
     if error_score != "raise" and not isinstance(error_score, Number):
         raise ValueError(f"error_score is {error_score!r}, but must be 'raise' or a number")
     fits, tables = list[Fit](), dict[Any, list[Fit]]()
     numbers = np.arange(_num_samples(X), dtype=np.uint32 if _num_samples(X) < 2**32 else np.int64)
     folds = [(numbers[np.asarray(train)], numbers[np.asarray(test)]) for train, test in folds]
-    for settings in candidates:
-        for i, (train, test) in enumerate(folds):
-            one = clone(estimator).set_params(**clone(dict(settings), safe=False))
-            check(one)
-            fits.append(Fit(one, train, test))
-            key: tuple[Any, ...] = (type(fits[-1].net),)
-            if not fits[-1].net._one_table:
-                key = (len(fits),)
-            elif isinstance(one, Pipeline) and len(one) > 1:
-                key += (i, *_of_transformers(one, settings))
-            tables.setdefault(key, []).append(fits[-1])
+    for settings, i in pairs:
+        one = clone(estimator).set_params(**clone(dict(settings), safe=False))
+        check(one)
+        fits.append(Fit(one, *folds[i]))
+        key: tuple[Any, ...] = (type(fits[-1].net),)
+        if not fits[-1].net._one_table:
+            key = (len(fits),)
+        elif isinstance(one, Pipeline) and len(one) > 1:
+            key += (i, *_of_transformers(one, settings))
+        tables.setdefault(key, []).append(fits[-1])
     weights = _sample_weight(estimator, fit_params)
     count = get_num_threads() if threads is None else threads
     results = dict[int, dict[str, Any]]()

@@ -25,6 +25,7 @@ from sklearn.utils.validation import _check_method_params
 
 from deepnet._arguments import advised
 from deepnet._validation import options as option
+from deepnet.distributed.together import checked
 
 from ._epochs import has_bar
 from ._estimator import Parameters
@@ -67,6 +68,9 @@ class GridSearch(Parameters, GridSearchCV):
         FitFailedWarning says so.
     return_train_score : bool
         Also score the rows that were trained on.
+    comm : deepnet.distributed.Communicator, optional
+        Its ranks divide the fits of the search, and each gets all results; every rank gives the same rows and
+        grid. The best candidate is fitted to all rows by each rank.
 
     Attributes
     ----------
@@ -105,6 +109,7 @@ class GridSearch(Parameters, GridSearchCV):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{key: rule for key, rule in GridSearchCV._parameter_constraints.items() if key not in _NOT_OURS},
         "n_threads": [None, Interval(Integral, 1, option.MOST_THREADS, closed="both")],
+        "comm": "no_validation",
     }
 
     @advised
@@ -120,6 +125,7 @@ class GridSearch(Parameters, GridSearchCV):
         verbose: int = 0,
         error_score: Any = np.nan,
         return_train_score: bool = False,
+        comm: Any = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -132,6 +138,7 @@ class GridSearch(Parameters, GridSearchCV):
             return_train_score=return_train_score,
         )
         self.n_threads = n_threads
+        self.comm = comm
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
@@ -150,6 +157,7 @@ class GridSearch(Parameters, GridSearchCV):
         self
         """
         check(self.estimator)
+        comm = None if self.comm is None else checked(self.comm)
         if getattr(self, "_skl_callbacks", None):
             raise ValueError("scikit-learn's callbacks follow one fit at a time, but GridSearch has many")
         check_are_data(X, y)
@@ -174,6 +182,7 @@ class GridSearch(Parameters, GridSearchCV):
             scoring,
             self.n_threads,
             has_bar(self.verbose),
+            comm,
         )
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
