@@ -17,7 +17,7 @@ from pathlib import Path
 
 import report
 from processes import CONTENDERS, DEEPNET, Workers, usable_cpus
-from tasks import FITS, NETS, RECIPES, FitTask, RecipeTask, Task
+from tasks import CLASSES, FITS, NETS, RECIPES, FitTask, RecipeTask, Task
 
 PREDICTIONS = [("rl", 1), ("rl", 64), *((net, m) for net in ("mnist", "mid") for m in (1, 64, 4096))]
 CALLS = ("tiny", "rl")
@@ -38,10 +38,11 @@ def steps(workers, options, threads):
 
 def recipes(workers, options, threads):
     """Training steps with Adam, penalties and dropout, and with plain gradient descent."""
-    for recipe in list(RECIPES)[-1 if options.smoke else 0 :]:
-        task = RecipeTask(recipe, threads)
+    tasks = [RecipeTask(recipe, threads) for recipe in RECIPES]
+    tasks += [RecipeTask("Adam", threads, net) for net in CLASSES if net != "classes"]
+    for task in tasks[-1 if options.smoke else 0 :]:
         measured = workers.compare("recipes", task, options.rounds, options.seconds, least=LEAST_STEPS)
-        yield {"net": "classes", "m": task.m, "data": recipe} | measured
+        yield {"net": task.net, "m": task.m, "data": task.recipe} | measured
 
 
 def predict(workers, options, threads):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import CLASSES, NETS
+from tasks import CLASSES, GOALS, NETS
 
 DEEPNET = "deepnet"
 
@@ -68,7 +68,7 @@ def network(units, m):
 
 
 def network_of(row):
-    units = CLASSES[0] if row["net"] == "classes" else NETS[row["net"]][0]
+    units = (NETS.get(row["net"]) or CLASSES[row["net"]])[0]
     return f"{row['net']} {network(units, row['m'])}"
 
 
@@ -95,12 +95,29 @@ def table_lines(lines):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def table(rows, first, cell, with_share=False):
+def goals_of(part, row):
+    """Those of GOALS for a row of a part: a dict, perhaps empty."""
+    if part == "predict":
+        return GOALS.get((f"predict, {threads_of(row['threads'])}", row["net"], row["m"]), {})
+    return GOALS.get((part, row["net"]), {})
+
+
+def goal(part, row, with_share):
+    """What goals_of says about the columns of a table, for one thread unless the goal names threads."""
+    found = goals_of(part, row) if part == "predict" or row["threads"] == 1 else {}
+    words = [f"{found['faster']}x"] if "faster" in found else []
+    return ", ".join(words + ([f"{found['share']:.0%}"] if with_share and "share" in found else [])) or "-"
+
+
+def table(rows, first, cell, part, with_share=False):
     """A table with one column per contender; `cell(row, median_seconds)` is the text of an entry."""
     names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
     head = [first, *names, "times faster than the best rival", *(["share of the peak"] if with_share else [])]
+    goals = [goal(part, row, with_share) for row in rows]
+    if any(text != "-" for text in goals):
+        head.append("goal")
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    for row in rows:
+    for row, aim in zip(rows, goals, strict=True):
         best = best_rival(row)
         cells = []
         for name in names:
@@ -109,7 +126,8 @@ def table(rows, first, cell, with_share=False):
             cells.append(f"**{text}**" if name == best else text)
         line = [f"{row['data']}, {network_of(row)}" if "data" in row else network_of(row), *cells]
         line.append(spread(ratios(row)) if best else "-")
-        lines.append(line + ([spread(shares(row))] if with_share else []))
+        line += [spread(shares(row))] if with_share else []
+        lines.append(line + [aim] * (head[-1] == "goal"))
     return table_lines(lines)
 
 
@@ -131,23 +149,40 @@ def sections(results):
         peak = np.median([p for row in rows for p in row["peak"]]) / 1e9
         yield f"## A training step, {dtype}, {threads_of(n)}\n"
         yield f"Peak of multiply-adds on registers: {peak:.0f} GFLOP/s. {geometric_mean(rows)}"
-        yield table(rows, "network (examples)", time_of, with_share=True) + "\n"
+        yield table(rows, "network (examples)", time_of, "steps", with_share=True) + "\n"
     for (n,), rows in groups(results["recipes"], "threads"):
         yield f"## A training step with other optimizers, softmax, float32, {threads_of(n)}\n"
-        yield table(rows, "optimizer, network (examples)", time_of) + "\n"
+        yield table(rows, "optimizer, network (examples)", time_of, "recipes") + "\n"
+    yield from sharing(results)
     for (n,), rows in groups(results["predict"], "threads"):
         yield f"## A prediction, float32, {threads_of(n)}\n"
-        yield table(rows, "network (examples)", time_of, with_share=True) + "\n"
+        yield table(rows, "network (examples)", time_of, "predict", with_share=True) + "\n"
     for (n,), rows in groups(results["calls"], "threads"):
         yield f"## One update per call from Python, float32, {threads_of(n)}\n"
-        yield table(rows, "network (examples)", time_of) + "\n"
+        yield table(rows, "network (examples)", time_of, "calls") + "\n"
     for (n,), rows in groups(results["fit"], "threads"):
         yield f"## Training steps per second in shuffled epochs, float32, {threads_of(n)}\n"
-        yield table(rows, "data, network (batch)", lambda row, s: f"{row['batches'] / s:,.0f}") + "\n"
+        yield table(rows, "data, network (batch)", lambda row, s: f"{row['batches'] / s:,.0f}", "fit") + "\n"
     if results["busy_cpu"]:
         yield busy_cpu(results["busy_cpu"])
     if "memory" in results:
         yield memory(results["memory"])
+
+
+def sharing(results):
+    """How many times faster deepnet's steps are with two threads than with one."""
+    lines = [["network (examples)", "1 thread", "2 threads", "times faster", "goal"], ["---"] + ["---:"] * 4]
+    for part in ("steps", "recipes"):
+        for _, rows in groups(results[part], "net", "dtype" if part == "steps" else "data"):
+            one, two = ([row for row in rows if row["threads"] == n] for n in (1, 2))
+            if not (one and two):
+                continue
+            times = [np.array(row["seconds"][DEEPNET]) for row in (one[0], two[0])]
+            kind = one[0]["dtype"] if part == "steps" else one[0]["data"]
+            lines.append([f"{network_of(one[0])}, {kind}", *(duration(np.median(t)) for t in times)])
+            lines[-1] += [spread(times[0] / times[1]), str(goals_of(part, one[0]).get("sharing", "-"))]
+    if len(lines) > 2:
+        yield "## Two threads and one\n\n" + table_lines(lines) + "\n"
 
 
 def introduction(results):

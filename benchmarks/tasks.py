@@ -22,11 +22,19 @@ NETS = {
     "deep": ((128,) * 20 + (1,), 128),
     "bigbatch": ((100, 100, 100, 1), 10000),
     "cat": ((12288, 20, 7, 5, 1), 209),  # the course's network and number of images
+    "house": ((13, 100, 1), 32),
 }
-# A network for ten classes (softmax output, one-hot labels), trained with other settings than plain SGD.
-CLASSES = ((784, 256, 128, 10), 128)
+# Networks for several classes (softmax output, one-hot labels), trained with other settings than plain SGD:
+# the first with each of RECIPES, those of the size of scikit-learn's defaults with Adam.
+CLASSES = {
+    "classes": ((784, 256, 128, 10), 128),
+    "classes5": ((50, 100, 5), 200),
+    "digits": ((64, 64, 64, 10), 200),
+    "images": ((784, 100, 10), 200),
+}
 RECIPES = {
     "SGD": {},
+    "Adam": {"adam": True},
     "Adam, L2": {"adam": True, "l2": 1e-4},
     "Adam, L2, dropout 0.2": {"adam": True, "l2": 1e-4, "dropout": 0.2},
 }
@@ -35,6 +43,24 @@ FITS = {
     "60,000 images": ("mnist", 128, 468, "uint8"),
     "100,000 rows of a table": ("tabular", 256, 391, "float32"),
     "20,000 small rows": ("tiny", 32, 625, "float32"),
+}
+
+
+# What is aimed at: how many times faster than the best rival, the share of the peak, and how many times
+# faster two threads are than one.
+GOALS = {
+    ("steps", "wide"): {"faster": 1.15, "share": 0.8},
+    ("steps", "mid"): {"faster": 1.15, "share": 0.85},
+    ("steps", "deep"): {"share": 0.85},
+    ("steps", "tiny"): {"share": 0.5},
+    ("steps", "bigbatch"): {"sharing": 1.8},
+    ("recipes", "classes5"): {"sharing": 1.5},
+    ("recipes", "digits"): {"sharing": 1.5},
+    ("recipes", "images"): {"sharing": 1.5},
+    ("predict, 1 thread", "mnist", 1): {"faster": 1.3},
+    ("predict, 1 thread", "mid", 1): {"faster": 1.3},
+    ("predict, 2 threads", "mnist", 1): {"faster": 1.1},
+    ("predict, 2 threads", "mid", 1): {"faster": 1.1},
 }
 
 
@@ -82,14 +108,21 @@ class Task(NamedTuple):
 
 
 class RecipeTask(NamedTuple):
-    """The network for ten classes with one of RECIPES, in float32. Dropout applies to the hidden layers."""
+    """One of CLASSES with one of RECIPES, in float32. Dropout applies to the hidden layers."""
 
     recipe: str
     threads: int
+    net: str = "classes"
     dtype = "float32"
-    units = CLASSES[0]
-    m = CLASSES[1]
     learning_rate = 1e-4
+
+    @property
+    def units(self):
+        return CLASSES[self.net][0]
+
+    @property
+    def m(self):
+        return CLASSES[self.net][1]
 
     @property
     def adam(self):
@@ -105,7 +138,7 @@ class RecipeTask(NamedTuple):
 
     def data(self):
         """X, one-hot Y and parameters as in the course. Read-only by convention."""
-        return _classes()
+        return _classes(self.net)
 
 
 class FitTask(NamedTuple):
@@ -158,8 +191,8 @@ def _data(net, m, dtype):
 
 
 @functools.lru_cache(1)
-def _classes():
-    units, m = CLASSES
+def _classes(net):
+    units, m = CLASSES[net]
     X, parameters, rng = _smooth_problem(units, m, "float32")
     return X, np.eye(units[-1], dtype=np.float32)[:, rng.integers(units[-1], size=m)], parameters
 
