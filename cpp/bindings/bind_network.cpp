@@ -55,7 +55,9 @@ template <class T>
 class Engine final : public AnyEngine {
  public:
   Engine(const std::vector<index_t>& units, const std::vector<std::string>& names, Compute compute)
-      : network_(units, ids_of(names), compute), inputs_(units.front()), outputs_(units.back()) {}
+      : Engine(Network<T>(units, ids_of(names), compute)) {}
+  explicit Engine(Network<T> network)
+      : network_(std::move(network)), inputs_(network_.units(0)), outputs_(network_.units(network_.layers())) {}
 
   /// W1, b1, ..., WL, bL as arrays that share the network's memory and keep it alive.
   py::list parameters() const {
@@ -150,24 +152,96 @@ class Engine final : public AnyEngine {
     return py::float_(value);
   }
 
-  /// (loss, [dW1, db1, ..., dWL, dbL])
+  /// (loss, {"dW1": ..., "db1": ..., ...})
   py::object loss_and_grads(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
                             double scale, int threads) const {
     GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
-    py::list arrays;
     std::vector<ParameterGradient<T>> gradients;
-    for (index_t l = 1; l <= network_.layers(); ++l) {
-      ParameterGradient<T> gradient;
-      arrays.append(new_matrix<T>(network_.units(l), network_.units(l - 1), gradient.dW));
-      arrays.append(new_matrix<T>(network_.units(l), 1, gradient.db));
-      gradients.push_back(gradient);
-    }
+    const py::dict grads = new_gradients(gradients);
     double value = 0;
     without_gil([&](Interrupt* interrupt) {
       value = deepnet::loss_and_gradients<T>(network_, data, plan, gradients, threads, interrupt);
     });
-    return py::make_tuple(value, arrays);
+    return py::make_tuple(value, grads);
+  }
+
+  /// A_L, which is `out` unless that is None; the plan's penalties are those of backward().
+  py::object forward(const py::object& X, const py::object& out, const Plan& plan, double scale, int threads) const {
+    Examples x;
+    SparseArrays sparse;
+    if (!parse_inputs(X.ptr(), inputs_, scale, sparse, x) || !indices_are_good(sparse, inputs_)) return py::none();
+    Matrix<T> a;
+    py::object result = out;
+    if (out.is_none())
+      result = new_matrix<T>(outputs_, x.count, a);
+    else if (!parse_output(out.ptr(), outputs_, x.count, read_by(X, sparse), a))
+      return py::none();
+    without_gil([&](Interrupt* interrupt) { deepnet::forward<T>(network_, x, plan.layers, a, threads, interrupt); });
+    return result;
+  }
+
+  /// The gradients, in the arrays of `out` unless that is None: of a pass of its own, or, if X is None, of that of
+  /// forward(); if that is not kReady, the PassState, a number.
+  py::object backward(const py::object& X, const py::object& slope, bool of_Z, const py::object& out, const Plan& plan,
+                      double scale, int threads) const {
+    Examples x, d;
+    SparseArrays sparse;
+    if (!parse_slope(slope.ptr(), d)) return py::none();
+    const bool has_X = !X.is_none();
+    if (has_X && !(parse_inputs(X.ptr(), inputs_, scale, sparse, x) && indices_are_good(sparse, inputs_)))
+      return py::none();
+    if (has_X && x.count != d.count) return py::none();
+    std::vector<ParameterGradient<T>> gradients;
+    py::object grads = out;
+    if (out.is_none())
+      grads = new_gradients(gradients);
+    else if (!parse_outputs(out.ptr(), slope.ptr(), has_X ? read_by(X, sparse) : std::vector{memory()}, gradients))
+      return py::none();
+    auto state = PassState::kReady;
+    if (has_X) {
+      without_gil([&](Interrupt* interrupt) {
+        deepnet::backward<T>(network_, x, plan.layers, d, of_Z, gradients, threads, interrupt);
+      });
+      return grads;
+    }
+    without_gil([&](Interrupt* interrupt) { state = deepnet::backward<T>(network_, d, of_Z, gradients, interrupt); });
+    return state == PassState::kReady ? grads : py::int_(static_cast<int>(state));
+  }
+
+  /// False: a gradient, or their norm, is not finite.
+  py::object apply_gradients(const py::object& grads, const Plan& plan, double rate, int threads) const {
+    std::vector<ParameterGradient<const T>> gradients;
+    if (!PyDict_CheckExact(grads.ptr())) return py::none();
+    for (index_t l = 1; l <= network_.layers(); ++l) {
+      auto& [dW, db] = gradients.emplace_back();
+      PyObject *of_W = item(grads, Prefix::dW, l), *of_b = item(grads, Prefix::db, l);
+      if (!of_W || !view<T>(of_W, dW) || dW.rows != network_.units(l) || dW.cols != network_.units(l - 1))
+        return py::none();
+      if (!of_b || !view<T>(of_b, db) || db.rows != network_.units(l) || db.cols != 1) return py::none();
+    }
+    bool finite = false;
+    without_gil([&](Interrupt* interrupt) {
+      finite = deepnet::apply_gradients<T>(network_, gradients, plan, rate, threads, interrupt);
+    });
+    return py::bool_(finite);
+  }
+
+  /// True; None: `other` is another kind of engine, or has other layers.
+  py::object blend(const py::object& other, double tau) const {
+    const auto* from = Owner<Engine<T>>::value_in(other.ptr());
+    if (!from || from->network_.layers() != network_.layers()) return py::none();
+    for (index_t l = 0; l <= network_.layers(); ++l)
+      if (from->network_.units(l) != network_.units(l)) return py::none();
+    without_gil([&](Interrupt* interrupt) { deepnet::blend_parameters<T>(network_, from->network_, tau, interrupt); });
+    return py::bool_(true);
+  }
+
+  /// An engine with the same layers and parameters.
+  py::object copy() const {
+    std::unique_ptr<Engine> made;
+    without_gil([&](Interrupt* interrupt) { made = std::make_unique<Engine>(copy_network<T>(network_, interrupt)); });
+    return Owner<Engine<T>>::make(std::move(made));
   }
 
   /// Returns (losses, seconds); `hold` is what begin_training returned. A run may take a call per epoch: the labels are
@@ -258,6 +332,55 @@ class Engine final : public AnyEngine {
   /// The memory of the parameters.
   Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
 
+  /// New arrays for the gradients: {"dW1": ..., "db1": ..., ...}.
+  py::dict new_gradients(std::vector<ParameterGradient<T>>& gradients) const {
+    py::dict grads;
+    const auto add = [&](Prefix prefix, index_t l, index_t columns, Matrix<T>& out) {
+      const py::object array = new_matrix<T>(network_.units(l), columns, out);
+      if (PyDict_SetItem(grads.ptr(), key(prefix, size_t(l)), array.ptr()) != 0) throw py::error_already_set();
+    };
+    gradients.reserve(size_t(network_.layers()));
+    for (index_t l = 1; l <= network_.layers(); ++l) {
+      auto& [dW, db] = gradients.emplace_back();
+      add(Prefix::dW, l, network_.units(l - 1), dW);
+      add(Prefix::db, l, 1, db);
+    }
+    return grads;
+  }
+
+  /// A value of a dict, or null.
+  static PyObject* item(const py::object& dict, Prefix prefix, index_t l) {
+    return PyDict_GetItemWithError(dict.ptr(), key(prefix, size_t(l)));
+  }
+
+  /// The arrays of a dict of gradients to write to, apart from each other and from what is read.
+  bool parse_outputs(PyObject* out, PyObject* slope, std::vector<Range> read,
+                     std::vector<ParameterGradient<T>>& gradients) const {
+    if (!PyDict_CheckExact(out)) return false;
+    const auto dict = py::reinterpret_borrow<py::object>(out);
+    std::vector<Range> ranges;
+    for (index_t l = 1; l <= network_.layers(); ++l) {
+      auto& [dW, db] = gradients.emplace_back();
+      PyObject *of_W = item(dict, Prefix::dW, l), *of_b = item(dict, Prefix::db, l);
+      if (!of_W || !writable_view<T>(of_W, network_.units(l), network_.units(l - 1), dW)) return false;
+      if (!of_b || !writable_view<T>(of_b, network_.units(l), 1, db)) return false;
+      ranges.push_back(range_of(of_W));
+      ranges.push_back(range_of(of_b));
+    }
+    read.push_back(range_of(slope));
+    return !overlap(ranges, read);
+  }
+
+  /// The slope of a loss: shape (n_L, m), for one output also (m,) or (m, 1), of a float type.
+  bool parse_slope(PyObject* slope, Examples& d) const {
+    if (Py_TYPE(slope) != py::detail::npy_api::get().PyArray_Type_) return false;
+    const auto* array = py::detail::array_proxy(slope);
+    const bool is_row = outputs_ == 1 && (array->nd == 1 || (array->nd == 2 && array->dimensions[0] != 1));
+    if (array->nd < 1 || array->nd > 2) return false;
+    if (!parse_targets(slope, outputs_, array->dimensions[is_row ? 0 : array->nd - 1], d)) return false;
+    return d.element <= Element::kF64;
+  }
+
   static std::vector<ActivationId> ids_of(const std::vector<std::string>& names) {
     std::vector<ActivationId> ids;
     for (const std::string& name : names) ids.push_back(find_activation(name));
@@ -332,6 +455,11 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
   EngineOwner::def("evaluate", &Engine<T>::evaluate, py::arg(), py::arg(), py::arg(), py::arg(), py::arg(), py::arg(),
                    py::arg() = py::none());
   EngineOwner::def("loss_and_grads", &Engine<T>::loss_and_grads);
+  EngineOwner::def("forward", &Engine<T>::forward);
+  EngineOwner::def("backward", &Engine<T>::backward);
+  EngineOwner::def("apply_gradients", &Engine<T>::apply_gradients);
+  EngineOwner::def("blend", &Engine<T>::blend);
+  EngineOwner::def("copy", &Engine<T>::copy);
   EngineOwner::def("begin_training", &Engine<T>::begin_training);
   EngineOwner::def("fit", &Engine<T>::fit);
   m.def(maker, [](const std::vector<index_t>& units, const std::vector<std::string>& activations, bool bfloat16) {

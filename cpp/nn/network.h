@@ -90,8 +90,11 @@ struct NetworkState {
   OptimizerState<T> optimizer_state;
   std::shared_ptr<void> kept;  // the KeptRunner of the training calls
   KeptMemory of_loss, of_gradients;
+  KeptMemory forward_pass;           // of the last call of forward()
+  KeptMemory spare_pass;             // the memory of the last call of backward() with its own X
+  std::atomic<uint64_t> version{0};  // changes with each update
   struct {
-    ThreadChoices predict, few, loss, gradients, step;
+    ThreadChoices predict, few, loss, gradients, step, forward, backward;
   } choices;
 
   T* parameters() { return memory.reserve<T>(size); }
@@ -106,7 +109,8 @@ struct NetworkState {
     if (before == now) return;
     if (before >= 0 && made_after.compare_exchange_strong(before, kBeingFreed)) {
       lock.reset(reading ? 1 : 0);
-      for (ThreadChoices* each : {&choices.predict, &choices.few, &choices.loss, &choices.gradients, &choices.step})
+      for (ThreadChoices* each : {&choices.predict, &choices.few, &choices.loss, &choices.gradients, &choices.step,
+                                  &choices.forward, &choices.backward})
         each->after_fork();
       if (!training.keep_after_fork()) {
         std::construct_at(&optimizer_state);
@@ -163,6 +167,7 @@ class Writing {
   Writing(NetworkState<T>& state, Progress& progress) : lock_(state.lock) {
     state.after_fork(false);
     lock_.lock(progress);
+    state.version.fetch_add(1);
   }
   ~Writing() { lock_.unlock(); }
   Writing(const Writing&) = delete;

@@ -120,8 +120,9 @@ void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
       transpose_panel(kernels_, X.units, kPanel<T>, x.data, transposed, chunk_);
     }
   }
-  gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units,
-               labels_transposed_ + start * kPanel<T>, chunk_, false);
+  if (Y.data)
+    gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units,
+                 labels_transposed_ + start * kPanel<T>, chunk_, false);
   if (weights.data)
     gather_panel(kernels_, weights, chunk.order, first, count, weights_ + start, labels_transposed_ + start * kPanel<T>,
                  chunk_, false);
@@ -143,42 +144,60 @@ index_t BatchRunner<T>::first_of_group(index_t group, index_t panels) const {
   return group <= whole ? group * group_panels_ : std::min(whole * group_panels_ + (group - whole) * each, panels);
 }
 
-/// Phase 1 for one group of panels.
 template <class T>
-void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use) {
-  const size_t L = network_.layers.size();
-  const index_t of_chunk = panels_for<T>(chunk.count), first_panel = first_of_group(group, of_chunk);
-  const index_t first_example = chunk.in_batch + first_panel * kPanel<T>;
-  const index_t panels = first_of_group(group + 1, of_chunk) - first_panel, all = panels * kPanel<T>;
+typename BatchRunner<T>::Group BatchRunner<T>::group_of(const Batch& chunk, index_t number) const {
+  const index_t of_chunk = panels_for<T>(chunk.count), first_panel = first_of_group(number, of_chunk);
+  const index_t panels = first_of_group(number + 1, of_chunk) - first_panel, all = panels * kPanel<T>;
   // The last panel of 200 examples has 8, so half of its columns are left out.
   const index_t columns = std::min(all, round_up(chunk.count - first_panel * kPanel<T>, 64 / index_t(sizeof(T))));
+  return {first_panel, panels, chunk.in_batch + first_panel * kPanel<T>, columns, all, chunk.count};
+}
+
+/// Phase 1 for one group of panels.
+template <class T>
+void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t number, bool gathers, Use use) {
+  const Group group = group_of(chunk, number);
+  const bool back = use != Use::kLoss;
+  const BorrowedWorkspace borrowed;
+  T* scratch = borrowed.get().activations[0].template reserve<T>(group.panels * widest_scratch_ * kPanel<T>);
+  group_forward(chunk, group, gathers, back, scratch);
+  for (index_t p = group.first_panel; p < group.first_panel + group.panels; ++p) {
+    const TimedPhase timed(Phase::kLoss);
+    losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back);
+  }
+  if (back) group_back(group, scratch);
+}
+
+/// A of all layers, but Z of the last if the loss is of Z; `back`: with dropout and with what the way back needs.
+template <class T>
+void BatchRunner<T>::group_forward(const Batch& chunk, const Group& group, bool gathers, bool back, T* scratch) {
+  const size_t L = network_.layers.size();
+  const auto [first_panel, panels, first_example, columns, all, count] = group;
   const auto did = [&](double operations) { progress_->did(operations); };
-  const bool back = use != Use::kLoss, W_exceeds_cache = network_.exceeds_cache();
+  const bool W_exceeds_cache = network_.exceeds_cache();
   if constexpr (std::is_same_v<T, float>)
-    if (bf16_) return forward_and_back_bfloat16(chunk, group, gathers, use);
+    if (bf16_) return group_forward_bfloat16(chunk, group, gathers, back, scratch);
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
     const TimedPhase timed(Phase::kGather);
     gather(chunk, p, back);
   }
 
-  const BorrowedWorkspace borrowed;
-  T* scratch = borrowed.get().activations[0].template reserve<T>(panels * widest_scratch_ * kPanel<T>);
-  const auto Z_of = [&](size_t l) { return Z_[l] ? Z_[l] + first_panel * units_of(l) * kPanel<T> : nullptr; };
   for (size_t l = 0; l < L; ++l) {
     const bool activate = l + 1 < L || !loss_.activation;
     const Layer<T>& layer = network_.layers[l];
     const PanelGroup<T> out = activations(l + 1, first_panel, panels);
     if (l == 0 && is_sparse()) {
-      sparse_.forward(kernels_, layer, first_panel, out, Z_of(1), activate, all, scratch);
+      sparse_.forward(kernels_, layer, first_panel, out, Z_of(1, group), activate, all, scratch);
       did(2 * nonzeros_ * double(layer.units) * double(all));
     } else if (l == 0 && in_place_) {
       const TimedPhase timed(Phase::kForward);
-      layer_forward_in_place<T>(kernels_, layer, plain_examples(), first_panel, out, Z_of(1), activate, columns, did);
+      layer_forward_in_place<T>(kernels_, layer, plain_examples(), first_panel, out, Z_of(1, group), activate, columns,
+                                did);
     } else {
       const TimedPhase timed(Phase::kForward);
       const PanelGroup<T> in = activations(l, first_panel, panels);
-      layer_forward<T>(kernels_, layer, {in.data, in.units, panels}, out, Z_of(l + 1), activate, columns,
+      layer_forward<T>(kernels_, layer, {in.data, in.units, panels}, out, Z_of(l + 1, group), activate, columns,
                        W_exceeds_cache, did);
     }
     if (!back || l + 1 == L) continue;
@@ -188,13 +207,16 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
       transpose_panel(kernels_, out.units, std::min(kPanel<T>, columns - p * kPanel<T>), out.panel(p),
                       transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, chunk_);
   }
+}
 
-  for (index_t p = first_panel; p < first_panel + panels; ++p) {
-    const TimedPhase timed(Phase::kLoss);
-    losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back);
-  }
-  if (!back) return;
-
+/// dZ of all layers but the last, which has it already.
+template <class T>
+void BatchRunner<T>::group_back(const Group& group, T* scratch) {
+  if constexpr (std::is_same_v<T, float>)
+    if (bf16_) return group_back_bfloat16(group, scratch);
+  const size_t L = network_.layers.size();
+  const auto [first_panel, panels, first_example, columns, all, count] = group;
+  const auto did = [&](double operations) { progress_->did(operations); };
   for (size_t l = L; l-- > 1;) {
     const TimedPhase timed(Phase::kBackward);
     const Layer<T>& layer = network_.layers[l];
@@ -202,8 +224,9 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t group, bool ga
     const Matrix<const T> W_transposed =
         W_transposed_[l] ? Matrix<const T>{W_transposed_[l], layer.inputs, layer.units, W_transposed_row_[l], 1}
                          : Matrix<const T>{layer.W, layer.inputs, layer.units, 1, layer.W_row};
-    layer_backward<T>(kernels_, W_transposed, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example},
-                      {dZ.data, dZ.units, panels}, A_prev, columns, scratch, W_exceeds_cache, did);
+    layer_backward<T>(kernels_, W_transposed,
+                      {network_.layers[l - 1].activation, Z_of(l, group), masks_[l], first_example},
+                      {dZ.data, dZ.units, panels}, A_prev, columns, scratch, network_.exceeds_cache(), did);
   }
   for (size_t l = 1; columns < all && l <= L; ++l) {  // sums of dZ are of whole panels
     constexpr index_t half = kPanel<T> / 2;           // what is left out: a cache line
@@ -233,31 +256,30 @@ PanelOperands BatchRunner<T>::operands_of(size_t layer, index_t panel, bool is_d
   return to;
 }
 
-/// Phase 1 for one group of panels where products take bfloat16.
+/// Rounds A or dZ of a layer to what products take.
 template <class T>
-void BatchRunner<T>::forward_and_back_bfloat16(const Batch& chunk, index_t group, bool gathers, Use use)
+void BatchRunner<T>::round_panels(size_t layer, const Group& group, PanelGroup<T> x, bool is_dZ) const
+  requires std::is_same_v<T, float>
+{
+  for (index_t p = 0; p < group.panels; ++p)
+    round_panel(*bf16_, x.units, group.examples_of(p), x.panel(p), operands_of(layer, group.first_panel + p, is_dZ));
+}
+
+/// group_forward() where products take bfloat16.
+template <class T>
+void BatchRunner<T>::group_forward_bfloat16(const Batch& chunk, const Group& group, bool gathers, bool back, T* scratch)
   requires std::is_same_v<T, float>
 {
   const size_t L = network_.layers.size();
-  const index_t of_chunk = panels_for<T>(chunk.count), first_panel = first_of_group(group, of_chunk);
-  const index_t first_example = chunk.in_batch + first_panel * kPanel<T>;
-  const index_t panels = first_of_group(group + 1, of_chunk) - first_panel, all = panels * kPanel<T>;
+  const index_t first_panel = group.first_panel, panels = group.panels, all = group.all;
   const auto did = [&](double operations) { progress_->did(operations); };
-  const bool back = use != Use::kLoss;
-  const BorrowedWorkspace borrowed;
-  T* scratch = borrowed.get().activations[0].template reserve<T>(panels * widest_scratch_ * kPanel<T>);
-  const auto Z_of = [&](size_t l) { return Z_[l] ? Z_[l] + first_panel * units_of(l) * kPanel<T> : nullptr; };
-  const auto examples_of = [&](index_t p) { return std::min(kPanel<T>, chunk.count - (first_panel + p) * kPanel<T>); };
-  const auto round_panels = [&](size_t l, PanelGroup<T> x, bool is_dZ) {
-    for (index_t p = 0; p < panels; ++p)
-      round_panel(*bf16_, x.units, examples_of(p), x.panel(p), operands_of(l, first_panel + p, is_dZ));
-  };
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
     const TimedPhase timed(Phase::kGather);
     gather(chunk, p, back);
     if (is_sparse()) continue;
-    round_panel(*bf16_, units_of(0), examples_of(p - first_panel), activations(0, p, 1).data, operands_of(0, p, false));
+    round_panel(*bf16_, units_of(0), group.examples_of(p - first_panel), activations(0, p, 1).data,
+                operands_of(0, p, false));
   }
   for (size_t l = 0; l < L; ++l) {
     const Layer<T>& layer = network_.layers[l];
@@ -270,9 +292,9 @@ void BatchRunner<T>::forward_and_back_bfloat16(const Batch& chunk, index_t group
       continue;
     }
     const PanelGroup<T> A{A_[l + 1] ? activations(l + 1, first_panel, panels).data : scratch, layer.units, panels},
-        Z{Z_of(l + 1) ? Z_of(l + 1) : A.data, layer.units, panels};
+        Z{Z_of(l + 1, group) ? Z_of(l + 1, group) : A.data, layer.units, panels};
     if (l == 0 && is_sparse()) {
-      sparse_.forward(kernels_, layer, first_panel, A, Z_of(1), activate, all, scratch);
+      sparse_.forward(kernels_, layer, first_panel, A, Z_of(1, group), activate, all, scratch);
       did(2 * nonzeros_ * double(layer.units) * double(all));
     } else {
       forward_bfloat16(*bf16_, layer, operands_.W[l], operands_of(l, first_panel, false).pairs, panels, {.c = Z.data},
@@ -280,17 +302,20 @@ void BatchRunner<T>::forward_and_back_bfloat16(const Batch& chunk, index_t group
       if (activate) activate_panels(kernels_.activations[layer.activation], Z, A, all);
     }
     if (last) continue;
-    if (back) masks_[l + 1].apply(kernels_, A, first_example);
-    round_panels(l + 1, A, false);
+    if (back) masks_[l + 1].apply(kernels_, A, group.first_example);
+    round_panels(l + 1, group, A, false);
   }
+}
 
-  for (index_t p = first_panel; p < first_panel + panels; ++p) {
-    const TimedPhase timed(Phase::kLoss);
-    losses_[size_t(p)] = loss_of_panel(p, examples_of(p - first_panel), scratch, back);
-  }
-  if (!back) return;
-
-  round_panels(L, activations(L, first_panel, panels), true);
+/// group_back() where products take bfloat16.
+template <class T>
+void BatchRunner<T>::group_back_bfloat16(const Group& group, T* scratch)
+  requires std::is_same_v<T, float>
+{
+  const size_t L = network_.layers.size();
+  const index_t first_panel = group.first_panel, panels = group.panels;
+  const auto did = [&](double operations) { progress_->did(operations); };
+  round_panels(L, group, activations(L, first_panel, panels), true);
   for (size_t l = L; l-- > 1;) {
     const Layer<T>& layer = network_.layers[l];
     const TimedPhase timed(Phase::kBackward);
@@ -308,16 +333,102 @@ void BatchRunner<T>::forward_and_back_bfloat16(const Batch& chunk, index_t group
     }
     const PanelGroup<T> A_prev = activations(l, first_panel, panels), dA{scratch, layer.inputs, panels};
     backward_bfloat16(*bf16_, layer, operands_.W_turned[l], dZ, panels, T(1), {.c = scratch}, did);
-    finish_backward<T>(kernels_, {network_.layers[l - 1].activation, Z_of(l), masks_[l], first_example}, dA, A_prev,
-                       all);
-    round_panels(l, A_prev, true);
+    finish_backward<T>(kernels_, {network_.layers[l - 1].activation, Z_of(l, group), masks_[l], group.first_example},
+                       dA, A_prev, group.all);
+    round_panels(l, group, A_prev, true);
   }
   for (index_t p = 0; is_sparse() && p < panels; ++p) {
     const PanelGroup<T> dZ = activations(1, first_panel + p, 1);
-    for (index_t e = examples_of(p); e < kPanel<T>; ++e)
+    for (index_t e = group.examples_of(p); e < kPanel<T>; ++e)
       for (index_t i = 0; i < dZ.units; ++i) dZ.data[i * kPanel<T> + e] = 0;
     sparse_.take_dZ(kernels_, network_.layers[0], first_panel + p, dZ.data, bf16_);
   }
+}
+
+template <class T>
+void BatchRunner<T>::forward(const Batch& batch, Matrix<T> out) {
+  assert(batch.count == largest_ && largest_ <= chunk_);
+  SharedWork work = begin_work(batch.count, network_.choices.forward, operations(batch.count, Use::kLoss), true);
+  if (is_sparse()) list_sparse(batch, true, true);
+  ThreadPool::run(groups(panels_for<T>(batch.count)), workers_, [&](index_t number) {
+    const Group group = group_of(batch, number);
+    const BorrowedWorkspace borrowed;
+    T* scratch = borrowed.get().activations[0].template reserve<T>(group.panels * widest_scratch_ * kPanel<T>);
+    group_forward(batch, group, true, true, scratch);
+    const index_t first = group.first_panel * kPanel<T>, end = std::min(first + group.all, batch.count);
+    for (index_t i = 0; i < out.rows; ++i)
+      for (index_t j = first; j < end; ++j)
+        out.data[i * out.row + j * out.col] = A_.back()[(j / kPanel<T> * out.rows + i) * kPanel<T> + j % kPanel<T>];
+  });
+  work.done();
+}
+
+template <class T>
+void BatchRunner<T>::back_from(const Batch& batch, const Examples& slope, bool of_Z, Progress& progress) {
+  progress_ = &progress;
+  SharedWork work = begin_work(batch.count, network_.choices.backward, 2 * operations(batch.count, Use::kLoss), true);
+  ThreadPool::run(groups(panels_for<T>(batch.count)), workers_, [&](index_t number) {
+    const Group group = group_of(batch, number);
+    const BorrowedWorkspace borrowed;
+    T* scratch = borrowed.get().activations[0].template reserve<T>(group.panels * widest_scratch_ * kPanel<T>);
+    for (index_t p = group.first_panel; p < group.first_panel + group.panels; ++p)
+      slope_of_panel(batch, slope, of_Z, p, scratch);
+    group_back(group, scratch);
+  });
+  divisor_ = double(batch.count);
+  updater_.divide_by(divisor_);
+  each_block([&](const Block& block) {
+    sum_gradients(block, batch.count, false, true, kept_gradient(block), false, 0);
+    progress_->did(2 * double(batch.count) * double(block.rows) * double(block.columns));
+  });
+  work.done();
+}
+
+template <class T>
+void BatchRunner<T>::write_gradients(std::span<const ParameterGradient<T>> gradients) const {
+  const T scale = T(1) / T(divisor_);
+  assert(gradients.size() == network_.layers.size());
+  for (size_t l = 0; l < gradients.size(); ++l) {
+    const Layer<T>& layer = network_.layers[l];
+    assert(gradients[l].dW.rows == layer.units && gradients[l].dW.cols == layer.inputs && gradients[l].dW.col == 1);
+    const LayerPlan penalty = updater_.of_layer(l);
+    const T *dW = in_gradient(layer.W), *db = in_gradient(layer.b);
+    const auto& [out_W, out_b] = gradients[l];
+    for (index_t i = 0; i < layer.units; ++i) {
+      for (index_t j = 0; j < layer.inputs; ++j) {
+        const T w = layer.W[i * layer.W_row + j];
+        const T of_penalty = T(penalty.l2) * w + T(penalty.l1) * T((w > 0) - (w < 0));
+        out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale + of_penalty;
+      }
+      out_b.data[i * out_b.row] = db[i] * scale;
+    }
+  }
+}
+
+/// The output of a panel becomes dZ.
+template <class T>
+void BatchRunner<T>::slope_of_panel(const Batch& batch, const Examples& slope, bool of_Z, index_t panel, T* scratch) {
+  const Layer<T>& last = network_.layers.back();
+  const index_t first = panel * kPanel<T>, count = std::min(kPanel<T>, batch.count - first);
+  T* d = of_Z ? A_.back() + panel * last.units * kPanel<T> : scratch;
+  gather_panel(kernels_, slope, nullptr, first, count, d, labels_transposed_ + first * kPanel<T>, chunk_, false);
+  if (!of_Z) output_backward(panel, d);
+}
+
+/// The output of a panel becomes dZ, from dA.
+template <class T>
+void BatchRunner<T>::output_backward(index_t panel, const T* d_a) {
+  const Layer<T>& last = network_.layers.back();
+  const Activation<T>& g = kernels_.activations[last.activation];
+  T* output = A_.back() + panel * last.units * kPanel<T>;
+  const T* Z = Z_.back() ? Z_.back() + panel * last.units * kPanel<T> : nullptr;
+  (Z ? g.backward : g.backward_from_a)({.rows = last.units,
+                                        .cols = kPanel<T>,
+                                        .d_a = {d_a, kPanel<T>},
+                                        .z = {Z ? Z : output, kPanel<T>},
+                                        .d_z = {output, kPanel<T>},
+                                        .lane_sums = nullptr,
+                                        .flush = true});
 }
 
 /// The sum of the weights of a chunk's examples.
@@ -343,17 +454,7 @@ double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch
                           .d = d};
   std::copy(std::begin(plan.loss_parameters), std::end(plan.loss_parameters), of_panel.parameters);
   const double loss = loss_.of_panel(of_panel);
-  if (back && d != output) {
-    const Activation<T>& g = kernels_.activations[last.activation];
-    const T* Z = Z_.back() ? Z_.back() + panel * last.units * kPanel<T> : nullptr;
-    (Z ? g.backward : g.backward_from_a)({.rows = last.units,
-                                          .cols = kPanel<T>,
-                                          .d_a = {d, kPanel<T>},
-                                          .z = {Z ? Z : output, kPanel<T>},
-                                          .d_z = {output, kPanel<T>},
-                                          .lane_sums = nullptr,
-                                          .flush = true});
-  }
+  if (back && d != output) output_backward(panel, d);
   return loss;
 }
 
@@ -500,21 +601,27 @@ double BatchRunner<T>::operations(index_t examples, Use use) const {
 
 /// Decides how many threads work for a batch, and cuts it into groups for them.
 template <class T>
+SharedWork BatchRunner<T>::begin_work(index_t examples, ThreadChoices& choices, double operations,
+                                      bool shared_at_first) {
+  const SharedWork work(choices, threads_, operations, shared_at_first);
+  workers_ = work.threads();
+  const index_t each = (panels_for<T>(std::min(chunk_, examples)) + workers_ - 1) / workers_;
+  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
+  return work;
+}
+
+template <class T>
 SharedWork BatchRunner<T>::begin_work(index_t examples, Use use) {
   auto& choices = network_.choices;
   const bool back = use != Use::kLoss;
   const double operations = this->operations(examples, use);
-  const index_t panels = panels_for<T>(std::min(chunk_, examples)), per_thread = panels / threads_.most;
+  const index_t per_thread = panels_for<T>(std::min(chunk_, examples)) / threads_.most;
   // Until measured: weights travel twice in a training step, which pays from some 64 examples a thread on.
-  const SharedWork work(!back                    ? choices.loss
-                        : use == Use::kGradients ? choices.gradients
-                                                 : choices.step,
-                        threads_, operations,
-                        back ? (per_thread >= 2 || is_sparse()) && operations > 2e7 : per_thread >= 1);
-  workers_ = work.threads();
-  const index_t each = (panels + workers_ - 1) / workers_;
-  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
-  return work;
+  return begin_work(examples,
+                    !back                    ? choices.loss
+                    : use == Use::kGradients ? choices.gradients
+                                             : choices.step,
+                    operations, back ? (per_thread >= 2 || is_sparse()) && operations > 2e7 : per_thread >= 1);
 }
 
 template <class T>

@@ -32,8 +32,9 @@ struct Batch {
   index_t in_batch = 0;  // where a chunk, or one process's part, begins in its batch
 };
 
-/// What a BatchRunner can do; it reserves memory for nothing more.
-enum class Use { kLoss, kGradients, kSteps };
+/// What a BatchRunner can do; it reserves memory for nothing more. kPass: forward(), then back_from() with the slope of
+/// any loss; its only chunk is the whole batch.
+enum class Use { kLoss, kGradients, kSteps, kPass };
 
 /// Memory for the gradients of as many blocks as there are threads, so that no update allocates, and so none fails half
 /// done.
@@ -118,19 +119,23 @@ class BatchRunner {
   };
   /// `seed` and `step` determine dropout.
   Step step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
-  /// Returns the sum of the losses and leaves the sums of their gradients, without penalties, in gradient(); divisor()
-  /// turns them into means.
+  /// Returns the sum of the losses; write_gradients() may follow.
   double loss_and_gradients(const Batch& batch) { return run(batch, Use::kGradients, 0); }
   double loss(const Batch& batch) { return run(batch, Use::kLoss, 0); }
 
+  /// out = A_L of a batch, without dropout. Keeps what back_from() needs.
+  void forward(const Batch& batch, Matrix<T> out);
+  /// Computes the gradients from the slope of each example's loss: with respect to Z_L if `of_Z`, else to A_L. Uses the
+  /// forward pass up; write_gradients() may follow.
+  void back_from(const Batch& batch, const Examples& slope, bool of_Z, Progress& progress);
+
   const Updater<T>& updater() const { return updater_; }
-  double divisor() const { return divisor_; }
+  /// Writes the means of the gradients of the last batch, with penalties.
+  void write_gradients(std::span<const ParameterGradient<T>> gradients) const;
   index_t bytes() const { return index_t(memory_.size()) + sparse_.bytes(); }
   bool is_sparse() const { return data_.X.is_sparse(); }
   /// About the work of a batch of so many examples, in arithmetic operations.
   double operations(index_t examples, Use use) const;
-  /// The gradients, laid out as the network's parameters.
-  const T* gradient() const { return gradient_; }
   /// Must be called after the parameters were changed from outside.
   void parameters_changed();
 
@@ -140,13 +145,32 @@ class BatchRunner {
   };
 
   SharedWork begin_work(index_t examples, Use use);
+  SharedWork begin_work(index_t examples, ThreadChoices& choices, double operations, bool shared_at_first);
   void list_sparse(const Batch& chunk, bool gathers, bool back);
   double run(const Batch& batch, Use use, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
+  /// The panels of a chunk that one thread takes through the network.
+  struct Group {
+    index_t first_panel, panels, first_example, columns, all;  // columns: of `all`, those that count
+    index_t in_chunk;                                          // examples
+    index_t examples_of(index_t p) const { return std::min(kPanel<T>, in_chunk - (first_panel + p) * kPanel<T>); }
+  };
   index_t groups(index_t panels) const;
   index_t first_of_group(index_t group, index_t panels) const;
+  Group group_of(const Batch& chunk, index_t number) const;
+  T* Z_of(size_t layer, const Group& group) const {
+    return Z_[layer] ? Z_[layer] + group.first_panel * units_of(layer) * kPanel<T> : nullptr;
+  }
   void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
-  void forward_and_back_bfloat16(const Batch& chunk, index_t group, bool gathers, Use use)
+  void group_forward(const Batch& chunk, const Group& group, bool gathers, bool back, T* scratch);
+  void group_back(const Group& group, T* scratch);
+  void slope_of_panel(const Batch& batch, const Examples& slope, bool of_Z, index_t panel, T* scratch);
+  void output_backward(index_t panel, const T* d_a);
+  void round_panels(size_t layer, const Group& group, PanelGroup<T> x, bool is_dZ) const
+    requires std::is_same_v<T, float>;
+  void group_forward_bfloat16(const Batch& chunk, const Group& group, bool gathers, bool back, T* scratch)
+    requires std::is_same_v<T, float>;
+  void group_back_bfloat16(const Group& group, T* scratch)
     requires std::is_same_v<T, float>;
   PanelOperands operands_of(size_t layer, index_t panel, bool is_dZ) const;
   double weight_of(const Batch& chunk) const;
@@ -228,8 +252,8 @@ class BatchRunner {
   T* weights_ = nullptr;          // [panel][kPanel]
   std::vector<T*> W_transposed_;  // per layer; null: W is read across
   std::vector<index_t> W_transposed_row_;
-  std::vector<T*> lane_sums_;  // per layer, of db
-  T *gradient_ = nullptr, *own_gradient_ = nullptr;
+  std::vector<T*> lane_sums_;                        // per layer, of db
+  T *gradient_ = nullptr, *own_gradient_ = nullptr;  // sums, laid out as the network's parameters
   Together* together_ = nullptr;
   BlockBuffers<T> block_gradients_;
   std::vector<DropoutMask> masks_;  // of the current step, per layer from 0 on

@@ -108,11 +108,11 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   }
   widest_scratch_ = round_up(widest, 64 / index_t(sizeof(T)));
   if (is_sparse()) nonzeros_ = nonzeros_per_example(X, data.chosen);
-  chunk_ = chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
+  chunk_ = use == Use::kPass ? round_up(largest, kPanel<T>) : chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
   in_place_ = can_read_in_place(data, in_order);
   const bool back = use != Use::kLoss;
-  const bool keeps_gradient =
-      use == Use::kGradients || (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
+  const bool keeps_gradient = use == Use::kGradients || use == Use::kPass ||
+                              (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
 
   for (size_t l = L; l-- > 0;) {
     const Layer<T>& layer = network.layers[l];

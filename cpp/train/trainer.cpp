@@ -373,24 +373,7 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   const index_t count = data.X.count;
   BorrowedRunner<T> runner(state, data, plan, threads, Use::kGradients, progress);
   const double total = runner->loss_and_gradients({data.chosen, 0, count});
-  const T scale = T(1) / T(runner->divisor());
-  assert(gradients.size() == state.layers.size());
-  for (size_t l = 0; l < gradients.size(); ++l) {
-    const Layer<T>& layer = state.layers[l];
-    assert(gradients[l].dW.rows == layer.units && gradients[l].dW.cols == layer.inputs && gradients[l].dW.col == 1);
-    const LayerPlan penalty = runner->updater().of_layer(l);
-    const T *dW = runner->gradient() + (layer.W - state.layers[0].W),
-            *db = runner->gradient() + (layer.b - state.layers[0].W);
-    const auto& [out_W, out_b] = gradients[l];
-    for (index_t i = 0; i < layer.units; ++i) {
-      for (index_t j = 0; j < layer.inputs; ++j) {
-        const T w = layer.W[i * layer.W_row + j];
-        const T of_penalty = T(penalty.l2) * w + T(penalty.l1) * T((w > 0) - (w < 0));
-        out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale + of_penalty;
-      }
-      out_b.data[i * out_b.row] = db[i] * scale;
-    }
-  }
+  runner->write_gradients(gradients);
   return total / double(count);
 }
 

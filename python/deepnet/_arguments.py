@@ -108,13 +108,16 @@ _OWNERS = {name: owner for owner, names in (_ARGUMENTS | _SETTINGS).items() for 
 # What other libraries call a property or method of a network, and the code for it here.
 _ATTRIBUTES = {
     "print(net)": "summary",
-    "net.predict(X)": "predict_proba predict_log_proba decision_function transform forward predict_on_batch",
+    "net.predict(X)": "predict_proba predict_log_proba decision_function transform predict_on_batch",
     "net.predict(X).argmax(axis=0)": "predict_classes",
     'net.evaluate(X, Y, metrics=["accuracy"])': "score",
     "net.evaluate(X, Y)": "test_on_batch",
     "net.train_on_batch(X, Y)": "partial_fit train_step",
     "net.fit(X, Y, epochs=10, batch_size=32)": "train",
-    "net.loss_and_grads(X, Y)": "backward gradients",
+    "net.loss_and_grads(X, Y)": "gradients compute_gradients",
+    "net.apply_gradients(net.loss_and_grads(X, Y)[1])": "step apply_gradient update",
+    "target.copy_from(net, tau=0.005) moves another network, the target": "soft_update polyak_update "
+    "update_target",
     "deepnet.fit_many([net], X, Y)": "fit_many",
     "the loss is an argument of net.fit and net.evaluate": "loss",
     "net.layers[0].dropout": "dropout",

@@ -71,7 +71,7 @@ def test_the_loss_and_its_gradients_agree_with_the_formulas(activation, loss, dt
     value, grads = net.loss_and_grads(X, Y, loss=loss)
     assert abs(value - expected) <= value_bound
     assert abs(net.evaluate(X, Y, loss=loss) - expected) <= value_bound
-    for (key, grad), exact, bound in zip(grads.items(), expected_grads, grad_bounds, strict=True):
+    for (key, grad), exact, bound in zip(grads.items(), expected_grads.values(), grad_bounds, strict=True):
         assert (np.abs(grad - exact) <= bound).all(), key
         assert grad.any()
 

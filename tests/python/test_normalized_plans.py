@@ -28,7 +28,7 @@ def test_the_objective_is_the_sum_of_losses_and_penalties_over_the_sum_of_weight
         value, found = engine.loss_and_grads(X, Y, w, prepared, 1.0, 1)
         assert value == pytest.approx(loss * share + (penalised - loss) / total, rel=1e-13)
         assert engine.evaluate(X, Y, w, prepared, 1.0, 1) == pytest.approx(value, rel=1e-13)
-        for i, (g, expected) in enumerate(zip(found, grads, strict=True)):
+        for i, (g, expected) in enumerate(zip(found.values(), grads.values(), strict=True)):
             p = engine.parameters()[i]
             l2, l1 = (LAYERS[i // 2].l2, LAYERS[i // 2].l1) if i % 2 == 0 else (0, 0)
             np.testing.assert_allclose(

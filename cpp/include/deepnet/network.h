@@ -286,6 +286,44 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
                           std::span<const ParameterGradient<T>> gradients, int threads = 0,
                           Interrupt* interrupt = nullptr);
 
+/// out = A_L, n_L x m, without dropout. Keeps what backward() needs until the next call, in memory proportional to X.
+/// `layers` has the penalties of each layer, or is empty.
+template <class T>
+void forward(const Network<T>& network, const Examples& X, const std::vector<LayerPlan>& layers, Matrix<T> out,
+             int threads = 0, Interrupt* interrupt = nullptr);
+
+/// Why there is nothing to go back through: no call of forward(), or backward() has used it up; it was of another
+/// number of examples, or another thread's; or the network was updated after it.
+enum class PassState { kReady, kNone, kOtherCount, kOtherThread, kOutdated };
+
+/// The gradients of the mean of any loss, penalties included, from `slope`, n_L x m: the derivative of each example's
+/// loss with respect to Z_L if `of_Z`, else to A_L. After forward() on the same thread, whose pass it uses up unless
+/// the answer is not kReady; then nothing is written.
+template <class T>
+PassState backward(const Network<T>& network, const Examples& slope, bool of_Z,
+                   std::span<const ParameterGradient<T>> gradients, Interrupt* interrupt = nullptr);
+
+/// forward() and backward() as one call, which neither uses nor replaces what forward() keeps for other calls.
+template <class T>
+void backward(const Network<T>& network, const Examples& X, const std::vector<LayerPlan>& layers, const Examples& slope,
+              bool of_Z, std::span<const ParameterGradient<T>> gradients, int threads = 0,
+              Interrupt* interrupt = nullptr);
+
+/// One update with the gradients of a whole objective: the plan's penalties are not added. False: some are not finite,
+/// or their norm is not, and nothing was changed. Throws Interrupted and Busy.
+template <class T>
+bool apply_gradients(const Network<T>& network, std::span<const ParameterGradient<const T>> gradients, const Plan& plan,
+                     double learning_rate, int threads = 0, Interrupt* interrupt = nullptr);
+
+/// p += tau (q - p) for each parameter p and the same one, q, of a network with equal layers; tau 1 copies. Throws
+/// Interrupted and Busy.
+template <class T>
+void blend_parameters(const Network<T>& network, const Network<T>& other, double tau, Interrupt* interrupt = nullptr);
+
+/// A network with the same layers and values, as they are between two updates.
+template <class T>
+Network<T> copy_network(const Network<T>& network, Interrupt* interrupt = nullptr);
+
 /// Copies W into dW and b into db of each layer, all as they are between two updates.
 template <class T>
 void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies,

@@ -13,6 +13,7 @@ Like everything in this folder it does not check its input; :mod:`deepnet.networ
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -55,6 +56,8 @@ class Engine:
         self.arrays = [np.zeros(shape, dtype) for shape in shapes] if arrays is None else list(arrays)
         self._slots, self._updates, self._optimizer = list[list[Array]](), 0, (object(), 0)
         self._features = list[Array]()  # U, s (1, n_0) and the optimizer's memory of s
+        self._changes = 0  # of the parameters
+        self._pass: tuple[int, int, Plan, list[Any], list[Array]] | None = None
         self.begin_training = begin_training or TrainingFlag().begin_training
 
     @property
@@ -136,9 +139,83 @@ class Engine:
     @_silent
     def loss_and_grads(
         self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int
-    ) -> tuple[float, list[Array]]:
-        """The mean loss, and [dW1, db1, ..., dWL, dbL]."""
-        return self._loss_and_grads(X, Y, weights, plan, scale)
+    ) -> tuple[float, dict[str, Array]]:
+        """The mean loss, and its gradients: dW1, db1, ..., dWL, dbL."""
+        value, grads = self._loss_and_grads(X, Y, weights, plan, scale)
+        return value, self._named(grads)
+
+    def _named(self, grads: list[Array]) -> dict[str, Array]:
+        keys = [f"d{kind}{layer}" for layer in range(1, len(self.activations) + 1) for kind in "Wb"]
+        return dict(zip(keys, grads, strict=True))
+
+    @_silent
+    def forward(self, X: Array, out: Array | None, plan: Plan, scale: float, threads: int) -> Array:
+        """A_L, without dropout; what `backward` needs is kept."""
+        A, Z = self._forward(X, scale)
+        self._pass = threading.get_ident(), self._changes, plan, A, Z
+        if out is None:
+            return np.array(A[-1], order="C")
+        out[...] = A[-1]
+        return out
+
+    @_silent
+    def backward(
+        self,
+        X: Array | None,
+        slope: Array,
+        of_Z: bool,
+        out: dict[str, Array] | None,
+        plan: Plan,
+        scale: float,
+        threads: int,
+    ) -> dict[str, Array] | int:
+        """The gradients of the mean of a loss from its slope; without X, of the pass that `forward` kept.
+
+        Or a number that says why there is none: 1 none was kept, 2 of another number of examples, 3 of
+        another thread, 4 the parameters have changed since.
+        """
+        if X is not None:
+            A, Z = self._forward(X, scale)
+        elif self._pass is None:
+            return 1
+        else:
+            thread, changes, plan, A, Z = self._pass
+            if thread != threading.get_ident():
+                return 3
+            if changes != self._changes:
+                return 4
+            if slope.size != A[-1].size:
+                return 2
+            self._pass = None
+        d = self._numbers(slope.reshape(A[-1].shape))
+        dZ = d if of_Z else self.layers[-1][2].backward(d, Z[-1])
+        grads = self._named(self._backward(dZ, A, Z, self._plans(plan)))
+        if out is None:
+            return grads
+        for key, grad in grads.items():
+            out[key][...] = grad
+        return out
+
+    @_silent
+    def apply_gradients(self, grads: dict[str, Array], plan: Plan, rate: float, threads: int) -> bool:
+        """One update with the gradients of a whole objective; False if they are not finite, nor changed."""
+        given = [grads[key] for key in self._named(self.arrays)]
+        if not all(np.isfinite(grad).all() for grad in given):
+            return False
+        with self.begin_training():
+            self._start(plan, keep=True)
+            return self._update(given, plan, rate)
+
+    def blend(self, other: Any, tau: float) -> bool | None:
+        """p += tau (q - p) for each parameter p and the same one, q, of another engine; tau 1 copies."""
+        values: list[Array] = other.copy_parameters()
+        if [(p.shape, p.dtype) for p in values] != [(p.shape, p.dtype) for p in self.arrays]:
+            return None
+        with self.begin_training(), updating:
+            self._changes += 1
+            for p, q in zip(self.arrays, values, strict=True):
+                p[...] = q if tau == 1 else p + p.dtype.type(tau) * (q - p)
+        return True
 
     @_silent
     def train_on_batch(
@@ -262,12 +339,7 @@ class Engine:
         loss_only: bool = False,
     ) -> tuple[float, list[Array]]:
         loss, layers, m = plan.loss, self.layers, X.shape[1]
-        masks = masks or [None] * (len(layers) + 1)
-        A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()  # a sparse X stays so
-        for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
-            Z.append(self.linear_forward(self._operand(A[-1]), self._operand(W), b))
-            Z[-1].flags.writeable = False  # backward needs it unchanged
-            A.append(_dropped(activation.forward(Z[-1]), mask))
+        A, Z = self._forward(X, scale, masks)
         labels = loss.labels(Y, len(Z[-1]), self.dtype)
         result = A[-1] if loss.activation is None else Z[-1]
         w = self.dtype.type(1) if weights is None else self._numbers(weights)
@@ -287,20 +359,47 @@ class Engine:
             return value, []
         d = loss.derivative(result, labels, loss.parameter) * w
         dZ = layers[-1][2].backward(d, Z[-1]) if loss.activation is None else d
-        grads: list[Array] = []
+        factor = self.dtype.type(m / divisor) if plan.normalized else None
+        return value, self._backward(dZ, A, Z, penalties, masks, factor)
+
+    def _forward(
+        self, X: Array, scale: float, masks: Sequence[Array | None] = ()
+    ) -> tuple[list[Any], list[Array]]:
+        """Return A_0, ..., A_L and Z_1, ..., Z_L; a sparse X stays so."""
+        layers = self.layers
+        masks = masks or [None] * (len(layers) + 1)
+        A, Z = [_dropped(self._numbers(X, scale), masks[0])], list[Array]()
+        for (W, b, activation), mask in zip(layers, masks[1:], strict=True):
+            Z.append(self.linear_forward(self._operand(A[-1]), self._operand(W), b))
+            Z[-1].flags.writeable = False  # backward needs it unchanged
+            A.append(_dropped(activation.forward(Z[-1]), mask))
+        return A, Z
+
+    def _backward(
+        self,
+        dZ: Array,
+        A: list[Any],
+        Z: list[Array],
+        penalties: Sequence[LayerPlan],
+        masks: Sequence[Array | None] = (),
+        factor: Any = None,
+    ) -> list[Array]:
+        """Return dW_1, db_1, ..., dW_L, db_L from dZ_L; `factor` multiplies them, but not their penalties."""
+        layers, grads = self.layers, list[Array]()
         for layer in range(len(layers), 0, -1):
             (W, b, _), layer_plan = layers[layer - 1], penalties[layer - 1]
             rows, before = self._operand(dZ), self._operand(A[layer - 1])
             dA_prev, dW, db = self.linear_backward(rows, before, self._operand(W), b, layer > 1)
             if self.compute is not None:
-                db = dZ.sum(axis=1, keepdims=True) / self.dtype.type(m)
-            if plan.normalized:
-                dW, db = (g * self.dtype.type(m / divisor) for g in (dW, db))
+                db = dZ.sum(axis=1, keepdims=True) / self.dtype.type(dZ.shape[1])
+            if factor is not None:
+                dW, db = (g * factor for g in (dW, db))
             penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)
             grads = [dW + penalty, db, *grads]
             if layer > 1:
-                dZ = layers[layer - 2][2].backward(_dropped(dA_prev, masks[layer - 1]), Z[layer - 2])
-        return value, grads
+                mask = masks[layer - 1] if masks else None
+                dZ = layers[layer - 2][2].backward(_dropped(dA_prev, mask), Z[layer - 2])
+        return grads
 
     def _start(self, plan: Plan, *, keep: bool) -> None:
         """Clear the optimizer's memory, unless `keep` is set and it belongs to this optimizer."""
@@ -338,6 +437,7 @@ class Engine:
             rates.append(rate * plan.feature_rate)
         flushed = [_flushed(g) for g in grads]
         self._updates += 1
+        self._changes += 1
         update: Callable[..., object] = optimizer.update  # a custom one may return something
         with updating:
             for p, g, slots, own_rate, decay in zip(learnt, flushed, memory, rates, decays, strict=True):

@@ -72,7 +72,7 @@ def minimise(
         if stopped is not None and stopped.is_set():
             raise KeyboardInterrupt
         value, grads = answered(engine.loss_and_grads(*examples[:3], prepared, net.input_scale, threads))
-        gradient = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
+        gradient = np.concatenate([g.ravel() for g in grads.values()]).astype(np.float64)
         return value / scale, gradient / scale
 
     begin = np.concatenate([p.ravel() for p in parameters]).astype(np.float64)
