@@ -5,8 +5,8 @@
 Each function has its plain call, and the same call with labels, rates, weights, options or layouts of another
 form that it accepts. Every answer is compared with the plain one before it is timed. The calls take turns. A
 row has the ratio to the plain call of the same rounds, as median and quartiles, and by how much the median is
-longer. Ends with 1 if a form takes more than three times as long as the plain call, also when it is measured a
-second time.
+longer. Ends with 1 if a form takes more than three times as long as the plain call, also when it is
+measured again.
 """
 
 import argparse
