@@ -69,6 +69,7 @@ bench: .venv/with-bench
 	$(BIN)/python benchmarks/late_epochs.py $(if $(SMOKE),--epochs 1 --rounds 1 --no-limit)
 	$(BIN)/python benchmarks/threads.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/busy_neighbour.py $(if $(SMOKE),--smoke)
+	$(BIN)/python benchmarks/bfloat16.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/c_export.py
 	$(BIN)/python benchmarks/compare_libraries.py $(if $(SMOKE),--smoke) $(ARGS)
 	$(if $(SMOKE),$(BIN)/python benchmarks/sklearn_scores.py --smoke)

@@ -14,6 +14,7 @@ from contenders import numpy_lecture
 GRADIENT = {"float32": 1e-5, "float64": 1e-13}
 PREDICTION = {"float32": 1e-5, "float64": 1e-12}
 ROUNDINGS = 16
+BFLOAT16 = 2.0**-8  # by which rounding to it changes a number at most
 # Relative to the reference's loss after an epoch: contenders shuffle differently, and over eight orders of
 # the examples the loss of the table varied by 1.8 %.
 LOSS = 0.1
@@ -31,6 +32,8 @@ def check(part, task, result):
         "recipes": check_recipe,
         "predict": check_prediction,
         "fit": check_fit,
+        "bfloat16_steps": check_bfloat16_step,
+        "bfloat16_predict": check_bfloat16_prediction,
     }
     checks[part](task, result)
 
@@ -44,6 +47,31 @@ def check_step(task, parameters):
         excess = (np.abs(parameters[name] - expected) / allowed).max()
         if not excess <= 1:  # also catches nan
             raise WrongAnswer(f"{task}: the error of {name} after one step is {excess:.1f} times the bound")
+
+
+def check_bfloat16_step(task, parameters):
+    """Up to 2 L products on the way to a gradient round by BFLOAT16; pure bfloat16 rounds the result, too.
+
+    Where relu's input is closer to 0 than its error, the derivative is another: a share s of other entries
+    changes the norm by sqrt(s).
+    """
+    start = task.data()[2]
+    for name, expected in _reference_step(task).items():
+        update = np.linalg.norm(expected - start[name])
+        rounded = any(np.any(p.view(np.uint32) & 0xFFFF) for p in parameters.values() if p.size > 1)
+        allowed = np.sqrt(len(start) * BFLOAT16) * update + (
+            0 if rounded else BFLOAT16 * np.linalg.norm(expected)
+        )
+        excess = np.linalg.norm(parameters[name] - expected) / allowed
+        if not excess <= 1:  # also catches nan
+            raise WrongAnswer(f"{task}: the error of {name} after one step is {excess:.1f} times the bound")
+
+
+def check_bfloat16_prediction(task, AL):
+    X, _, parameters = task.data()
+    error = np.abs(AL - _forward(X, parameters)).max()
+    if not error <= len(parameters) * BFLOAT16:
+        raise WrongAnswer(f"{task}: the error of a prediction is {error:.1e}")
 
 
 def check_recipe(task, parameters):

@@ -56,3 +56,6 @@ def predict(task):
             session.run_with_iobinding(binding)
 
     return Job(run, lambda: bound.numpy().T)
+
+
+bfloat16_predict = predict  # the float32 model: onnxruntime has no bfloat16 Gemm on the CPU

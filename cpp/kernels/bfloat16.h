@@ -6,7 +6,8 @@
 //   rows(get, rows)                      a square of rows of what get(i, j) returns: a vector of row i from column j on
 //   pairs, turned_pairs, turned_rows     other forms of a square of rows
 //   where_positive(pairs, i, j, v)       v where the vector at (i, j) of a square of pairs is not 0, else 0
-//   multiply(count, a, b, resume, c)     c = a b, or c += a b: the sum over `count` squares of a and of b
+//   multiply(count, a, b, resume, c, ahead)   c = a b, or c += a b: the sum over `count` squares of a and of b;
+//                                        calls ahead() up to `count` times
 // This file has all that they share, which works on one square of c in L1: bias, relu, its derivative, sums and the
 // update of W. The portable way, Rounded, keeps operands as float32 numbers that bfloat16 could hold, and multiplies
 // them with the float32 kernel.
@@ -31,6 +32,11 @@ DEEPNET_INLINE Vec<float> rounded(Vec<float> x) {
   return reinterpret_cast<Vec<float>>(chosen & 0xffff0000u);
 }
 
+/// A product that prefetches nothing.
+struct Nothing {
+  void operator()() {}
+};
+
 struct Rounded {
   using Number = float;
   static void begin() {}
@@ -47,7 +53,8 @@ struct Rounded {
   static Vec<float> where_positive(const float* pairs, index_t i, index_t j, Vec<float> v) {
     return load(pairs + i * kSquare + j) == 0.0f ? Vec<float>{} : v;
   }
-  static void multiply(index_t count, const float* a, const float* b, bool resume, float* c) {
+  template <class Ahead>
+  static void multiply(index_t count, const float* a, const float* b, bool resume, float* c, Ahead&&) {
     gemm<float>({.m = kSquare,
                  .n = kSquare,
                  .k = count * kSquare,
@@ -105,7 +112,7 @@ void bfloat16_product(const Bfloat16Product& f) {
     float bias[kSquare] = {};
     for (index_t i = 0; f.bias && i < count; ++i) bias[i] = f.bias[s * kSquare + i];
     for (index_t p = 0; p < f.panels; ++p) {
-      Way::multiply(depth, a + s * depth * kNumbers, b + p * depth * kNumbers, false, c);
+      Way::multiply(depth, a + s * depth * kNumbers, b + p * depth * kNumbers, false, c, Nothing{});
       const index_t at = (p * f.m_squares + s) * kNumbers, beside = (s * f.between + p) * kNumbers;
       if (f.finish == Finish::kScale) {
         float* to = f.c + p * f.c_panel + s * kNumbers;
@@ -158,21 +165,35 @@ DEEPNET_INLINE void round_square(const Bfloat16Weights& f, index_t row, index_t 
   if (f.turned) Way::turned_rows(to, static_cast<Number*>(f.turned) + (s * f.turned_between + r) * kNumbers);
 }
 
-/// Prefetches, for writing, a square of c and the operands that will be made of it. A prefetch never faults.
+/// Prefetches a square of c and the operands that will be made of it, some lines with each step of a product: all at
+/// once would wait for one another. A prefetch never faults.
 template <class Way>
-DEEPNET_INLINE void prefetch_square(const Bfloat16Gradient& f, index_t row, index_t column) {
-  using Number = typename Way::Number;
-  constexpr index_t line = 64 / index_t(sizeof(float)), lines = kNumbers * index_t(sizeof(Number)) / 64;
-  for (index_t i = 0; i < kSquare; ++i)
-    for (index_t j = 0; j < kSquare; j += line) __builtin_prefetch(f.c + (row + i) * f.c_row + column + j, 1);
-  if (!f.weights.rows) return;
-  const index_t r = row / kSquare, s = column / kSquare;
-  const auto* rows = static_cast<const Number*>(f.weights.rows) + (r * f.weights.rows_between + s) * kNumbers;
-  for (index_t i = 0; i < lines; ++i) __builtin_prefetch(rows + i * kNumbers / lines, 1);
-  if (!f.weights.turned) return;
-  const auto* turned = static_cast<const Number*>(f.weights.turned) + (s * f.weights.turned_between + r) * kNumbers;
-  for (index_t i = 0; i < lines; ++i) __builtin_prefetch(turned + i * kNumbers / lines, 1);
-}
+struct Ahead {
+  static constexpr index_t kLine = 64, kOperandLines = kNumbers * index_t(sizeof(typename Way::Number)) / kLine;
+
+  Ahead(const Bfloat16Gradient& f, index_t row, index_t column, index_t steps)
+      : c_row(f.c_row), each(f.prefetch ? 2 * kSquare / steps + 1 : 0) {
+    c = f.c + row * f.c_row + column;
+    if (!f.weights.rows) return;
+    const index_t r = row / kSquare, s = column / kSquare;
+    operands[0] = static_cast<const char*>(f.weights.rows) + (r * f.weights.rows_between + s) * kOperandLines * kLine;
+    if (f.weights.turned)
+      operands[1] =
+          static_cast<const char*>(f.weights.turned) + (s * f.weights.turned_between + r) * kOperandLines * kLine;
+  }
+
+  DEEPNET_INLINE void operator()() {
+    for (index_t end = next + each; next < end && next < 2 * kSquare; ++next) {
+      __builtin_prefetch(c + next / 2 * c_row + next % 2 * kSquare / 2, 1);
+      if (next < kOperandLines && operands[0]) __builtin_prefetch(operands[0] + next * kLine, 1);
+      if (next < kOperandLines && operands[1]) __builtin_prefetch(operands[1] + next * kLine, 1);
+    }
+  }
+
+  const float* c;
+  const char* operands[2] = {};
+  index_t c_row, each, next = 0;
+};
 
 template <class Way>
 void bfloat16_gradient(const Bfloat16Gradient& f) {
@@ -191,10 +212,10 @@ void bfloat16_gradient(const Bfloat16Gradient& f) {
         for (index_t i = 0; i < kSquare; ++i)
           for (index_t j = 0; j < kSquare; ++j)
             c[i * kSquare + j] = i < rows && j < columns ? f.before[(row + i) * f.before_row + column + j] : 0;
-      prefetch_square<Way>(f, column + kSquare < f.n ? row : row + kSquare,
-                           column + kSquare < f.n ? column + kSquare : 0);
+      const bool more = column + kSquare < f.n;
+      Ahead<Way> ahead(f, more ? row : row + kSquare, more ? column + kSquare : 0, f.panels);
       Way::multiply(f.panels, a + row / kSquare * f.between * kNumbers, b + column / kSquare * f.between * kNumbers,
-                    f.before != nullptr, c);
+                    f.before != nullptr, c, ahead);
       float* to = f.c + row * f.c_row + column;
       const bool descends = f.finish == Finish::kDescend;
       const Vec<float> scale = broadcast(descends ? -f.scale : f.scale);

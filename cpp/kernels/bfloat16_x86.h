@@ -79,7 +79,8 @@ struct Tiles : Pairs {
   static void end() { _tile_release(); }
 
   /// Four tiles of sums: four products for four tiles that are loaded.
-  static void multiply(index_t count, const uint16_t* a, const uint16_t* b, bool resume, float* c) {
+  template <class Ahead>
+  static void multiply(index_t count, const uint16_t* a, const uint16_t* b, bool resume, float* c, Ahead&& ahead) {
     __asm__ volatile("" ::: "memory");  // the tile instructions do not tell the compiler what they read and write
     if (resume) {
       _tile_loadd(0, c, 128);
@@ -101,6 +102,7 @@ struct Tiles : Pairs {
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(1, 4, 7);
       _tile_dpbf16ps(3, 5, 7);
+      ahead();
     }
     _tile_stored(0, c, 128);
     _tile_stored(1, c + 16, 128);
@@ -115,7 +117,8 @@ struct Dots : Pairs {
   static void begin() {}
   static void end() {}
 
-  static void multiply(index_t count, const uint16_t* a, const uint16_t* b, bool resume, float* c) {
+  template <class Ahead>
+  static void multiply(index_t count, const uint16_t* a, const uint16_t* b, bool resume, float* c, Ahead&&) {
     if (!resume) memset(c, 0, kNumbers * sizeof(float));
     for (index_t i = 0; i < 22; i += 11) some_rows<11>(count, a + i * kSquare, b, c + i * kSquare);
     some_rows<10>(count, a + 22 * kSquare, b, c + 22 * kSquare);

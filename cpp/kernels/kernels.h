@@ -355,6 +355,7 @@ struct Bfloat16Gradient {
   Finish finish;  // kScale or kDescend
   float scale;
   Bfloat16Weights weights = {};  // made of the new c, which is `weights.W`; rows null: not wanted
+  bool prefetch = false;         // c and its operands lie beyond the caches
 };
 
 /// Operands made of one panel of float32 numbers; null: not wanted.

@@ -152,7 +152,8 @@ inline void gradient_bfloat16(const Bfloat16Kernels& bf16, const WeightBlock& bl
                  .c_row = sum.W_row,
                  .finish = sum.dW_finish,
                  .scale = sum.dW_scale,
-                 .weights = weights});
+                 .weights = weights,
+                 .prefetch = sum.W_exceeds_cache});
 }
 
 }  // namespace deepnet

@@ -606,7 +606,7 @@ SharedWork BatchRunner<T>::begin_work(index_t examples, ThreadChoices& choices, 
   const SharedWork work(choices, threads_, operations, shared_at_first);
   workers_ = work.threads();
   const index_t each = (panels_for<T>(std::min(chunk_, examples)) + workers_ - 1) / workers_;
-  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, network_.exceeds_cache() ? kLargeGroup : 2);
+  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, bf16_ || network_.exceeds_cache() ? kLargeGroup : 2);
   return work;
 }
 

@@ -294,6 +294,7 @@ print(hashlib.sha256(b"".join(p.tobytes() for p in net.parameters.values())).hex
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not {"avx512", "avx2"} <= SUPPORTED, reason="this CPU lacks avx512 or avx2")
 def test_the_portable_way_has_the_same_bits_with_vectors_of_any_width():
     assert run("avx512", "-c", PROGRAM) == run("avx2", "-c", PROGRAM)
@@ -314,6 +315,7 @@ print(permitted())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("amx" not in SUPPORTED, reason="this CPU does not have AMX")
 def test_the_use_of_tiles_is_asked_for_by_the_first_network_that_needs_it():
     assert run("avx512", "-c", TILES) == "False\n"
