@@ -99,7 +99,7 @@ def test_ranks_train_as_one_process_with_all_examples(case):
 
 
 @pytest.mark.parametrize(
-    ("counts", "batch_size"), [([17, 16, 18], 14), ([9, 8], 4), ([40, 5], 18), ([3, 3, 3], 1000)]
+    ("counts", "batch_size"), [([17, 16, 18], 14), ([9, 8], 4), ([40, 7], 18), ([3, 3, 3], 1000)]
 )
 def test_parts_may_be_uneven(counts, batch_size):
     """No batch of a rank is empty, and every example counts once."""
@@ -265,6 +265,14 @@ def test_an_argument_that_does_not_fit_is_an_error_on_every_rank():
     assert not aborted
 
 
+def test_inputs_of_another_size_are_a_warning_as_elsewhere():
+    """Here warnings are errors, of one rank and so of all; it names the line that calls fit."""
+    errors, aborted = failing([8, 8], lambda given: given["X"].__imul__(1e4))
+    assert [type(error) for error in errors] == [RuntimeError, UserWarning]
+    assert str(errors[0]).startswith("rank 1: UserWarning: ")
+    assert not aborted
+
+
 def test_ranks_with_other_options_are_named():
     errors, _ = failing([8, 8], lambda given: given.update(batch_size=5))
     for error in errors:
@@ -351,12 +359,12 @@ def test_a_grid_search_is_divided_among_the_ranks():
     grid = {"alpha": [1e-4, 1.0], "learning_rate_init": [0.001, 0.01, 0.1]}
 
     def work(comm=None):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of no convergence
-            return sklearn.GridSearch(model, grid, cv=3, n_threads=1, comm=comm).fit(X.T, y)
+        return sklearn.GridSearch(model, grid, cv=3, n_threads=1, comm=comm).fit(X.T, y)
 
-    expected = work()
-    results, aborted = rank_threads.run(2, work)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of no convergence
+        expected = work()
+        results, aborted = rank_threads.run(2, work)
     assert not aborted
     for search in results:
         for name in ("mean_test_score", "split2_test_score", "rank_test_score"):

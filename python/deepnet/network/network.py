@@ -552,17 +552,23 @@ class Network(ByHand):
             input_scale=input_scale,
             advise=advise,
         )
+
+        def warned(training: Training, frames: int = 0) -> Training:
+            level = 4 + frames  # fit is decorated
+            check.warn_of_square(X, Y, stacklevel=level)
+            check.warn_of_size(training.run.examples.X, training.run.input_scale, stacklevel=level, given=X)
+            return training
+
         if comm is not None:
             from deepnet.distributed import together  # only here: most programs never do
 
             if together.checked(comm).size > 1:
                 resume = partial(_resumed, path=resume_from, has_seed=seed is not None)
-                history: History = together.fit(self, comm, prepare, resume, batch_size)
+                history: History = together.fit(
+                    self, comm, lambda: warned(prepare(), frames=4), resume, batch_size
+                )
                 return history
-        training = prepare(resume_from=resume_from)
-        check.warn_of_square(X, Y, stacklevel=3)  # fit is decorated
-        check.warn_of_size(training.run.examples.X, training.run.input_scale, stacklevel=3, given=X)
-        return self._train_alone(training)
+        return self._train_alone(warned(prepare(resume_from=resume_from)))
 
     def _training(
         self,
