@@ -167,7 +167,7 @@ TABULAR = {
         its share are those with the least squared error in the rows held out.
     n_threads : int, optional
         :func:`deepnet.get_num_threads` by default. Results do not depend on it.
-    compute : {{"bfloat16"}}, optional
+    compute : {"bfloat16"}, optional
         As in :class:`deepnet.Network`.
     random_state : int, RandomState or None
         For the first weights, the rows held out, the orders of the rows and dropout.
