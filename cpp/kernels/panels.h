@@ -115,9 +115,14 @@ template <class T>
 void transpose_matrix(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
   constexpr index_t lanes = kLanes<T>;
   assert(from_row >= n && to_row >= m);
+  constexpr index_t kTilesAhead = 2;
+  // The lines of a large matrix are not in a cache, and lie too far apart for the processor's own prefetcher.
+  const bool far = n * to_row * index_t(sizeof(T)) > index_t{512} << 10;
   for (index_t i = 0; i < m; i += lanes)
     for (index_t j = 0; j < n; j += lanes) {
       const T* block = from + i * from_row + j;
+      if (far)
+        for (index_t r = 0; r < lanes; ++r) __builtin_prefetch(to + (j + kTilesAhead * lanes + r) * to_row + i, 1);
       if (i + lanes <= m && j + lanes <= n)
         transpose_block<T, true>(lanes, lanes, block, from_row, to + j * to_row + i, to_row);
       else
