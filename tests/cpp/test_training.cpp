@@ -1,5 +1,6 @@
 // Training: one update against the naive gradient, whole runs against single updates, and how runs end early.
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "doctest/doctest.h"
@@ -118,6 +119,53 @@ TEST_CASE_TEMPLATE("fit equals its updates in turn, bit for bit, for any number 
     const std::vector<T> one = trained(1);
     for (const int threads : {2, 3, 8}) CHECK(same_bits(trained(threads), one));
   }
+}
+
+/// A second process that has the same examples.
+struct Twin : deepnet::Together {
+  explicit Twin(index_t own, size_t numbers) : count(numbers) { examples = {own, own}; }
+  template <class T>
+  void give(T* memory) {
+    gradients = memory;
+    doubles = [this, memory] {
+      for (size_t i = 0; i < count; ++i) memory[i] *= 2;
+    };
+  }
+  Sums add_up(const Sums& own) override {
+    ++steps;
+    doubles();
+    return {2 * own.loss, 2 * own.examples, 2 * own.weight};
+  }
+  size_t count;
+  int steps = 0;
+  std::function<void()> doubles;
+};
+
+TEST_CASE_TEMPLATE("two processes with the same examples make the updates of one, bit for bit", T, float, double) {
+  for (size_t optimizer = 0; optimizer < deepnet::optimizer_names().size(); ++optimizer)
+    for (const double clip_norm : {0.0, 0.01}) {
+      CAPTURE(deepnet::optimizer_names()[optimizer]);
+      CAPTURE(clip_norm);
+      const Small<T> alone, together;
+      deepnet::Plan plan = alone.plan();
+      plan.optimizer = deepnet::OptimizerId(optimizer);
+      plan.hyper[0] = plan.hyper[1] = 0.9;
+      plan.clip_norm = clip_norm;
+      plan.layers = {{.dropout = 0, .l2 = 0.01}, {.dropout = 0}, {.dropout = 0, .l1 = 0.001}};
+      deepnet::FitOptions options{.epochs = 3, .batch_size = 32, .learning_rate = 0.01, .seed = 5};
+      std::vector<double> losses(3), expected(3), seconds(3);
+      deepnet::fit<T>(alone.net, alone.data(), plan, options, expected, seconds);
+      const auto numbers = size_t(together.net.b(3).data + 2 - together.net.W(1).data);
+      deepnet::AlignedBuffer memory;
+      Twin twin(150, numbers);
+      twin.give(memory.reserve<T>(index_t(numbers) + 64));
+      options.batch_size *= 2;
+      options.together = &twin;
+      deepnet::fit<T>(together.net, together.data(), plan, options, losses, seconds);
+      CHECK(twin.steps == 15);
+      CHECK(same_bits(together.parameters(), alone.parameters()));
+      CHECK(losses == expected);
+    }
 }
 
 TEST_CASE_TEMPLATE("a run goes on from copies of its parameters and of the optimizer's state", T, float, double) {
