@@ -42,7 +42,9 @@ def compare(part, contenders, task, options):
     with Workers(contenders, usable_cpus()[-options.threads :]) as workers:
         for contender, reason in workers.absent.items():
             print(f"without {contender}: {reason}", file=sys.stderr)
-        measured = workers.compare(part, task, options.rounds, options.seconds)
+        # As in compare_libraries.py: the fixed cost of a call counts as much as in a short training run.
+        least = 10 if part == "bfloat16_steps" else 1
+        measured = workers.compare(part, task, options.rounds, options.seconds, least=least)
     for name, reason in measured["refused"].items():
         print(f"without {name}: {reason}", file=sys.stderr)
     return measured["seconds"]
