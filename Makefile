@@ -63,6 +63,7 @@ bench: .venv/with-bench
 	build/bench/deepnet_benchmarks $(if $(SMOKE),--benchmark_min_time=0.0001)
 	$(BIN)/python benchmarks/step_by_step.py $(if $(SMOKE),--rounds 3 --net tiny)
 	$(BIN)/python benchmarks/call_costs.py $(if $(SMOKE),--smoke)
+	$(BIN)/python benchmarks/own_loss.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/recipe_cost.py $(if $(SMOKE),--rounds 1 --threads 1)
 	$(BIN)/python benchmarks/fit_many.py $(if $(SMOKE),--smoke)
 	$(BIN)/python benchmarks/sklearn_estimators.py $(if $(SMOKE),--smoke)

@@ -49,6 +49,7 @@ def score_in(output):
 def test_every_example_is_run_here():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         *FLOORS,
+        "cart_pole.py",
         "cross_validation.py",
         "scores.py",
         "train_mpi.py",  # by test_mpi.py
@@ -109,3 +110,10 @@ def test_the_table_of_scores_reads_what_the_examples_print():
     row = scores["row_of"]("diabetes.py", printed)
     assert row.endswith("| R2 0.50 ± 0.05 | ridge regression 0.49 ± 0.06 |\n")
     assert scores["row_of"]("cats.py", "catvnoncat.npz is missing") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["dqn", "ppo"])
+def test_the_pole_stays_up_longer_than_by_chance(run, method):
+    steps = re.search(r"for (\d+) of 500 steps", run("cart_pole.py", "--method", method, "--short"))
+    assert int(steps[1]) > 60  # a random policy: 22
