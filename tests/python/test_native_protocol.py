@@ -65,7 +65,7 @@ PLAN = deepnet.backends.prepared(None, Plan(LOSSES["binary_cross_entropy"]))
 
 
 def engine():
-    return native.EngineFloat32([3, 4, 1], ["relu", "sigmoid"])
+    return native.EngineFloat32([3, 4, 1], ["relu", "sigmoid"], False)
 
 
 def follows(Y, loss):
@@ -78,7 +78,7 @@ def follows(Y, loss):
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
 def test_an_engine_and_the_checks_have_the_same_rule_for_labels(loss):
-    taker = native.EngineFloat64([3, 2], [loss.activation or "tanh"])
+    taker = native.EngineFloat64([3, 2], [loss.activation or "tanh"], False)
     plan = deepnet.backends.prepared(taker, Plan(loss))
     for entry in (0, 0.5, 1, 1.5, 2, -1, np.nan, np.inf):
         for Y in (np.full((2, 4), entry, float), np.full((2, 4), [[entry], [1 - entry]], float)):
@@ -149,7 +149,7 @@ def test_class_weights_are_those_of_the_checks(class_weight, dtype):
         (3, "categorical_cross_entropy", np.eye(3, dtype=np.float32)[numbers].T),
         (3, "sparse_categorical_cross_entropy", numbers[None].astype(float)),
     ):
-        net = taker([3, outputs], [LOSSES[loss].activation])
+        net = taker([3, outputs], [LOSSES[loss].activation], False)
         plan = deepnet.backends.prepared(net, Plan(LOSSES[loss]))
         for given in (None, own, own[:, None].astype(np.float32)):
             checked = labels.check("Y", Y, (outputs, 9), LOSSES[loss])
