@@ -96,7 +96,7 @@ def compute(value: Any, dtype: np.dtype[Any]) -> str | None:
     if value != "bfloat16":
         raise ValueError(f"compute is {value!r}, but must be 'bfloat16' or None")
     if dtype != np.float32:
-        raise ValueError(f"compute is 'bfloat16', but dtype is {dtype}: bfloat16 goes with dtype='float32'")
+        raise ValueError(f"compute is 'bfloat16', but dtype is {dtype}: bfloat16 is for float32 networks")
     return value
 
 
