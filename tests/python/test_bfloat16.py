@@ -253,7 +253,7 @@ def test_estimators_keep_it(tmp_path):
         (
             {"compute": "bfloat16", "dtype": "float64"},
             ValueError,
-            "compute is 'bfloat16', but dtype is float64: bfloat16 goes with dtype='float32'",
+            "compute is 'bfloat16', but dtype is float64: bfloat16 is for float32 networks",
         ),
     ],
 )

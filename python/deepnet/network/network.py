@@ -120,7 +120,7 @@ class Network(ByHand):
     ------
     ValueError
         For example ``layer_dims[1] is 0: zero units``, or if a name is unknown, or ``compute is 'bfloat16',
-        but dtype is float64: bfloat16 goes with dtype='float32'``.
+        but dtype is float64: bfloat16 is for float32 networks``.
     TypeError
         For example ``dtype is 'int64', but must be float32 or float64``.
     AttributeError
