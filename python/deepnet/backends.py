@@ -179,6 +179,14 @@ def snapshot(engine: Any) -> list[Any]:
     return copies
 
 
+def copied(engine: Any) -> Any:
+    """Return a copy of this engine as :func:`snapshot` takes it; None if it is not of the chosen backend."""
+    if _chosen is None or not is_native(engine):
+        return None
+    with updating:
+        return engine.copy()
+
+
 def answered(result: Any, by: str = "the engine") -> Any:
     """Return the result of a native call with checked arguments, which must not be declined."""
     if result is None:

@@ -18,6 +18,7 @@ from deepnet.backends import answered, snapshot
 from deepnet.caches import Parameters, Whole
 from deepnet.losses import loss_for
 from deepnet.optimizers import Optimizer
+from deepnet.reference.training_hold import updating
 
 from .kept import KeptCalls, Rates
 from .parameters import NetworkParameters
@@ -257,12 +258,14 @@ class ByHand(ForeignAttributes):
         step = real("tau", tau, low=0, high=1)
         if other is self:
             return
-        if self._blend(other._engine, step) is None:
+        with updating:
+            done = self._blend(other._engine, step)
+        if done is None:
             if other._layer_dims != self._layer_dims:
                 theirs, own = ("-".join(map(str, net._layer_dims)) for net in (other, self))
                 raise ValueError(f"other has the layers {theirs}, but this network has {own}")
             values = snapshot(other._engine)
-            with self._engine.begin_training():
+            with self._engine.begin_training(), updating:
                 for p, q in zip(self._parameters.values(), values, strict=True):
                     p[...] = q if step == 1 else p + p.dtype.type(step) * (q.astype(p.dtype) - p)
 
