@@ -71,6 +71,7 @@ def test_ctrl_c_stops_what_changes_nothing(what):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_hundred_interrupts_at_random_moments():
     random = np.random.default_rng(0)
     late = 0

@@ -111,8 +111,9 @@ def test_nested_forks():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_many_nested_forks():
-    nested(60)
+    nested(200)
 
 
 def test_a_fork_while_another_thread_trains():

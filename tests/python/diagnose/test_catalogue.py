@@ -61,6 +61,7 @@ def test_two_mistakes_in_one_function_are_both_named(function, one, two):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("course", COURSES)
 def test_two_mistakes_are_both_reported(course):
     draw = random.Random(1)

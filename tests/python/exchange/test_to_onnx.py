@@ -51,6 +51,7 @@ def test_random_networks_agree(path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_thousand_random_networks_agree(path):
     check_random_networks(range(1000), path)
 
