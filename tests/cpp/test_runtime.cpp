@@ -94,7 +94,9 @@ TEST_CASE(
     if (isa == deepnet::chosen_isa().name || std::getenv("DEEPNET_ISA")) continue;
     CAPTURE(isa);
 #ifndef DEEPNET_TEST_SANITIZED  // minutes each, and kernels are tested for all
-    const std::string tests = run_self(isa, "--test-suite=nn --no-version");
+    // What happens when a call is interrupted or memory runs out does not depend on the instructions.
+    const std::string tests =
+        run_self(isa, "--test-suite=nn '--test-case-exclude=*interrupt*,*memory runs out*' --no-version");
     CHECK_MESSAGE(tests.ends_with("status 0\n"), tests);
 #endif
     const std::string other = run_self(isa, "--digest");
