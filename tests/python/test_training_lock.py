@@ -68,6 +68,7 @@ def test_interrupts_at_random_moments_leave_a_network_free(alarms, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_20000_interrupts_leave_a_network_free(alarms):
     X, Y = problem(4, 32)
     interrupt(deepnet.Network([4, 6, 1], seed=0), X, Y, 20_000)

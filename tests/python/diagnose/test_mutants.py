@@ -17,6 +17,7 @@ EVERY = {"c1w4": 2, "c2": 12}  # one in so many of the mutants: of 1,020 that ch
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("course", "least"), [("c1w4", 130), ("c2", 60)])
 def test_mutants_are_found_at_their_function(course, least):
     cases, changing, elsewhere, count = inputs(course), 0, [], 0
@@ -52,6 +53,7 @@ CALLED = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_mutants_of_the_reference_are_found_at_their_function():
     """The reference is another right implementation, which knows nothing of the probes."""
     cases = inputs("c1w4")
