@@ -1,4 +1,4 @@
-"""One update with a loss of one's own: deepnet's three calls, and PyTorch's autograd where it is installed.
+"""One update with a custom loss: deepnet's three calls, and PyTorch's autograd if it is installed.
 
     python benchmarks/own_loss.py [--rounds 41] [--smoke]
 

@@ -119,17 +119,9 @@ class Engine final : public AnyEngine {
   }
 
   py::object predict(const py::object& X, const py::object& out, double scale, int threads) const {
-    Examples x;
-    SparseArrays sparse;
-    if (!parse_inputs(X.ptr(), inputs_, scale, sparse, x) || !indices_are_good(sparse, inputs_)) return py::none();
-    Matrix<T> a;
-    py::object result = out;
-    if (out.is_none())
-      result = new_matrix<T>(outputs_, x.count, a);
-    else if (!parse_output(out.ptr(), outputs_, x.count, read_by(X, sparse), a))
-      return py::none();
-    without_gil([&](Interrupt* interrupt) { deepnet::predict<T>(network_, x, a, threads, interrupt); });
-    return result;
+    return outputs(X, out, scale, [&](const Examples& x, Matrix<T> a, Interrupt* interrupt) {
+      deepnet::predict<T>(network_, x, a, threads, interrupt);
+    });
   }
 
   py::object train_on_batch(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
@@ -168,17 +160,9 @@ class Engine final : public AnyEngine {
 
   /// A_L, which is `out` unless that is None; the plan's penalties are those of backward().
   py::object forward(const py::object& X, const py::object& out, const Plan& plan, double scale, int threads) const {
-    Examples x;
-    SparseArrays sparse;
-    if (!parse_inputs(X.ptr(), inputs_, scale, sparse, x) || !indices_are_good(sparse, inputs_)) return py::none();
-    Matrix<T> a;
-    py::object result = out;
-    if (out.is_none())
-      result = new_matrix<T>(outputs_, x.count, a);
-    else if (!parse_output(out.ptr(), outputs_, x.count, read_by(X, sparse), a))
-      return py::none();
-    without_gil([&](Interrupt* interrupt) { deepnet::forward<T>(network_, x, plan.layers, a, threads, interrupt); });
-    return result;
+    return outputs(X, out, scale, [&](const Examples& x, Matrix<T> a, Interrupt* interrupt) {
+      deepnet::forward<T>(network_, x, plan.layers, a, threads, interrupt);
+    });
   }
 
   /// The gradients, in the arrays of `out` unless that is None: of a pass of its own, or, if X is None, of that of
@@ -331,6 +315,22 @@ class Engine final : public AnyEngine {
 
   /// The memory of the parameters.
   Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
+
+  /// What run(x, a, interrupt) writes to a: `out`, or a new array if that is None.
+  template <class Run>
+  py::object outputs(const py::object& X, const py::object& out, double scale, Run run) const {
+    Examples x;
+    SparseArrays sparse;
+    if (!parse_inputs(X.ptr(), inputs_, scale, sparse, x) || !indices_are_good(sparse, inputs_)) return py::none();
+    Matrix<T> a;
+    py::object result = out;
+    if (out.is_none())
+      result = new_matrix<T>(outputs_, x.count, a);
+    else if (!parse_output(out.ptr(), outputs_, x.count, read_by(X, sparse), a))
+      return py::none();
+    without_gil([&](Interrupt* interrupt) { run(x, a, interrupt); });
+    return result;
+  }
 
   /// New arrays for the gradients: {"dW1": ..., "db1": ..., ...}.
   py::dict new_gradients(std::vector<ParameterGradient<T>>& gradients) const {

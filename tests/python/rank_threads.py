@@ -1,4 +1,4 @@
-"""Ranks that are threads of this process: a communicator of one's own, as users may write one."""
+"""A custom communicator whose ranks are threads of this process."""
 
 import threading
 

@@ -278,7 +278,7 @@ def test_every_way_passes_these_tests(way):
     if way not in SUPPORTED:
         pytest.skip(f"this CPU does not have {way}")
     if way in (CONFIG["bfloat16"], os.environ.get("DEEPNET_ISA")):
-        pytest.skip("this process tests it")
+        pytest.skip("the other tests of this process use it")
     chosen = "(products and native) or bits_depend or gradients_are"
     output = run(
         way, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, "-m", "not slow", __file__

@@ -109,15 +109,13 @@ def test_slopes_and_outputs_of_any_form():
 
 def test_a_forward_pass_serves_one_backward():
     net, (X, Y) = network(), examples(5)
-    with pytest.raises(
-        RuntimeError, match=r"no forward pass to go back through: net.forward\(X\) comes before"
-    ):
+    with pytest.raises(RuntimeError, match=r"has not kept a forward pass: call net.forward\(X\) before each"):
         net.backward(dA=Y)
     net.forward(X)
     with pytest.raises(ValueError, match="dA has another number of columns than the X of the last"):
         net.backward(dA=Y[:, :3])
     net.backward(dA=Y)
-    with pytest.raises(RuntimeError, match="no forward pass"):
+    with pytest.raises(RuntimeError, match="not kept a forward pass"):
         net.backward(dZ=Y)
     net.forward(X)
     net.train_on_batch(X, Y)

@@ -12,7 +12,7 @@ from deepnet.activations import Array
 from .arrays import a, anything, counted, floats, shaped
 
 NO_PASS = {
-    1: "there is no forward pass to go back through: net.forward(X) comes before each net.backward({}=...), "
+    1: "the network has not kept a forward pass: call net.forward(X) before each net.backward({}=...), "
     "or net.backward(X, {}=...)",
     3: "the last net.forward was called by another thread: net.backward(X, {}=...)",
     4: "the network was trained after net.forward(X): call it again, or net.backward(X, {}=...)",

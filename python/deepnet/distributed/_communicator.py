@@ -85,7 +85,7 @@ class OneProcess:
         """Do nothing."""
 
     def abort(self, message: str) -> None:
-        """Do nothing: there are no others."""
+        """Do nothing: this process is the only one."""
 
 
 def checked(comm: Any) -> Any:

@@ -142,7 +142,7 @@ class ByHand(ForeignAttributes):
         TypeError
             If `dA` and `dZ` are both given or both left out, or are not arrays of floats.
         RuntimeError
-            Without X, if there is no forward pass of this thread, or if the network was trained after it.
+            Without X, if this thread has not called :meth:`forward`, or if the network was trained after it.
             Values that are written to ``net.parameters`` in between are not noticed.
 
         Examples

@@ -1139,7 +1139,7 @@ def _resumed(training: Training, path: Any, *, has_seed: bool) -> Training:
 
 
 def _is_of_deepnet(optimizer: Optimizer) -> bool:
-    """Return whether this optimizer and its rate cannot change, as those of a user's own class may."""
+    """Return whether this optimizer and its rate are deepnet's own, which are immutable."""
     kinds = {type(optimizer).__module__, type(optimizer.learning_rate).__module__}
     return kinds <= {"deepnet.optimizers", "deepnet.schedules", "builtins"}
 
