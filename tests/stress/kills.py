@@ -192,11 +192,11 @@ def failing_calls(result, short, fault):
                 traced = run_traced(path, f"inject={name}:{fault}:when={number}")
                 if failed_within_save(traced.stderr):
                     break
-                # Another process wrote or removed a module's compiled file, so importing takes other calls than before.
+                # Another process compiled a module meanwhile, so importing took other calls than before.
                 path.write_bytes(old)
                 name, number = calls_of_save(path)[place]
             else:
-                result.fault("wrong results", f"{fault} at {name}, call {place + 1} of the save: never happened")
+                result.fault("wrong results", f"{fault}: call {place + 1} of the save never failed")
                 continue
             result.trial(fault)
             where = f"{fault} at {name} number {number} ({place + 1} of {len(calls)})"
