@@ -146,11 +146,11 @@ else:
     _EXCHANGE = {"from_keras", "from_onnx", "from_torch", "to_c", "to_keras", "to_onnx", "to_torch"}
 
     def __getattr__(name):
-        # On demand: importlib.metadata takes longer to import than deepnet, and few programs need the others.
+        # On demand: some of these take longer to import than the rest of deepnet, and few programs need them.
         if name == "__version__":
-            from importlib.metadata import version
+            from ._distribution import version
 
-            return version("deepnet")
+            return version()
         if name == "gradient_check":
             from .gradient_checking import gradient_check
 

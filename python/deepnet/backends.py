@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import reference
+from ._distribution import version
 from .activations import ACTIVATIONS, Activation
 from .plan import Plan
 from .reference.training_hold import updating
@@ -283,10 +284,10 @@ def show_config() -> None:
     numpy ...
     backend ...
     """
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError
 
     try:
-        lines = {"deepnet": version("deepnet")}
+        lines = {"deepnet": version()}
     except PackageNotFoundError:
         lines = {"deepnet": "not installed"}
     lines |= {"numpy": np.__version__, "backend": backend_name()}

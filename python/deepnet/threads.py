@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ._distribution import version
 from ._extras import needs
 from ._validation.options import environment_threads, thread_count
 from .backends import native
@@ -97,10 +98,10 @@ def register_with_threadpoolctl() -> None:
             self.dynlib.deepnet_set_num_threads(num_threads)
 
         def get_version(self) -> str | None:
-            from importlib.metadata import PackageNotFoundError, version
+            from importlib.metadata import PackageNotFoundError
 
             try:
-                return version("deepnet")
+                return version()
             except PackageNotFoundError:
                 return None
 

@@ -325,7 +325,7 @@ def test_a_missing_package_is_named(run, monkeypatch, module, package):
     result = run("demo")
     assert result.exit_code == 2
     assert f"deepnet demo needs {package}: pip install {package}, " in result.stderr
-    assert "pip install '.[cli]'" in result.stderr
+    assert "pip install 'deepnet-cpu[cli]'" in result.stderr
 
 
 def test_pillow_is_needed_only_for_a_folder(run, photos, monkeypatch):
@@ -342,7 +342,7 @@ def test_without_its_extra_the_command_says_what_to_install(missing):
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.startswith(f"deepnet: the deepnet command needs {missing}: pip install {missing}, ")
-    assert "pip install '.[cli]'" in result.stderr
+    assert "pip install 'deepnet-cpu[cli]'" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

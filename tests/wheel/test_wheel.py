@@ -37,12 +37,12 @@ def the_only(pattern):
 
 @pytest.fixture(scope="module")
 def sdist():
-    return the_only("deepnet-*.tar.gz")
+    return the_only("deepnet_cpu-*.tar.gz")
 
 
 @pytest.fixture(scope="module")
 def wheel():
-    return the_only("deepnet-*.whl")
+    return the_only("deepnet_cpu-*.whl")
 
 
 def test_the_sdist_has_what_a_build_and_its_tests_need_and_no_build(sdist):
@@ -106,7 +106,8 @@ def fresh(wheel, tmp_path_factory):
 
 def test_the_wheel_needs_numpy_alone(fresh):
     listed = succeed(fresh / "python", "-m", "pip", "list", "--format=freeze")
-    assert {line.partition("==")[0] for line in listed.split()} <= {"deepnet", "numpy", "pip", "setuptools"}
+    names = {line.partition("==")[0] for line in listed.split()}
+    assert names <= {"deepnet-cpu", "numpy", "pip", "setuptools"}
 
 
 STEP = """
@@ -176,5 +177,5 @@ def test_the_command_says_what_to_install(fresh, tmp_path):
     result = run(fresh / "deepnet", "demo", cwd=tmp_path)
     assert result.returncode != 0
     assert "needs typer: pip install typer, or" in result.stderr
-    assert "'.[cli]'" in result.stderr
+    assert "'deepnet-cpu[cli]'" in result.stderr
     assert "Traceback" not in result.stderr

@@ -1,6 +1,6 @@
 """Training on several processes, on one machine or many: ``net.fit(..., comm=deepnet.distributed.mpi())``.
 
-See docs/scaling.md. Needs mpi4py: ``pip install 'deepnet[mpi]'``.
+See docs/scaling.md. Needs mpi4py: ``pip install 'deepnet-cpu[mpi]'``.
 """
 
 from ._communicator import Communicator, OneProcess

@@ -133,7 +133,7 @@ def mpi(
     Raises
     ------
     ImportError
-        If mpi4py is missing: ``pip install 'deepnet[mpi]'``.
+        If mpi4py is missing: ``pip install 'deepnet-cpu[mpi]'``.
     ValueError, TypeError
         If an argument does not fit: ``check_every is 0, but must be 1 or more``.
 

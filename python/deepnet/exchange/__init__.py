@@ -44,7 +44,7 @@ def to_onnx(model: Any, path: Path) -> None:
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
     ImportError
-        Without the package onnx: ``pip install '.[onnx]'``.
+        Without the package onnx: ``pip install 'deepnet-cpu[onnx]'``.
 
     Notes
     -----
@@ -103,7 +103,7 @@ def from_onnx(path: Path) -> Network:
     OSError
         If the file does not exist or cannot be read.
     ImportError
-        Without the package onnx: ``pip install '.[onnx]'``.
+        Without the package onnx: ``pip install 'deepnet-cpu[onnx]'``.
 
     Notes
     -----

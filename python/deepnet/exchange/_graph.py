@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from deepnet._distribution import version
 from deepnet._extras import needs
 from deepnet._files import Path, replace
 from deepnet.activations import Array
@@ -162,7 +162,7 @@ class Graph:
             opset_imports=opsets,
             ir_version=IR_VERSION,
             producer_name="deepnet",
-            producer_version=version("deepnet"),
+            producer_version=version(),
             doc_string=description,
         )
         helper.set_model_props(model, dict(metadata))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deepnet._distribution import version
 from deepnet._files import replace
 from deepnet._validation.arrays import a, anything
 from deepnet._validation.tables import is_frame
@@ -106,7 +106,7 @@ def to_c(
         test = _float_test(rounded, kind, _test_inputs(rounded, X))
     else:
         test = _int8_test(rounded, networks, _test_inputs(rounded, X))
-    text = written(prefix, header.name, version("deepnet"), rounded, kind, networks, test)
+    text = written(prefix, header.name, version(), rounded, kind, networks, test)
     replace(header, [text.header.encode()])
     replace(source, [text.source.encode()])
     compared = test_X if test_X is not None else X

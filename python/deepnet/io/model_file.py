@@ -19,12 +19,12 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from deepnet._distribution import version as installed_version
 from deepnet._files import chunks, open_regular, quoted, read_into, replace
 from deepnet.activations import ACTIVATIONS, Array
 
@@ -113,7 +113,7 @@ def write_model(path: str | os.PathLike[str], model: ModelFile) -> None:
     """
     arrays = {key: _little_endian(array) for key, array in model.arrays.items()}
     arrays = dict(sorted(arrays.items(), key=lambda entry: -entry[1].itemsize))  # which aligns each of them
-    model.written_by = _installed()
+    model.written_by = installed_version()
     description, end = json.dumps(model.description(), ensure_ascii=False, allow_nan=False), 0
     header: dict[str, Any] = {
         "__metadata__": {DESCRIPTION: description, CHECKSUM: _digest(description, arrays)}
@@ -237,16 +237,9 @@ def _versions(description: dict[str, Any]) -> tuple[int, str]:
     if version > FORMAT_VERSION:
         raise ValueError(
             f"has format version {quoted(version)}, written by deepnet {quoted(written_by)}; this is deepnet "
-            f"{_installed()}, which reads up to {FORMAT_VERSION}: install a newer one"
+            f"{installed_version()}, which reads up to {FORMAT_VERSION}: install a newer one"
         )
     return version, written_by if isinstance(written_by, str) else ""
-
-
-@cache
-def _installed() -> str:
-    from importlib.metadata import version
-
-    return version("deepnet")
 
 
 def _part(entry: dict[str, Any]) -> NetworkPart:

@@ -88,7 +88,7 @@ def test_without_pandas_and_polars_the_message_says_what_to_install(run, shared,
     result = run("train", shared / "table.csv", "--target", "buys")
     assert result.exit_code == 2
     assert "reading tables needs pandas: pip install pandas" in result.stderr
-    assert "pip install '.[tables]'" in result.stderr
+    assert "pip install 'deepnet-cpu[tables]'" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

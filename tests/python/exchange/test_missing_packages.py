@@ -35,7 +35,7 @@ def without(monkeypatch):
 def test_the_message_says_what_to_install(name, without, tmp_path):
     package, call = CALLS[name]
     without(package)
-    advice = rf"pip install {package}, or, in deepnet's folder, pip install '\.\[{package}\]'"
+    advice = rf"pip install {package}, or pip install 'deepnet-cpu\[{package}\]'"
     with pytest.raises(ImportError, match=rf"^{name} needs {package}: {advice}$"):
         call(tmp_path / "net.onnx")
 
