@@ -11,7 +11,8 @@ in ``cpp/kernels/losses.h``; a test names whatever is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import keyword
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -38,7 +39,8 @@ __all__ = [
 LABEL_RULES = ("numbers", "counts", "probabilities", "shares", "classes")
 _DEFAULT_RULES = {"sigmoid": "probabilities", "softmax": "shares"}
 
-Terms = Callable[[Array, Array, float], Array]
+Terms = Callable[..., Any]
+_NO_DATA: Mapping[str, Array] = {}
 
 
 @immutable("loss")
@@ -48,7 +50,7 @@ class Loss:
 
     With an `activation`: ``value(Z, Y, parameter)`` and ``derivative(Z, Y, parameter)``, which is dZ; without
     one: ``value(A, Y, parameter)`` and ``derivative(A, Y, parameter)``, which is dA. Y is the result of
-    :meth:`labels`.
+    :meth:`labels`. Without a `derivative`, ``value`` returns both.
 
     Parameters
     ----------
@@ -56,8 +58,9 @@ class Loss:
         Its name, its formula as text, and the publication it comes from.
     value : callable
         Returns the terms, in the shape (n_L, m) and dtype of its first argument.
-    derivative : callable
-        Returns their derivative, in the same shape and dtype.
+    derivative : callable, optional
+        Returns their derivative, in the same shape and dtype. If it is left out, `value` returns a pair, the
+        terms and their derivative.
     activation : str, optional
         The output activation that the loss includes; by default any but softmax.
     label_rule : {"numbers", "counts", "probabilities", "shares", "classes"}, optional
@@ -72,6 +75,10 @@ class Loss:
         Accept a `sample_weight` below 0, which turns the gradients of an example around. With advantages as
         weights, ``dataclasses.replace(deepnet.LOSSES["sparse_categorical_cross_entropy"],
         signed_weights=True)`` is the loss of a policy gradient.
+    data : tuple of str
+        Names of further arrays that the functions need for the examples, such as advantages. The methods of a
+        network take them as ``loss_data={"advantage": advantage}``, and the functions get them as arguments
+        of these names.
 
     Raises
     ------
@@ -91,24 +98,35 @@ class Loss:
     >>> net = deepnet.Network([2, 1], output="identity", initializer="zeros")
     >>> net.evaluate(np.ones((2, 3)), np.full(3, 2.0), loss=loss)
     16.0
+
+    One function for both, which is given the spread of each target:
+
+    >>> def in_spreads(A, Y, _, spread):
+    ...     error = (A - Y) / spread
+    ...     return error * error, 2 * error / spread
+    >>> loss = deepnet.losses.Loss("in_spreads", "((A - Y) / spread)^2", in_spreads, data=("spread",))
+    >>> net.evaluate(np.ones((2, 3)), np.full(3, 2.0), loss=loss, loss_data={"spread": np.full(3, 4.0)})
+    0.25
     """
 
     name: str
     formula: str
     value: Terms
-    derivative: Terms
+    derivative: Terms | None = None
     source: str = "-"
     activation: str | None = None
     label_rule: str = ""
     parameter: float = 1.0
     label_smoothing: float = 0.0
     signed_weights: bool = False
+    data: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", _data_names(self.data))
         for name in ("value", "derivative"):
-            if not callable(getattr(self, name)):
-                form = "(A, Y, parameter)" if self.activation is None else "(Z, Y, parameter)"
-                raise TypeError(f"{name} is {getattr(self, name)!r}, but must be a function of {form}")
+            if not (callable(getattr(self, name)) or (name == "derivative" and self.derivative is None)):
+                form = ", ".join(["A" if self.activation is None else "Z", "Y", "parameter", *self.data])
+                raise TypeError(f"{name} is {getattr(self, name)!r}, but must be a function of ({form})")
         rule = self.label_rule or _DEFAULT_RULES.get(self.activation or "", "numbers")
         object.__setattr__(self, "label_rule", find("label_rule", rule, dict.fromkeys(LABEL_RULES, rule)))
         smoothing = real("label_smoothing", self.label_smoothing, low=0, below=1)
@@ -155,6 +173,51 @@ class Loss:
         classes = 2 if self.activation == "sigmoid" else outputs
         smoothing = Y.dtype.type(self.label_smoothing)
         return Y if smoothing == 0 else Y * (1 - smoothing) + smoothing / classes
+
+    def terms(self, A: Array, Y: Array, data: Mapping[str, Array] = _NO_DATA) -> Array:
+        """Return the terms (n_L, m), with an `activation` from Z in place of A; Y is from :meth:`labels`."""
+        result = self.value(A, Y, self.parameter, **data)
+        terms: Array = result[0] if self.derivative is None else result
+        return terms
+
+    def slope(self, A: Array, Y: Array, data: Mapping[str, Array] = _NO_DATA) -> Array:
+        """Return the derivative of the terms."""
+        if self.derivative is None:
+            return self.terms_and_slope(A, Y, data)[1]
+        slope: Array = self.derivative(A, Y, self.parameter, **data)
+        return slope
+
+    def terms_and_slope(
+        self, A: Array, Y: Array, data: Mapping[str, Array] = _NO_DATA
+    ) -> tuple[Array, Array]:
+        """Return the terms and their derivative."""
+        result = self.value(A, Y, self.parameter, **data)
+        if self.derivative is None:
+            return result  # type: ignore[no-any-return]  # a pair, which deepnet._validation has checked
+        return result, self.derivative(A, Y, self.parameter, **data)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Labels, and the further arrays of a loss, whose last axis is the examples, too."""
+
+    Y: Array
+    data: Mapping[str, Array]
+
+    def __getitem__(self, columns: Any) -> Targets:
+        """Return those of some examples."""
+        return Targets(self.Y[columns], {name: array[columns] for name, array in self.data.items()})
+
+
+def _data_names(names: Any) -> tuple[str, ...]:
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"data is {names!r}, but must be a tuple of names, such as ('advantage',)")
+    for i, name in enumerate(names):
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(f"data has the name {name!r}, which cannot be the name of an argument")
+        if name in names[:i]:
+            raise ValueError(f"data has the name {name!r} twice")
+    return tuple(names)
 
 
 def _binary_cross_entropy(Z: Array, Y: Array, _: float) -> Array:

@@ -68,6 +68,8 @@ COST = "deepnet.compute_cost(AL, Y)"
 BACKWARD = "deepnet.L_model_backward(AL, Y, caches, out=out)"
 CASES = [  # what is done to the names, and the call that then fails until its advice has been followed
     ("dA = np.ones((1, 8), int)", "net.backward(X, dA=dA)"),
+    ("own = deepnet.losses.Loss('own', '-', lambda A, Y, _, w: (A * w, A * w), data=['w']); w = np.ones(8)", "net.evaluate(X, Y, loss=own, **options)"),
+    ("own = deepnet.losses.Loss('own', '-', lambda A, Y, _, w: (A * w[0], A), data=['w']); loss_data = {'w': np.ones((8, 2))}", "net.evaluate(X, Y, loss=own, loss_data=loss_data)"),
     ("grads = net.loss_and_grads(X, Y)", "net.apply_gradients(grads)"),
     # X
     ("X = X.T", PREDICT),

@@ -226,6 +226,110 @@ def test_the_results_of_a_custom_loss_are_checked(own, error, words):
     assert_same_bits(net, before)
 
 
+def square(A, Y, _):
+    return np.square(A - Y) / len(A)
+
+
+def weighted_square(A, Y, _, weight, power):
+    """The terms of `square` times a weight, and their slope; both arrays must be those of the examples."""
+    assert (weight.dtype, power.dtype) == (A.dtype, np.int64)
+    assert not weight.flags.writeable
+    np.testing.assert_array_equal(weight, 2.0 ** power[1])
+    return square(A, Y, _) * weight, 2 * (A - Y) / len(A) * weight
+
+
+SQUARE = Loss("square", "(A - Y)^2 / n_L", square, lambda A, Y, _: 2 * (A - Y) / len(A))
+WEIGHTED = Loss("weighted", "weight (A - Y)^2 / n_L", weighted_square, data=("weight", "power"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loss_may_take_further_arrays_and_return_both_in_one_call(dtype):
+    """They follow the examples through batches, shuffles and validation, as weights do: same bits."""
+    X, Y = problem(6, 40, 2, dtype=dtype)
+    power = np.array([np.zeros(40), np.random.default_rng(0).integers(-2, 3, 40)], np.int64)
+    weight, found = 2.0 ** power[1], []
+    fits = (
+        {"batch_size": 8, "validation_split": 0.3},
+        {"batch_size": 7, "examples": np.arange(5, 30), "validation_data": np.arange(30, 40)},
+        {"batch_size": 9, "examples": np.arange(40) > 3, "validation_split": 0.3},
+        {"batch_size": 40, "validation_data": (X, Y)},
+    )
+    for options in (
+        {"loss": WEIGHTED, "loss_data": {"weight": weight, "power": power}},
+        {"loss": SQUARE, "sample_weight": weight},
+    ):
+        net = deepnet.Network([6, 5, 2], "tanh", output="identity", dtype=dtype, seed=0)
+        losses = [net.evaluate(X, Y, **options), net.loss_and_grads(X, Y, **options)[0]]
+        losses.append(net.train_on_batch(X, Y, **options))
+        rest = options.get("sample_weight"), options.get("loss_data")
+        for fit in fits:
+            if isinstance(fit.get("validation_data"), tuple):
+                fit = fit | {"validation_data": (X, Y, *rest)}
+            history = net.fit(X, Y, epochs=2, seed=0, **options, **fit)
+            losses += history.loss + history.validation_loss
+        found.append((losses, parameters_of(net)))
+    (losses, parameters), (expected, expected_parameters) = found
+    assert losses == expected
+    for key, p in parameters.items():
+        np.testing.assert_array_equal(p, expected_parameters[key])
+
+
+def test_a_loss_with_further_arrays_is_checked_and_pickled():
+    X, Y = problem(6, 20, dtype=np.float64)
+    net = deepnet.Network([6, 3, 1], "tanh", output="identity", dtype="float64", seed=0)
+    data = {"weight": np.ones(20), "power": np.zeros((2, 20), np.int64)}
+    assert pickle.loads(pickle.dumps(WEIGHTED)) == WEIGHTED
+    assert deepnet.gradient_check(net, X, Y, loss=WEIGHTED, loss_data=data)
+    deepnet.find_learning_rate(net, X, Y, loss=WEIGHTED, loss_data=data, steps=10, seed=0)
+    nan, huge = np.where(np.arange(20) == 3, np.nan, 1), np.full(20, 1e300)
+    for loss, given, error, words in (
+        (WEIGHTED, None, ValueError, r"loss 'weighted' needs .*: loss_data={'weight': weight, 'power'"),
+        (WEIGHTED, [1], TypeError, "loss_data is a list, but must be a dict of arrays"),
+        (WEIGHTED, {"weight": data["weight"]}, ValueError, "loss_data lacks 'power'"),
+        (WEIGHTED, data | {"w": 1}, ValueError, "loss_data has 'w', but .* takes 'weight', 'power'"),
+        (
+            WEIGHTED,
+            data | {"power": np.zeros((20, 2))},
+            ValueError,
+            r"loss_data\['power'\] has .*the examples: .*\.T$",
+        ),
+        (WEIGHTED, data | {"power": ["a"] * 20}, TypeError, r"loss_data\['power'\] is a list"),
+        (WEIGHTED, data | {"weight": np.ones(20, complex)}, TypeError, "is complex128, but must be"),
+        (WEIGHTED, data | {"weight": nan}, ValueError, r"loss_data\['weight'\]\[3\] is nan, but"),
+        ("mean_squared_error", data, ValueError, "loss_data has 'weight', but .* takes none"),
+    ):
+        for call in (net.evaluate, net.loss_and_grads, net.train_on_batch, net.fit):
+            with pytest.raises(error, match=words):
+                call(X, Y, loss=loss, loss_data=given)
+    with pytest.raises(ValueError, match="validation_data: loss 'weighted' needs further arrays"):
+        net.fit(X, Y, loss=WEIGHTED, loss_data=data, validation_data=(X, Y))
+    with pytest.raises(ValueError, match="must be finite in float32"):
+        net.astype("float32").evaluate(X, Y, loss=WEIGHTED, loss_data=data | {"weight": huge})
+    for wrong, words in (
+        (lambda A, Y, _: A, "an ndarray, but"),
+        (lambda A, Y, _: (A, A, A), "a tuple of 3, but"),
+    ):
+        with pytest.raises(TypeError, match=f"value of 'mine' returned {words} must return two arrays"):
+            net.evaluate(X, Y, loss=Loss("mine", "-", wrong))
+    with pytest.raises(ValueError, match=r"value of 'mine': the derivative returned shape \(20,\)"):
+        net.evaluate(X, Y, loss=Loss("mine", "-", lambda A, Y, _: (A, A[0])))
+    for names, error in (
+        ("weight", TypeError),
+        ((1,), TypeError),
+        (("a b",), ValueError),
+        (("a", "a"), ValueError),
+    ):
+        with pytest.raises(error, match=r"data (is|has the name)"):
+            Loss("mine", "-", weighted_square, data=names)
+    AL, caches = deepnet.L_model_forward(X, net.parameters, activations="tanh", output="identity")
+    for call in (
+        lambda: deepnet.compute_cost(AL, Y, loss=WEIGHTED),
+        lambda: deepnet.L_model_backward(AL, Y, caches, loss=WEIGHTED),
+    ):
+        with pytest.raises(ValueError, match="needs loss_data, which only the methods of Network take"):
+            call()
+
+
 def test_a_custom_optimizer_must_change_in_place():
     class Elsewhere(Optimizer):
         def update(self, p, g, slots, rate, t):

@@ -211,7 +211,7 @@ def test_a_split_takes_the_last_examples_with_their_weights():
             "validation_data and validation_split",
         ),
         ({"validation_data": (1,)}, TypeError, "validation_data.*1 entry"),
-        ({"validation_data": (1, 2, 3, 4)}, TypeError, "validation_data.*4 entries"),
+        ({"validation_data": (1, 2, 3, {}, 5)}, TypeError, "validation_data.*5 entries"),
         (
             {"validation_data": (np.ones((6, 3)), np.ones(3), np.ones(2))},
             ValueError,

@@ -410,7 +410,7 @@ NET = deepnet.Network([5, 1], dtype="float64", seed=0)
         (
             lambda: gradient_check((square, double), parameters=ONE, loss="mean_squared_error"),
             TypeError,
-            "loss and input_scale are for networks",
+            "loss, input_scale and loss_data are for networks",
         ),
         (lambda: gradient_check(NET, X, Y, parameters=ONE), TypeError, "parameters is for functions"),
         (lambda: gradient_check(NET, X[:3], Y), ValueError, "X has 3 rows, but the network has 5 inputs"),

@@ -106,7 +106,7 @@ SETTINGS = [
         TypeError,
         r"value is 3, but must be a function of \(A, Y, parameter\)",
     ),
-    (lambda: Loss("own", "-", abs, None), TypeError, "derivative is None, but must be a function"),
+    (lambda: Loss("own", "-", abs, 3), TypeError, "derivative is 3, but must be a function"),
     (lambda: Loss("own", "-", abs, abs, label_smoothing=0.1), ValueError, "'own' takes numbers"),
 ]
 

@@ -28,7 +28,7 @@ from .arrays import (
     probabilities,
     shaped,
 )
-from .custom import checked_loss
+from .custom import checked_loss, without_data
 from .options import float_dtype
 from .structures import (
     known_activation,
@@ -129,7 +129,7 @@ def compute_cost(AL: Any, Y: Any, loss: Any) -> Arguments:
     """AL (n_L, m), probabilities; Y, labels of the same examples."""
     AL = matrix("AL", AL)
     if not (loss is None or isinstance(loss, str)) or loss not in _COSTS:
-        chosen = options.any_loss(loss)
+        chosen = without_data(options.any_loss(loss))
         if chosen.activation in ("sigmoid", "softmax"):
             probabilities("AL", AL)
             if chosen.name not in LOSSES:
@@ -172,7 +172,7 @@ def L_model_backward(
         names = layer_entries(activations, None, len(caches))
     chosen: Loss | None
     if loss is not None:
-        chosen = options.loss(loss, entry_of(names[-1]).name)
+        chosen = without_data(options.loss(loss, entry_of(names[-1]).name))
         loss = checked_loss(chosen)
     else:
         chosen = _label_rule(entry_of(names[-1]))

@@ -1,9 +1,10 @@
-"""Checks of what the functions of a custom activation or loss return."""
+"""Checks of what the functions of a custom activation or loss return, and of the further arrays of a loss."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.losses import LOSSES, Loss
 
-from .arrays import a
+from . import tables
+from .arrays import a, anything
 
 
 def checked(activation: Activation) -> Activation:
@@ -30,17 +32,90 @@ def checked_loss(loss: Loss) -> Loss:
     known = LOSSES.get(loss.name)
     if known is not None and (known.value, known.derivative) == (loss.value, loss.derivative):
         return loss
+    if loss.derivative is None:
+        return replace(loss, value=partial(_both, loss))
     return replace(
         loss,
-        value=lambda A, Y, parameter: _of_loss("value", loss, A, Y, parameter),
-        derivative=lambda A, Y, parameter: _of_loss("derivative", loss, A, Y, parameter),
+        value=partial(_of_loss, "value", loss),
+        derivative=partial(_of_loss, "derivative", loss),
     )
 
 
-def _of_loss(name: str, loss: Loss, A: Array, Y: Array, parameter: float) -> Array:
-    result = getattr(loss, name)(_read_only(A), _read_only(Y), parameter)
+def _of_loss(name: str, loss: Loss, A: Array, Y: Array, parameter: float, **data: Array) -> Array:
+    result = _called(getattr(loss, name), A, Y, parameter, data)
     argument = "A" if loss.activation is None else "Z"
-    return _result(result, [A, Y], f"{name} of {loss.name!r}", A, argument)
+    return _result(result, [A, Y, *data.values()], f"{name} of {loss.name!r}", A, argument)
+
+
+def _both(loss: Loss, A: Array, Y: Array, parameter: float, **data: Array) -> tuple[Array, Array]:
+    what = f"value of {loss.name!r}"
+    pair = _called(loss.value, A, Y, parameter, data)
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        number = f" of {len(pair)}" if isinstance(pair, (tuple, list)) else ""
+        raise TypeError(
+            f"{what} returned {a(pair)}{number}, but must return two arrays, the terms and their derivative, "
+            "since the loss has no function `derivative`"
+        )
+    argument = "A" if loss.activation is None else "Z"
+    terms, slope = (
+        _result(array, [A, Y, *data.values()], f"{what}: {part}", A, argument)
+        for part, array in zip(("the terms", "the derivative"), pair, strict=True)
+    )
+    return terms, slope
+
+
+def _called(function: Any, A: Array, Y: Array, parameter: float, data: Mapping[str, Array]) -> Any:
+    views = {name: _read_only(array) for name, array in data.items()}
+    return function(_read_only(A), _read_only(Y), parameter, **views)
+
+
+def loss_data(given: Any, loss: Loss, m: int, dtype: np.dtype[Any]) -> dict[str, Array] | None:
+    """Return the further arrays that a loss needs: floats in the network's dtype, others as they are."""
+    if given is None and not loss.data:
+        return None
+    expected = ", ".join(f"{name!r}: {name}" for name in loss.data)
+    if given is None:
+        raise ValueError(f"loss {loss.name!r} needs further arrays: loss_data={{{expected}}}")
+    if not isinstance(given, Mapping):
+        example = expected or "'name': array"
+        raise TypeError(f"loss_data is {a(given)}, but must be a dict of arrays: {{{example}}}")
+    for name in given:
+        if name not in loss.data:
+            known = ", ".join(map(repr, loss.data)) or "none"
+            raise ValueError(f"loss_data has {name!r}, but loss {loss.name!r} takes {known}")
+    for name in loss.data:
+        if name not in given:
+            raise ValueError(f"loss_data lacks {name!r}, which loss {loss.name!r} needs")
+    return {name: _per_example(f"loss_data[{name!r}]", given[name], m, dtype) for name in loss.data}
+
+
+def _per_example(name: str, value: Any, m: int, dtype: np.dtype[Any]) -> Array:
+    array = anything(name, tables.labels(name, value))
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} is {array.dtype}, but must be an array of numbers or bools")
+    if array.ndim == 0 or array.shape[-1] != m:
+        hint = f": {name} = {name}.T" if array.ndim == 2 and len(array) == m else ""
+        raise ValueError(
+            f"{name} has shape {array.shape}, but must be ({m},) or (k, {m}), whose last axis is the "
+            f"examples{hint}"
+        )
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):
+        numbers = array.astype(dtype, copy=False)
+    good = np.isfinite(numbers)
+    if not good.all():
+        place = np.unravel_index(int(np.argmin(good)), good.shape)
+        where = ", ".join(map(str, place))
+        raise ValueError(f"{name}[{where}] is {array[place]}, but must be finite in {dtype}")
+    return numbers
+
+
+def without_data(loss: Loss) -> Loss:
+    """Accept a loss that needs no further arrays, for a function that takes none."""
+    if loss.data:
+        raise ValueError(f"loss {loss.name!r} needs loss_data, which only the methods of Network take")
+    return loss
 
 
 def _read_only(array: Array) -> Array:

@@ -183,14 +183,16 @@ def names_columns(value: Any) -> bool:
     return isinstance(value, range) or (isinstance(value, list) and all(map(is_whole, value)))
 
 
-def validation_data(value: Any) -> tuple[Any, Any, Any]:
-    """Accept (X, Y) and (X, Y, sample_weight)."""
-    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
+def validation_data(value: Any) -> tuple[Any, Any, Any, Any]:
+    """Accept (X, Y), (X, Y, sample_weight) and (X, Y, sample_weight, loss_data)."""
+    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3, 4):
         kind = f"has {counted(len(value), 'entry')}" if isinstance(value, (tuple, list)) else f"is {a(value)}"
         raise TypeError(
-            f"validation_data {kind}, but must be (X, Y) or (X, Y, sample_weight), or columns of X"
+            f"validation_data {kind}, but must be (X, Y), (X, Y, sample_weight), or with loss_data as the "
+            "fourth, or columns of X"
         )
-    return value[0], value[1], value[2] if len(value) == 3 else None
+    X, Y, sample_weight, loss_data = [*value, None, None][:4]
+    return X, Y, sample_weight, loss_data
 
 
 def prediction(

@@ -291,7 +291,7 @@ def _of_output(
     latex = rf"{name}^{{[{L}]}} = \text{{{writing.escaped(what)}}}"
     if name == "dZ":
         return [Quantity(f"dZ{L}", f"dZ[{L}] = {what}", dZ, latex)]
-    dA = loss.derivative(AL, Y, loss.parameter)
+    dA = loss.slope(AL, Y)
     first = Quantity(f"dA{L}", f"dA[{L}] = {what}", dA, latex)
     return [first, Quantity(f"dZ{L}", f"dZ[{L}] = {product}", dZ)]
 

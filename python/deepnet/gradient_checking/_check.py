@@ -14,6 +14,7 @@ from deepnet.activations import Array
 from deepnet.caches import Parameters, Whole
 from deepnet.losses import Loss
 from deepnet.network import Network
+from deepnet.network.network import LossData
 
 from . import _differences as by
 from ._explaining import explanations
@@ -36,6 +37,7 @@ def gradient_check(
     seed: Whole = 0,
     loss: str | Loss | None = None,
     input_scale: float | None = None,
+    loss_data: LossData | None = None,
     inputs: Parameters | None = None,
     mean: bool = True,
 ) -> GradientCheck:
@@ -63,7 +65,7 @@ def gradient_check(
         evaluations of the cost, one that disagrees eight.
     seed : int
         Seed of that choice.
-    loss, input_scale
+    loss, input_scale, loss_data
         For a network, as in :meth:`deepnet.Network.fit`.
     inputs : dict of ndarray, optional
         For one function alone: the arrays that it gets, in their order,
@@ -137,9 +139,10 @@ def gradient_check(
     most = None if sample is None else whole("sample", sample, 1)
     rng = np.random.default_rng(whole("seed", seed, 0, option.LARGEST_SEED))
     if inputs is None:
-        subject = _subject(model, X, Y, parameters, loss, input_scale)
+        subject = _subject(model, X, Y, parameters, loss, input_scale, loss_data)
     else:
-        subject = _one_function(model, (X, Y, parameters, loss, input_scale), inputs, mean, seed)
+        others = X, Y, parameters, loss, input_scale, loss_data
+        subject = _one_function(model, others, inputs, mean, seed)
     chosen = {key: _chosen(p, most, rng) for key, p in subject.parameters.items()}
     found = {key: (c, False) for key, c in _compared(subject, chosen, step).items()}
     doubtful = {key for key, (c, _) in found.items() if c.is_mostly_hidden() or c.may_be_at_kinks()}
@@ -171,22 +174,24 @@ def _step(epsilon: Any) -> float:
     return real("epsilon", epsilon, "finite, and large enough for float64: 1e-6 is", low=by.EPS**0.75)
 
 
-def _subject(model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale: Any) -> Subject:
+def _subject(
+    model: Any, X: Any, Y: Any, parameters: Any, loss: Any, input_scale: Any, loss_data: Any
+) -> Subject:
     if isinstance(model, Network):
         if parameters is not None:
             raise TypeError("parameters is for functions: a network is checked at its own")
-        return network_subject(model, X, Y, loss, input_scale)
+        return network_subject(model, X, Y, loss, input_scale, loss_data)
     if not isinstance(model, (tuple, list)) or len(model) not in (2, 3):
         raise TypeError(f"model is {model!r}, but must be a network, {PAIR}, {TRIO} or {ALONE}")
-    if loss is not None or input_scale is not None:
-        raise TypeError("loss and input_scale are for networks: functions have their own")
+    if any(option is not None for option in (loss, input_scale, loss_data)):
+        raise TypeError("loss, input_scale and loss_data are for networks: functions have their own")
     return functions_subject(tuple(model), X, Y, parameters)
 
 
 def _one_function(model: Any, others: tuple[Any, ...], inputs: Any, mean: bool, seed: Any) -> Subject:
     if not isinstance(model, (tuple, list)) or len(model) != 2:
         raise TypeError(f"inputs is for one function and its backward step, {ALONE}, but model is {model!r}")
-    names = ("X", "Y", "parameters", "loss", "input_scale")
+    names = ("X", "Y", "parameters", "loss", "input_scale", "loss_data")
     given = [name for name, value in zip(names, others, strict=True) if value is not None]
     if given:
         raise TypeError(f"{given[0]} is given with inputs, which are all that one function gets: {ALONE}")

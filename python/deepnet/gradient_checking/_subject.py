@@ -34,10 +34,10 @@ class Subject:
 
 
 def network_subject(
-    net: Network, X: Any, Y: Any, loss: str | Loss | None, input_scale: float | None
+    net: Network, X: Any, Y: Any, loss: str | Loss | None, input_scale: float | None, loss_data: Any
 ) -> Subject:
     """Return the subject of a float64 copy of the network."""
-    notes = []
+    notes, options = [], {"loss": loss, "input_scale": input_scale, "loss_data": loss_data}
     if net.dtype == np.float64:
         copied = copy.deepcopy(net)
     else:
@@ -45,8 +45,8 @@ def network_subject(
         notes = [f"checked in float64, on a copy of the {net.dtype} network"]
     return Subject(
         copied.parameters,
-        lambda: copied.evaluate(X, Y, loss=loss, input_scale=input_scale),
-        lambda: copied.loss_and_grads(X, Y, loss=loss, input_scale=input_scale)[1],
+        lambda: copied.evaluate(X, Y, **options),
+        lambda: copied.loss_and_grads(X, Y, **options)[1],
         notes,
     )
 

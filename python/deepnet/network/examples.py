@@ -10,9 +10,10 @@ import numpy as np
 from deepnet._validation import examples as columns
 from deepnet._validation import labels, tables
 from deepnet._validation import options as option
+from deepnet._validation.custom import loss_data as data_of_loss
 from deepnet._validation.weights import example_weights
 from deepnet.activations import Array
-from deepnet.losses import Loss
+from deepnet.losses import Loss, Targets
 
 from .once import Once
 
@@ -25,6 +26,12 @@ class Examples(NamedTuple):
     weights: Array | None
     chosen: Array | None = None  # the columns that are used, all by default
     names: list[Any] | None = None  # of the columns of a frame, for messages
+    data: dict[str, Array] | None = None  # the further arrays of the loss, whose last axis is the examples
+
+    @property
+    def given(self) -> tuple[Any, Any, Array | None]:
+        """X, Y and the weights as the engines take them."""
+        return self.X, self.Y if self.data is None else Targets(self.Y, self.data), self.weights
 
     @property
     def m(self) -> int:
@@ -49,6 +56,7 @@ class ExamplesFor:
         loss: Any,
         sample_weight: Any = None,
         class_weight: Any = None,
+        loss_data: Any = None,
         *,
         trained: Array | None = None,
         chosen: Array | None = None,
@@ -65,17 +73,18 @@ class ExamplesFor:
                 raise
             raise ValueError(f"{error}{hint}") from None
         weights = self._weights(chosen_loss, sample_weight, class_weight, Y, trained, chosen)
-        return Examples(X, Y, weights, chosen, tables.names(given)), chosen_loss
+        data = self.once(data_of_loss, loss_data, chosen_loss, m, self.dtype)
+        return Examples(X, Y, weights, chosen, tables.names(given), data), chosen_loss
 
     def split(
-        self, given: tuple[Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any
+        self, given: tuple[Any, Any, Any, Any, Any, Any], chosen: Any, data: Any, fraction: Any
     ) -> tuple[Examples, Examples | None, Loss]:
         """Check the examples to train on and those to validate with.
 
-        `given` are X, Y, loss, sample_weight and class_weight; the others are `examples`, `validation_data`
-        and `validation_split` of fit.
+        `given` are X, Y, loss, sample_weight, class_weight and loss_data; the others are `examples`,
+        `validation_data` and `validation_split` of fit.
         """
-        X, Y, loss, sample_weight, class_weight = given
+        X, Y, loss, sample_weight, class_weight, loss_data = given
         m = self.once(columns.inputs, X, self.inputs).shape[1]
         chosen = self.once(columns.chosen, "examples", chosen, m)
         if fraction is None:
@@ -84,8 +93,8 @@ class ExamplesFor:
             return trained, validation, chosen_loss
         if data is not None:
             raise ValueError("validation_data and validation_split are both given: leave one out")
-        whole, chosen_loss = self.check(X, Y, loss, sample_weight, chosen=chosen)
-        X, Y, weights, _, names = whole
+        whole, chosen_loss = self.check(X, Y, loss, sample_weight, None, loss_data, chosen=chosen)
+        X, Y, weights, _, names, data_of_whole = whole
         first = option.validation_start(fraction, whole.m)
         parts = []
         for part in (slice(None, first), slice(first, None)):
@@ -94,13 +103,16 @@ class ExamplesFor:
                 part_weights = self._weights(
                     chosen_loss, part_weights, class_weight, Y[:, part], Y[:, :first]
                 )
-                parts.append(Examples(X[:, part], Y[:, part], part_weights, names=names))
+                data_of_part = data_of_whole and {
+                    name: array[..., part] for name, array in data_of_whole.items()
+                }
+                parts.append(Examples(X[:, part], Y[:, part], part_weights, names=names, data=data_of_part))
             else:
                 labels_of_first = None if class_weight is None else Y[:, chosen[:first]]
                 part_weights = self._weights(
                     chosen_loss, weights, class_weight, Y, labels_of_first, chosen[part]
                 )
-                parts.append(Examples(X, Y, part_weights, chosen[part], names))
+                parts.append(Examples(X, Y, part_weights, chosen[part], names, data_of_whole))
         return parts[0], parts[1], chosen_loss
 
     def _validation(
@@ -115,9 +127,9 @@ class ExamplesFor:
             chosen = self.once(columns.chosen, "validation_data", data, trained.X.shape[1])
             weights = self._weights(loss, sample_weight, class_weight, trained.Y, labels, chosen)
             return trained._replace(weights=weights, chosen=chosen)
-        X, Y, sample_weight = columns.validation_data(data)
+        X, Y, sample_weight, loss_data = columns.validation_data(data)
         try:
-            return self.check(X, Y, loss, sample_weight, class_weight, trained=labels)[0]
+            return self.check(X, Y, loss, sample_weight, class_weight, loss_data, trained=labels)[0]
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
 

@@ -283,7 +283,7 @@ def _run_native(jobs: list[tuple[Training, Any]], calls_of: Any, threads: int, s
     with ExitStack() as stack:
         parts = []
         for training, hold in sorted(jobs, key=lambda job: -_work(job[0])):
-            X, Y, weights = training.run.examples[:3]
+            X, Y, weights = training.run.examples.given
             calls = calls_of(training, 1)
             stack.callback(calls.close)  # of those that were interrupted
             steps = training.run.steps

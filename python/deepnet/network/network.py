@@ -57,7 +57,12 @@ if TYPE_CHECKING:
 Layers = Sequence[int | np.integer[Any] | Dense] | Array
 Names = str | Activation | Sequence[str | Activation]
 ClassWeight = dict[int, float] | str
-ValidationData = tuple[Array, Array] | tuple[Array, Array, Array | None]
+LossData = Mapping[str, Array]
+ValidationData = (
+    tuple[Array, Array]
+    | tuple[Array, Array, Array | None]
+    | tuple[Array, Array, Array | None, LossData | None]
+)
 
 
 @dataclass(slots=True)
@@ -413,6 +418,7 @@ class Network(ByHand):
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
+        loss_data: LossData | None = None,
         shuffle: bool = True,
         seed: Whole | None = None,
         examples: Array | Sequence[int] | None = None,
@@ -453,6 +459,10 @@ class Network(ByHand):
             class the same total. A class is a label, or the row of the 1 in a one-hot column; where columns
             of 0 and 1 are not one-hot, "balanced" multiplies the weights of each output, as scikit-learn's
             compute_sample_weight does. It holds for the validation loss, too.
+        loss_data : dict of ndarray, optional
+            The further arrays that a :class:`deepnet.losses.Loss` with `data` needs, by name: shape (m,) or
+            (k, m), the last axis being the examples. They are shuffled and cut with X and Y. The loss gets
+            floats in the network's dtype, integers and bools as they are.
         shuffle : bool
             Draw a new order of the examples for each epoch.
         seed : int or None
@@ -461,7 +471,8 @@ class Network(ByHand):
             The columns of X and Y to train on, a fold of a cross-validation for example; all by default. A
             column may be named several times. Nothing is copied. `sample_weight` is that of all columns.
         validation_data : (X, Y), (X, Y, sample_weight) or ndarray of integers or bools, optional
-            Examples whose loss is recorded after each epoch; an array names columns of X and Y.
+            Examples whose loss is recorded after each epoch; an array names columns of X and Y. A loss that
+            needs `loss_data` takes (X, Y, sample_weight or None, loss_data).
         validation_split : float, optional
             The fraction of the examples to validate with instead, taken from the end and not trained on. If
             the examples are sorted, shuffle them, or the numbers in `examples`, first.
@@ -540,6 +551,7 @@ class Network(ByHand):
             loss=loss,
             sample_weight=sample_weight,
             class_weight=class_weight,
+            loss_data=loss_data,
             shuffle=shuffle,
             seed=seed,
             examples=examples,
@@ -581,6 +593,7 @@ class Network(ByHand):
         loss: Any,
         sample_weight: Any,
         class_weight: Any,
+        loss_data: Any,
         shuffle: Any,
         seed: Any,
         examples: Any,
@@ -598,7 +611,7 @@ class Network(ByHand):
         """Check the arguments of fit. `once` has checked some of them for other networks."""
         chosen = self._optimizer if optimizer is None else option.optimizer(optimizer, self._dtype)
         trained, validation, chosen_loss = self._examples_for(once).split(
-            (X, Y, loss, sample_weight, class_weight),
+            (X, Y, loss, sample_weight, class_weight, loss_data),
             examples,
             validation_data,
             validation_split,
@@ -660,6 +673,7 @@ class Network(ByHand):
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
+        loss_data: LossData | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -668,7 +682,7 @@ class Network(ByHand):
 
         Parameters
         ----------
-        X, Y, loss, sample_weight, class_weight, threads
+        X, Y, loss, sample_weight, class_weight, loss_data, threads
             As in :meth:`fit`.
         optimizer : Optimizer or str, optional
             For this update; ``net.optimizer`` by default. Its memory persists from call to call, and its
@@ -705,7 +719,7 @@ class Network(ByHand):
         seed = self._dropout_seed + position.batches & LARGEST_SEED
         value = None
         try:
-            kept = self._kept.find(loss, optimizer)
+            kept = self._kept.find(loss, optimizer) if loss_data is None else None
             if kept is not None:
                 chosen = kept.chosen
             else:
@@ -715,12 +729,14 @@ class Network(ByHand):
                 weights = sample_weight if class_weight is None else (sample_weight, class_weight)
                 value = self._train(X, Y, weights, kept.plan, rate, seed, scale, count)
             if value is None:
-                examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
+                examples, chosen_loss = self._examples_for().check(
+                    X, Y, loss, sample_weight, class_weight, loss_data
+                )
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
-                value = answered(engine.train_on_batch(*examples[:3], plan, rate, seed, scale, count))
+                value = answered(engine.train_on_batch(*examples.given, plan, rate, seed, scale, count))
                 self._keep(loss, optimizer, engine, plan, chosen)
         except NonFinite as bad:
-            examples, _ = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
+            examples, _ = self._examples_for().check(X, Y, loss, sample_weight, class_weight, loss_data)
             where = "before this update, which was not made"
             raise explained(bad, where, rate, self._parameters.values(), examples, scale) from None
         position.updates += 1
@@ -800,6 +816,7 @@ class Network(ByHand):
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
+        loss_data: LossData | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -814,6 +831,7 @@ class Network(ByHand):
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
+        loss_data: LossData | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -827,6 +845,7 @@ class Network(ByHand):
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
+        loss_data: LossData | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -835,7 +854,7 @@ class Network(ByHand):
 
         Parameters
         ----------
-        X, Y, loss, sample_weight, class_weight, input_scale, threads
+        X, Y, loss, sample_weight, class_weight, loss_data, input_scale, threads
             As in :meth:`train_on_batch`; the loss of an earlier fit is not remembered.
         metrics : list of str or callable, optional
             As in :meth:`fit`: "accuracy", and functions ``(AL, Y)`` that return a number.
@@ -863,17 +882,17 @@ class Network(ByHand):
             raise unknown_argument(Network.evaluate, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
-        kept = self._kept.find(loss, None) if metrics is None else None
+        kept = self._kept.find(loss, None) if metrics is None and loss_data is None else None
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
             value: float | None = self._evaluate(X, Y, weights, kept.plan, scale, count)
             if value is not None:
                 return value
-        examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
+        examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight, loss_data)
         engine, plan = self._engine_for(self._plan(chosen_loss))
         self._keep(loss, None, engine, plan, self._optimizer)
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
-        value = answered(engine.evaluate(*examples[:3], plan, scale, count))
+        value = answered(engine.evaluate(*examples.given, plan, scale, count))
         if chosen is None:
             return value
         AL: Any = answered(engine.predict(examples.X, None, scale, count)) if chosen else None
@@ -887,6 +906,7 @@ class Network(ByHand):
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
+        loss_data: LossData | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -895,7 +915,7 @@ class Network(ByHand):
 
         Parameters
         ----------
-        X, Y, loss, sample_weight, class_weight, input_scale, threads
+        X, Y, loss, sample_weight, class_weight, loss_data, input_scale, threads
             As in :meth:`evaluate`.
 
         Returns
@@ -921,14 +941,16 @@ class Network(ByHand):
             raise unknown_argument(Network.loss_and_grads, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
-        result, kept = None, self._kept.find(loss, None)
+        result, kept = None, self._kept.find(loss, None) if loss_data is None else None
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
             result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count)
         if result is None:
-            examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight)
+            examples, chosen_loss = self._examples_for().check(
+                X, Y, loss, sample_weight, class_weight, loss_data
+            )
             engine, plan = self._engine_for(self._plan(chosen_loss))
-            result = answered(engine.loss_and_grads(*examples[:3], plan, scale, count))
+            result = answered(engine.loss_and_grads(*examples.given, plan, scale, count))
             self._keep(loss, None, engine, plan, self._optimizer)
         return result  # type: ignore[no-any-return]  # of the engine
 

@@ -15,7 +15,7 @@ from deepnet.losses import Loss
 from deepnet.optimizers import Optimizer
 
 from .examples import Examples
-from .network import Network
+from .network import LossData, Network
 
 SMOOTHING = 0.9  # of the moving average of the losses, as in the source
 DIVERGED = 4.0  # times the least smoothed loss
@@ -55,6 +55,7 @@ def find_learning_rate(
     high: float = 10.0,
     steps: int = 100,
     seed: int | None = None,
+    loss_data: LossData | None = None,
 ) -> RateSearch:
     """Train a copy of a network with rates that rise from batch to batch, and suggest one.
 
@@ -62,7 +63,7 @@ def find_learning_rate(
     ----------
     net : Network
         Stays as it is.
-    X, Y, loss
+    X, Y, loss, loss_data
         As in :meth:`Network.fit`.
     optimizer : Optimizer or str, optional
         Whose rate is sought, ``net.optimizer`` by default; its learning rate does not matter.
@@ -110,14 +111,18 @@ def find_learning_rate(
     size = whole("batch_size", batch_size, 1)
     chosen = net.optimizer if optimizer is None else option.optimizer(optimizer, net.dtype)
     rates = np.geomspace(low, high, count)
-    examples, chosen_loss = net._examples_for().check(X, Y, loss, None, None)
+    examples, chosen_loss = net._examples_for().check(X, Y, loss, None, None, loss_data)
     trained = _copy(net, option.seed(seed))
     losses, average, best = list[float](), 0.0, np.inf
     for i, (rate, columns) in enumerate(zip(rates, _batches(examples, size, seed), strict=False)):
         batch = examples.X[:, columns], examples.Y[..., columns]
+        data = examples.data and {name: array[..., columns] for name, array in examples.data.items()}
         try:
             value = trained.train_on_batch(
-                *batch, optimizer=replace(chosen, learning_rate=float(rate)), loss=chosen_loss
+                *batch,
+                optimizer=replace(chosen, learning_rate=float(rate)),
+                loss=chosen_loss,
+                loss_data=data,
             )
         except FloatingPointError:
             if i < 3:

@@ -289,7 +289,7 @@ class Training:
         """Append the validation loss and the metrics of this epoch."""
         run, history, engine = self.run, self.history, self.engine
         if run.validation is not None:
-            X, Y, weights, chosen = run.validation[:4]
+            (X, Y, weights), chosen = run.validation.given, run.validation.chosen
             if not is_native(engine):
                 self._check_examples(run.validation)
             loss = engine.evaluate(X, Y, weights, self.prepared_plan, run.input_scale, threads, chosen)
@@ -350,7 +350,7 @@ def train(training: Training, hold: Any) -> None:
 def drive(training: Training, hold: Any, calls: Calls, show: Show | None) -> None:
     """Call the engine's fit as `calls` asks for; `show` gets the number of steps completed."""
     engine, plan, run = training.engine, training.prepared_plan, training.run
-    X, Y, weights = run.examples[:3]
+    X, Y, weights = run.examples.given
     result: Any = None
     try:
         while True:
@@ -382,7 +382,7 @@ def _finish(callbacks: Sequence[Any], net: Any) -> None:
 
 def bad_entry(examples: Examples, dtype: np.dtype[Any], scale: float) -> str | None:
     """Name the first entry of X or Y that is nan or inf in this dtype."""
-    X, Y, _, chosen, names = examples
+    X, Y, _, chosen, names = examples[:5]
     found = first_not_finite("X", X, dtype, scale, chosen, names)
     return found or first_not_finite("Y", Y, dtype, 1.0, chosen)
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from deepnet.activations import Activation, Array
 from deepnet.engine_errors import NonFinite
+from deepnet.losses import Targets
 from deepnet.plan import LayerPlan, Plan
 
 from .bfloat16 import rounded
@@ -36,9 +37,10 @@ _silent = np.errstate(all="ignore")  # inf and nan are results
 class Engine:
     """The parameters W_l (n_l, n_{l-1}) and b_l (n_l, 1) of all layers, zeros at first, and their training.
 
-    X, an array or a CSC matrix, counts `scale` times, and each example `weights` (m,) times. `threads` is the
-    extension's: here NumPy decides. `compute` is "bfloat16" or None. `arrays` and `begin_training` are those
-    of another engine, which this one shares memory and the training lock with.
+    X, an array or a CSC matrix, counts `scale` times, and each example `weights` (m,) times. Y may be
+    Targets, of a loss that needs further arrays. `threads` is the extension's: here NumPy decides. `compute`
+    is "bfloat16" or None. `arrays` and `begin_training` are those of another engine, which this one shares
+    memory and the training lock with.
     """
 
     def __init__(
@@ -125,7 +127,7 @@ class Engine:
     def evaluate(
         self,
         X: Array,
-        Y: Array,
+        Y: Array | Targets,
         weights: Array | None,
         plan: Plan,
         scale: float,
@@ -138,7 +140,7 @@ class Engine:
 
     @_silent
     def loss_and_grads(
-        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int
+        self, X: Array, Y: Array | Targets, weights: Array | None, plan: Plan, scale: float, threads: int
     ) -> tuple[float, dict[str, Array]]:
         """The mean loss, and its gradients: dW1, db1, ..., dWL, dbL."""
         value, grads = self._loss_and_grads(X, Y, weights, plan, scale)
@@ -221,7 +223,7 @@ class Engine:
     def train_on_batch(
         self,
         X: Array,
-        Y: Array,
+        Y: Array | Targets,
         weights: Array | None,
         plan: Plan,
         rate: float,
@@ -243,7 +245,7 @@ class Engine:
         self,
         hold: Any,
         X: Array,
-        Y: Array,
+        Y: Array | Targets,
         weights: Array | None,
         plan: Plan,
         options: dict[str, Any],
@@ -330,7 +332,7 @@ class Engine:
     def _loss_and_grads(
         self,
         X: Array,
-        Y: Array,
+        Y: Array | Targets,
         weights: Array | None,
         plan: Plan,
         scale: float,
@@ -340,10 +342,14 @@ class Engine:
     ) -> tuple[float, list[Array]]:
         loss, layers, m = plan.loss, self.layers, X.shape[1]
         A, Z = self._forward(X, scale, masks)
-        labels = loss.labels(Y, len(Z[-1]), self.dtype)
+        given, data = (Y.Y, Y.data) if isinstance(Y, Targets) else (Y, {})
+        labels = loss.labels(given, len(Z[-1]), self.dtype)
         result = A[-1] if loss.activation is None else Z[-1]
         w = self.dtype.type(1) if weights is None else self._numbers(weights)
-        terms = loss.value(result, labels, loss.parameter) * w
+        if loss_only:
+            terms, slope = loss.terms(result, labels, data) * w, None
+        else:
+            terms, slope = (part * w for part in loss.terms_and_slope(result, labels, data))
         total, penalties = float(np.sum(terms, dtype=np.float64)), self._plans(plan)
         divisor: float = m
         if plan.normalized:
@@ -355,10 +361,9 @@ class Engine:
                 value += layer_plan.l2 / 2 * float(np.sum(np.square(W), dtype=np.float64))
             if layer_plan.l1:
                 value += layer_plan.l1 * float(np.sum(np.abs(W), dtype=np.float64))
-        if loss_only:
+        if slope is None:
             return value, []
-        d = loss.derivative(result, labels, loss.parameter) * w
-        dZ = layers[-1][2].backward(d, Z[-1]) if loss.activation is None else d
+        dZ = layers[-1][2].backward(slope, Z[-1]) if loss.activation is None else slope
         factor = self.dtype.type(m / divisor) if plan.normalized else None
         return value, self._backward(dZ, A, Z, penalties, masks, factor)
 
@@ -459,7 +464,9 @@ def _owner(plan: Plan) -> tuple[Any, int]:
     return getattr(kind, "native", kind), plan.optimizer.slots
 
 
-def _columns(X: Array, Y: Array, weights: Array | None, chosen: Any) -> tuple[Array, Array, Array | None]:
+def _columns(
+    X: Array, Y: Array | Targets, weights: Array | None, chosen: Any
+) -> tuple[Array, Array | Targets, Array | None]:
     """Return the examples in these columns."""
     return X[:, chosen], Y[..., chosen], None if weights is None else weights[chosen]
 

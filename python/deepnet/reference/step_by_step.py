@@ -175,8 +175,8 @@ def output_backward(
         chosen = loss if isinstance(loss, Loss) else find_loss(loss)
         y = chosen.labels(Y, len(Z), Z.dtype)
         if chosen.activation is not None:
-            return chosen.derivative(Z, y, chosen.parameter)
-        return activation_backward(chosen.derivative(AL, y, chosen.parameter), Z, activation)
+            return chosen.slope(Z, y)
+        return activation_backward(chosen.slope(AL, y), Z, activation)
     dAL = cost_derivative(AL, Y, activation, literal=literal)
     if literal:
         return activation_backward(dAL, Z, activation)
@@ -205,7 +205,7 @@ def compute_cost(AL: Array, Y: Array, loss: str | Loss | None = None, *, literal
     chosen = loss if isinstance(loss, Loss) else find_loss(loss or "binary_cross_entropy")
     Y = chosen.labels(Y, len(AL), AL.dtype)
     if chosen.activation not in ("sigmoid", "softmax"):
-        terms = chosen.value(AL, Y, chosen.parameter)
+        terms = chosen.terms(AL, Y)
         return np.asarray(np.sum(terms, dtype=np.float64) / AL.shape[1], dtype=AL.dtype)
     a, y = AL.astype(np.float64), Y.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
