@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress fuzz examples bench profile lint format cpp-test wheel clean
+.PHONY: help demo test test-all stress fuzz examples docs bench profile lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
@@ -18,6 +18,7 @@ help:
 	@echo "make stress    forks, copies during training, little memory, damaged files, kills, Ctrl-C: 12 minutes (SHORT=1: one)"
 	@echo "make fuzz      a million damaged files, models, .npz, CSV and images: 22 minutes (SHORT=1: a hundred thousand)"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
+	@echo "make docs      the documentation site, in build/docs/html; its notebooks are run, its links checked"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers; release: the code of the wheel)"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
@@ -48,6 +49,11 @@ fuzz: .venv/with-test
 
 examples: .venv/with-examples
 	$(BIN)/python examples/scores.py $(ARGS)
+
+# Only what changed is built again; the notebooks run again when the package changed.
+docs: .venv/with-docs
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet $(ARGS) docs build/docs/html
+	$(BIN)/python docs/check_site.py build/docs/html
 
 PRESET ?= dev
 cpp-test: .venv/build-tools

@@ -380,7 +380,8 @@ def huber(delta: float = 1.0) -> Loss:
 
     Notes
     -----
-    e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), of e = A - Y; the mean over the outputs.
+    ``e^2 / 2`` where ``|e| <= delta``, else ``delta (|e| - delta / 2)``, of ``e = A - Y``;
+    the mean over the outputs.
     Source: P. J. Huber, *Robust estimation of a location parameter*, Annals of Mathematical Statistics, 1964.
 
     Examples

@@ -116,7 +116,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
 
     Raises
     ------
@@ -155,7 +155,7 @@ class Momentum(Optimizer):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
     momentum : float
         How much of v each step keeps; from 0 to less than 1.
     rate_inside : bool
@@ -202,7 +202,7 @@ class Nesterov(Momentum):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
     momentum : float
         How much of v each step keeps; from 0 to less than 1.
     rate_inside : bool
@@ -253,7 +253,7 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
     rho : float
         How much of s, the moving average of the squares, each step keeps; from 0 to less than 1.
     epsilon : float
@@ -298,7 +298,7 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
     epsilon : float
         Prevents division by 0; more than 0, also in the network's dtype.
 
@@ -342,7 +342,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
     beta1, beta2 : float
         How much of v and s, the moving averages of the gradients and of their squares, each step keeps;
         from 0 to less than 1.
@@ -399,7 +399,7 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate, weight_decay, clip_value, clip_norm
-        As in :class:`Optimizer`.
+        As in :class:`deepnet.optimizers.Optimizer`.
     beta1, beta2 : float
         How much of v and s, the moving averages of the gradients and of their squares, each step keeps;
         from 0 to less than 1.

@@ -56,7 +56,7 @@ class History:
         return len(self.loss)
 
     def curves(self) -> dict[str, list[float]]:
-        """Return every recorded curve by name, those of validation with the prefix "validation_"."""
+        """Return every recorded curve by name, those of validation with the prefix ``validation_``."""
         validation = {f"validation_{name}": curve for name, curve in self.validation_metrics.items()}
         named = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics, **validation}
         return {name: curve for name, curve in named.items() if curve}

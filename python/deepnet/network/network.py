@@ -93,7 +93,7 @@ class Network(ByHand):
     input_scale : float
         X is multiplied by it wherever the network reads one: ``1 / 255`` for pixels.
     initializer : str or callable
-        A name from :data:`deepnet.initializers.INITIALIZERS`; or a function ``(rng, n, n_prev)`` that
+        A name from :data:`deepnet.INITIALIZERS`; or a function ``(rng, n, n_prev)`` that
         returns W. Biases start at 0.
     dtype : {"float32", "float64"}
         The dtype of parameters and arithmetic.
@@ -335,12 +335,12 @@ class Network(ByHand):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of parameters and arithmetic: float32 or float64."""
+        """The dtype of parameters and arithmetic, float32 or float64."""
         return self._dtype
 
     @property
     def compute(self) -> str | None:
-        """What the matrix products take: "bfloat16", or None for the network's dtype."""
+        """What the matrix products take, ``"bfloat16"`` or None for the network's dtype."""
         compute: str | None = vars(self).get("_compute")  # old pickles have none
         return compute
 
@@ -367,7 +367,7 @@ class Network(ByHand):
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """The name of the class of each output, or of both classes of a single output; None: not given."""
+        """The name of the class of each output, or of both classes of a single output; None if not given."""
         names: tuple[str, ...] | None = vars(self).get("_class_names")  # old pickles have none
         return names
 

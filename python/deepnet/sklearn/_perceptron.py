@@ -522,7 +522,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weights (n_{l-1}, n_l) of each layer: views of the network's memory."""
+        """The weights ``(n_{l-1}, n_l)`` of each layer, views of the network's memory."""
         return self._views("coefs_", "W")
 
     @coefs_.setter
@@ -531,7 +531,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The biases (n_l,) of each layer: views of the network's memory."""
+        """The biases ``(n_l,)`` of each layer, views of the network's memory."""
         return self._views("intercepts_", "b")
 
     @intercepts_.setter
