@@ -14,7 +14,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,23 +28,36 @@ NETWORKS = {  # layers, output, and examples of each rank in a batch
     "784-256-128-10": ([784, 256, 128, 10], "softmax", 512),
     "1024x4-1": ([1024, 1024, 1024, 1024, 1], "sigmoid", 256),
 }
+WAYS = ("afterwards", "overlapped")  # the sums begin when all gradients of a step are there, or some
 BATCHES, ROUNDS = 8, 5
 
 
 class Timed:
-    """A communicator that measures the time in its sums."""
+    """A communicator that measures the time that the program waits for its sums."""
 
-    def __init__(self, comm: MPICommunicator) -> None:
+    def __init__(self, comm: MPICommunicator, way: str) -> None:
         self._comm, self.seconds = comm, 0.0
+        if way == "overlapped":
+            self.iallreduce_ = self._begun
 
     def __getattr__(self, name: str) -> Any:
+        if name == "iallreduce_":
+            raise AttributeError(name)
         return getattr(self._comm, name)
+
+    def _timed(self, call: Callable[[], Any]) -> Any:
+        begin = time.perf_counter()
+        result = call()
+        self.seconds += time.perf_counter() - begin
+        return result
 
     def allreduce_(self, array: np.ndarray) -> None:
         """Add up."""
-        begin = time.perf_counter()
-        self._comm.allreduce_(array)
-        self.seconds += time.perf_counter() - begin
+        self._timed(lambda: self._comm.allreduce_(array))
+
+    def _begun(self, array: np.ndarray) -> Any:
+        pending = self._timed(lambda: self._comm.iallreduce_(array))
+        return SimpleNamespace(wait=lambda: self._timed(pending.wait))
 
 
 def examples_per_second(name: str, ranks: int, seconds: float, comm: Any = None) -> float:
@@ -69,32 +84,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
+    parser.add_argument("--job", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        comm = Timed(deepnet.distributed.mpi())
+        name, way = options.job
+        comm = Timed(deepnet.distributed.mpi(), way)
         begin = time.perf_counter()
-        rate = examples_per_second(options.job, options.ranks, options.seconds, comm)
+        rate = examples_per_second(name, options.ranks, options.seconds, comm)
         share = comm.seconds / (time.perf_counter() - begin)
         if comm.rank == 0:
             print(json.dumps([rate, share]))
         return
     mpiexec = shutil.which("mpiexec", path=Path(sys.executable).parent) or "mpiexec"
     for name in NETWORKS:
-        of_ranks, of_threads, shares = list[float](), list[float](), list[float]()
+        of_ranks, of_threads = {way: list[tuple[float, float]]() for way in WAYS}, list[float]()
         for _ in range(ROUNDS):
-            command = [mpiexec, "-n", str(options.ranks), sys.executable, __file__, "--job", name]
-            command += ["--ranks", str(options.ranks), "--seconds", str(options.seconds)]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            rate, share = json.loads(said)
-            of_ranks.append(rate)
-            shares.append(share)
+            for way in WAYS:
+                command = [mpiexec, "-n", str(options.ranks), sys.executable, __file__, "--job", name, way]
+                command += ["--ranks", str(options.ranks), "--seconds", str(options.seconds)]
+                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                of_ranks[way].append(json.loads(said))
             of_threads.append(examples_per_second(name, options.ranks, options.seconds))
-        ratio = np.median(of_ranks) / np.median(of_threads)
-        print(
-            f"{name}: {options.ranks} ranks {np.median(of_ranks):,.0f} examples/s, as many threads "
-            f"{np.median(of_threads):,.0f}: ratio {ratio:.2f}; {np.median(shares):.0%} of the time adds up"
-        )
+        alone = float(np.median(of_threads))
+        print(f"{name}: {options.ranks} threads {alone:,.0f} examples/s")
+        for way, found in of_ranks.items():
+            rate, share = np.median(found, axis=0)
+            print(
+                f"  {options.ranks} ranks, sums {way}: {rate:,.0f} examples/s, ratio {rate / alone:.2f}; "
+                f"{share:.0%} of the time waits for sums"
+            )
 
 
 if __name__ == "__main__":

@@ -86,15 +86,26 @@ namespace {
 
 class OfPython final : public Together {
  public:
-  OfPython(WithoutGil* const& gil, const py::object& with, void* memory) : gil_(gil), add_up_(with.attr("add_up")) {
+  OfPython(WithoutGil* const& gil, const py::object& with, void* memory)
+      : gil_(gil), begin_(with.attr("begin")), add_up_(with.attr("add_up")) {
+    bucket = with.attr("bucket").cast<index_t>();
     examples = with.attr("examples").cast<std::vector<index_t>>();
     process = with.attr("rank").cast<size_t>();
     gradients = memory;
   }
 
+  void begin(index_t first, index_t count) override {
+    failed_ = failed_ || gil_->call([&] {  // once it has failed, steps that are replayed fail as well
+      PyObject* result = PyObject_CallFunction(begin_.ptr(), "nn", Py_ssize_t(first), Py_ssize_t(count));
+      Py_XDECREF(result);
+      return !result;
+    });
+    if (failed_) throw Interrupted{};
+  }
+
   Sums add_up(const Sums& own) override {
     Sums all{};
-    failed_ = failed_ || gil_->call([&] {  // once it has failed, steps that are replayed fail as well
+    failed_ = failed_ || gil_->call([&] {
       PyObject* result = PyObject_CallFunction(add_up_.ptr(), "ddd", own.loss, own.examples, own.weight);
       const bool good = result && PyArg_ParseTuple(result, "ddd", &all.loss, &all.examples, &all.weight);
       Py_XDECREF(result);
@@ -106,7 +117,7 @@ class OfPython final : public Together {
 
  private:
   WithoutGil* const& gil_;  // set when the call begins
-  py::object add_up_;
+  py::object begin_, add_up_;
   bool failed_ = false;
 };
 

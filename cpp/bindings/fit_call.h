@@ -25,9 +25,9 @@ class FitCall {
   /// is not finite becomes the result.
   void run(Interrupt* interrupt);
   virtual void free_memory() = 0;
-  /// Trains together with other processes. `with` is a Python object: `examples` and `rank`, and a method
-  /// add_up(loss, examples, weight) that turns `gradients` and these into the sums of all processes. It is called with
-  /// the GIL, by `gil`.
+  /// Trains together with other processes. `with` is a Python object: `examples`, `rank` and `bucket`, and the methods
+  /// begin(first, count) and add_up(loss, examples, weight), which turn `gradients` and these into the sums of all
+  /// processes. They are called with the GIL, by `gil`.
   void join(const py::object& with, void* gradients);
 
   /// (losses, seconds), or the exception NonFinite, or None if a label or an index is bad.

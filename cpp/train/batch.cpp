@@ -46,6 +46,41 @@ bool BatchRunner<T>::can_read_in_place(const Data& data, bool in_order) const {
          network_.layers[0].units <= kFewRows && dropout_of(0) == 0;
 }
 
+/// Cuts the gradients into parts whose sums over all processes begin as soon as their blocks are done: several whole
+/// layers, or some rows of a large one. The last part of a layer has its b as well.
+template <class T>
+void BatchRunner<T>::make_buckets() {
+  buckets_.clear();
+  const std::vector<Layer<T>>& layers = network_.layers;
+  const auto place = [&](const T* parameter) { return index_t(parameter - layers[0].W); };
+  const index_t least = together_->bucket;
+  index_t end = place(layers.back().b + layers.back().units), first = 0;  // of what is not in a bucket yet
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& block = blocks_[i];
+    const Layer<T>& layer = layers[block.layer];
+    const index_t begin = place(layer.W), behind = block.layer + 1 < layers.size() ? place((&layer + 1)->W) : end;
+    const bool is_large = least > 0 && behind - begin >= 2 * least;
+    if (block.row == 0 && block.column == 0) {
+      first = begin;
+      if (is_large && end > behind) {  // its rows do not wait for the small layers after it
+        buckets_.push_back({i, behind, end - behind});
+        end = behind;
+      }
+    }
+    const bool last = i + 1 == blocks_.size();
+    if (!last && blocks_[i + 1].column > 0) continue;  // its rows have more columns
+    const index_t rows = begin + (block.row + block.rows) * layer.W_row;
+    if (block.row + block.rows < layer.units) {
+      if (!is_large || rows - first < least || behind - rows < least) continue;
+      buckets_.push_back({i + 1, first, rows - first});
+      first = rows;
+    } else if (last || (least > 0 && end - first >= least)) {
+      buckets_.push_back({i + 1, first, end - first});
+      end = begin;
+    }
+  }
+}
+
 template <class T>
 void BatchRunner<T>::take(const Data& data, Progress& progress) {
   assert(data.X.units == data_.X.units && data.Y.units == data_.Y.units);
@@ -624,13 +659,21 @@ SharedWork BatchRunner<T>::begin_work(index_t examples, Use use) {
                     operations, back ? (per_thread >= 2 || is_sparse()) && operations > 2e7 : per_thread >= 1);
 }
 
+/// Takes part in a step without examples.
+template <class T>
+void BatchRunner<T>::add_nothing() {
+  std::fill_n(gradient_, in_gradient(network_.layers.back().b) - gradient_ + network_.layers.back().units, T(0));
+  for (const Bucket& bucket : buckets_) together_->begin(bucket.first, bucket.count);
+}
+
 template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
-  assert(batch.count > 0 && batch.count <= largest_);
-  SharedWork work = begin_work(batch.count, use);
+  assert(batch.count <= largest_ && (batch.count > 0 || together_));
+  SharedWork work = begin_work(std::max<index_t>(batch.count, 1), use);
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
   const bool at_once = updates_at_once(), normalized = updater_.plan().normalized;
   double total = 0, penalty = 0, weight = 0;
+  if (batch.count == 0) add_nothing();
   for (index_t c = 0; c < chunks; ++c) {
     const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), batch.ordered,
                       batch.in_batch + c * chunk_};
@@ -655,11 +698,21 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
           sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate / divisor_); });
       undo_if_not_finite(penalty);
     } else {
-      each_block([&](const Block& block) {
+      const auto sum = [&](const Block& block) {
         sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
         const double per_weight = is_sparse(block) ? 1 : 2 * double(chunk.count);
         progress_->did(per_weight * double(block.rows) * double(block.columns));
-      });
+      };
+      if (!(use == Use::kSteps && last && together_)) {
+        each_block(sum);
+        continue;
+      }
+      size_t begin = 0;
+      for (const Bucket& bucket : buckets_) {
+        ThreadPool::run(index_t(bucket.end - begin), workers_, [&](index_t i) { sum(blocks_[begin + size_t(i)]); });
+        together_->begin(bucket.first, bucket.count);
+        begin = bucket.end;
+      }
     }
   }
   auto examples = double(batch.count);

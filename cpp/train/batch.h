@@ -111,6 +111,7 @@ class BatchRunner {
   void join(Together* together) {
     together_ = together;
     gradient_ = together ? static_cast<T*>(together->gradients) : own_gradient_;
+    if (together) make_buckets();
   }
 
   struct Step {
@@ -143,6 +144,10 @@ class BatchRunner {
   struct Block : WeightBlock {  // a task of phase 2
     size_t layer;
   };
+  struct Bucket {  // blocks up to `end`, and where their gradients are
+    size_t end;
+    index_t first, count;
+  };
 
   SharedWork begin_work(index_t examples, Use use);
   SharedWork begin_work(index_t examples, ThreadChoices& choices, double operations, bool shared_at_first);
@@ -174,6 +179,7 @@ class BatchRunner {
     requires std::is_same_v<T, float>;
   PanelOperands operands_of(size_t layer, index_t panel, bool is_dZ) const;
   double weight_of(const Batch& chunk) const;
+  void add_nothing();
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
   bool is_sparse(const Block& block) const { return is_sparse() && block.layer == 0; }
   BlockGradient<T> kept_gradient(const Block& block) const;
@@ -189,6 +195,7 @@ class BatchRunner {
   void each_block(Task task);
   template <class Task>
   double sum_of_blocks(Task task);
+  void make_buckets();
   bool can_read_in_place(const Data& data, bool in_order) const;
   PlainExamples<T> plain_examples() const {
     const Examples& X = data_.X;
@@ -260,6 +267,7 @@ class BatchRunner {
   std::vector<double> losses_;      // per panel of a chunk
   std::vector<double> block_sums_;
   std::vector<Block> blocks_;
+  std::vector<Bucket> buckets_;  // of several processes
   OperandsOfBatch operands_;
 };
 

@@ -168,18 +168,23 @@ class Run {
   };
   Part part_of(index_t batch) const {
     if (!options_.together) return {batch * size_, std::min(size_, examples_ - batch * size_), 0};
-    const auto begin = [&](index_t of_batch, index_t own) {
-      __extension__ using Wide = __int128;
-      return index_t(Wide(std::min(of_batch * size_, examples_)) * own / examples_);
-    };
-    index_t before = 0;
     const std::vector<index_t>& all = options_.together->examples;
-    for (size_t i = 0; i < process(); ++i) before += begin(batch + 1, all[i]) - begin(batch, all[i]);
-    return {begin(batch, own_), begin(batch + 1, own_) - begin(batch, own_), before};
+    const index_t before = std::accumulate(all.begin(), all.begin() + std::ptrdiff_t(process()), index_t{0});
+    // In the batches before one, the first so many examples of an epoch have the same share as in the epoch.
+    const auto taken = [&](index_t of_batch, index_t of_epoch) {
+      __extension__ using Wide = __int128;
+      return index_t(Wide(std::min(of_batch * size_, examples_)) * of_epoch / examples_);
+    };
+    const index_t others = taken(batch, before), others_after = taken(batch + 1, before);
+    const index_t first = taken(batch, before + own_) - others, end = taken(batch + 1, before + own_) - others_after;
+    return {first, end - first, others_after - others};
   }
   index_t most_of_batch() const {
+    if (!options_.together) return size_;
+    if (batches_ == 1) return own_;
     __extension__ using Wide = __int128;
-    return index_t((Wide(size_) * own_ + examples_ - 1) / examples_);
+    const index_t most = index_t(Wide(size_) * own_ / examples_) + 2;  // of a share of 2.1, up to 4
+    return most == own_ ? most + 1 : most;                             // no batch has all of X
   }
   uint64_t process() const { return options_.together ? options_.together->process : 0; }
 

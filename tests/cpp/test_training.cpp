@@ -123,22 +123,24 @@ TEST_CASE_TEMPLATE("fit equals its updates in turn, bit for bit, for any number 
 
 /// A second process that has the same examples.
 struct Twin : deepnet::Together {
-  explicit Twin(index_t own, size_t numbers) : count(numbers) { examples = {own, own}; }
+  explicit Twin(index_t own) { examples = {own, own}; }
   template <class T>
   void give(T* memory) {
     gradients = memory;
-    doubles = [this, memory] {
-      for (size_t i = 0; i < count; ++i) memory[i] *= 2;
+    doubles = [memory](index_t first, index_t count) {
+      for (index_t i = first; i < first + count; ++i) memory[i] *= 2;
     };
+  }
+  void begin(index_t first, index_t count) override {
+    ++parts;
+    doubles(first, count);
   }
   Sums add_up(const Sums& own) override {
     ++steps;
-    doubles();
     return {2 * own.loss, 2 * own.examples, 2 * own.weight};
   }
-  size_t count;
-  int steps = 0;
-  std::function<void()> doubles;
+  int parts = 0, steps = 0;
+  std::function<void(index_t, index_t)> doubles;
 };
 
 TEST_CASE_TEMPLATE("two processes with the same examples make the updates of one, bit for bit", T, float, double) {
@@ -157,15 +159,48 @@ TEST_CASE_TEMPLATE("two processes with the same examples make the updates of one
       deepnet::fit<T>(alone.net, alone.data(), plan, options, expected, seconds);
       const auto numbers = size_t(together.net.b(3).data + 2 - together.net.W(1).data);
       deepnet::AlignedBuffer memory;
-      Twin twin(150, numbers);
-      twin.give(memory.reserve<T>(index_t(numbers) + 64));
+      Twin twin(150);
+      twin.give(memory.reserve<T>(index_t(numbers)));
       options.batch_size *= 2;
       options.together = &twin;
       deepnet::fit<T>(together.net, together.data(), plan, options, losses, seconds);
       CHECK(twin.steps == 15);
+      CHECK(twin.parts == 15);
       CHECK(same_bits(together.parameters(), alone.parameters()));
       CHECK(losses == expected);
     }
+}
+
+TEST_CASE_TEMPLATE("gradients are added up in parts, each number once, from the last layer to the first", T, float,
+                   double) {
+  // Layers of several blocks of rows and of columns, after small ones and before.
+  const std::vector<index_t> dims = {2100, 300, 200, 10, 5};
+  for (const index_t bucket : {0, 100, 20'000, 100'000, 10'000'000}) {
+    CAPTURE(bucket);
+    const Task<T> alone(dims, {"relu", "relu", "tanh", "sigmoid"}, 40),
+        together(dims, {"relu", "relu", "tanh", "sigmoid"}, 40);
+    std::vector<double> losses(2), expected(2), seconds(2);
+    deepnet::FitOptions options{.epochs = 2, .batch_size = 20, .learning_rate = 0.1, .seed = 5, .threads = 2};
+    deepnet::fit<T>(alone.net, alone.data(), alone.plan(), options, expected, seconds);
+    const index_t numbers = together.net.b(4).data + 5 - together.net.W(1).data;
+    deepnet::AlignedBuffer memory;
+    Twin twin(40);
+    twin.give(memory.reserve<T>(numbers));
+    std::vector<int> times(static_cast<size_t>(numbers));
+    twin.doubles = [&, doubles = twin.doubles](index_t first, index_t count) {
+      doubles(first, count);
+      for (index_t i = first; i < first + count; ++i) ++times[size_t(i)];
+    };
+    twin.bucket = bucket;
+    options.batch_size *= 2;
+    options.together = &twin;
+    deepnet::fit<T>(together.net, together.data(), together.plan(), options, losses, seconds);
+    CHECK(same_bits(together.parameters(), alone.parameters()));
+    CHECK(losses == expected);
+    CHECK(std::all_of(times.begin(), times.end(), [&](int each) { return each == twin.steps; }));
+    CHECK((twin.parts == twin.steps) == (bucket == 0 || bucket > numbers));
+    CHECK(twin.parts <= twin.steps * (bucket > 0 ? 2 + numbers / bucket : 1));
+  }
 }
 
 TEST_CASE_TEMPLATE("a run goes on from copies of its parameters and of the optimizer's state", T, float, double) {

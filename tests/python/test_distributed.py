@@ -30,10 +30,15 @@ def in_batches(counts, batch_size):
     """The examples of each batch: every rank has the same share of it as of all examples."""
     m = sum(counts)
     cuts = [min(first, m) for first in range(0, m + batch_size, batch_size)]
-    return [
-        np.concatenate([own[begin * len(own) // m : end * len(own) // m] for own in parts(counts)])
-        for begin, end in pairwise(cuts)
+    ends = [0, *np.cumsum(counts).tolist()]
+    # Of the first `cut` examples trained on, so many are of each rank.
+    taken = [np.diff([cut * end // m for end in ends]) for cut in cuts]
+    batches = [
+        np.concatenate([own[i:j] for own, i, j in zip(parts(counts), begin, end, strict=True)])
+        for begin, end in pairwise(taken)
     ]
+    assert all(len(batch) == end - begin for batch, (begin, end) in zip(batches, pairwise(cuts), strict=True))
+    return batches
 
 
 def data(m, inputs=5, classes=3, seed=0):
@@ -99,10 +104,11 @@ def test_ranks_train_as_one_process_with_all_examples(case):
 
 
 @pytest.mark.parametrize(
-    ("counts", "batch_size"), [([17, 16, 18], 14), ([9, 8], 4), ([40, 7], 18), ([3, 3, 3], 1000)]
+    ("counts", "batch_size"),
+    [([17, 16, 18], 14), ([9, 8], 4), ([40, 7], 18), ([3, 3, 3], 1000), ([6, 7, 6], 4)],
 )
 def test_parts_may_be_uneven(counts, batch_size):
-    """No batch of a rank is empty, and every example counts once."""
+    """Every batch has its size, and every example counts once; a rank may have none of some batches."""
     X, Y = data(sum(counts))
     adam = deepnet.Adam(0.01)
     options = {"optimizer": adam, "batch_size": batch_size, "epochs": 3, "shuffle": False}
@@ -371,6 +377,93 @@ def test_a_grid_search_is_divided_among_the_ranks():
             np.testing.assert_array_equal(search.cv_results_[name], expected.cv_results_[name])
         assert search.best_params_ == expected.best_params_
         np.testing.assert_array_equal(search.predict(X.T), expected.predict(X.T))
+
+
+def fitted_by(ranks, make, X, y, **given):
+    """Fit on several ranks, and in one process; return the estimators of the ranks, and that one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of no convergence
+        results, aborted = rank_threads.run(ranks, lambda comm: make().fit(X, y, comm=comm, **given))
+        assert not aborted
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return results, make().fit(X, y, **given)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "options"),
+    [
+        (2, {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.01, "dropout": 0.2}),
+        (3, {"solver": "sgd", "learning_rate": "adaptive", "batch_size": 16, "learning_rate_init": 0.5}),
+        (2, {"shuffle": False, "class_weight": "balanced"}),
+    ],
+)
+def test_an_estimator_learns_the_same_from_several_ranks(ranks, options):
+    """The same batches, and the same decisions about the end; no number of ranks divides 67 rows."""
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(67)
+    called = []
+    given = {"max_iter": 12, "random_state": 0, "n_threads": 1, **options}
+
+    def make():
+        return sklearn.MLPClassifier((16,), callbacks=[lambda net, history: called.append(0)], **given)
+
+    results, alone = fitted_by(ranks, make, X.T, y)
+    assert len(called) == 2 * alone.n_iter_  # by rank 0, and alone
+    for model in results:
+        assert_same(model.network_, alone.network_)
+        np.testing.assert_allclose(model.loss_curve_, alone.loss_curve_, rtol=1e-12)
+        assert (model.n_iter_, model.stopped_, model.t_) == (alone.n_iter_, alone.stopped_, alone.t_)
+        assert model.validation_scores_ == alone.validation_scores_
+        np.testing.assert_array_equal(model.predict(X.T), alone.predict(X.T))
+    if "solver" not in options and "shuffle" not in options:
+        assert alone.stopped_
+
+
+def test_the_networks_of_an_estimator_are_divided_among_the_ranks():
+    """With the bits of one process."""
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(60)
+    kinds = [
+        lambda: sklearn.MLPRegressor(
+            hidden_layer_sizes=6, n_estimators=3, bagging="kfold", max_iter=4, random_state=0
+        ),
+        lambda: sklearn.TabularClassifier(3, (8, 8), max_epochs=6, n_iter_no_change=2, random_state=0),
+    ]
+    for make in kinds:
+        results, alone = fitted_by(2, make, X.T, y)
+        for model in results:
+            np.testing.assert_array_equal(model.predict(X.T), alone.predict(X.T))
+            for name in ("oof_", "n_iter_", "best_epochs_", "validation_errors_", "loss_curves_"):
+                if hasattr(alone, name):
+                    np.testing.assert_array_equal(getattr(model, name), getattr(alone, name))
+
+
+def test_an_estimator_that_cannot_learn_on_one_rank_is_an_error_on_all():
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(20)
+
+    def errors(change, **options):
+        def work(comm):
+            rows, targets = X.T.copy(), y.copy()
+            if comm.rank == 1:
+                change(rows, targets)
+            sklearn.MLPClassifier((4,), max_iter=2, random_state=comm.rank, **options).fit(
+                rows, targets, comm=comm
+            )
+
+        found, aborted = rank_threads.run(2, work)
+        assert not aborted
+        return [f"{type(error).__name__}: {error}" for error in found]
+
+    first, second = errors(lambda rows, targets: rows.__setitem__((0, 0), np.nan))
+    assert first.startswith("RuntimeError: rank 1: ValueError: ")
+    assert "NaN" in second
+    for error in errors(lambda rows, targets: targets.__setitem__(slice(2), targets[1::-1])):
+        assert "the number and the targets of the rows must be the same on every rank" in error
+    for error in errors(lambda rows, targets: None, solver="lbfgs"):
+        assert "comm needs the solver 'sgd' or 'adam', or an optimizer, but solver is 'lbfgs'" in error
 
 
 def test_ranks_with_other_networks_are_named():

@@ -295,3 +295,21 @@ def test_a_bar(backend, capsys):
     output = capsys.readouterr().out
     assert "3/3" in output
     assert f"loss {history.loss[-1]:.4g}" in output
+
+
+def test_accumulated_batches_make_one_update_by_the_mean_of_all_their_gradients():
+    """The bits of large batches; of these, one update is that by hand, but for rounding."""
+    X, Y = problem(2, 50, dtype=np.float64)
+    nets = [deepnet.Network([2, 7, 1], dtype="float64", seed=1) for _ in range(3)]
+    options = {"optimizer": sgd(0.5), "shuffle": False}
+    whole = nets[0].fit(X, Y, epochs=4, batch_size=24, **options)
+    parts = nets[1].fit(X, Y, epochs=4, batch_size=8, accumulate=3, **options)
+    assert parts.loss == whole.loss
+    gradients = [nets[2].loss_and_grads(X[:, i : i + 8], Y[..., i : i + 8])[1] for i in (0, 8, 16)]
+    nets[0] = deepnet.Network([2, 7, 1], dtype="float64", seed=1)
+    nets[0].fit(X[:, :24], Y[..., :24], epochs=1, batch_size=8, accumulate=3, **options)
+    for key, p in nets[2].parameters.items():
+        p -= 0.5 * sum(each[f"d{key}"] for each in gradients) / 3
+        np.testing.assert_allclose(nets[0].parameters[key], p, rtol=0, atol=1e-14)
+    with pytest.raises(ValueError, match="accumulate is 0, but must be 1 or more"):
+        nets[0].fit(X, Y, accumulate=0)

@@ -154,14 +154,19 @@ class Together {
     double loss, examples, weight;  // the sums of their losses and weights, and their number
   };
   virtual ~Together() = default;
-  /// Is given the sums of this process; returns those of all, and turns `gradients`, which holds the sums of the
-  /// gradients, into those of all. Every process must get the same numbers. Called once for each batch, on the thread
-  /// that called fit; may throw Interrupted.
+  /// The `count` numbers of `gradients` from `first` on are the sums of this process. They may be added up to those of
+  /// all from now on, until the next add_up() returns, while those of other layers are still computed. Called for one
+  /// part after the other, the last layers first. Called as add_up() is.
+  virtual void begin(index_t first, index_t count) = 0;
+  /// Is given the sums of this process; returns those of all, and sees to it that `gradients` has those of all, too.
+  /// Every process must get the same numbers. Called once for each batch, on the thread that called fit; may throw
+  /// Interrupted.
   virtual Sums add_up(const Sums& own) = 0;
 
-  std::vector<index_t> examples;  // that each process has in an epoch: enough for at least one in each batch
+  std::vector<index_t> examples;  // that each process has in an epoch: enough for about one in each batch
   size_t process = 0;             // this one
   void* gradients = nullptr;      // as many numbers as the network's memory has, laid out alike, at a multiple of 64
+  index_t bucket = 0;  // about so many numbers are a part, but fewer after a large layer; 0: all are one part
 };
 
 struct FitOptions {
@@ -175,7 +180,8 @@ struct FitOptions {
   index_t first_epoch = 0;  // above 0: continues a run, with the optimizer's state and the sequence of shuffles
   int threads = 0;
   std::atomic<index_t>* steps_done = nullptr;  // incremented after each update
-  /// batch_size then counts the examples of all processes. Each takes the same share of every batch as of the epoch.
+  /// batch_size then counts the examples of all processes. Each takes the same share of every batch as of the epoch,
+  /// rounded.
   Together* together = nullptr;
 };
 

@@ -45,6 +45,7 @@ class MPICommunicator:
         self.rank, self.size = int(comm.rank), int(comm.size)
         self.deterministic, self.check_every, self.timeout = deterministic, check_every, timeout
         self.waiting: tuple[str, float] | None = None  # for the others, in what and since when
+        self._open = list[Any]()  # sums that have begun
         self._watchdog = None
         if timeout is not None and self.size > 1 and MPI.Query_thread() == MPI.THREAD_MULTIPLE:
             self._watchdog = _Watchdog(self, comm.Dup(), timeout)
@@ -61,6 +62,13 @@ class MPICommunicator:
         """Replace the array by the sum of those of all ranks."""
         with self._waits("allreduce_"):
             self.comm.Allreduce(self._mpi.IN_PLACE, array)
+
+    def iallreduce_(self, array: Array) -> Pending:
+        """Begin to replace the array by the sum of those of all ranks, and return at once."""
+        self._mpi.Request.Testall(self._open)  # many libraries go on with messages in calls only
+        self._open = [request for request in self._open if request]
+        self._open.append(self.comm.Iallreduce(self._mpi.IN_PLACE, array))
+        return Pending(self, self._open[-1])
 
     def bcast_(self, array: Array, root: int) -> None:
         """Replace the array by that of the rank `root`."""
@@ -102,6 +110,18 @@ class MPICommunicator:
 
     def __repr__(self) -> str:
         return f"<MPI: rank {self.rank} of {self.size}>"
+
+
+class Pending:
+    """A sum that has begun."""
+
+    def __init__(self, owner: MPICommunicator, request: Any) -> None:
+        self._owner, self._request = owner, request
+
+    def wait(self) -> None:
+        """Return when the array has the sum."""
+        with self._owner._waits("allreduce_"):
+            self._request.Wait()
 
 
 def mpi(

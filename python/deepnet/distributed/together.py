@@ -26,7 +26,8 @@ from deepnet.threads import get_num_threads
 from ._communicator import checked as checked
 
 CHECK_EVERY = 100  # steps
-BUCKET = 2**20  # numbers that are gathered at a time, where the sum is deterministic
+BUCKET = 2**20  # bytes of the parts whose sums begin while the gradients before are still computed
+GATHERED = 2**20  # numbers that are gathered at a time, where the sum is deterministic
 ALIGNMENT = 64
 
 
@@ -52,7 +53,10 @@ class Together:
         self._check_every = option.whole("comm.check_every", getattr(comm, "check_every", CHECK_EVERY), 1)
         self._parameters = list(parameters)
         self._raw = self._sums = np.empty(0)
+        self._begun = list[Any]()
         self._steps = 0
+        overlaps = callable(getattr(comm, "iallreduce_", None)) and not self._deterministic
+        self.bucket = BUCKET // self._parameters[0].itemsize if overlaps else 0
 
     @property
     def m(self) -> int:
@@ -70,22 +74,31 @@ class Together:
             self._sums = self._raw[first : first + count * dtype.itemsize].view(dtype)
         return self._sums
 
+    def begin(self, first: int, count: int) -> None:
+        """Begin to add up a part of the gradients in `memory`, which is complete."""
+        part = self._sums[first : first + count]
+        if self.bucket:
+            self._begun.append(self.comm.iallreduce_(part))
+        else:
+            self._add_up(part)
+
     def add_up(self, loss: float, examples: float, weight: float) -> tuple[float, float, float]:
-        """Return the sums of all ranks, and replace the gradients in `memory` by theirs."""
+        """Return the sums of all ranks, when the gradients in `memory` are replaced by theirs."""
+        while self._begun:
+            self._begun.pop(0).wait()
         if self._steps % self._check_every == 0:
             self.check()
         self._steps += 1
         numbers = np.array([loss, examples, weight])
-        for array in (self._sums, numbers):
-            self._add_up(array)
+        self._add_up(numbers)
         return float(numbers[0]), float(numbers[1]), float(numbers[2])
 
     def _add_up(self, array: Array) -> None:
         if not self._deterministic:
             self.comm.allreduce_(array)
             return
-        for first in range(0, len(array), BUCKET):
-            part = array[first : first + BUCKET]
+        for first in range(0, len(array), GATHERED):
+            part = array[first : first + GATHERED]
             others = self.comm.allgather(part)
             total = np.array(others[0])
             for other in others[1:]:
@@ -94,10 +107,7 @@ class Together:
 
     def digest(self) -> int:
         """Return a checksum of the parameters."""
-        value = 0
-        for p in self._parameters:
-            value = zlib.crc32(np.ascontiguousarray(p).data, value)
-        return value
+        return _checksum(self._parameters)
 
     def check(self) -> None:
         """Raise a RuntimeError in every rank if the parameters of one differ."""
@@ -147,29 +157,74 @@ def fit(
     comm: Any,
     prepare: Callable[[], Any],
     resume: Callable[[Any], Any],
-    batch_size: Any,
+    examples_per_update: Callable[[], int],
 ) -> Any:
     """Train with a communicator.
 
     `prepare` checks the arguments of fit and returns a Training, `resume` one that goes on from a checkpoint.
     """
     together = Together(comm, list(net.parameters.values()))
-
-    def checked_here() -> Any:
-        training = prepare()
-        if not is_native(training.engine):
-            raise ValueError("comm needs deepnet's own activations, losses and optimizers, and its extension")
-        return training
-
-    training = met(comm, checked_here)
-    training = _compared(together, training, option.whole("batch_size", batch_size, 1))
+    training = met(comm, lambda: _native(prepare()))
+    run = training.run
+    counts = run.examples.m, 0 if run.validation is None else run.validation.m
+    training = _compared(together, training, examples_per_update(), counts)
     training = met(comm, lambda: resume(training))
+    return _trained(together, training)
+
+
+def fit_shares(comm: Any, training: Any) -> Any:
+    """Train with a communicator on examples that every rank has: each takes its share of every batch.
+
+    `training` has the callbacks of every rank. Those with an attribute `of_all_ranks` get the state that they
+    have on rank 0 in the end.
+    """
+    together = Together(comm, list(training.net.parameters.values()))
+    run, callbacks = training.run, training.run.callbacks
+    m, rank, ranks = run.examples_in_epoch, together.rank, together.size
+    met(comm, lambda: _native(training))
+    own = m * (rank + 1) // ranks - m * rank // ranks
+    training = _compared(together, training, run.batch_size, (own, 0), m, _checksum([run.examples.Y]))
+    places = _places(rank, together.examples, training.run.batch_size)
+    given = run.order
+
+    def order(epochs: int) -> Array:
+        if given is None:
+            return np.tile(places, (epochs, 1))
+        return np.ascontiguousarray(given(epochs)[:, places])
+
+    run = replace(training.run, order=order, examples_per_epoch=own, look_after=None)
+    resumed = training.resumed
+    if resumed is not None and rank > 0:
+        resumed = replace(resumed, callbacks=[])
+    history = _trained(together, replace(training, run=run, resumed=resumed))
+    _share_states(comm, training.net, callbacks, 0)
+    return history
+
+
+def _places(rank: int, counts: Sequence[int], batch_size: int) -> Array:
+    """Return which examples of an epoch a rank takes, batch by batch, as the engine divides the batches."""
+    m, before, upto = sum(counts), sum(counts[:rank]), sum(counts[: rank + 1])
+    parts = list[Array]()
+    for first in range(0, m, batch_size):
+        end = min(first + batch_size, m)
+        begin, stop = (of * end // m - of * first // m for of in (before, upto))
+        parts.append(np.arange(first + begin, first + stop, dtype=np.uint32))
+    return np.concatenate(parts)
+
+
+def _native(training: Any) -> Any:
+    if not is_native(training.engine):
+        raise ValueError("comm needs deepnet's own activations, losses and optimizers, and its extension")
+    return training
+
+
+def _trained(together: Together, training: Any) -> Any:
     together.share()
     try:
-        return net._train_alone(training)
+        return training.net._train_alone(training)
     except BaseException as error:
         if not together.agreed:
-            comm.abort(f"rank {together.rank}: {type(error).__name__}: {error}")
+            together.comm.abort(f"rank {together.rank}: {type(error).__name__}: {error}")
         raise
 
 
@@ -179,7 +234,8 @@ def fit_many(
     """Train every network on one of the ranks; return the trainings, as if each had been on this one.
 
     `prepare` checks the arguments and returns the trainings, `train` takes some and a number of threads.
-    `threads` are those that were given, or 0.
+    `threads` are those that were given, or 0. Of the callbacks, those with an attribute `of_all_ranks` get
+    the state that they have on the rank of their network.
     """
     trainings: list[Any] = met(comm, prepare)
     said = comm.allgather(([repr(training.net) for training in trainings], _place(threads)))
@@ -201,6 +257,7 @@ def fit_many(
                     for name in training.history.__slots__:
                         setattr(training.history, name, getattr(record, name))
             _share(comm, list(training.net.parameters.values()), owner)
+            _share_states(comm, training.net, training.run.callbacks, owner)
     except BaseException as error:
         comm.abort(f"rank {comm.rank}: {type(error).__name__}: {error}")
         raise
@@ -218,6 +275,13 @@ def dealt(comm: Any, count: int, work: Callable[[list[int], int], list[Any]], th
     return [results[i % comm.size][i // comm.size] for i in range(count)]
 
 
+def _checksum(arrays: Sequence[Array]) -> int:
+    value = 0
+    for array in arrays:
+        value = zlib.crc32(np.ascontiguousarray(array).data, value)
+    return value
+
+
 def _share(comm: Any, parameters: Sequence[Array], owner: int) -> None:
     """Give every rank the parameters of one."""
     for p in parameters:
@@ -225,6 +289,23 @@ def _share(comm: Any, parameters: Sequence[Array], owner: int) -> None:
         comm.bcast_(values, owner)
         if comm.rank != owner:
             p[...] = values.reshape(p.shape)
+
+
+def _share_states(comm: Any, net: Any, callbacks: Sequence[Any], owner: int) -> None:
+    """Give callbacks the state that they have on one rank."""
+    kept = [callback for callback in callbacks if getattr(callback, "of_all_ranks", False)]
+    if kept:
+        own = [callback.get_state(net) for callback in kept] if comm.rank == owner else None
+        states = comm.allgather(own)[owner]
+        if comm.rank != owner:
+            for callback, state in zip(kept, states, strict=True):
+                callback.set_state(net, state)
+
+
+def with_random_numbers_of_first(comm: Any, rng: Any) -> Any:
+    """Give a RandomState the state that it has on rank 0."""
+    rng.set_state(comm.allgather(rng.get_state(legacy=False))[0])
+    return rng
 
 
 def met(comm: Any, work: Callable[[], Any]) -> Any:
@@ -243,8 +324,14 @@ def met(comm: Any, work: Callable[[], Any]) -> Any:
     return result
 
 
-def _compared(together: Together, training: Any, batch_size: int) -> Any:
-    """Return the training of this rank as part of that of all, after comparing what must be alike."""
+def _compared(
+    together: Together, training: Any, batch_size: int, counts: tuple[int, int], *facts: int
+) -> Any:
+    """Return the training of this rank as part of that of all, after comparing what must be alike.
+
+    `counts`: the examples of this rank, to train on and to validate with. `facts`: the number and a checksum
+    of the examples, if those of all ranks must be the same.
+    """
     run, plan = training.run, training.plan
     alike = {
         "the network": repr(training.net),
@@ -260,8 +347,8 @@ def _compared(together: Together, training: Any, batch_size: int) -> Any:
         "sample weights": run.examples.weights is not None,
         "deterministic": together._deterministic,
         "check_every": together._check_every,
+        "the number and the targets of the rows": facts,
     }
-    counts = run.examples.m, 0 if run.validation is None else run.validation.m
     given = together.comm.allgather((alike, counts, run.seed, _place(run.threads)))
     first = given[0][0]
     for rank, (other, *_) in enumerate(given):

@@ -414,6 +414,7 @@ class Network(ByHand):
         *,
         epochs: Whole = 100,
         batch_size: Whole = 32,
+        accumulate: Whole = 1,
         optimizer: Optimizer | str | None = None,
         loss: str | Loss | None = None,
         sample_weight: Array | None = None,
@@ -446,6 +447,9 @@ class Network(ByHand):
             The last batch of an epoch may be smaller; a batch size above m means all examples. With the
             defaults, 100 and 32, tables of up to 5,000 rows came close to their best test score. Give fewer
             epochs for more data: what counts is the number of updates.
+        accumulate : int
+            Update after so many batches, by the sum of their gradients. This has the bits of batches so many
+            times as large, which need no more memory: the engine takes up to 512 examples at a time.
         optimizer : Optimizer or str, optional
             Becomes ``net.optimizer``, which is the default; starts the run with empty memory.
         loss : str or Loss, optional
@@ -547,6 +551,7 @@ class Network(ByHand):
             Y,
             epochs=epochs,
             batch_size=batch_size,
+            accumulate=accumulate,
             optimizer=optimizer,
             loss=loss,
             sample_weight=sample_weight,
@@ -576,9 +581,8 @@ class Network(ByHand):
 
             if together.checked(comm).size > 1:
                 resume = partial(_resumed, path=resume_from, has_seed=seed is not None)
-                history: History = together.fit(
-                    self, comm, lambda: warned(prepare(), frames=4), resume, batch_size
-                )
+                size = partial(_examples_per_update, batch_size, accumulate)
+                history: History = together.fit(self, comm, lambda: warned(prepare(), frames=4), resume, size)
                 return history
         return self._train_alone(warned(prepare(resume_from=resume_from)))
 
@@ -589,6 +593,7 @@ class Network(ByHand):
         *,
         epochs: Any,
         batch_size: Any,
+        accumulate: Any,
         optimizer: Any,
         loss: Any,
         sample_weight: Any,
@@ -621,7 +626,7 @@ class Network(ByHand):
             validation=validation,
             learning_rate=chosen.learning_rate,
             epochs=option.whole("epochs", epochs, 0, 2**62),
-            batch_size=min(option.whole("batch_size", batch_size, 1), trained.m),
+            batch_size=min(_examples_per_update(batch_size, accumulate), trained.m),
             shuffle=option.flag("shuffle", shuffle),
             seed=_seed_or_fresh(seed),
             threads=_threads(threads),
@@ -1173,6 +1178,10 @@ def _drawn_seed(rng: np.random.Generator) -> int:
 def _seed_or_fresh(value: Any) -> int:
     given = option.seed(value)
     return _drawn_seed(np.random.default_rng()) if given is None else given
+
+
+def _examples_per_update(batch_size: Any, accumulate: Any) -> int:
+    return option.whole("batch_size", batch_size, 1) * option.whole("accumulate", accumulate, 1)
 
 
 def _threads(value: Any) -> int:

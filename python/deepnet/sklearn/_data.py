@@ -16,12 +16,15 @@ class Data:
     """X as the engine reads it, with y and the weights of all rows: one copy for any number of fits.
 
     `reader` is the estimator that has read it, and knows the names and the number of its columns; `threads`,
-    if not the estimator's own, how many networks are trained at once.
+    if not the estimator's own, how many networks are trained at once; `rng` the random numbers of the fit, if
+    they are not those of the estimator, and `ranks` the number of processes that divide its networks.
     """
 
     def __init__(self, X: Any, y: Any, weights: Array | None, reader: Any = None) -> None:
         self.X, self.y, self.weights, self.reader = X, y, weights, reader
         self.threads: int | None = None
+        self.rng: Any = None
+        self.ranks = 1
         self._made: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:

@@ -41,6 +41,8 @@ class AfterEachEpoch:
         Takes the lines that scikit-learn prints.
     """
 
+    of_all_ranks = True  # where several processes train
+
     def __init__(
         self,
         estimator: Any,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -21,11 +21,10 @@ from sklearn.utils.validation import check_is_fitted
 from deepnet._validation import options as option
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.network import Network
-from deepnet.network.many import train_many
 from deepnet.network.training import Examples, Run
 from deepnet.optimizers import SGD, Optimizer
 
-from . import _lbfgs, _members, _recipe, _resuming
+from . import _lbfgs, _members, _ranks, _recipe, _resuming
 from ._data import Data, Targets, Validation, columns, taken
 from ._epochs import AfterEachEpoch, Orders, each_warning_once, has_bar, warn, warn_of_no_convergence
 from ._estimator import Estimator
@@ -34,6 +33,9 @@ from ._reading import is_usable, table, warn_of_size, weights_of
 from ._resuming import Start
 from ._scoring import only_nan, score_of
 from ._their_callbacks import TheirCallbacks
+
+if TYPE_CHECKING:
+    from deepnet.distributed import Communicator
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -182,6 +184,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
         y_val: Any = None,
         sample_weight_val: Any = None,
         resume_from: str | os.PathLike[str] | None = None,
+        comm: Communicator | None = None,
     ) -> Self:
         """Train.
 
@@ -201,6 +204,12 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
             in the fit that wrote it, this one ends with the same bits as that would have; `max_iter` may be
             larger. The estimator forgets what it has learnt before. For one network, without
             `solver="lbfgs"`.
+        comm : deepnet.distributed.Communicator, optional
+            Several processes train together, ``deepnet.distributed.mpi()`` for example. Each gives the same
+            rows and parameters, and ends with the whole fit, which is that of one process but for rounding:
+            of one network each trains on its share of every batch, of several networks each trains some.
+            `random_state` is that of rank 0. The callbacks of one network are called on rank 0 only, those
+            of several on the rank of each. Not with `solver="lbfgs"`.
 
         Returns
         -------
@@ -218,7 +227,9 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
         ...     model = model.fit(X, X[:, 0], resume_from=checkpoint.latest())  # None: from the beginning
         """
         validation = X_val, y_val, sample_weight_val
-        return self._train(X, y, sample_weight, validation, incremental=False, resume_from=resume_from)
+        return self._train(
+            X, y, sample_weight, validation, incremental=False, resume_from=resume_from, comm=comm
+        )
 
     def _train(
         self,
@@ -228,20 +239,30 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
         validation: tuple[Any, Any, Any],
         incremental: bool,
         resume_from: Any = None,
+        comm: Any = None,
     ) -> Self:
+        comm = _ranks.checked(comm)
+        rng = _ranks.random_numbers(comm, self.random_state)
         with self._all_or_nothing(), each_warning_once():
             if resume_from is not None:
                 self._forget()
-            X, y = self._read(X, y, reset=self._is_first(incremental))
-            warn_of_size(self, X)
-            data = Data(X, y, weights_of(sample_weight, X))
-            learning = self._learn(data, None, validation, incremental, resume_from)
-            trainings = next(learning)
+
+            def begin() -> Learning:
+                if comm is not None and self.solver == "lbfgs" and self.optimizer is None:
+                    raise ValueError(
+                        "comm needs the solver 'sgd' or 'adam', or an optimizer, but solver is 'lbfgs'"
+                    )
+                table, targets = self._read(X, y, reset=self._is_first(incremental))
+                warn_of_size(self, table)
+                data = Data(table, targets, weights_of(sample_weight, table))
+                data.rng = rng
+                return self._learn(data, None, validation, incremental, resume_from)
+
+            learning, trainings = _ranks.begun(comm, begin)
             try:
-                if self.n_estimators == 1:
-                    histories = [training.net._train_alone(training) for training in trainings]
-                else:
-                    histories = train_many(trainings, has_bar(self.verbose), self.n_threads)
+                histories = _ranks.trained(
+                    comm, trainings, self.n_estimators == 1, has_bar(self.verbose), self.n_threads
+                )
             except BaseException as error:
                 with suppress(StopIteration):
                     learning.throw(error)
@@ -293,7 +314,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
             X_val, y_val = self._read(X_val, y_val, reset=False)
             given = Validation(X_val, self._targets(self._known(y_val)), weights_of(weights_val, X_val))
         new = first and not incremental
-        start = _resuming.start(self, given, is_new=new, resume_from=resume_from)
+        start = _resuming.start(self, given, is_new=new, resume_from=resume_from, rng=data.rng)
         if first:
             self._forget()
         if self.n_estimators == 1:

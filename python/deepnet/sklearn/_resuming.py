@@ -51,13 +51,16 @@ class Start(NamedTuple):
         return training
 
 
-def start(estimator: Any, validation: Validation | None, *, is_new: bool, resume_from: Any) -> Start:
+def start(
+    estimator: Any, validation: Validation | None, *, is_new: bool, resume_from: Any, rng: Any = None
+) -> Start:
     """Return where a fit starts.
 
     `validation`: the rows that the user gave. `is_new`: with new weights; only then can others go on from it.
+    `rng`: by default that of the estimator's `random_state`.
     """
     if resume_from is None:
-        rng = random_numbers(estimator.random_state)
+        rng = random_numbers(estimator.random_state) if rng is None else rng
         return Start(rng, _origin(estimator, validation, rng) if is_new and estimator.callbacks else None)
     if estimator.n_estimators > 1:
         raise ValueError(

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
@@ -28,14 +28,13 @@ from deepnet._validation import options as option
 from deepnet.activations import ACTIVATIONS, Array
 from deepnet.losses import Loss, find_loss
 from deepnet.network import History, Network
-from deepnet.network.many import train_many
 from deepnet.network.training import Examples, Run, Training
 from deepnet.optimizers import AdamW
 from deepnet.plan import LayerPlan, Plan
 from deepnet.schedules import LogCosine
 from deepnet.threads import get_num_threads
 
-from . import _members, _recipe
+from . import _members, _ranks, _recipe
 from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._data import Data
 from ._docstrings import TABULAR, documented
@@ -47,6 +46,9 @@ from ._members import Learning
 from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, check_are_data, weights_of
 from ._scoring import only_nan, score_of
+
+if TYPE_CHECKING:
+    from deepnet.distributed import Communicator
 
 BIAS_RATE = 0.1  # what the learning rate is multiplied by for biases
 FEATURE_RATE = 6.0  # and for the scales of the encoded columns
@@ -117,7 +119,7 @@ class _Tabular(Estimator, BaseEstimator):
     # --- fit ------------------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, comm: Communicator | None = None) -> Self:
         """Learn from the rows of a table.
 
         Parameters
@@ -129,6 +131,10 @@ class _Tabular(Estimator, BaseEstimator):
             The targets.
         sample_weight : array-like, (rows,), optional
             How much each row counts; 0 or more.
+        comm : deepnet.distributed.Communicator, optional
+            Several processes divide the networks, ``deepnet.distributed.mpi()`` for example. Each gives the
+            same rows and parameters, and ends with the whole fit, which has the bits of one process's;
+            `random_state` is that of rank 0. Callbacks are called on the rank of their network.
 
         Returns
         -------
@@ -142,10 +148,17 @@ class _Tabular(Estimator, BaseEstimator):
         FloatingPointError
             If the loss of every network becomes nan or infinite.
         """
+        comm = _ranks.checked(comm)
+        data = self._data_for_all(X, y, sample_weight)
+        data.rng, data.ranks = (
+            _ranks.random_numbers(comm, self.random_state),
+            1 if comm is None else comm.size,
+        )
         before = vars(self).copy()
         try:
-            learning = self._learn_from(self._data_for_all(X, y, sample_weight), None)
-            _members.end(learning, train_many(next(learning), has_bar(self.verbose), self.n_threads))
+            learning, trainings = _ranks.begun(comm, lambda: self._learn_from(data, None))
+            histories = _ranks.trained(comm, trainings, False, has_bar(self.verbose), self.n_threads)
+            _members.end(learning, histories)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -181,10 +194,11 @@ class _Tabular(Estimator, BaseEstimator):
             int(self.n_pieces),
         )
         tables = self._inputs(self._encoder.encoded(columns))
-        rng = check_random_state(self.random_state)
+        rng = check_random_state(self.random_state) if data.rng is None else data.rng
         weights_of_rows = None if weights is None else weights.astype(np.float32)
         threads = data.threads or (get_num_threads() if self.n_threads is None else int(self.n_threads))
-        shares = _Shares(self.max_seconds, begin, int(self.n_estimators), threads)
+        of_rank = -(-int(self.n_estimators) // data.ranks)
+        shares = _Shares(self.max_seconds, begin, of_rank, threads)
         trainings, best = list[Training](), list[_BestEpoch]()
         folds = self._folds(targets.groups, used, rng)
         line = self._linear_model(tables[0], targets, weights_of_rows, used, folds, threads)
@@ -442,6 +456,8 @@ class _Shares:
 class _BestEpoch:
     """A callback that validates after each epoch and remembers the parameters of the last best one."""
 
+    of_all_ranks = True  # where several processes train
+
     @advised
     def __init__(
         self,
@@ -480,6 +496,14 @@ class _BestEpoch:
     @cached_property
     def _rows(self) -> Array:
         return np.ascontiguousarray(self._table[self._held_out])
+
+    def get_state(self, net: Network) -> tuple[list[Array] | None, int, list[float]]:
+        """Return what it remembers."""
+        return self.parameters, self.epoch, self.errors
+
+    def set_state(self, net: Network, state: tuple[list[Array] | None, int, list[float]]) -> None:
+        """Take what `get_state` returned."""
+        self.parameters, self.epoch, self.errors = state
 
     def finish(self, net: Network) -> None:
         """Free the copy of the rows held out: of many networks, few are trained at a time."""

@@ -1,0 +1,54 @@
+"""Fits of several processes, each of which has all rows and ends with the whole fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sklearn.utils import check_random_state
+
+from deepnet.distributed import together
+from deepnet.network import History
+from deepnet.network.many import train_many
+from deepnet.network.training import Training
+
+from ._members import Learning
+
+
+def checked(comm: Any) -> Any:
+    """Return a communicator of several processes, or None."""
+    return None if comm is None or together.checked(comm).size == 1 else comm
+
+
+def random_numbers(comm: Any, random_state: Any) -> Any:
+    """Return the random numbers of a fit: on every rank those of rank 0. None without a communicator."""
+    if comm is None:
+        return None
+    return together.with_random_numbers_of_first(comm, check_random_state(random_state))
+
+
+def begun(comm: Any, begin: Callable[[], Learning]) -> tuple[Learning, list[Training]]:
+    """Begin a fit, and return it with the networks to train. If that fails on one rank, it fails on all."""
+
+    def work() -> tuple[Learning, list[Training]]:
+        learning = begin()
+        return learning, next(learning)
+
+    return work() if comm is None else together.met(comm, work)
+
+
+def trained(
+    comm: Any, trainings: Sequence[Training], one: bool, progress: Any, threads: Any
+) -> list[History]:
+    """Train networks side by side, or `one` with all threads; of several processes, together or each some."""
+    if comm is not None and one:
+        return [together.fit_shares(comm, training) for training in trainings]
+    if comm is not None:
+        bar = progress and comm.rank == 0
+        done = together.fit_many(
+            comm, lambda: list(trainings), lambda own, count: train_many(own, bar, count), threads or 0
+        )
+        return [training.history for training in done]
+    if one:
+        return [training.net._train_alone(training) for training in trainings]
+    return train_many(trainings, progress, threads)
