@@ -91,9 +91,46 @@ DEEPNET_INLINE void sum_square(const float* c, float* sums) {
   }
 }
 
+/// A square of W as rows, of which `rows` x `columns` numbers, or more, are there.
+template <class Way>
+DEEPNET_INLINE void round_rows(const float* W, index_t W_row, index_t rows, index_t columns, typename Way::Number* to) {
+  if (rows >= kSquare && columns >= kSquare) {
+    Way::rows([&](index_t i, index_t j) { return load(W + i * W_row + j); }, to);
+    return;
+  }
+  Way::rows(
+      [&](index_t i, index_t j) {
+        if (i >= rows || j >= columns) return Vec<float>{};
+        const float* from = W + i * W_row + j;
+        return columns - j < kLanes<float> ? load_first(from, columns - j) : load(from);
+      },
+      to);
+}
+
+/// W that is rounded on the way takes so many squares (16 KB) at a time, which stay in L1 for so many panels.
+constexpr index_t kRoundedSquares = 8, kRoundedPanels = 8;
+
+/// c[p] = W b for rows s of squares and `panels` panels from `first` on. `rounded` keeps what was rounded last.
+template <class Way>
+void multiply_rounded(const Bfloat16Product& f, index_t s, index_t first, index_t panels, typename Way::Number* rounded,
+                      float (*c)[kNumbers]) {
+  const index_t depth = squares_of(f.k);
+  const auto* b = static_cast<const typename Way::Number*>(f.b) + first * depth * kNumbers;
+  for (index_t at = 0; at < depth; at += kRoundedSquares) {
+    const index_t count = depth - at < kRoundedSquares ? depth - at : kRoundedSquares;
+    const bool is_kept = first > 0 && depth <= kRoundedSquares;
+    for (index_t i = at; !is_kept && i < at + count; ++i)
+      round_rows<Way>(f.W + (s * f.W_row + i) * kSquare, f.W_row, f.m - s * kSquare, f.k - i * kSquare,
+                      rounded + (i - at) * kNumbers);
+    for (index_t p = 0; p < panels; ++p)
+      Way::multiply(count, rounded, b + (p * depth + at) * kNumbers, at > 0, c[p], Nothing{});
+  }
+}
+
 template <class Way>
 void bfloat16_product(const Bfloat16Product& f) {
   using Number = typename Way::Number;
+  assert(f.a || f.W);
   assert(f.m > 0 && f.k > 0 && f.panels > 0 && f.m_squares >= squares_of(f.m));
   assert(f.finish != Finish::kScale || (f.c && f.c_panel >= f.m * kSquare));
   assert(f.finish != Finish::kRelu || f.pairs);
@@ -105,14 +142,19 @@ void bfloat16_product(const Bfloat16Product& f) {
   const auto* other = static_cast<const Number*>(f.other);
   auto *pairs = static_cast<Number*>(f.pairs), *rows = static_cast<Number*>(f.rows),
        *turned = static_cast<Number*>(f.turned);
-  alignas(64) float c[kNumbers];
-  alignas(64) Number square[kNumbers];
+  const index_t together = a || depth <= kRoundedSquares ? 1 : kRoundedPanels;
+  alignas(64) float sums[kRoundedPanels][kNumbers];
+  alignas(64) Number square[kNumbers], rounded[kRoundedSquares * kNumbers];
   for (index_t s = 0; s < squares_of(f.m); ++s) {
     const index_t count = f.m - s * kSquare < kSquare ? f.m - s * kSquare : kSquare;
     float bias[kSquare] = {};
     for (index_t i = 0; f.bias && i < count; ++i) bias[i] = f.bias[s * kSquare + i];
     for (index_t p = 0; p < f.panels; ++p) {
-      Way::multiply(depth, a + s * depth * kNumbers, b + p * depth * kNumbers, false, c, Nothing{});
+      float* c = sums[p % together];
+      if (a)
+        Way::multiply(depth, a + s * depth * kNumbers, b + p * depth * kNumbers, false, c, Nothing{});
+      else if (p % together == 0)
+        multiply_rounded<Way>(f, s, p, f.panels - p < together ? f.panels - p : together, rounded, sums);
       const index_t at = (p * f.m_squares + s) * kNumbers, beside = (s * f.between + p) * kNumbers;
       if (f.finish == Finish::kScale) {
         float* to = f.c + p * f.c_panel + s * kNumbers;
@@ -145,23 +187,34 @@ void bfloat16_product(const Bfloat16Product& f) {
   Way::end();
 }
 
-/// The operands made of one square of W, of which `rows` x `columns` numbers are there.
+/// True if two squares have the same bits.
+template <class Number>
+DEEPNET_INLINE bool are_equal(const Number* x, const Number* y) {
+  typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));
+  constexpr index_t words = sizeof(Bits) / sizeof(Number);
+  Bits different{};
+  for (index_t i = 0; i < kNumbers; i += words)
+    different |= *reinterpret_cast<const Bits*>(x + i) ^ *reinterpret_cast<const Bits*>(y + i);
+  uint32_t any = 0;
+  for (index_t i = 0; i < index_t(sizeof(Bits) / sizeof any); ++i) any |= different[i];
+  return any == 0;
+}
+
+/// The operands made of one square of W.
 template <class Way>
 DEEPNET_INLINE void round_square(const Bfloat16Weights& f, index_t row, index_t column) {
   using Number = typename Way::Number;
-  const float* W = f.W + row * f.W_row + column;
-  index_t W_row = f.W_row;
-  alignas(64) float edge[kNumbers];
-  if (f.rows_count - row < kSquare || f.columns - column < kSquare) {
-    for (index_t i = 0; i < kSquare; ++i)
-      for (index_t j = 0; j < kSquare; ++j)
-        edge[i * kSquare + j] = row + i < f.rows_count && column + j < f.columns ? W[i * W_row + j] : 0;
-    W = edge;
-    W_row = kSquare;
-  }
   const index_t r = row / kSquare, s = column / kSquare;
   Number* to = static_cast<Number*>(f.rows) + (r * f.rows_between + s) * kNumbers;
-  Way::rows([&](index_t i, index_t j) { return load(W + i * W_row + j); }, to);
+  const float* W = f.W + row * f.W_row + column;
+  if (f.kept) {
+    alignas(64) Number now[kNumbers];
+    round_rows<Way>(W, f.W_row, f.rows_count - row, f.columns - column, now);
+    if (are_equal(now, to)) return;
+    memcpy(to, now, sizeof now);
+  } else {
+    round_rows<Way>(W, f.W_row, f.rows_count - row, f.columns - column, to);
+  }
   if (f.turned) Way::turned_rows(to, static_cast<Number*>(f.turned) + (s * f.turned_between + r) * kNumbers);
 }
 

@@ -315,7 +315,9 @@ constexpr index_t kSquare = kPanel<float>;
 /// if it is not null, `turned`; kReluBackward: `rows`, `sums` and, if it is not null, `pairs`.
 struct Bfloat16Product {
   index_t m, k, panels;
-  const void* a;      // rows: [m][k] in squares
+  const void* a;      // rows: [m][k] in squares; null: W is rounded on the way
+  const float* W;     // [m][W_row], if a is null
+  index_t W_row;      //
   const void* b;      // pairs: [panel][k] in squares
   index_t m_squares;  // of the whole result, of which this may be some rows: see pairs and sums
   const float* bias;  // null: 0
@@ -331,7 +333,8 @@ struct Bfloat16Product {
 };
 
 /// Operands made of rows x columns numbers of W: `rows`, a square of rows `rows_between` squares apart, and if it is
-/// not null `turned`, rows of the transpose, a square of columns `turned_between` squares apart.
+/// not null `turned`, rows of the transpose, a square of columns `turned_between` squares apart. `kept`: both were made
+/// of an earlier W, so squares that did not change are not written.
 struct Bfloat16Weights {
   index_t rows_count, columns;
   const float* W;
@@ -340,6 +343,7 @@ struct Bfloat16Weights {
   index_t rows_between;
   void* turned;
   index_t turned_between;
+  bool kept = false;
 };
 
 /// c = finish(start + a b) for a block of dW: the sum over `panels` squares of k.

@@ -9,6 +9,7 @@
 
 #include "nn/panels.h"
 #include "runtime/dispatch.h"
+#include "runtime/thread_pool.h"
 
 namespace deepnet {
 
@@ -41,9 +42,10 @@ inline void round_panel(const Bfloat16Kernels& bf16, index_t units, index_t exam
                  .sums = to.sums});
 }
 
-/// A block of W and where it lies, rounded, in the operands of the whole layer. It begins with a square.
+/// A block of W and where it lies, rounded, in the operands of the whole layer. It begins with a square. `kept`: they
+/// were made before, and W may have changed since.
 inline Bfloat16Weights rounded_weights(const Bfloat16Kernels& bf16, const Layer<float>& layer, const WeightBlock& block,
-                                       std::byte* rows, std::byte* turned) {
+                                       std::byte* rows, std::byte* turned, bool kept = false) {
   assert(block.row % kSquare == 0 && block.column % kSquare == 0);
   const index_t r = block.row / kSquare, s = block.column / kSquare, down = squares_of(layer.units),
                 across = squares_of(layer.inputs);
@@ -54,12 +56,13 @@ inline Bfloat16Weights rounded_weights(const Bfloat16Kernels& bf16, const Layer<
           .rows = rows + (r * across + s) * square_bytes(bf16),
           .rows_between = across,
           .turned = turned ? turned + (s * down + r) * square_bytes(bf16) : nullptr,
-          .turned_between = down};
+          .turned_between = down,
+          .kept = kept};
 }
 
 inline void round_weights(const Bfloat16Kernels& bf16, const Layer<float>& layer, const WeightBlock& block,
-                          std::byte* rows, std::byte* turned) {
-  bf16.weights(rounded_weights(bf16, layer, block, rows, turned));
+                          std::byte* rows, std::byte* turned, bool kept = false) {
+  bf16.weights(rounded_weights(bf16, layer, block, rows, turned, kept));
 }
 
 /// Where the results of some panels go: float32 panels `c`, or operands.
@@ -72,21 +75,32 @@ struct Bfloat16Result {
   float* sums = nullptr;
 };
 
-/// finish(scale * a b + bias), cut so that no call of the kernel takes long.
+/// W as squares, or if they are null as it is.
+struct Bfloat16Left {
+  const std::byte* squares;
+  const float* W = nullptr;
+  index_t W_row = 0;
+};
+
+/// finish(scale * a b + bias), cut so that no call of the kernel takes long, and so that so many threads take part.
 template <class Did>
-void multiply_bfloat16(const Bfloat16Kernels& bf16, index_t m, index_t k, const std::byte* a, const std::byte* b,
-                       index_t panels, const float* bias, Finish finish, float scale, const Bfloat16Result& to,
-                       Did did) {
+void multiply_bfloat16(const Bfloat16Kernels& bf16, index_t m, index_t k, const Bfloat16Left& a, const std::byte* b,
+                       index_t panels, const float* bias, Finish finish, float scale, const Bfloat16Result& to, Did did,
+                       int threads = 1) {
   constexpr double kAtOnce = 1 << 28;  // operations
   const double of_square = 2.0 * double(kSquare) * double(k) * double(panels * kPanel<float>);
-  const index_t at_once = std::max(index_t{1}, index_t(kAtOnce / of_square)), depth = squares_of(k);
-  for (index_t s = 0; s < squares_of(m); s += at_once) {
+  const index_t of_thread = (squares_of(m) + threads - 1) / threads;
+  const index_t at_once = std::clamp(index_t(kAtOnce / of_square), index_t{1}, of_thread), depth = squares_of(k);
+  ThreadPool::run((squares_of(m) + at_once - 1) / at_once, threads, [&](index_t task) {
+    const index_t s = task * at_once;
     const index_t row = s * kSquare, rows = std::min(at_once * kSquare, m - row), bytes = square_bytes(bf16);
     const auto at = [&](auto* memory, index_t squares) { return memory ? memory + squares * bytes : nullptr; };
     bf16.product({.m = rows,
                   .k = k,
                   .panels = panels,
-                  .a = a + s * depth * bytes,
+                  .a = at(a.squares, s * depth),
+                  .W = a.squares ? nullptr : a.W + row * a.W_row,
+                  .W_row = a.W_row,
                   .b = b,
                   .m_squares = squares_of(m),
                   .bias = bias ? bias + row : nullptr,
@@ -101,15 +115,16 @@ void multiply_bfloat16(const Bfloat16Kernels& bf16, index_t m, index_t k, const 
                   .between = to.between,
                   .sums = to.sums ? to.sums + row : nullptr});
     did(of_square * double(squares_of(rows)));
-  }
+  });
 }
 
-/// Z = W A_prev + b into `to.c`, or relu(Z) into `to.pairs` and `to.turned`.
+/// Z = W A_prev + b into `to.c`, or relu(Z) into `to.pairs` and `to.turned`. W: rounded; null: layer.W is rounded on
+/// the way.
 template <class Did>
 void forward_bfloat16(const Bfloat16Kernels& bf16, const Layer<float>& layer, const std::byte* W,
-                      const std::byte* A_prev, index_t panels, const Bfloat16Result& to, Did did) {
-  multiply_bfloat16(bf16, layer.units, layer.inputs, W, A_prev, panels, layer.b, to.c ? Finish::kScale : Finish::kRelu,
-                    1, to, did);
+                      const std::byte* A_prev, index_t panels, const Bfloat16Result& to, Did did, int threads = 1) {
+  multiply_bfloat16(bf16, layer.units, layer.inputs, {W, layer.W, layer.W_row}, A_prev, panels, layer.b,
+                    to.c ? Finish::kScale : Finish::kRelu, 1, to, did, threads);
 }
 
 /// dA_prev = W^T dZ into `to.c`, or scale * dA_prev where A_prev (`to.other`) is not 0 into `to.rows`, `to.pairs` and
@@ -117,7 +132,7 @@ void forward_bfloat16(const Bfloat16Kernels& bf16, const Layer<float>& layer, co
 template <class Did>
 void backward_bfloat16(const Bfloat16Kernels& bf16, const Layer<float>& layer, const std::byte* W_turned,
                        const std::byte* dZ, index_t panels, float scale, const Bfloat16Result& to, Did did) {
-  multiply_bfloat16(bf16, layer.inputs, layer.units, W_turned, dZ, panels, nullptr,
+  multiply_bfloat16(bf16, layer.inputs, layer.units, {W_turned}, dZ, panels, nullptr,
                     to.c ? Finish::kScale : Finish::kReluBackward, scale, to, did);
 }
 

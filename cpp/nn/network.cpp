@@ -150,20 +150,33 @@ void predict_sparse(const Kernels<T>& kernels, NetworkState<T>& state, const Exa
   work.done();
 }
 
-/// Predicts with products of bfloat16. Each call rounds the weights, since the caller may change them at any time.
+/// An example alone takes as long as so many in a panel.
+constexpr double kCostOfFew = 6;
+/// A layer of fewer weights takes about as long as threads take to meet.
+constexpr index_t kSharedLayer = index_t{1} << 14;
+
+/// Predicts with products of bfloat16. Each call rounds the weights, since the caller may change them at any time: for
+/// few panels on the way, where each thread needs them once, else before. Threads share the units of each layer where
+/// there are fewer panels than threads, or the weights are read from far away; else the panels.
 void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state, const Examples& X, Matrix<float> out,
                       int threads, Progress& progress) {
   constexpr index_t kMostPanels = 8, kAtOnce = kMostPanels * kPanel<float>, kColumns = 256;
   const Bfloat16Kernels& bf16 = bfloat16_kernels();
   const size_t L = state.layers.size(), first_dense = X.is_sparse() ? 1 : 0;
-  SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);
+  const index_t all_panels = panels_for<float>(X.count);
+  const bool few = X.count <= kFewColumns;
+  SharedWork work(few ? state.choices.few : state.choices.predict, Threads::of(threads),
+                  2.0 * double(state.size) * (few ? kCostOfFew : double(X.count)), !few);
+  const bool shares_units =
+      all_panels <= kMostPanels && (all_panels < work.threads() || (state.exceeds_cache() && !X.is_sparse()));
+  const bool rounds_before = all_panels > kMostPanels * work.threads();
   std::vector<index_t> places{0};  // of the weights of each layer, in squares
   for (const Layer<float>& layer : state.layers)
     places.push_back(places.back() + squares_of(layer.units) * squares_of(layer.inputs));
   AlignedBuffer memory;
-  std::byte* weights = memory.reserve<std::byte>(places.back() * bf16.number * kSquare * kSquare);
-  const auto weights_of = [&](size_t l) { return weights + places[l] * bf16.number * kSquare * kSquare; };
-  for (size_t l = first_dense; l < L; ++l) {
+  std::byte* weights = rounds_before ? memory.reserve<std::byte>(places.back() * square_bytes(bf16)) : nullptr;
+  const auto weights_of = [&](size_t l) { return weights ? weights + places[l] * square_bytes(bf16) : nullptr; };
+  for (size_t l = first_dense; l < L && rounds_before; ++l) {
     const Layer<float>& layer = state.layers[l];
     ThreadPool::run(squares_of(layer.units), work.threads(), [&](index_t i) {
       const index_t row = i * kSquare, rows = std::min(kSquare, layer.units - row);
@@ -186,7 +199,8 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
         progress.did(double(kColumns) * double(state.layers[0].units));
       });
     }
-    const index_t group = std::clamp<index_t>((panels + work.threads() - 1) / work.threads(), 1, kMostPanels);
+    const index_t group =
+        shares_units ? panels : std::clamp<index_t>((panels + work.threads() - 1) / work.threads(), 1, kMostPanels);
     ThreadPool::run((panels + group - 1) / group, work.threads(), [&](index_t task) {
       const index_t first_panel = task * group, first = start + first_panel * kPanel<float>,
                     some = std::min(group, panels - first_panel),
@@ -208,12 +222,13 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
         const Activation<float>& g = kernels.activations[layer.activation];
         const bool last = l + 1 == L, fused = !last && g.forward_finish == Finish::kRelu && l >= first_dense;
         const auto did = [&](double operations) { progress.did(operations); };
+        const int sharing = shares_units && layer.units * layer.inputs >= kSharedLayer ? work.threads() : 1;
         if (l < first_dense)
           chunk.forward(kernels, layer, first_panel, {x, layer.units, some}, nullptr, true, some * kPanel<float>,
                         transposed);
         else
           forward_bfloat16(bf16, layer, weights_of(l), operands[from], some,
-                           fused ? Bfloat16Result{.pairs = operands[1 - from]} : Bfloat16Result{.c = x}, did);
+                           fused ? Bfloat16Result{.pairs = operands[1 - from]} : Bfloat16Result{.c = x}, did, sharing);
         if (fused) continue;
         if (l >= first_dense) activate_panels(g, {x, layer.units, some}, {x, layer.units, some}, some * kPanel<float>);
         for (index_t p = 0; !last && p < some; ++p)
@@ -228,11 +243,6 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
   }
   work.done();
 }
-
-/// An example alone takes as long as so many in a panel.
-constexpr double kCostOfFew = 6;
-/// A layer of fewer weights takes about as long as threads take to meet.
-constexpr index_t kSharedLayer = index_t{1} << 14;
 
 /// Predicts a few examples, each contiguous. Threads share the units of each layer.
 template <class T>

@@ -93,17 +93,17 @@ void BatchRunner<T>::take(const Data& data, Progress& progress) {
 }
 
 template <class T>
-void BatchRunner<T>::parameters_changed() {
-  each_block([&](const Block& block) { transpose_weights(block); });
+void BatchRunner<T>::parameters_changed(bool kept) {
+  each_block([&](const Block& block) { transpose_weights(block, kept); });
 }
 
 template <class T>
-void BatchRunner<T>::transpose_weights(const Block& block) {
+void BatchRunner<T>::transpose_weights(const Block& block, bool kept) {
   if constexpr (std::is_same_v<T, float>)
     if (bf16_) {
       if (is_sparse(block)) return;
       round_weights(*bf16_, network_.layers[block.layer], block, operands_.W[block.layer],
-                    operands_.W_turned[block.layer]);
+                    operands_.W_turned[block.layer], kept);
       return;
     }
   T* transposed = W_transposed_[block.layer];

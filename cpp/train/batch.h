@@ -137,8 +137,8 @@ class BatchRunner {
   bool is_sparse() const { return data_.X.is_sparse(); }
   /// About the work of a batch of so many examples, in arithmetic operations.
   double operations(index_t examples, Use use) const;
-  /// Must be called after the parameters were changed from outside.
-  void parameters_changed();
+  /// Must be called after the parameters were changed from outside. `kept`: the copies of W were made before.
+  void parameters_changed(bool kept = true);
 
  private:
   struct Block : WeightBlock {  // a task of phase 2
@@ -190,7 +190,7 @@ class BatchRunner {
   double update(const Block& block, const BlockGradient<T>& gradient);
   bool clip_to_norm();
   void undo_if_not_finite(double penalty);
-  void transpose_weights(const Block& block);
+  void transpose_weights(const Block& block, bool kept = false);
   template <class Task>
   void each_block(Task task);
   template <class Task>

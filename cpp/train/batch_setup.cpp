@@ -201,7 +201,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   }
 
   block_sums_.resize(blocks_.size());
-  if (back || bf16_) parameters_changed();
+  if (back || bf16_) parameters_changed(/*kept=*/false);
 }
 
 template BatchRunner<float>::BatchRunner(NetworkState<float>&, const Data&, const Plan&, index_t, Threads, Use,

@@ -21,6 +21,9 @@ constexpr index_t kStepsPerCopy = 64;
 /// parameters of an earlier step.
 constexpr double kShortReplay = 4e8;
 
+/// Products of bfloat16 are about so many times as fast, so that copies cost more in comparison.
+constexpr double kBfloat16Speed = 4;
+
 /// The number of steps between two copies of `numbers` numbers each (the parameters and the optimizer's memory). Long
 /// steps are copied more often, so that replays are short, while a copy costs at most 1/64 of the steps, if copying a
 /// number takes as long as 100 operations.
@@ -80,6 +83,7 @@ class Run {
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0, progress);
     operations_ = kept_.runner.operations(size_, Use::kSteps);
+    if (network.compute == Compute::kBfloat16) operations_ /= kBfloat16Speed;
     // Processes replay the same steps, if any, so they copy before the same ones, however fast each is.
     steps_per_copy_ =
         options.together ? kStepsPerCopy : steps_per_copy(operations_, network.size + remembered().second);
@@ -218,7 +222,7 @@ class Run {
   index_t ordered_epoch_ = -1;
   std::unique_ptr<uint32_t[]> order_;
   const uint32_t* chosen_;
-  double operations_;  // of a step
+  double operations_;  // of a step: as many of float32 as take as long
   index_t steps_per_copy_, copied_at_ = 0;
   uint64_t copied_updates_ = 0;
   KeptRunner<T>& kept_;

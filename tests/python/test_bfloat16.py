@@ -173,8 +173,8 @@ def test_digits_are_learnt_as_well():
 
 
 def test_bits_depend_neither_on_threads_nor_on_the_batch():
-    X, Y = problem(50, 1300, 3)
-    first, second, many = (network([50, 96, 65, 3], output="sigmoid") for _ in range(3))
+    X, Y = problem(300, 1300, 3)
+    first, second, many = (network([300, 97, 65, 3], output="sigmoid") for _ in range(3))
     run = {"epochs": 2, "batch_size": 1100, "optimizer": deepnet.Momentum(0.1), "seed": 4}
     first.fit(X, Y, threads=1, **run)
     second.fit(X, Y, threads=2, **run)
@@ -182,8 +182,9 @@ def test_bits_depend_neither_on_threads_nor_on_the_batch():
     for other in (second, many):
         assert_same_bits(other, parameters_of(first))
     whole = first.predict(X, threads=2)
-    for part in (slice(0, 1), slice(5, 8), slice(31, 64), slice(1, 900)):
-        np.testing.assert_array_equal(first.predict(X[:, part], threads=1), whole[:, part])
+    for part in (slice(0, 1), slice(5, 8), slice(31, 64), slice(9, 209), slice(1, 900)):
+        for threads in (1, 2, 3):
+            np.testing.assert_array_equal(first.predict(X[:, part], threads=threads), whole[:, part])
     halves = [first.loss_and_grads(X[:, :640], Y[:, :640], threads=threads) for threads in (1, 2)]
     assert halves[0][0] == halves[1][0]
     for key, grad in halves[0][1].items():
@@ -198,6 +199,17 @@ def test_weights_may_change_between_calls():
     net.parameters["W1"][...] *= 2
     net.parameters["b1"][...] *= 2
     np.testing.assert_array_equal(net.predict(X) / 2, before)
+
+
+def test_training_sees_weights_that_changed_between_calls():
+    X, Y = problem(70, 20)
+    net, fresh = network([70, 40, 1], output="sigmoid"), network([70, 40, 1], output="sigmoid")
+    net.train_on_batch(X, Y)
+    for name, of in (("W1", np.s_[39, 69]), ("W2", np.s_[0, 3]), ("b1", np.s_[...])):
+        net.parameters[name][of] += 0.5
+    fresh.parameters = net.parameters
+    assert net.train_on_batch(X, Y) == fresh.train_on_batch(X, Y)
+    assert_same_bits(net, parameters_of(fresh))
 
 
 # --- the setting --------------------------------------------------------------------------------------------
