@@ -16,16 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from children import FAULTS
 
 TOPICS = ("forks", "snapshots", "memory_limits", "allocations", "damaged_files", "kills", "starts")
+OTHERS = ("fuzz", "ranks")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "topics", nargs="*", metavar="topic", help=f"default: {' '.join(TOPICS)}; there is also fuzz"
+        "topics",
+        nargs="*",
+        metavar="topic",
+        help=f"default: {' '.join(TOPICS)}; there are also {' and '.join(OTHERS)}",
     )
     parser.add_argument("--short", action="store_true", help="a small part of the trials, in a minute or two")
     arguments = parser.parse_args()
-    if unknown := set(arguments.topics) - {*TOPICS, "fuzz"}:
+    if unknown := set(arguments.topics) - {*TOPICS, *OTHERS}:
         parser.error(f"unknown topics: {' '.join(sorted(unknown))}")
     print(
         f"{'':<14} {'trials':>7}",

@@ -190,7 +190,7 @@ def train(
     size: Size = 32,
     mpi: Annotated[
         bool,
-        typer.Option("--mpi", help="Under mpiexec: its processes train one network. Not for tables."),
+        typer.Option("--mpi", help="Under mpiexec: its processes train together."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -202,7 +202,7 @@ def train(
         from deepnet.cli import learning
 
         if mpi:
-            settings = learning.with_ranks(out, data, settings)
+            settings = learning.with_ranks(out, settings)
         learned = learning.learn(out, data, settings)
         if settings.comm.rank == 0:
             learning.save(out, learned, output)
@@ -362,7 +362,10 @@ def doctor(as_json: AsJson = False) -> None:
     with reporting(as_json) as out:
         from deepnet.cli import machine
 
-        facts = machine.examined()
+        job = machine.ranks()
+        if job is not None and job["rank"] > 0:
+            out.hush()
+        facts = machine.examined() | ({} if job is None else {"mpi": job})
         out.result(**facts)
         out.say("deepnet", f"{facts['deepnet']} on Python {facts['python']}, backend {facts['backend']}")
         out.say("CPU", printable(f"{facts['cpu']} ({facts['machine']}), {counted(facts['cores'], 'core')}"))
@@ -376,6 +379,15 @@ def doctor(as_json: AsJson = False) -> None:
             f"deepnet uses up to {facts['threads']}; this process may run on "
             f"{counted(facts['affinity'], 'core')} (control group: {limit})",
         )
+        if job is not None:
+            out.say("MPI", f"{printable(job['library'])}, {counted(len(job['ranks']), 'rank')}")
+            for place in job["ranks"]:
+                cores = ("core " if len(place["cores"]) == 1 else "cores ") + machine.ranges(place["cores"])
+                out.say(
+                    "",
+                    f"rank {place['rank']} on {printable(place['host'])}: "
+                    f"{counted(place['threads'], 'thread')}, may run on {cores}",
+                )
         amounts = {"free": facts["memory"], "limit of the control group": facts["memory_limit"]}
         known = [f"{value / 2**30:.1f} GB {name}" for name, value in amounts.items() if value is not None]
         out.say("Memory", ", ".join(known) or "unknown")

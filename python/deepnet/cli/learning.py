@@ -190,7 +190,7 @@ def fit_rows(out: Output, rows: Rows, settings: Settings, **parameters: Any) -> 
     )
     begin = time.monotonic()
     with of_the_input(), ticking(out, estimator):
-        estimator.fit(rows.table.take(train).frame, target.values[train])
+        estimator.fit(rows.table.take(train).frame, target.values[train], comm=settings.comm)
     learned = learned_of(rows, estimator, settings)
     learned.seconds = time.monotonic() - begin
     return learned
@@ -328,12 +328,8 @@ def learned_network(
 # --- both ---------------------------------------------------------------------------------------------------
 
 
-def with_ranks(out: Output, path: Path, settings: Settings) -> Settings:
+def with_ranks(out: Output, settings: Settings) -> Settings:
     """Return the settings for training with the other ranks of an MPI job, of which rank 0 speaks."""
-    if kind_of(path) == "table":
-        raise DataError(
-            "--mpi is for images and arrays: the networks of a table are trained side by side, by one process"
-        )
     comm = mpi()
     if comm.rank > 0:
         out.hush()

@@ -14,7 +14,11 @@ VARIABLES = (
     *("DEEPNET_BACKEND", "DEEPNET_ISA", "DEEPNET_NUM_THREADS"),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
-PACKAGES = ("numpy", "scikit-learn", "pandas", "polars", "matplotlib", "torch", "onnx", "onnxruntime")
+PACKAGES = (
+    *("numpy", "scikit-learn", "pandas", "polars", "matplotlib", "torch", "onnx", "onnxruntime"),
+    "mpi4py",
+)
+OF_RANKS = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")  # set by mpiexec or srun
 LITTLE_MEMORY = 2**30
 
 
@@ -47,6 +51,34 @@ def examined() -> dict[str, Any]:
         }
     facts["advice"] = advice(facts)
     return facts
+
+
+def ranks() -> dict[str, Any] | None:
+    """Return how the ranks of this MPI job are laid out, None outside of a job. A call of all."""
+    if not any(name in os.environ for name in OF_RANKS):
+        return None
+    from deepnet.distributed import mpi, together
+
+    comm = mpi()
+    from mpi4py import MPI
+
+    places = [
+        {"rank": rank, "host": host, "cores": list(cores), "threads": threads}
+        for rank, (host, cores, threads) in enumerate(together.layout(comm))
+    ]
+    library = " ".join(MPI.Get_library_version().splitlines()[0].split()).rstrip(",")
+    return {"rank": comm.rank, "library": library, "ranks": places}
+
+
+def ranges(numbers: list[int]) -> str:
+    """Return numbers in ascending order as text: 0-3, 8."""
+    groups = list[list[int]]()
+    for number in numbers:
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(f"{g[0]}-{g[-1]}" if len(g) > 1 else str(g[0]) for g in groups)
 
 
 def advice(facts: dict[str, Any]) -> list[str]:

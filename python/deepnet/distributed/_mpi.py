@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from deepnet._numbers import real
 from deepnet._validation import options as option
 from deepnet.activations import Array
 
+from . import _watcher
 from .together import CHECK_EVERY
 
 BEATS = 0.5  # seconds between two signs of life
 SECONDS = 8.0  # without one, after which a rank counts as stopped
 ABORTED = 1  # the exit code
+_NUMBERS = itertools.count()  # of the watchdogs of this process, made in the same order on all ranks
 
 
 class MPICommunicator:
@@ -103,6 +106,8 @@ class MPICommunicator:
     def abort(self, message: str) -> None:
         """Write the message to stderr and end all processes of the job, this one, too."""
         print(f"deepnet: {message}", file=sys.stderr, flush=True)
+        if self._watchdog is not None:
+            self._watchdog.says(_watcher.ABORTS)
         self.comm.Abort(ABORTED)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MPICommunicator:
@@ -177,13 +182,36 @@ class _Watchdog(threading.Thread):
         super().__init__(name="deepnet watchdog", daemon=True)
         self._owner, self._comm, self._timeout = owner, comm, timeout
         self._places = comm.allgather((socket.gethostname(), os.getpid()))
+        self._number = next(_NUMBERS)
         self._others = [rank for rank in range(owner.size) if rank != owner.rank]
         self._leaving = set[int]()
         self._end = threading.Event()
+        self._watcher = self._connected()
         import atexit
 
         atexit.register(self._finish)  # before MPI is finalised
         self.start()
+
+    def _connected(self) -> Any:
+        """Return a connection to the process that watches the ranks of this machine, if there is one."""
+        if not _watcher.available():
+            return None
+        host, pid = self._places[self._owner.rank]
+        first = next(pid for name, pid in self._places if name == host)
+        name = f"deepnet-{host}-{first}-{self._number}"
+        with suppress(OSError):  # then no rank can connect
+            if first == pid:
+                _watcher.start(name)
+        self._comm.Barrier()
+        with suppress(OSError):
+            return _watcher.connected(name, self._owner.rank)
+        return None
+
+    def says(self, what: bytes) -> None:
+        """Tell the watching process that this one ends by itself, or ends the job with its own message."""
+        if self._watcher is not None:
+            with suppress(OSError):  # it has ended
+                self._watcher.sendall(what)
 
     def run(self) -> None:
         seen = dict.fromkeys(self._others, time.monotonic())
@@ -204,11 +232,14 @@ class _Watchdog(threading.Thread):
                 )
             silent = [r for r in self._others if r not in self._leaving and now - seen[r] > self._timeout]
             if silent:
-                host, pid = self._places[silent[0]]
                 self._owner.abort(
-                    f"rank {silent[0]} (process {pid} on {host}) gave no sign of life for "
-                    f"{self._timeout:g} s: it was stopped, or its machine was lost"
+                    f"{self._called(silent[0])} gave no sign of life for {self._timeout:g} s: "
+                    "it was stopped, or its machine was lost"
                 )
+
+    def _called(self, rank: int) -> str:
+        host, pid = self._places[rank]
+        return f"rank {rank} (process {pid} on {host})"
 
     def _tell(self, sign: bytes) -> None:
         for rank in self._others:
@@ -232,3 +263,4 @@ class _Watchdog(threading.Thread):
         self._end.set()
         self.join()
         self._tell(b"-")
+        self.says(_watcher.LEAVES)

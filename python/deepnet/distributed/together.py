@@ -380,6 +380,12 @@ def _compared(
     return replace(training, run=run)
 
 
+def layout(comm: Any) -> list[tuple[str, tuple[int, ...], int]]:
+    """Return the machine of each rank, the processors that it may use, and the threads that it takes."""
+    places = comm.allgather(_place(0))
+    return [(host, cores, _threads(rank, places)) for rank, (host, cores, _) in enumerate(places)]
+
+
 def _place(threads: int) -> tuple[str, tuple[int, ...], int]:
     """Return the machine, the processors that this process may use, and the threads that it was given."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)

@@ -107,6 +107,10 @@ def test_the_name_of_the_cpu(tmp_path, monkeypatch):
     assert machine.cpu_name() == "Some CPU @ 2 GHz"
 
 
+def test_numbers_of_cores_are_ranges():
+    assert machine.ranges([0, 1, 2, 3, 8, 10, 11]) == "0-3, 8, 10-11"
+
+
 def test_doctor(run, results):
     said = results("doctor")
     assert said["threads"] == deepnet.get_num_threads()
