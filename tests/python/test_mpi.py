@@ -33,7 +33,7 @@ def job(ranks, *arguments, script=HERE / "mpi_job.py"):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("ranks", "what"), [(2, "train"), (3, "deterministic")])
+@pytest.mark.parametrize(("ranks", "what"), [(2, "train"), (3, "deterministic"), (3, "train"), (4, "train")])
 def test_mpi_trains_as_threads_do(ranks, what, tmp_path):
     code, errors = job(ranks, what, tmp_path / "net.npz")
     assert code == 0, errors
