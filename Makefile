@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress fuzz examples docs bench profile lint format cpp-test wheel clean
+.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint format cpp-test wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-all  the same, with the tests that take long"
 	@echo "make stress    forks, copies during training, little memory, damaged files, kills, Ctrl-C: 12 minutes (SHORT=1: one)"
 	@echo "make fuzz      a million damaged files, models, .npz, CSV and images: 22 minutes (SHORT=1: a hundred thousand)"
+	@echo "make reliability  the scorecard: runs each check and writes docs/reliability.md (ARGS=--list: what it runs)"
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make docs      the documentation site, in build/docs/html; its notebooks are run, its links checked"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers; release: the code of the wheel)"
@@ -46,6 +47,10 @@ stress: .venv/with-test
 
 fuzz: .venv/with-test
 	$(BIN)/python tests/stress/run.py $(if $(SHORT),--short) fuzz
+
+# The short forms; the long ones are run by hand, row by row (ARGS="--long forks"), and their counts are kept.
+reliability: .venv/with-dev
+	$(BIN)/python tests/reliability.py $(ARGS)
 
 examples: .venv/with-examples
 	$(BIN)/python examples/scores.py $(ARGS)

@@ -79,14 +79,7 @@ class _Engine:
         chosen: Array | None = None,
     ) -> float | None: ...
     def loss_and_grads(
-        self,
-        X: Array,
-        Y: Array,
-        weights: Array | None,
-        plan: Plan,
-        scale: float,
-        threads: int,
-        out: Parameters | None = None,
+        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int, /
     ) -> tuple[float, Parameters] | None: ...
     def forward(
         self, X: Array, out: Array | None, plan: Plan, scale: float, threads: int, /

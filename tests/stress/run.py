@@ -15,8 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 from children import FAULTS
 
-TOPICS = ("forks", "snapshots", "memory_limits", "allocations", "damaged_files", "kills", "starts")
-OTHERS = ("fuzz", "ranks")
+TOPICS = (
+    "forks",
+    "snapshots",
+    "memory_limits",
+    "allocations",
+    "damaged_files",
+    "kills",
+    "starts",
+    "leaks",
+    "thread_limits",
+)
+OTHERS = ("fuzz", "ranks", "soak")
 
 
 def main():

@@ -10,7 +10,6 @@ import numpy as np
 from deepnet.activations import Array
 
 from .arrays import a, anything, counted, floats, shaped
-from .sparse import is_sparse
 
 NO_PASS = {
     1: "the network has not kept a forward pass: call net.forward(X) before each net.backward({}=...), "
@@ -62,20 +61,16 @@ def gradients(grads: Any, parameters: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def gradients_to_write(
-    out: Any, parameters: Mapping[str, Array], read: Mapping[str, Any]
+    out: Any, parameters: Mapping[str, Array], X: Any, slope: Array
 ) -> dict[str, Array] | None:
-    """Accept None, or a dict of gradients to overwrite: apart from each other and from what is read.
-
-    `read` has arrays, sparse matrices and None.
-    """
+    """Accept None, or a dict of gradients to overwrite: apart from each other and from what is read."""
     if out is None:
         return None
     if not isinstance(out, dict):
         raise TypeError(f"out is {a(out)}, but must be a dict of gradients, from an earlier call")
-    seen: dict[str, Array] = {
-        name: array.data if is_sparse(array) else array for name, array in read.items() if array is not None
-    }
-    seen |= parameters
+    seen: dict[str, Array] = {"the slope": slope, **parameters}
+    if isinstance(X, np.ndarray):
+        seen["X"] = X
     checked = {}
     for key, p in parameters.items():
         name = f"d{key}"
@@ -86,8 +81,8 @@ def gradients_to_write(
         fitting = array is out[name] and array.dtype == p.dtype and array.shape == p.shape
         if not (fitting and array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"{label} must be a writable C-contiguous array of {p.dtype}, shape {p.shape}")
-        for other, values in seen.items():
-            if np.may_share_memory(array, values):
+        for other, read in seen.items():
+            if np.may_share_memory(array, read):
                 raise ValueError(f"{label} shares memory with {other}")
         seen[label] = checked[name] = array
     return checked

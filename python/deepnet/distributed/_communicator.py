@@ -23,6 +23,8 @@ class Communicator(Protocol):
     size : int
         The number of processes.
 
+    Notes
+    -----
     Two more attributes are read if there are any: `deterministic`, False by default, and `check_every`, 100
     by default, which mean what they do for :func:`deepnet.distributed.mpi`.
 

@@ -19,7 +19,6 @@ from deepnet._arguments import ForeignAttributes, advice, advised, unknown_argum
 from deepnet._validation import examples as check
 from deepnet._validation import layers as stacking
 from deepnet._validation import options as option
-from deepnet._validation.by_hand import gradients_to_write
 from deepnet._validation.custom import checked, checked_loss
 from deepnet._validation.options import LARGEST_SEED
 from deepnet._validation.structures import network_parameters
@@ -119,9 +118,6 @@ class Network(ByHand):
     optimizer : Optimizer
         The optimizer of training calls that name no other.
 
-    Other attributes may be added, but not under a name that looks like a setting, such as ``optimiser`` or
-    ``learning_rate``, unless a subclass declares it: ``class Mine(deepnet.Network): learning_rate = None``.
-
     Raises
     ------
     ValueError
@@ -134,6 +130,9 @@ class Network(ByHand):
 
     Notes
     -----
+    Other attributes may be added, but not under a name that looks like a setting, such as ``optimiser`` or
+    ``learning_rate``, unless a subclass declares it: ``class Mine(deepnet.Network): learning_rate = None``.
+
     Examples are columns, (n_0, m), as in the course; ``table.T`` of a row-wise table costs nothing. Data are
     read in place, as float32, float64, float16 or uint8 with any strides, a ``numpy.memmap`` too, and never
     copied as a whole. SciPy's CSC and CSR matrices stay sparse. In frames of pandas and polars, which all
@@ -913,7 +912,6 @@ class Network(ByHand):
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
         loss_data: LossData | None = None,
-        out: Parameters | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -924,8 +922,6 @@ class Network(ByHand):
         ----------
         X, Y, loss, sample_weight, class_weight, loss_data, input_scale, threads
             As in :meth:`evaluate`.
-        out : dict of ndarray, optional
-            The gradients of an earlier call, to be overwritten and returned.
 
         Returns
         -------
@@ -953,17 +949,15 @@ class Network(ByHand):
         result, kept = None, self._kept.find(loss, None) if loss_data is None else None
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
-            result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count, out)
+            result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count)
         if result is None:
             examples, chosen_loss = self._examples_for().check(
                 X, Y, loss, sample_weight, class_weight, loss_data
             )
-            arrays = gradients_to_write(out, self._parameters, {"X": examples.X, "Y": examples.Y})
             engine, plan = self._engine_for(self._plan(chosen_loss))
-            result = answered(engine.loss_and_grads(*examples.given, plan, scale, count, arrays))
-            result = result if out is None else (result[0], out)
+            result = answered(engine.loss_and_grads(*examples.given, plan, scale, count))
             self._keep(loss, None, engine, plan, self._optimizer)
-        return result
+        return result  # type: ignore[no-any-return]  # of the engine
 
     # --- copies and files -----------------------------------------------------------------------------------
 
