@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint format cpp-test wheel clean
+.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint format cpp-test cpp-package wheel clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
@@ -21,10 +21,11 @@ help:
 	@echo "make examples  run the scripts of examples/ and print their scores (ARGS=--short: a quick version)"
 	@echo "make docs      the documentation site, in build/docs/html; its notebooks are run, its links checked"
 	@echo "make cpp-test  the C++ tests (PRESET=asan or tsan: under sanitizers; release: the code of the wheel)"
+	@echo "make cpp-package  the C++ library as other projects use it: find_package, add_subdirectory, FetchContent, pkg-config"
 	@echo "make bench     the benchmarks, C++ and Python, beside those rivals that are installed: pip install '.[rivals]'"
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
 	@echo "make profile   cycles per phase of a training step (ARGS='--threads 2 --float64 mid': two threads, one network)"
-	@echo "make lint      ruff, codespell, mypy and clang-format; make format corrects what they can correct"
+	@echo "make lint      ruff, codespell, mypy, clang-format and clang-tidy; make format corrects what they can correct"
 	@echo "make wheel     the sdist and the wheel in dist/, tested as a user gets them"
 	@echo "make clean     removes what was built, and .venv"
 
@@ -66,6 +67,10 @@ cpp-test: .venv/build-tools
 	cmake --build --preset $(PRESET)
 	ctest --preset $(PRESET)
 
+# Installs the C++ library and uses it as other projects do.
+cpp-package: .venv/with-test
+	$(BIN)/python tests/package/run.py
+
 SMOKE ?=
 # The last two compare scores, which takes half an hour and more: they are run by hand.
 bench: .venv/with-bench
@@ -92,7 +97,7 @@ profile: .venv/build-tools
 	cmake --build --preset profile
 	build/profile/deepnet_profile $(ARGS)
 
-CPP_FILES = $(shell find cpp tests benchmarks -name '*.h' -o -name '*.cpp')
+CPP_FILES = $(shell find cpp tests benchmarks examples -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -100,6 +105,8 @@ lint: .venv/with-dev
 	$(BIN)/python .ci/check_sources.py
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
+	cmake --preset tidy > build/tidy.log
+	echo $(wildcard cpp/api/*.cpp) | xargs -n 1 -P 2 $(BIN)/clang-tidy -p build/tidy --quiet
 
 format: .venv/with-dev
 	$(BIN)/ruff check --fix .

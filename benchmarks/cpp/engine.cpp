@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include "aligned.h"
+#include "deepnet/config.h"
 #include "networks.h"
 #include "nn/panels.h"
 #include "peak.h"

@@ -3,7 +3,7 @@
 //   deepnet_benchmarks --benchmark_filter=gemm/.*/avx2 --benchmark_repetitions=5 --benchmark_report_aggregates_only
 #include <benchmark/benchmark.h>
 
-#include "deepnet/deepnet.h"
+#include "deepnet/config.h"
 #include "topics.h"
 
 int main(int argc, char** argv) {

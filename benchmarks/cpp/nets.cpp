@@ -1,5 +1,6 @@
 // Whole networks on the instruction set that deepnet chooses (DEEPNET_ISA overrides it): forward, backward, and a
 // training step, as the course's three functions compute it, including the gradient of the input.
+#include "deepnet/config.h"
 #include "net.h"
 #include "networks.h"
 #include "peak.h"

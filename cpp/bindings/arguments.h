@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bindings/numpy_view.h"
-#include "deepnet/deepnet.h"
+#include "nn/course.h"
 
 namespace deepnet::bindings {
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bindings/numpy_view.h"
+#include "nn/labels.h"
 #include "nn/network.h"
 
 namespace deepnet::bindings {
@@ -43,13 +44,8 @@ bool parse_weights(PyObject* object, index_t outputs, bool signed_weights, Given
 /// The examples to use: None for all, or their columns as a contiguous uint32 array.
 bool parse_chosen(PyObject* array, Data& data);
 
-/// How far shares may miss the sum 1: three times 0.333 is good, two classes of an example are not.
-constexpr double kShareTolerance = 1e-3;
-
-/// True if all labels follow the rule. Throws Interrupted if the interrupt, which may be null, is requested.
-bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y, Interrupt* interrupt);
-
-/// The same with the GIL held; long scans release it and are interrupted by Ctrl-C.
+/// nn/labels.h's check with the GIL held; long scans release it and are interrupted by Ctrl-C.
+using deepnet::labels_follow;
 bool labels_follow(LabelRule rule, index_t outputs, const Examples& Y);
 
 }  // namespace deepnet::bindings

@@ -9,7 +9,7 @@
 
 #include "bindings/arguments.h"
 #include "bindings/examples.h"
-#include "deepnet/network.h"
+#include "nn/engine.h"
 
 namespace deepnet::bindings {
 

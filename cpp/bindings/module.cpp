@@ -7,7 +7,8 @@
 
 #include "bindings/arguments.h"
 #include "bindings/numpy_view.h"
-#include "deepnet/network.h"
+#include "deepnet/config.h"
+#include "nn/engine.h"
 #include "runtime/random.h"
 
 namespace py = pybind11;

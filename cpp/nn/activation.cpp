@@ -5,27 +5,6 @@
 
 namespace deepnet {
 
-std::vector<std::string_view> activation_names() {
-  // The list is the same in every table; the last is the one that every CPU can name things from.
-  const Kernels<float>& any = *built_isas().back().f32;
-  std::vector<std::string_view> names;
-  for (index_t i = 0; i < any.activation_count; ++i) names.push_back(any.activations[i].name);
-  return names;
-}
-
-bool takes_whole_columns(ActivationId activation) {
-  const Kernels<float>& any = *built_isas().back().f32;
-  assert(0 <= activation && activation < any.activation_count);
-  return any.activations[activation].whole_columns;
-}
-
-ActivationId find_activation(std::string_view name) {
-  const Kernels<float>& any = *built_isas().back().f32;
-  for (index_t i = 0; i < any.activation_count; ++i)
-    if (name == any.activations[i].name) return ActivationId(i);
-  return -1;
-}
-
 template <class T>
 void activation_forward(ActivationId activation, Matrix<const T> Z, Matrix<T> A, Interrupt* interrupt) {
   assert(A.rows == Z.rows && A.cols == Z.cols && A.col == 1);

@@ -9,20 +9,40 @@
 #include "nn/bfloat16.h"
 #include "nn/panels.h"
 #include "nn/progress.h"
+#include "nn/require.h"
 #include "nn/sparse.h"
 #include "runtime/thread_pool.h"
 
 namespace deepnet {
 
+namespace {
+
+template <class T>
+void check_layers(std::span<const index_t> units, std::span<const ActivationId> activations, Compute compute) {
+  require(units.size() >= 2, "units has ", units.size(),
+          " numbers, but must have those of the inputs and of each layer");
+  require(activations.size() == units.size() - 1, "activations has ", activations.size(), " entries, but must have ",
+          units.size() - 1, ", one for each layer");
+  for (const index_t n : units) require(n >= 1, "units has ", n, ", but must have whole numbers from 1");
+  for (size_t l = 0; l < activations.size(); ++l)
+    require(!takes_whole_columns(activations[l]) || l + 1 == activations.size(), "layer ", l + 1,
+            " has an activation that depends on all of its units, but only the last layer can");
+  require(compute == Compute::kOwnType || sizeof(T) == sizeof(float), "bfloat16 is for networks of float");
+}
+
+/// Of a layer with parameters.
+template <class T>
+void check_layer(const NetworkState<T>& state, index_t layer) {
+  require(layer >= 1 && layer <= index_t(state.layers.size()), "layer is ", layer, ", but must be from 1 to ",
+          state.layers.size());
+}
+
+}  // namespace
+
 template <class T>
 Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations, Compute compute)
     : state_(std::make_shared<NetworkState<T>>()) {
-  assert(!activations.empty() && units.size() == activations.size() + 1);
-  assert(std::all_of(units.begin(), units.end(), [](index_t n) { return n > 0; }));
-  assert(std::all_of(activations.begin(), activations.end(),
-                     [](ActivationId id) { return 0 <= id && id < kernels<T>().activation_count; }));
-  assert(std::none_of(activations.begin(), activations.end() - 1, takes_whole_columns));
-  assert(compute == Compute::kOwnType || sizeof(T) == sizeof(float));
+  check_layers<T>(units, activations, compute);
   NetworkState<T>& state = *state_;
   state.compute = compute;
   for (size_t l = 0; l < activations.size(); ++l) {
@@ -47,26 +67,26 @@ index_t Network<T>::layers() const {
 
 template <class T>
 index_t Network<T>::units(index_t layer) const {
-  assert(layer >= 0 && layer <= layers());
+  require(layer >= 0 && layer <= layers(), "layer is ", layer, ", but must be from 0 to ", layers());
   return layer == 0 ? state_->layers[0].inputs : state_->layers[size_t(layer - 1)].units;
 }
 
 template <class T>
 ActivationId Network<T>::activation(index_t layer) const {
-  assert(layer >= 1 && layer <= layers());
+  check_layer(*state_, layer);
   return state_->layers[size_t(layer - 1)].activation;
 }
 
 template <class T>
 Matrix<T> Network<T>::W(index_t layer) const {
-  assert(layer >= 1 && layer <= layers());
+  check_layer(*state_, layer);
   const Layer<T>& l = state_->layers[size_t(layer - 1)];
   return {l.W, l.units, l.inputs, l.W_row, 1};
 }
 
 template <class T>
 Matrix<T> Network<T>::b(index_t layer) const {
-  assert(layer >= 1 && layer <= layers());
+  check_layer(*state_, layer);
   const Layer<T>& l = state_->layers[size_t(layer - 1)];
   return {l.b, l.units, 1, 1, 1};
 }
@@ -335,28 +355,5 @@ double measure_peak(int threads) {
 
 template double measure_peak<float>(int);
 template double measure_peak<double>(int);
-
-std::vector<std::string_view> loss_names() {
-  const Kernels<float>& any = *built_isas().back().f32;
-  std::vector<std::string_view> names;
-  for (index_t i = 0; i < any.loss_count; ++i) names.push_back(any.losses[i].name);
-  return names;
-}
-
-std::string_view loss_activation(LossId loss) {
-  const char* name = built_isas().back().f32->losses[loss].activation;
-  return name ? name : "";
-}
-
-LabelRule label_rule(LossId loss) { return built_isas().back().f32->losses[loss].labels; }
-
-bool loss_takes_classes(LossId loss) { return label_rule(loss) == LabelRule::kClasses; }
-
-std::vector<std::string_view> optimizer_names() {
-  const Kernels<float>& any = *built_isas().back().f32;
-  std::vector<std::string_view> names;
-  for (index_t i = 0; i < any.optimizer_count; ++i) names.push_back(any.optimizers[i].name);
-  return names;
-}
 
 }  // namespace deepnet

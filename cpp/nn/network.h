@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "deepnet/network.h"
+#include "nn/engine.h"
 #include "nn/locks.h"
 #include "nn/session.h"
 #include "runtime/thread_choice.h"
@@ -60,9 +60,6 @@ struct OptimizerState {
   }
   T* numbers() { return memory.reserve<T>(count); }
 };
-
-/// What the labels of a loss must be.
-LabelRule label_rule(LossId loss);
 
 /// The memory of a call, kept for the next one. Each call takes it, so of several at once only one has it.
 class KeptMemory {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "deepnet/deepnet.h"
+#include "nn/course.h"
 #include "nn/progress.h"
 #include "runtime/dispatch.h"
 #include "runtime/workspace.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #endif
 
-#include "deepnet/deepnet.h"
+#include "deepnet/config.h"
 #include "isa_rows.h"
 #include "runtime/thread_pool.h"
 
@@ -105,7 +105,7 @@ const Isa& chosen_isa() {
   return chosen;
 }
 
-Config config() {
+Config v1::config() {
 #if defined(__clang__)
   constexpr const char* compiler = __VERSION__;
 #else

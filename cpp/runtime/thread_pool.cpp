@@ -48,14 +48,14 @@ bool spin(Clock::duration limit, Ready ready) {
 
 }  // namespace
 
-int num_threads() {
+int v1::num_threads() {
   int threads = wanted_threads.load(std::memory_order_relaxed);
   if (threads != 0) return threads;
   const int by_default = default_threads();
   return wanted_threads.compare_exchange_strong(threads, by_default) ? by_default : threads;
 }
 
-void set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
+void v1::set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
 
 ThreadPool& ThreadPool::instance() {
   // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads and makes a

@@ -14,13 +14,10 @@
 #include <exception>
 #include <mutex>
 
+#include "deepnet/config.h"
 #include "kernels/kernels.h"
 
 namespace deepnet {
-
-/// The most threads that a computation uses by default; at first default_threads().
-int num_threads();
-void set_num_threads(int threads);
 
 class ThreadPool {
  public:

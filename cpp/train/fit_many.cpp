@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "deepnet/network.h"
+#include "nn/engine.h"
 #include "runtime/thread_pool.h"
 
 namespace deepnet {

@@ -253,7 +253,7 @@ Network<T> copy_network(const Network<T>& network, Interrupt* interrupt) {
     units.push_back(layer.units);
     activations.push_back(layer.activation);
   }
-  const Network<T> copy(units, activations, from.compute);
+  Network<T> copy(units, activations, from.compute);
   Progress progress(interrupt);
   const Reading reading(from, progress);
   copy_in_parts(from.parameters(), from.size, copy.state().parameters(), progress);

@@ -231,7 +231,7 @@ class Run {
 }  // namespace
 
 template <class T>
-TrainingHold<T>::TrainingHold(const Network<T>& network) : network_(network) {
+TrainingHold<T>::TrainingHold(const Network<T>& network) : network_(network.state_) {
   NetworkState<T>& state = network_.state();
   const bool reading = Reading::here(&state);
   state.after_fork(reading);

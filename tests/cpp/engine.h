@@ -8,7 +8,7 @@
 #include <span>
 
 #include "curves.h"
-#include "deepnet/network.h"
+#include "nn/engine.h"
 
 namespace oracle {
 

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "deepnet/deepnet.h"
+#include "nn/course.h"
 #include "runtime/dispatch.h"
 
 namespace oracle {

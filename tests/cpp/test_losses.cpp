@@ -1,7 +1,7 @@
 // The losses of a panel and their derivatives, the logarithm inside, and the sums that become db.
-#include "deepnet/network.h"
 #include "doctest/doctest.h"
 #include "loss_panel.h"
+#include "nn/engine.h"
 
 #define DEEPNET_ISA in_this_test
 #include "simd/math.h"

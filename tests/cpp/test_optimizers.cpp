@@ -1,6 +1,6 @@
 // The optimizers' updates on every instruction set, the gradient of all that is minimised, and the penalties.
-#include "deepnet/network.h"
 #include "doctest/doctest.h"
+#include "nn/engine.h"
 #include "step.h"
 
 #define DEEPNET_ISA in_this_test

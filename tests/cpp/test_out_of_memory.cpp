@@ -23,16 +23,19 @@ void* allocate(size_t size, size_t alignment) {
   return memory;
 }
 
+/// Not inlined: GCC would take new and free for a pair that does not match.
+[[gnu::noinline]] void release(void* memory) noexcept { std::free(memory); }
+
 }  // namespace
 
 void* operator new(size_t size) { return allocate(std::max<size_t>(size, 1), alignof(std::max_align_t)); }
 void* operator new(size_t size, std::align_val_t alignment) {
   return allocate(std::max<size_t>(size, 1), size_t(alignment));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
 
 using namespace oracle;
 

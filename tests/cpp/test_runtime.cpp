@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "deepnet/config.h"
 #include "doctest/doctest.h"
 #include "engine.h"
 #include "net.h"

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "deepnet/network.h"
 #include "doctest/doctest.h"
+#include "nn/engine.h"
 #include "oracle.h"
 #include "runtime/thread_pool.h"
 

@@ -4,6 +4,7 @@
 #include <exception>
 
 namespace deepnet {
+inline namespace v1 {
 
 /// Asked on the thread that made the call; the call ends when an answer is true.
 class Interrupt {
@@ -22,4 +23,5 @@ struct Interrupted : std::exception {
   const char* what() const noexcept override { return "interrupted"; }
 };
 
+}  // namespace v1
 }  // namespace deepnet

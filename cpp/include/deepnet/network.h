@@ -1,362 +1,158 @@
-// A network that owns its parameters, for training and prediction at full speed. The course's functions (deepnet.h)
-// keep every intermediate result instead.
+// A dense network that owns its parameters: training, prediction and model files.
 //
-//   deepnet::Network<float> net(std::array<deepnet::index_t, 3>{784, 128, 10}, activations);
-//   ... fill net.W(l) and net.b(l), which start as zeros ...
-//   deepnet::fit(net, {images, labels}, {}, {.epochs = 20, .batch_size = 128, .learning_rate = 0.1}, losses, seconds);
-//   deepnet::predict(net, images, probabilities);
+//   deepnet::Network<float> net({784, 128, 10}, {"relu", "softmax"}, {.seed = 1});
+//   net.fit({images, labels}, {.epochs = 20, .batch_size = 128, .optimizer = deepnet::Adam{}});
+//   const deepnet::DenseMatrix<float> probabilities = net.predict(images);
+//   net.save("digits.safetensors");
 //
-// Examples are columns, as in the course. Results have the same bits for any number of threads and however the examples
-// are split into calls. T is float or double.
+// Examples are columns. Results have the same bits for any number of threads and however the examples are split into
+// calls. T is float or double. Any number of threads may use one network at once, but only one may train it: a second
+// one gets Busy. Every function checks its arguments and throws std::invalid_argument, having changed nothing; the
+// message names the argument, what was given and what was expected.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <exception>
+#include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "deepnet/deepnet.h"
+#include "deepnet/examples.h"
+#include "deepnet/names.h"
+#include "deepnet/training.h"
 
 namespace deepnet {
 
-/// The type of the numbers in a data set.
-enum class Element { kF16, kF32, kF64, kU8, kI8, kI32, kI64 };
-
-/// The caller's data, read in place: number i of example j is at data + i * unit_stride + j * example_stride bytes and
-/// is multiplied by `scale`. Strides may be negative or 0.
-///
-/// Sparse examples have `begins` and `indices` instead of strides: the numbers from begins[j] up to begins[j + 1] in
-/// `data`, one after another, are those of example j, for the units in `indices` at the same places; all others are 0.
-/// Where the indices of each example increase and the weights are finite, results have the bits of the dense data. X
-/// may be sparse, labels and weights may not.
-struct Examples {
-  const void* data = nullptr;
-  Element element = Element::kF32;
-  index_t units = 0, count = 0;
-  index_t unit_stride = 0, example_stride = 0;
-  double scale = 1;
-  const int64_t* begins = nullptr;   // null: dense
-  const int32_t* indices = nullptr;  // in [0, units)
-  bool is_sparse() const { return begins != nullptr; }
-};
-
-template <class T>
-Examples examples(Matrix<const T> X) {
-  constexpr index_t size = sizeof(T);
-  return {X.data, size == 4 ? Element::kF32 : Element::kF64, X.rows, X.cols, X.row * size, X.col * size};
-}
-
 template <class T>
 struct NetworkState;
+template <class T>
+class TrainingHold;
+
+inline namespace v1 {
 
 /// What the matrix products of training and prediction take: numbers of the network's type, or numbers rounded to
 /// bfloat16, whose products are summed in float32. All else, parameters and sums of db among it, has the network's
 /// type.
 enum class Compute { kOwnType, kBfloat16 };
 
+/// How training regularises one layer.
+struct Regularization {
+  double dropout = 0;     // the share of its outputs that is dropped; the others are scaled up. In [0, 1)
+  double l2 = 0, l1 = 0;  // adds l2 / 2 sum W^2 + l1 sum |W| to the loss; at least 0
+  bool operator==(const Regularization&) const = default;
+};
+
+/// The options of a new network.
+struct NetworkOptions {
+  std::string_view initializer = "glorot_uniform";  // one of initializer_names(): of the weights. Biases start at 0.
+  uint64_t seed = 0;                                // of the weights
+  double input_scale = 1;                           // multiplies every input
+  Compute compute = Compute::kOwnType;              // kBfloat16 is for float
+};
+
+/// A loss and its gradients, one matrix for each layer, the first for layer 1.
+template <class T>
+struct LossAndGradients {
+  double loss = 0;
+  std::vector<DenseMatrix<T>> dW, db;
+};
+
+/// A network computes A_l = g_l(W_l A_{l-1} + b_l) for each layer l = 1, ..., L, where A_0 is X times input_scale().
+///
+/// Copies are independent networks with equal layers, settings and parameters; the optimizer's memory is not copied.
 template <class T>
 class Network {
  public:
-  /// units n_0, n_1, ..., n_L, and the activation of each layer. kBfloat16 is for float. Throws std::bad_alloc.
+  /// `units` n_0, n_1, ..., n_L and the name of the activation of each layer.
+  Network(std::initializer_list<index_t> units, std::initializer_list<std::string_view> activations,
+          const NetworkOptions& options = {});
+  /// The same from arrays.
+  Network(std::span<const index_t> units, std::span<const std::string_view> activations,
+          const NetworkOptions& options = {});
+  /// With ids of activations and parameters that are 0.
   Network(std::span<const index_t> units, std::span<const ActivationId> activations,
           Compute compute = Compute::kOwnType);
 
-  index_t layers() const;
-  index_t units(index_t layer) const;  // layer 0: the inputs
-  ActivationId activation(index_t layer) const;
+  Network(const Network& other);
+  Network& operator=(const Network& other);
+  /// A network that was moved from can only be assigned to or destroyed.
+  Network(Network&&) noexcept = default;
+  Network& operator=(Network&&) noexcept = default;
+  ~Network() = default;
 
-  /// Parameters of layers 1, ..., L, for reading and writing. Rows of W are padded.
+  /// L
+  index_t layers() const;
+  /// n_l; layer 0: the inputs.
+  index_t units(index_t layer) const;
+  /// The activation of a layer from 1 to L.
+  ActivationId activation(index_t layer) const;
+  /// Its name.
+  std::string_view activation_name(index_t layer) const;
+  /// What products take.
+  Compute compute() const;
+
+  /// The parameters of a layer from 1 to L, for reading and writing: views of the network's memory. Rows of W are
+  /// padded. They must not be written while another thread uses the network.
   Matrix<T> W(index_t layer) const;
   Matrix<T> b(index_t layer) const;
-
   /// Keeps the memory behind W and b alive beyond the network.
   std::shared_ptr<void> memory() const;
+  /// Draws new weights from one of initializer_names() and sets the biases to 0. The same seed gives the same weights.
+  void initialize(std::string_view initializer, uint64_t seed);
 
+  /// The factor of every input; finite and not 0.
+  double input_scale() const { return input_scale_; }
+  void set_input_scale(double scale);
+  /// Of a layer from 1 to L; its dropout must be 0 in the last one.
+  Regularization regularization(index_t layer) const;
+  void set_regularization(index_t layer, const Regularization& regularization);
+  /// The share of the inputs that training drops; in [0, 1).
+  double input_dropout() const { return input_dropout_; }
+  void set_input_dropout(double share);
+  /// The class of each output, or both classes of a single output; empty: none.
+  const std::vector<std::string>& class_names() const { return class_names_; }
+  void set_class_names(std::vector<std::string> names);
+
+  /// A_L, n_L x m.
+  DenseMatrix<T> predict(const Examples& X, const CallOptions& options = {}) const;
+  /// The same, written to `out`, n_L x m with any strides, which must not overlap X or the parameters.
+  void predict(const Examples& X, Matrix<T> out, const CallOptions& options = {}) const;
+
+  /// Trains by mini-batches. Throws Interrupted (the parameters are those of the last complete update), NonFinite and
+  /// Busy.
+  History fit(const TrainingData& data, const Training& training = {}, const CallOptions& options = {});
+  /// One update with all examples of `data`; returns their mean loss before it. The optimizer's memory goes on from
+  /// call to call. Of `training`, epochs, batch_size, learning_rates and what concerns epochs is not used. Throws as
+  /// fit.
+  double train_on_batch(const TrainingData& data, const Training& training = {}, const CallOptions& options = {});
+  /// The mean loss of all examples, penalties included, without dropout.
+  double evaluate(const TrainingData& data, const LossChoice& loss = {}, const CallOptions& options = {}) const;
+  /// The same loss and its gradients.
+  LossAndGradients<T> loss_and_gradients(const TrainingData& data, const LossChoice& loss = {},
+                                         const CallOptions& options = {}) const;
+
+  /// Writes a model file, which deepnet.load in Python and load() read: docs/model_file.md of the project describes it.
+  /// A file of this name is replaced whole or, if this throws, not at all. Throws std::system_error.
+  void save(const std::string& path) const;
+  /// Reads a model file of one network of type T, also of Python's net.save. What is read predicts the same bits.
+  /// Throws std::system_error and, with what is wrong with the file, std::runtime_error.
+  static Network load(const std::string& path);
+
+  /// For deepnet itself.
   NetworkState<T>& state() const { return *state_; }
 
  private:
+  friend class deepnet::TrainingHold<T>;
+  /// The same memory, not a copy.
+  explicit Network(std::shared_ptr<NetworkState<T>> state) : state_(std::move(state)) {}
+
   std::shared_ptr<NetworkState<T>> state_;
+  double input_scale_ = 1, input_dropout_ = 0;
+  std::vector<Regularization> regularization_;  // one per layer, or empty
+  std::vector<std::string> class_names_;
 };
 
-/// out = A_L, n_L x m, with any strides. `threads` 0, here and below: as many of num_threads() as make it faster.
-template <class T>
-void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int threads = 0,
-             Interrupt* interrupt = nullptr);
-
-/// A loss by its place in loss_names().
-using LossId = int;
-std::vector<std::string_view> loss_names();
-/// The output activation that the loss requires; empty: any.
-std::string_view loss_activation(LossId loss);
-/// True if its labels are one row of class numbers, for any number of outputs.
-bool loss_takes_classes(LossId loss);
-
-/// An optimizer by its place in optimizer_names().
-using OptimizerId = int;
-std::vector<std::string_view> optimizer_names();
-
-/// Regularisation of one layer in training.
-struct LayerPlan {
-  double dropout = 0;     // the share of its outputs that is dropped; the others are scaled up
-  double l2 = 0, l1 = 0;  // adds l2 / 2 sum W^2 + l1 sum |W| to the loss
-  bool operator==(const LayerPlan&) const = default;
-};
-
-/// What the learning rate of one layer's W and b is multiplied by.
-struct RateFactors {
-  double W = 1, b = 1;
-  bool operator==(const RateFactors&) const = default;
-};
-
-/// The most parameters that one loss has, and the most settings in [0, 1) that one optimizer has.
-constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
-
-/// Everything about training but the data and the learning rate.
-struct Plan {
-  LossId loss = 0;
-  double loss_parameters[kPlanLossParameters] = {1}, label_smoothing = 0;
-  bool signed_weights = false;  // whether weights of examples may be negative
-  OptimizerId optimizer = 0;
-  double hyper[kPlanHypers] = {}, epsilon = 1e-8;  // its settings in [0, 1), in the order of its struct
-  double weight_decay = 0;                         // W -= rate * weight_decay * W before each update
-  bool epsilon_hat = false;                        // adam: epsilon is added to the root before its correction
-  bool rate_inside = false;                        // momentum, nesterov: their sum is of rate * dW
-  double clip_value = 0, clip_norm = 0;            // limits of a gradient's entries and of its norm; 0: none
-  /// Of each batch, losses and penalties alike are divided by the sum of its weights; else the losses by its number of
-  /// examples, and the penalties by nothing. A batch whose weights are all 0 has the loss 0.
-  bool normalized = false;
-  double input_dropout = 0;
-  std::vector<LayerPlan> layers = {};   // one per layer, or empty
-  std::vector<RateFactors> rates = {};  // one per layer, or empty
-  /// Above 0, W of layer 1 is learnt as U diag(s): its own U and the scale s of each input, which starts at 1 and whose
-  /// learning rate is multiplied by this. Both belong to the optimizer's state; the network has only their product.
-  /// Without clipping, and without penalties on layer 1.
-  double feature_rate = 0;
-  bool operator==(const Plan&) const = default;
-};
-
-/// Training data: examples are the columns of X and Y.
-struct Data {
-  Examples X, Y;
-  Examples weights = {};  // one row, the weight of each example; no data: 1
-  /// Example i is column chosen[i] of X, Y and weights, whose `count` says how many are chosen; null: column i.
-  const uint32_t* chosen = nullptr;
-};
-
-/// Several processes that train copies of one network together, each on its own examples.
-class Together {
- public:
-  /// Of the examples of one batch, in one process or in all.
-  struct Sums {
-    double loss, examples, weight;  // the sums of their losses and weights, and their number
-  };
-  virtual ~Together() = default;
-  /// The `count` numbers of `gradients` from `first` on are the sums of this process. They may be added up to those of
-  /// all from now on, until the next add_up() returns, while those of other layers are still computed. Called for one
-  /// part after the other, the last layers first. Called as add_up() is.
-  virtual void begin(index_t first, index_t count) = 0;
-  /// Is given the sums of this process; returns those of all, and sees to it that `gradients` has those of all, too.
-  /// Every process must get the same numbers. Called once for each batch, on the thread that called fit; may throw
-  /// Interrupted.
-  virtual Sums add_up(const Sums& own) = 0;
-
-  std::vector<index_t> examples;  // that each process has in an epoch: enough for about one in each batch
-  size_t process = 0;             // this one
-  void* gradients = nullptr;      // as many numbers as the network's memory has, laid out alike, at a multiple of 64
-  index_t bucket = 0;  // about so many numbers are a part, but fewer after a large layer; 0: all are one part
-};
-
-struct FitOptions {
-  index_t epochs = 1, batch_size = 32;
-  double learning_rate = 0.01;
-  std::span<const double> learning_rates = {};  // of each step, instead of learning_rate
-  bool shuffle = true;
-  /// Instead of all examples, shuffled or not: the numbers of those that each epoch takes, one epoch after the other.
-  std::span<const uint32_t> order = {};
-  uint64_t seed = 0;
-  index_t first_epoch = 0;  // above 0: continues a run, with the optimizer's state and the sequence of shuffles
-  int threads = 0;
-  std::atomic<index_t>* steps_done = nullptr;  // incremented after each update
-  /// batch_size then counts the examples of all processes. Each takes the same share of every batch as of the epoch,
-  /// rounded.
-  Together* together = nullptr;
-};
-
-/// Thrown when a loss is not finite or, with a finite `loss`, when an update would not be. The parameters are those
-/// before the update that went wrong.
-struct NonFinite : std::exception {
-  NonFinite(double loss_, index_t epoch_, index_t batch_, bool updated_, bool recovered_)
-      : loss(loss_), epoch(epoch_), batch(batch_), updated(updated_), recovered(recovered_) {}
-  const char* what() const noexcept override { return "the loss or an update is not finite"; }
-
-  double loss;
-  index_t epoch, batch;  // counted from first_epoch and from 0
-  bool updated;          // train_on_batch: the update was made, since only its penalty, which it computes, overflowed
-  bool recovered;        // false: the parameters were not finite when the call began
-};
-
-/// Thrown by what would train a network that another call trains or that a prediction on the same thread, which this
-/// call interrupts, reads.
-struct Busy : std::exception {
-  const char* what() const noexcept override { return "this network is being trained or read by another call"; }
-};
-
-/// Holds a network for training while it lives: for several calls of fit, between which no other call may train. In a
-/// child of fork it persists only in the thread that forked.
-template <class T>
-class TrainingHold {
- public:
-  /// Throws Busy.
-  explicit TrainingHold(const Network<T>& network);
-  ~TrainingHold() { release(); }
-  TrainingHold(const TrainingHold&) = delete;
-  TrainingHold& operator=(const TrainingHold&) = delete;
-
-  void release();
-  /// Frees what fit keeps for its next call with batches as large: working memory.
-  void free_memory();
-  const Network<T>& network() const { return network_; }
-
-  /// Marks one call that trains; throws Busy if there is one, or if the network is not held any more.
-  class Call {
-   public:
-    explicit Call(TrainingHold& hold);
-    ~Call() { hold_.in_call_ = false; }
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
-
-   private:
-    TrainingHold& hold_;
-  };
-
- private:
-  Network<T> network_;
-  uint64_t token_;
-  bool in_call_ = false;
-};
-
-/// Training by mini-batches. losses[e] becomes the mean loss over the examples of epoch e, each taken before the
-/// update with its batch, and seconds[e] the time it took. Throws Interrupted (the parameters are those of the last
-/// complete update), NonFinite and Busy.
-template <class T>
-void fit(TrainingHold<T>& hold, const Data& data, const Plan& plan, const FitOptions& options, std::span<double> losses,
-         std::span<double> seconds, Interrupt* interrupt = nullptr);
-
-template <class T>
-void fit(const Network<T>& network, const Data& data, const Plan& plan, const FitOptions& options,
-         std::span<double> losses, std::span<double> seconds, Interrupt* interrupt = nullptr) {
-  TrainingHold<T> hold(network);
-  fit(hold, data, plan, options, losses, seconds, interrupt);
-}
-
-/// One network of fit_many, with the arguments of its fit.
-template <class T>
-struct FitOfMany {
-  TrainingHold<T>& hold;
-  Data data;
-  Plan plan;
-  FitOptions options;
-  std::span<double> losses, seconds;
-  std::optional<NonFinite> failure = {};  // which does not stop the other networks
-};
-
-/// Trains independent networks, each on one thread and up to `threads` (0: num_threads()) at once, begun in the order
-/// given: put the longest first. Each ends with the bits that its fit alone gives. Throws Interrupted and Busy.
-template <class T>
-void fit_many(std::span<FitOfMany<T>> fits, int threads = 0, Interrupt* interrupt = nullptr);
-
-/// One update with all examples; returns their mean loss before it. The optimizer's state continues from call to call.
-/// `seed`: of the dropout. Throws Interrupted, NonFinite and Busy. If the network is so large that fit keeps no copy
-/// of it, an update that would make parameters infinite is undone, and the optimizer's state is cleared; smaller
-/// networks keep the infinite parameters, and the next loss is not finite.
-template <class T>
-double train_on_batch(const Network<T>& network, const Data& data, const Plan& plan, double learning_rate,
-                      uint64_t seed = 0, int threads = 0, Interrupt* interrupt = nullptr);
-
-/// The mean loss of all examples, penalties included, without dropout; no update.
-template <class T>
-double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads = 0,
-                Interrupt* interrupt = nullptr);
-
-template <class T>
-struct ParameterGradient {
-  Matrix<T> dW, db;  // unit column stride
-};
-
-/// The same loss, and its gradients.
-template <class T>
-double loss_and_gradients(const Network<T>& network, const Data& data, const Plan& plan,
-                          std::span<const ParameterGradient<T>> gradients, int threads = 0,
-                          Interrupt* interrupt = nullptr);
-
-/// out = A_L, n_L x m, without dropout. Keeps what backward() needs until the next call, in memory proportional to X.
-/// `layers` has the penalties of each layer, or is empty.
-template <class T>
-void forward(const Network<T>& network, const Examples& X, const std::vector<LayerPlan>& layers, Matrix<T> out,
-             int threads = 0, Interrupt* interrupt = nullptr);
-
-/// Why there is nothing to go back through: no call of forward(), or backward() has used it up; it was of another
-/// number of examples, or another thread's; or the network was updated after it.
-enum class PassState { kReady, kNone, kOtherCount, kOtherThread, kOutdated };
-
-/// The gradients of the mean of any loss, penalties included, from `slope`, n_L x m: the derivative of each example's
-/// loss with respect to Z_L if `of_Z`, else to A_L. After forward() on the same thread, whose pass it uses up unless
-/// the answer is not kReady; then nothing is written.
-template <class T>
-PassState backward(const Network<T>& network, const Examples& slope, bool of_Z,
-                   std::span<const ParameterGradient<T>> gradients, Interrupt* interrupt = nullptr);
-
-/// forward() and backward() as one call, which neither uses nor replaces what forward() keeps for other calls.
-template <class T>
-void backward(const Network<T>& network, const Examples& X, const std::vector<LayerPlan>& layers, const Examples& slope,
-              bool of_Z, std::span<const ParameterGradient<T>> gradients, int threads = 0,
-              Interrupt* interrupt = nullptr);
-
-/// One update with the gradients of a whole objective: the plan's penalties are not added. False: some are not finite,
-/// or their norm is not, and nothing was changed. Throws Interrupted and Busy.
-template <class T>
-bool apply_gradients(const Network<T>& network, std::span<const ParameterGradient<const T>> gradients, const Plan& plan,
-                     double learning_rate, int threads = 0, Interrupt* interrupt = nullptr);
-
-/// p += tau (q - p) for each parameter p and the same one, q, of a network with equal layers; tau 1 copies. Throws
-/// Interrupted and Busy.
-template <class T>
-void blend_parameters(const Network<T>& network, const Network<T>& other, double tau, Interrupt* interrupt = nullptr);
-
-/// A network with the same layers and values, as they are between two updates.
-template <class T>
-Network<T> copy_network(const Network<T>& network, Interrupt* interrupt = nullptr);
-
-/// Copies W into dW and b into db of each layer, all as they are between two updates.
-template <class T>
-void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies,
-                     Interrupt* interrupt = nullptr);
-
-/// The arrays that an optimizer keeps for each parameter.
-index_t optimizer_slots(OptimizerId optimizer);
-
-/// Copies the optimizer's state, as it is between two updates: `slots` has W and b in place of dW and db of each layer,
-/// one slot after the other. Returns how many updates have made it. 0, and nothing is copied: none, or by another
-/// optimizer, or with scales of the features.
-template <class T>
-uint64_t copy_optimizer_state(const Network<T>& network, OptimizerId optimizer,
-                              std::span<const ParameterGradient<T>> slots, Interrupt* interrupt = nullptr);
-
-/// Makes a state that was copied the network's, so that training goes on as there. Throws Busy.
-template <class T>
-void set_optimizer_state(TrainingHold<T>& hold, OptimizerId optimizer, uint64_t updates,
-                         std::span<const ParameterGradient<T>> slots, Interrupt* interrupt = nullptr);
-
-/// Floating-point operations per second of multiply-adds on registers, the limit of every product, on `threads` threads
-/// together. Takes about a millisecond.
-template <class T>
-double measure_peak(int threads);
-
-/// The most threads that a call uses by default: at first DEEPNET_NUM_THREADS, OMP_NUM_THREADS or the number of cores.
-int num_threads();
-void set_num_threads(int threads);
-
+}  // namespace v1
 }  // namespace deepnet
