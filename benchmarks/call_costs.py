@@ -5,8 +5,8 @@
 Each function has its plain call, and the same call with labels, rates, weights, options or layouts of another
 form that it accepts. Every answer is compared with the plain one before it is timed. The calls take turns. A
 row has the ratio to the plain call of the same rounds, as median and quartiles, and by how much the median is
-longer. Ends with 1 if a form takes more than three times as long as the plain call, also when it is
-measured again.
+longer. A second table has the calls of a loop of reinforcement learning, with their aims. Ends with 1 if a
+form takes more than three times as long as the plain call, also when it is measured again.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def of_network(units, m, dtype, activation):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((units[0], m)).astype(dtype)
     outputs = units[-1]
-    Y = (rng.random((outputs, m)) < 0.5).astype(dtype)
+    Y = rng.permuted(np.tile(np.arange(m) % 2, (outputs, 1)), axis=1).astype(dtype)  # balanced
     output, loss = ("sigmoid", "binary_cross_entropy") if outputs == 1 else ("identity", "mean_squared_error")
     net = deepnet.Network(list(units), activation, output, dtype=dtype, seed=1)
     rest = deepnet.Adam(0.0)
@@ -127,6 +127,8 @@ def of_network(units, m, dtype, activation):
             "class_weight=": (X, Y, {"class_weight": same}),
             "class_weight= and sample_weight=": (X, Y, {"class_weight": same, "sample_weight": np.ones(m)}),
         }
+    else:  # columns that are not one-hot
+        forms['class_weight="balanced"'] = (X, Y, {"class_weight": "balanced"})
     schedule = deepnet.Adam(deepnet.schedules.ExponentialDecay(0.0, 0.5))
     training = forms | {
         "optimizer=": (X, Y, {"optimizer": rest}),
@@ -159,7 +161,8 @@ def of_network(units, m, dtype, activation):
         }
         | {"out=": lambda: net.predict(X, kept)},
         "Network.evaluate": calls("evaluate", forms),
-        "Network.loss_and_grads": calls("loss_and_grads", forms),
+        "Network.loss_and_grads": calls("loss_and_grads", forms)
+        | {"out=": lambda: net.loss_and_grads(X, Y, out=gradients)},
         "Network.train_on_batch": calls("train_on_batch", training),
         "Network.forward and backward": {
             "plain": by_hand(Y),
@@ -169,6 +172,63 @@ def of_network(units, m, dtype, activation):
             "X strided": by_hand(Y, x=strided(X)),
         },
     }
+
+
+AIMS = {  # microseconds, of the small network and of that of reinforcement learning; None: no aim
+    "evaluate": (2, None),
+    "loss_and_grads": (4, 8),
+    "loss_and_grads, out=": (4, 8),
+    "train_on_batch, Adam": (None, None),
+    "forward, backward, apply_gradients": (None, 14),
+    "the same with out=": (None, 14),
+    "copy_from": (None, 2),
+    "copy_from, tau=0.005": (None, 2),
+    "copy.deepcopy": (None, 40),
+    "train_on_batch, a Loss of one's own": (None, None),
+}
+
+
+def of_loop(units, m, dtype, activation):
+    """The calls of a loop with a target network and an own loss, half the mean of (A - Y)^2: {name: call}."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((units[0], m)).astype(dtype)
+    Y = rng.standard_normal((units[-1], m)).astype(dtype)
+    net = deepnet.Network(list(units), activation, "identity", dtype=dtype, seed=1)
+    net.optimizer, target = deepnet.Adam(1e-6), copy.deepcopy(net)
+    A, grads = net.forward(X), net.backward(dA=Y)
+    own = deepnet.losses.Loss("own", "(A - Y)^2 / 2", lambda A, Y, _: ((A - Y) ** 2 / 2, A - Y))
+
+    def by_hand():
+        net.forward(X)
+        net.apply_gradients(net.backward(dA=Y))
+
+    def into_arrays():
+        net.forward(X, A)
+        net.apply_gradients(net.backward(dA=Y, out=grads))
+
+    return {
+        "evaluate": lambda: net.evaluate(X, Y),
+        "loss_and_grads": lambda: net.loss_and_grads(X, Y),
+        "loss_and_grads, out=": lambda: net.loss_and_grads(X, Y, out=grads),
+        "train_on_batch, Adam": lambda: net.train_on_batch(X, Y),
+        "forward, backward, apply_gradients": by_hand,
+        "the same with out=": into_arrays,
+        "copy_from": lambda: target.copy_from(net),
+        "copy_from, tau=0.005": lambda: target.copy_from(net, 0.005),
+        "copy.deepcopy": lambda: copy.deepcopy(net),
+        "train_on_batch, a Loss of one's own": lambda: net.train_on_batch(X, Y, loss=own),
+    }
+
+
+def loop_rows(calls, rounds, number):
+    """The rows of the second table: median and quartiles in microseconds."""
+    repeats = {name: max(5, int(TURN / seconds(call, 20))) for name, call in calls.items()}
+    times = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(1e6 * seconds(call, repeats[name]))
+    aims = {name: "" if aim[number] is None else f"{aim[number]} us" for name, aim in AIMS.items()}
+    return [[name, spread(np.array(taken)), aims[name]] for name, taken in times.items()]
 
 
 def numbers(answer):
@@ -246,6 +306,11 @@ def main():
                 slow = rows_of(function, measure(again, 4 * rounds))[1]
             rows += new
             too_slow += [f"{function}, {form}, {network(units, m)}" for form in slow]
+        print(table_lines(rows), flush=True)
+    for number, (units, m, dtype, activation) in enumerate(NETWORKS.values()):
+        print(f"\n### A loop on {network(units, m)}, {dtype}\n")
+        rows = [["call", "us, median and quartiles", "aim"], ["---", "---:", "---:"]]
+        rows += loop_rows(of_loop(units, m, dtype, activation), rounds, number)
         print(table_lines(rows), flush=True)
     if too_slow:
         sys.exit(f"more than {LIMIT} times as long as the plain call: {'; '.join(too_slow)}")

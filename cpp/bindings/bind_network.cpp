@@ -144,13 +144,21 @@ class Engine final : public AnyEngine {
     return py::float_(value);
   }
 
-  /// (loss, {"dW1": ..., "db1": ..., ...})
+  /// (loss, {"dW1": ..., "db1": ..., ...}), with the arrays of `out` unless that is None.
   py::object loss_and_grads(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
-                            double scale, int threads) const {
+                            double scale, int threads, const py::object& out) const {
     GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     std::vector<ParameterGradient<T>> gradients;
-    const py::dict grads = new_gradients(gradients);
+    py::object grads = out;
+    if (out.is_none()) {
+      grads = new_gradients(gradients);
+    } else {
+      std::vector<Range> read = read_by(X, data.sparse);
+      read.push_back(range_of(Y.ptr()));
+      if (PyObject* by_example = weights_by_example(weights.ptr())) read.push_back(range_of(by_example));
+      if (!parse_outputs(out.ptr(), read, gradients)) return py::none();
+    }
     double value = 0;
     without_gil([&](Interrupt* interrupt) {
       value = deepnet::loss_and_gradients<T>(network_, data, plan, gradients, threads, interrupt);
@@ -178,10 +186,13 @@ class Engine final : public AnyEngine {
     if (has_X && x.count != d.count) return py::none();
     std::vector<ParameterGradient<T>> gradients;
     py::object grads = out;
-    if (out.is_none())
+    if (out.is_none()) {
       grads = new_gradients(gradients);
-    else if (!parse_outputs(out.ptr(), slope.ptr(), has_X ? read_by(X, sparse) : std::vector{memory()}, gradients))
-      return py::none();
+    } else {
+      std::vector<Range> read = has_X ? read_by(X, sparse) : std::vector{memory()};
+      read.push_back(range_of(slope.ptr()));
+      if (!parse_outputs(out.ptr(), read, gradients)) return py::none();
+    }
     auto state = PassState::kReady;
     if (has_X) {
       without_gil([&](Interrupt* interrupt) {
@@ -354,7 +365,7 @@ class Engine final : public AnyEngine {
   }
 
   /// The arrays of a dict of gradients to write to, apart from each other and from what is read.
-  bool parse_outputs(PyObject* out, PyObject* slope, std::vector<Range> read,
+  bool parse_outputs(PyObject* out, const std::vector<Range>& read,
                      std::vector<ParameterGradient<T>>& gradients) const {
     if (!PyDict_CheckExact(out)) return false;
     const auto dict = py::reinterpret_borrow<py::object>(out);
@@ -367,7 +378,6 @@ class Engine final : public AnyEngine {
       ranges.push_back(range_of(of_W));
       ranges.push_back(range_of(of_b));
     }
-    read.push_back(range_of(slope));
     return !overlap(ranges, read);
   }
 
@@ -454,7 +464,8 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
   EngineOwner::def("train_on_batch", &Engine<T>::train_on_batch);
   EngineOwner::def("evaluate", &Engine<T>::evaluate, py::arg(), py::arg(), py::arg(), py::arg(), py::arg(), py::arg(),
                    py::arg() = py::none());
-  EngineOwner::def("loss_and_grads", &Engine<T>::loss_and_grads);
+  EngineOwner::def("loss_and_grads", &Engine<T>::loss_and_grads, py::arg(), py::arg(), py::arg(), py::arg(), py::arg(),
+                   py::arg(), py::arg() = py::none());
   EngineOwner::def("forward", &Engine<T>::forward);
   EngineOwner::def("backward", &Engine<T>::backward);
   EngineOwner::def("apply_gradients", &Engine<T>::apply_gradients);

@@ -221,22 +221,45 @@ void balance(const std::vector<index_t>& classes, std::vector<double>& table) {
     if (counts[c] > 0) table[c] = double(classes.size()) / double(present * counts[c]);
 }
 
+/// The weight of each example if every row of Y, numbers 0 and 1, is balanced by itself: the product over the rows.
+bool balance_by_output(const Examples& Y, std::vector<double>& weights) {
+  weights.assign(size_t(Y.count), 1.0);
+  for (index_t i = 0; i < Y.units; ++i) {
+    index_t ones = 0;
+    for (index_t j = 0; j < Y.count; ++j) {
+      const double y = number_at(Y, i, j);
+      if (y != 0 && y != 1) return false;
+      ones += y == 1;
+    }
+    const index_t zeros = Y.count - ones;
+    if (ones == 0 || zeros == 0) continue;
+    const double of_one = double(Y.count) / double(2 * ones), of_zero = double(Y.count) / double(2 * zeros);
+    for (index_t j = 0; j < Y.count; ++j) weights[size_t(j)] *= number_at(Y, i, j) == 1 ? of_one : of_zero;
+  }
+  return true;
+}
+
+/// The weight of each example by its label.
+template <class T>
+bool weights_by_class(PyObject* class_weight, index_t outputs, const Examples& Y, std::vector<double>& weights) {
+  const bool is_dict = PyDict_CheckExact(class_weight);
+  if (!is_dict && text(class_weight) != "balanced") return false;
+  std::vector<double> table(size_t(std::max<index_t>(outputs, 2)), 1.0);
+  std::vector<index_t> classes;
+  if (!classes_of(Y, index_t(table.size()), classes)) return !is_dict && Y.units > 1 && balance_by_output(Y, weights);
+  if (is_dict && !weights_in<T>(class_weight, table)) return false;
+  if (!is_dict) balance(classes, table);
+  for (const index_t c : classes) weights.push_back(table[size_t(c)]);
+  return true;
+}
+
 template <class T>
 bool weigh_by_class(PyObject* class_weight, index_t outputs, GivenData& data) {
   const Examples& Y = data.Y;
-  std::vector<double> table(size_t(std::max<index_t>(outputs, 2)), 1.0);
-  std::vector<index_t> classes;
-  if (Y.units * Y.count >= kLabelsPerCheck || !classes_of(Y, index_t(table.size()), classes)) return false;
-  if (PyDict_CheckExact(class_weight)) {
-    if (!weights_in<T>(class_weight, table)) return false;
-  } else if (text(class_weight) == "balanced") {
-    balance(classes, table);
-  } else {
-    return false;
-  }
-  std::vector<double> products(classes.size());
+  std::vector<double> products;
+  if (Y.units * Y.count >= kLabelsPerCheck || !weights_by_class<T>(class_weight, outputs, Y, products)) return false;
   for (size_t j = 0; j < products.size(); ++j) {
-    T weight = T(table[size_t(classes[j])]);
+    T weight = T(products[j]);
     if (data.weights.data) weight *= T(number_at(data.weights, 0, index_t(j)));
     if (!std::isfinite(weight)) return false;
     products[j] = double(weight);
@@ -249,12 +272,16 @@ bool weigh_by_class(PyObject* class_weight, index_t outputs, GivenData& data) {
 
 }  // namespace
 
+PyObject* weights_by_example(PyObject* object) {
+  if (PyTuple_CheckExact(object) && PyTuple_GET_SIZE(object) == 2) object = PyTuple_GET_ITEM(object, 0);
+  return object == Py_None ? nullptr : object;
+}
+
 template <class T>
 bool parse_weights(PyObject* object, index_t outputs, bool signed_weights, GivenData& data) {
   if (object == Py_None) return true;
   const bool by_class = PyTuple_CheckExact(object) && PyTuple_GET_SIZE(object) == 2;
-  PyObject* by_example = by_class ? PyTuple_GET_ITEM(object, 0) : object;
-  if (by_example != Py_None) {
+  if (PyObject* by_example = weights_by_example(object)) {
     if (!parse_targets(by_example, 1, data.X.count, data.weights)) return false;
     const auto scan = [&](Interrupt* interrupt) {
       return weights_are_good<T>(data.weights, signed_weights, interrupt);

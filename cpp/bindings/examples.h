@@ -36,10 +36,13 @@ bool parse_targets(PyObject* array, index_t units, index_t count, Examples& out)
 
 /// The weights of data.X.count examples, once X and Y are parsed: None, numbers as parse_targets takes them, or the
 /// tuple (sample_weight or None, class_weight) of the caller. They must be finite in T, and at least 0 unless
-/// `signed_weights`. Class weights are a dict or "balanced", for labels that are whole numbers or one-hot columns; else
-/// they are declined, as are those of very many examples.
+/// `signed_weights`. Class weights are a dict or "balanced", for labels that are whole numbers or one-hot columns, or
+/// "balanced" for other columns of 0 and 1; else they are declined, as are those of very many examples.
 template <class T>
 bool parse_weights(PyObject* object, index_t outputs, bool signed_weights, GivenData& data);
+
+/// The sample_weight in what parse_weights takes, borrowed; null: there is none.
+PyObject* weights_by_example(PyObject* object);
 
 /// The examples to use: None for all, or their columns as a contiguous uint32 array.
 bool parse_chosen(PyObject* array, Data& data);

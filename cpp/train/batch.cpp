@@ -427,14 +427,19 @@ void BatchRunner<T>::write_gradients(std::span<const ParameterGradient<T>> gradi
     const Layer<T>& layer = network_.layers[l];
     assert(gradients[l].dW.rows == layer.units && gradients[l].dW.cols == layer.inputs && gradients[l].dW.col == 1);
     const LayerPlan penalty = updater_.of_layer(l);
+    const bool penalized = penalty.l2 != 0 || penalty.l1 != 0;
     const T *dW = in_gradient(layer.W), *db = in_gradient(layer.b);
     const auto& [out_W, out_b] = gradients[l];
     for (index_t i = 0; i < layer.units; ++i) {
-      for (index_t j = 0; j < layer.inputs; ++j) {
-        const T w = layer.W[i * layer.W_row + j];
-        const T of_penalty = T(penalty.l2) * w + T(penalty.l1) * T((w > 0) - (w < 0));
-        out_W.data[i * out_W.row + j] = dW[i * layer.W_row + j] * scale + of_penalty;
-      }
+      const T *sums = dW + i * layer.W_row, *W = layer.W + i * layer.W_row;
+      T* out = out_W.data + i * out_W.row;
+      if (penalized)
+        for (index_t j = 0; j < layer.inputs; ++j) {
+          const T of_penalty = T(penalty.l2) * W[j] + T(penalty.l1) * T((W[j] > 0) - (W[j] < 0));
+          out[j] = sums[j] * scale + of_penalty;
+        }
+      else
+        for (index_t j = 0; j < layer.inputs; ++j) out[j] = sums[j] * scale;
       out_b.data[i * out_b.row] = db[i] * scale;
     }
   }

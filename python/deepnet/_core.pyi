@@ -79,7 +79,14 @@ class _Engine:
         chosen: Array | None = None,
     ) -> float | None: ...
     def loss_and_grads(
-        self, X: Array, Y: Array, weights: Array | None, plan: Plan, scale: float, threads: int, /
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        plan: Plan,
+        scale: float,
+        threads: int,
+        out: Parameters | None = None,
     ) -> tuple[float, Parameters] | None: ...
     def forward(
         self, X: Array, out: Array | None, plan: Plan, scale: float, threads: int, /

@@ -148,7 +148,10 @@ def test_class_weights_are_those_of_the_checks(class_weight, dtype):
         (1, BINARY, numbers[:, None].astype(bool)),
         (3, "categorical_cross_entropy", np.eye(3, dtype=np.float32)[numbers].T),
         (3, "sparse_categorical_cross_entropy", numbers[None].astype(float)),
+        (3, BINARY, np.array([numbers, 1 - numbers, numbers * 0])),  # not one-hot: each row by itself
     ):
+        if Y.shape == (3, 9) and loss == BINARY and class_weight != "balanced":
+            continue
         net = taker([3, outputs], [LOSSES[loss].activation], False)
         plan = deepnet.backends.prepared(net, Plan(LOSSES[loss]))
         for given in (None, own, own[:, None].astype(np.float32)):

@@ -48,6 +48,10 @@ def test_gradients_from_a_slope_are_those_of_the_loss(output, dtype, m):
     again = net.backward(X, **d, out=copy.deepcopy(grads))
     assert list(again) == list(grads) == ["dW1", "db1", "dW2", "db2", "dW3", "db3"]
     assert {key: g.tobytes() for key, g in again.items()} == {key: g.tobytes() for key, g in grads.items()}
+    value, written = net.loss_and_grads(X, Y, loss=name, out=again)
+    assert written is again
+    assert value == net.evaluate(X, Y, loss=name)
+    assert {key: g.tobytes() for key, g in again.items()} == {k: g.tobytes() for k, g in expected.items()}
 
 
 def test_a_step_by_hand_is_train_on_batch():
@@ -149,6 +153,9 @@ def test_bad_arguments_are_named_and_change_nothing():
         (lambda: net.backward(X, dZ=[1.0]), TypeError, "dZ is a list"),
         (lambda: net.backward(X[:3], dA=Y), ValueError, "X has 3 rows, but the network has 4 inputs"),
         (lambda: net.backward(X, dA=Y, out={}), ValueError, "out lacks 'dW1'"),
+        (lambda: net.loss_and_grads(X, Y, out={}), ValueError, "out lacks 'dW1'"),
+        (lambda: net.loss_and_grads(X, Y, out={**grads, "db1": net.parameters["b1"]}), ValueError, "b1"),
+        (lambda: net.loss_and_grads(X, grads["dW3"][:, :5], out=grads), ValueError, "shares memory with Y"),
         (lambda: net.backward(X, dA=Y, out=[]), TypeError, "out is a list"),
         (
             lambda: net.backward(X, dA=Y, out={**grads, "db3": net.parameters["b3"]}),

@@ -10,6 +10,7 @@ import numpy as np
 from deepnet.activations import Array
 
 from .arrays import a, anything, counted, floats, shaped
+from .sparse import is_sparse
 
 NO_PASS = {
     1: "the network has not kept a forward pass: call net.forward(X) before each net.backward({}=...), "
@@ -61,16 +62,20 @@ def gradients(grads: Any, parameters: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def gradients_to_write(
-    out: Any, parameters: Mapping[str, Array], X: Any, slope: Array
+    out: Any, parameters: Mapping[str, Array], read: Mapping[str, Any]
 ) -> dict[str, Array] | None:
-    """Accept None, or a dict of gradients to overwrite: apart from each other and from what is read."""
+    """Accept None, or a dict of gradients to overwrite: apart from each other and from what is read.
+
+    `read` has arrays, sparse matrices and None.
+    """
     if out is None:
         return None
     if not isinstance(out, dict):
         raise TypeError(f"out is {a(out)}, but must be a dict of gradients, from an earlier call")
-    seen: dict[str, Array] = {"the slope": slope, **parameters}
-    if isinstance(X, np.ndarray):
-        seen["X"] = X
+    seen: dict[str, Array] = {
+        name: array.data if is_sparse(array) else array for name, array in read.items() if array is not None
+    }
+    seen |= parameters
     checked = {}
     for key, p in parameters.items():
         name = f"d{key}"
@@ -81,8 +86,8 @@ def gradients_to_write(
         fitting = array is out[name] and array.dtype == p.dtype and array.shape == p.shape
         if not (fitting and array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"{label} must be a writable C-contiguous array of {p.dtype}, shape {p.shape}")
-        for other, read in seen.items():
-            if np.may_share_memory(array, read):
+        for other, values in seen.items():
+            if np.may_share_memory(array, values):
                 raise ValueError(f"{label} shares memory with {other}")
         seen[label] = checked[name] = array
     return checked

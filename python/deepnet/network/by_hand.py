@@ -167,7 +167,7 @@ class ByHand(ForeignAttributes):
                 X = columns.inputs(X, self._layer_dims[0])
                 m = X.shape[1]
             slope = check.slope("dZ" if of_Z else "dA", slope, self._layer_dims[-1], m)
-            arrays = check.gradients_to_write(out, self._parameters, X, slope)
+            arrays = check.gradients_to_write(out, self._parameters, {"the slope": slope, "X": X})
             answer = answered(self._engine.backward(X, slope, of_Z, arrays, self._own_plan, scale, count))
         if type(answer) is int:
             raise check.no_pass("dZ" if of_Z else "dA", answer)
@@ -255,7 +255,7 @@ class ByHand(ForeignAttributes):
             raise unknown_argument(ByHand.copy_from, unknown)
         if not isinstance(other, ByHand):
             raise check.no_network(other)
-        step = real("tau", tau, low=0, high=1)
+        step = tau if type(tau) is float and 0 <= tau <= 1 else real("tau", tau, low=0, high=1)
         if other is self:
             return
         with updating:

@@ -36,21 +36,28 @@ class KeptCalls:
 
     def __init__(self) -> None:
         self._calls: dict[Any, KeptCall] = {}
+        self._plain: KeptCall | None = None  # of calls with neither
         self._plan: tuple[Plan, tuple[reference.Engine, Any]] | None = None
 
     def find(self, loss: Any, optimizer: Any) -> KeptCall | None:
         """Return what a call with these options passed, if one succeeded."""
+        if loss is None and optimizer is None:
+            return self._plain
         return self._calls.get((_identity(loss), _identity(optimizer)))
 
     def keep(self, loss: Any, optimizer: Any, plan: Any, chosen: Optimizer) -> None:
         """Keep what a call with these options passed."""
         if len(self._calls) >= MOST_CALLS:
             self._calls.clear()
-        self._calls[_identity(loss), _identity(optimizer)] = KeptCall(loss, optimizer, plan, chosen)
+        kept = KeptCall(loss, optimizer, plan, chosen)
+        if loss is None and optimizer is None:
+            self._plain = kept
+        else:
+            self._calls[_identity(loss), _identity(optimizer)] = kept
 
     def forget(self) -> None:
         """Forget all calls: the network's own optimizer is another one."""
-        self._calls = {}
+        self._calls, self._plain = {}, None
 
     def engine_for(
         self, plan: Plan, prepare: Callable[[Plan], tuple[reference.Engine, Any]]

@@ -19,6 +19,7 @@ from deepnet._arguments import ForeignAttributes, advice, advised, unknown_argum
 from deepnet._validation import examples as check
 from deepnet._validation import layers as stacking
 from deepnet._validation import options as option
+from deepnet._validation.by_hand import gradients_to_write
 from deepnet._validation.custom import checked, checked_loss
 from deepnet._validation.options import LARGEST_SEED
 from deepnet._validation.structures import network_parameters
@@ -912,6 +913,7 @@ class Network(ByHand):
         sample_weight: Array | None = None,
         class_weight: ClassWeight | None = None,
         loss_data: LossData | None = None,
+        out: Parameters | None = None,
         input_scale: float | None = None,
         threads: Whole | None = None,
         **unknown: Never,
@@ -922,6 +924,8 @@ class Network(ByHand):
         ----------
         X, Y, loss, sample_weight, class_weight, loss_data, input_scale, threads
             As in :meth:`evaluate`.
+        out : dict of ndarray, optional
+            The gradients of an earlier call, to be overwritten and returned.
 
         Returns
         -------
@@ -949,15 +953,17 @@ class Network(ByHand):
         result, kept = None, self._kept.find(loss, None) if loss_data is None else None
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
-            result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count)
+            result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count, out)
         if result is None:
             examples, chosen_loss = self._examples_for().check(
                 X, Y, loss, sample_weight, class_weight, loss_data
             )
+            arrays = gradients_to_write(out, self._parameters, {"X": examples.X, "Y": examples.Y})
             engine, plan = self._engine_for(self._plan(chosen_loss))
-            result = answered(engine.loss_and_grads(*examples.given, plan, scale, count))
+            result = answered(engine.loss_and_grads(*examples.given, plan, scale, count, arrays))
+            result = result if out is None else (result[0], out)
             self._keep(loss, None, engine, plan, self._optimizer)
-        return result  # type: ignore[no-any-return]  # of the engine
+        return result
 
     # --- copies and files -----------------------------------------------------------------------------------
 

@@ -140,11 +140,18 @@ class Engine:
 
     @_silent
     def loss_and_grads(
-        self, X: Array, Y: Array | Targets, weights: Array | None, plan: Plan, scale: float, threads: int
+        self,
+        X: Array,
+        Y: Array | Targets,
+        weights: Array | None,
+        plan: Plan,
+        scale: float,
+        threads: int,
+        out: dict[str, Array] | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """The mean loss, and its gradients: dW1, db1, ..., dWL, dbL."""
         value, grads = self._loss_and_grads(X, Y, weights, plan, scale)
-        return value, self._named(grads)
+        return value, _written(self._named(grads), out)
 
     def _named(self, grads: list[Array]) -> dict[str, Array]:
         keys = [f"d{kind}{layer}" for layer in range(1, len(self.activations) + 1) for kind in "Wb"]
@@ -191,12 +198,7 @@ class Engine:
             self._pass = None
         d = self._numbers(slope.reshape(A[-1].shape))
         dZ = d if of_Z else self.layers[-1][2].backward(d, Z[-1])
-        grads = self._named(self._backward(dZ, A, Z, self._plans(plan)))
-        if out is None:
-            return grads
-        for key, grad in grads.items():
-            out[key][...] = grad
-        return out
+        return _written(self._named(self._backward(dZ, A, Z, self._plans(plan))), out)
 
     @_silent
     def apply_gradients(self, grads: dict[str, Array], plan: Plan, rate: float, threads: int) -> bool:
@@ -399,8 +401,9 @@ class Engine:
                 db = dZ.sum(axis=1, keepdims=True) / self.dtype.type(dZ.shape[1])
             if factor is not None:
                 dW, db = (g * factor for g in (dW, db))
-            penalty = self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W)
-            grads = [dW + penalty, db, *grads]
+            if layer_plan.l2 or layer_plan.l1:  # 0 times an infinite weight would be nan
+                dW = dW + (self.dtype.type(layer_plan.l2) * W + self.dtype.type(layer_plan.l1) * np.sign(W))
+            grads = [dW, db, *grads]
             if layer > 1:
                 mask = masks[layer - 1] if masks else None
                 dZ = layers[layer - 2][2].backward(_dropped(dA_prev, mask), Z[layer - 2])
@@ -462,6 +465,15 @@ def _owner(plan: Plan) -> tuple[Any, int]:
     """Return what optimizers that can go on with each other's memory have in common."""
     kind = type(plan.optimizer)
     return getattr(kind, "native", kind), plan.optimizer.slots
+
+
+def _written(grads: dict[str, Array], out: dict[str, Array] | None) -> dict[str, Array]:
+    """Return `out` with these values, or they themselves if it is None."""
+    if out is None:
+        return grads
+    for key, grad in grads.items():
+        out[key][...] = grad
+    return out
 
 
 def _columns(
