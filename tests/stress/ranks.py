@@ -104,7 +104,7 @@ def killed_ranks(result, kills, stops):
             longest = max(longest, seconds)
             if stops_it:
                 os.kill(pids[rank], signal.SIGKILL)
-            if process.returncode == 0 and Path(folder, "result").exists():
+            if Path(folder, "result").exists():  # after the goodbye, too
                 result.trial("ended before")
                 continue
             result.trial("stopped" if stops_it else "killed")

@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 
-LEAVES, ABORTS = b"-", b"!"
-WAITS = 60.0  # seconds, for the first connection
+LEAVES, ABORTS, WATCHES = b"-", b"!", b"+"
+WAITS = 60.0  # seconds, for the first connection, and for its answer
 
 
 def available() -> bool:
@@ -35,6 +35,8 @@ def connected(name: str, rank: int) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(f"\0{name}")
     connection.sendall(f"{rank} {os.getpid()} ".encode())
+    connection.settimeout(WAITS)
+    connection.recv(len(WATCHES))  # it has started
     return connection
 
 
@@ -50,6 +52,7 @@ def watch(listening: socket.socket, host: str) -> str:
             for file, _ in events:
                 if file == listening.fileno():
                     connection, _ = listening.accept()
+                    connection.sendall(WATCHES)
                     poll.register(connection, select.EPOLLIN)
                     connections[connection.fileno()], said[connection.fileno()] = connection, b""
                     continue
