@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint format cpp-test cpp-package wheel clean
+.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint format cpp-test cpp-package wheel release clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
@@ -27,6 +27,7 @@ help:
 	@echo "make profile   cycles per phase of a training step (ARGS='--threads 2 --float64 mid': two threads, one network)"
 	@echo "make lint      ruff, codespell, mypy, clang-format and clang-tidy; make format corrects what they can correct"
 	@echo "make wheel     the sdist and the wheel in dist/, tested as a user gets them"
+	@echo "make release   all of a release but the upload: dist/ with what make wheel leaves, checked, and a bill of materials"
 	@echo "make clean     removes what was built, and .venv"
 
 demo: .venv/with-cli
@@ -120,6 +121,22 @@ wheel: .venv/with-dev
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --sdist --wheel --outdir dist
 	$(BIN)/python -m pytest --basetemp=build/tests-of-wheel tests/wheel
+
+# Tags the wheel with the oldest glibc that it runs on: that of this machine is seldom needed.
+release: .venv/with-release wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist dist/*-linux_*.whl
+	rm dist/*-linux_*.whl
+	$(BIN)/check-wheel-contents dist
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv --clear build/installed
+	build/installed/bin/python -m pip install --quiet dist/*.whl
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/deepnet-cpu.cdx.json build/installed
+	(cd dist && sha256sum *)
+	@$(BIN)/python -c '$(IS_DATED)'
+
+IS_DATED = import re, sys, tomllib; version = tomllib.load(open("pyproject.toml", "rb"))["project"]["version"]; \
+  re.search(rf"^\#\# {re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", open("CHANGELOG.md").read(), re.M) or \
+  sys.exit(f"all is built, but not a release: the section {version} of CHANGELOG.md has no date")
 
 clean:
 	rm -rf build dist .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

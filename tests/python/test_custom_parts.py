@@ -473,3 +473,14 @@ def test_equal_custom_parts_with_other_attributes_are_told_apart():
         before = net.parameters["W1"].copy()
         net.train_on_batch(X, Y, optimizer=Scaled(0.1, factor))
         assert (net.parameters["W1"] == before).all() == (factor == 0)
+
+
+def test_further_arrays_may_have_any_name():
+    def squares(A, Y, _, **arrays):
+        assert list(arrays) == ["name", "loss"]
+        return (A - Y) ** 2 * arrays["name"], 2 * (A - Y) * arrays["loss"]
+
+    loss = Loss("squares", "name (A - Y)^2", squares, data=("name", "loss"))
+    net = deepnet.Network([2, 1], output="identity", initializer="zeros")
+    arrays = {"name": np.full(3, 3.0), "loss": np.ones(3)}
+    assert net.evaluate(np.ones((2, 3)), np.ones(3), loss=loss, loss_data=arrays) == 3

@@ -41,13 +41,13 @@ def checked_loss(loss: Loss) -> Loss:
     )
 
 
-def _of_loss(name: str, loss: Loss, A: Array, Y: Array, parameter: float, **data: Array) -> Array:
+def _of_loss(name: str, loss: Loss, A: Array, Y: Array, parameter: float, /, **data: Array) -> Array:
     result = _called(getattr(loss, name), A, Y, parameter, data)
     argument = "A" if loss.activation is None else "Z"
     return _result(result, [A, Y, *data.values()], f"{name} of {loss.name!r}", A, argument)
 
 
-def _both(loss: Loss, A: Array, Y: Array, parameter: float, **data: Array) -> tuple[Array, Array]:
+def _both(loss: Loss, A: Array, Y: Array, parameter: float, /, **data: Array) -> tuple[Array, Array]:
     what = f"value of {loss.name!r}"
     pair = _called(loss.value, A, Y, parameter, data)
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
