@@ -38,7 +38,7 @@ const Initializer& find_initializer(std::string_view name) {
   return kInitializers[known("initializer", name, place, initializer_names())];
 }
 
-/// Between 0 and 1, never either.
+/// Above 0 and at most 1, which only rounding of the largest number reaches.
 double uniform(uint64_t stream, uint64_t counter) {
   return (double(random_bits(stream, counter) >> 11) + 0.5) * 0x1p-53;
 }

@@ -102,7 +102,8 @@ class Network {
   /// Draws new weights from one of initializer_names() and sets the biases to 0. The same seed gives the same weights.
   void initialize(std::string_view initializer, uint64_t seed);
 
-  /// The factor of every input; finite and not 0.
+  /// The factor of every input; finite and not 0. This setting and those below must not be changed while another
+  /// thread uses the network.
   double input_scale() const { return input_scale_; }
   void set_input_scale(double scale);
   /// Of a layer from 1 to L; its dropout must be 0 in the last one.
@@ -134,7 +135,8 @@ class Network {
                                          const CallOptions& options = {}) const;
 
   /// Writes a model file, which deepnet.load in Python and load() read: docs/model_file.md of the project describes it.
-  /// A file of this name is replaced whole or, if this throws, not at all. Throws std::system_error.
+  /// A file of this name is replaced whole or not at all. Throws std::system_error, std::runtime_error if `path` names
+  /// something other than a file, and std::invalid_argument if the network has too many layers for a file.
   void save(const std::string& path) const;
   /// Reads a model file of one network of type T, also of Python's net.save. What is read predicts the same bits.
   /// Throws std::system_error and, with what is wrong with the file, std::runtime_error.

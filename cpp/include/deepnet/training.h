@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
