@@ -301,6 +301,7 @@ def test_a_loss_with_further_arrays_is_checked_and_pickled():
         for call in (net.evaluate, net.loss_and_grads, net.train_on_batch, net.fit):
             with pytest.raises(error, match=words):
                 call(X, Y, loss=loss, loss_data=given)
+    assert net.evaluate(X, Y, loss_data={}) == net.evaluate(X, Y)
     with pytest.raises(ValueError, match="validation_data: loss 'weighted' needs further arrays"):
         net.fit(X, Y, loss=WEIGHTED, loss_data=data, validation_data=(X, Y))
     with pytest.raises(ValueError, match="must be finite in float32"):

@@ -70,7 +70,7 @@ def _called(function: Any, A: Array, Y: Array, parameter: float, data: Mapping[s
 
 
 def loss_data(given: Any, loss: Loss, m: int, dtype: np.dtype[Any]) -> dict[str, Array] | None:
-    """Return the further arrays that a loss needs: floats in the network's dtype, others as they are."""
+    """Return the further arrays of a loss, if any: floats in the network's dtype, others as they are."""
     if given is None and not loss.data:
         return None
     expected = ", ".join(f"{name!r}: {name}" for name in loss.data)
@@ -86,7 +86,7 @@ def loss_data(given: Any, loss: Loss, m: int, dtype: np.dtype[Any]) -> dict[str,
     for name in loss.data:
         if name not in given:
             raise ValueError(f"loss_data lacks {name!r}, which loss {loss.name!r} needs")
-    return {name: _per_example(f"loss_data[{name!r}]", given[name], m, dtype) for name in loss.data}
+    return {name: _per_example(f"loss_data[{name!r}]", given[name], m, dtype) for name in loss.data} or None
 
 
 def _per_example(name: str, value: Any, m: int, dtype: np.dtype[Any]) -> Array:
