@@ -145,6 +145,7 @@ def test_bad_arguments_are_named_and_change_nothing():
     net, (X, Y) = network(dtype="float32"), examples(5)
     before = parameters_of(net)
     grads = net.backward(X, dA=Y)
+    ones = {key: np.ones_like(grad) for key, grad in grads.items()}
     bad = [
         (lambda: net.backward(X), TypeError, "neither of dA and dZ given"),
         (lambda: net.backward(X, dA=Y, dZ=Y), TypeError, "both of dA and dZ given"),
@@ -156,6 +157,11 @@ def test_bad_arguments_are_named_and_change_nothing():
         (lambda: net.loss_and_grads(X, Y, out={}), ValueError, "out lacks 'dW1'"),
         (lambda: net.loss_and_grads(X, Y, out={**grads, "db1": net.parameters["b1"]}), ValueError, "b1"),
         (lambda: net.loss_and_grads(X, grads["dW3"][:, :5], out=grads), ValueError, "shares memory with Y"),
+        (
+            lambda: net.loss_and_grads(X, Y, sample_weight=ones["dW3"][0, :5], out=ones),
+            ValueError,
+            "shares memory with sample_weight",
+        ),
         (lambda: net.backward(X, dA=Y, out=[]), TypeError, "out is a list"),
         (
             lambda: net.backward(X, dA=Y, out={**grads, "db3": net.parameters["b3"]}),

@@ -958,7 +958,8 @@ class Network(ByHand):
             examples, chosen_loss = self._examples_for().check(
                 X, Y, loss, sample_weight, class_weight, loss_data
             )
-            arrays = gradients_to_write(out, self._parameters, {"X": examples.X, "Y": examples.Y})
+            read = {"X": examples.X, "Y": examples.Y, "sample_weight": sample_weight}
+            arrays = gradients_to_write(out, self._parameters, read)
             engine, plan = self._engine_for(self._plan(chosen_loss))
             result = answered(engine.loss_and_grads(*examples.given, plan, scale, count, arrays))
             result = result if out is None else (result[0], out)
