@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from deepnet._arguments import advised
-from deepnet._validation import labels
+from deepnet._validation import labels, without_data
 from deepnet.activations import Array
 from deepnet.losses import Loss
 
@@ -143,7 +143,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return y
 
     def _check_own_loss(self, y: Array) -> None:
-        """Refuse losses of classes, and targets that do not follow the rule of the loss."""
+        """Refuse losses of classes or with further arrays, and targets that do not follow the loss's rule."""
+        without_data(self.loss)
         if self.loss.activation not in (None, "identity") or self.loss.takes_classes:
             raise ValueError(
                 f"loss is {self.loss.name!r}, which is for classes: MLPClassifier has it already"

@@ -511,6 +511,9 @@ def test_losses_of_regression_only():
     counts = replace(deepnet.LOSSES["mean_squared_error"], name="own", label_rule="counts")
     with pytest.raises(ValueError, match=r"y\[0, 0\] is -1.0, but counts must be"):
         MLPRegressor(counts, max_iter=1).fit(X, y - 1.0)
+    weighted = replace(deepnet.LOSSES["mean_squared_error"], name="own", data=("w",))
+    with pytest.raises(ValueError, match="loss 'own' needs loss_data, which only"):
+        MLPRegressor(weighted, max_iter=1).fit(X, y)
 
 
 def test_partial_fit_refuses():
