@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from deepnet.distributed import together
@@ -21,10 +22,16 @@ def checked(comm: Any) -> Any:
 
 
 def random_numbers(comm: Any, random_state: Any) -> Any:
-    """Return the random numbers of a fit: on every rank those of rank 0. None without a communicator."""
+    """Return the random numbers of a fit: on every rank those of rank 0. None without a communicator.
+
+    NumPy's global ones, which None stands for, stay as they are on the other ranks.
+    """
     if comm is None:
         return None
-    return together.with_random_numbers_of_first(comm, check_random_state(random_state))
+    rng = check_random_state(random_state)
+    if comm.rank > 0 and rng is check_random_state(None):
+        rng = np.random.RandomState()
+    return together.with_random_numbers_of_first(comm, rng)
 
 
 def begun(comm: Any, begin: Callable[[], Learning]) -> tuple[Learning, list[Training]]:

@@ -150,10 +150,8 @@ class _Tabular(Estimator, BaseEstimator):
         """
         comm = _ranks.checked(comm)
         data = self._data_for_all(X, y, sample_weight)
-        data.rng, data.ranks = (
-            _ranks.random_numbers(comm, self.random_state),
-            1 if comm is None else comm.size,
-        )
+        data.rng = _ranks.random_numbers(comm, self.random_state)
+        data.ranks = 1 if comm is None else comm.size
         before = vars(self).copy()
         try:
             learning, trainings = _ranks.begun(comm, lambda: self._learn_from(data, None))
