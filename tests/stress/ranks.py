@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def killed_ranks(result, kills, stops):
             seconds = time.monotonic() - begin
             longest = max(longest, seconds)
             if stops_it:
-                os.kill(pids[rank], signal.SIGKILL)
+                with suppress(ProcessLookupError):  # mpiexec has killed it
+                    os.kill(pids[rank], signal.SIGKILL)
             if Path(folder, "result").exists():  # after the goodbye, too
                 result.trial("ended before")
                 continue
