@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from deepnet._arguments import advised
-from deepnet._validation import labels, without_data
+from deepnet._validation import labels
+from deepnet._validation.custom import without_data
 from deepnet.activations import Array
 from deepnet.losses import Loss
 
