@@ -184,7 +184,7 @@ AIMS = {  # microseconds, of the small network and of that of reinforcement lear
     "copy_from": (None, 2),
     "copy_from, tau=0.005": (None, 2),
     "copy.deepcopy": (None, 40),
-    "train_on_batch, a Loss of one's own": (None, None),
+    "train_on_batch, a custom Loss": (None, None),
 }
 
 
@@ -216,7 +216,7 @@ def of_loop(units, m, dtype, activation):
         "copy_from": lambda: target.copy_from(net),
         "copy_from, tau=0.005": lambda: target.copy_from(net, 0.005),
         "copy.deepcopy": lambda: copy.deepcopy(net),
-        "train_on_batch, a Loss of one's own": lambda: net.train_on_batch(X, Y, loss=own),
+        "train_on_batch, a custom Loss": lambda: net.train_on_batch(X, Y, loss=own),
     }
 
 

@@ -62,7 +62,7 @@ class Link:
         """Do nothing."""
 
     def abort(self, message: str) -> None:
-        """Do nothing: there are no others."""
+        """Return at once, since this is the only process."""
 
 
 class Overlapping(Link):

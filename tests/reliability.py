@@ -35,7 +35,7 @@ form of each row and writes this page; the long forms are run by hand, and their
 a test, a damaged file, a kill, a call or whatever the row counts; for C++ tests it is an assertion.
 Counts belong to the sources of their date.
 
-Zero failures do not mean that there is nothing to find. By the *rule of three*, a check that failed in none
+Zero failures do not prove that a check cannot fail. By the *rule of three*, a check that failed in none
 of n independent trials fails in at most a share of 3 / n of such trials, with a confidence of 95 %. It says
 nothing about kinds of trials that were not made, and tests repeat themselves, so for rows that count tests
 the bound is optimistic.
