@@ -76,9 +76,9 @@ def _estimator(graph: Graph, properties: dict[str, Any], model: Any) -> list[Net
         from sklearn.utils.validation import check_is_fitted
 
         from deepnet.sklearn._perceptron import Perceptron
-        from deepnet.sklearn._tabular import _Tabular
+        from deepnet.sklearn._tabular import Tabular
 
-        if isinstance(last, (Perceptron, _Tabular)):
+        if isinstance(last, (Perceptron, Tabular)):
             check_is_fitted(last)
             names = getattr(model, "feature_names_in_", None)
             if names is not None:

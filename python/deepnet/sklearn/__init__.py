@@ -19,7 +19,8 @@ from ._classifier import MLPClassifier
 from ._conversion import from_sklearn
 from ._regressor import MLPRegressor
 from ._search import GridSearch, cross_validate
-from ._tabular import TabularClassifier, TabularRegressor
+from ._tabular_classifier import TabularClassifier
+from ._tabular_regressor import TabularRegressor
 
 __all__ = [
     "GridSearch",

@@ -26,7 +26,8 @@ from ._columns import Categories, Encoder, Numbers
 from ._epochs import warn
 from ._labels import Labels
 from ._regressor import MLPRegressor
-from ._tabular import TabularClassifier, TabularRegressor
+from ._tabular_classifier import TabularClassifier
+from ._tabular_regressor import TabularRegressor
 
 KINDS = {kind.__name__: kind for kind in (MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor)}
 

@@ -11,22 +11,19 @@ import copy
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cached_property
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.utils import _safe_indexing, check_array, check_random_state, column_or_1d
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from deepnet._arguments import advised
 from deepnet._validation import options as option
 from deepnet.activations import ACTIVATIONS, Array
-from deepnet.losses import Loss, find_loss
+from deepnet.losses import Loss
 from deepnet.network import History, Network
 from deepnet.network.training import Examples, Run, Training
 from deepnet.optimizers import AdamW
@@ -35,17 +32,16 @@ from deepnet.schedules import LogCosine
 from deepnet.threads import get_num_threads
 
 from . import _members, _ranks, _recipe
+from ._best_epoch import BestEpoch
 from ._columns import Column, Encoder, columns_of, taken_for_categories
 from ._data import Data
-from ._docstrings import TABULAR, documented
 from ._epochs import has_bar, warn
 from ._estimator import Estimator
-from ._labels import Labels, check_cells, check_numbers, check_targets, weights_of_classes
 from ._linear import MOST_ROWS, Linear, smoothed
 from ._members import Learning
-from ._perceptron import parameters_of
 from ._reading import NO_TARGETS, check_are_data, weights_of
 from ._scoring import only_nan, score_of
+from ._time_shares import TimeShares
 
 if TYPE_CHECKING:
     from deepnet.distributed import Communicator
@@ -57,14 +53,14 @@ ROWS_AT_ONCE = 2**14  # encoded for a prediction
 FEW, MOST_CELLS = 64, 2**28  # categories that always have columns, and cells of a column's categories: 1 GB
 
 
-class _Targets(NamedTuple):
+class Targets(NamedTuple):
     """The targets as the engine takes them, (n_L, m), and the group of each row, which folds have alike."""
 
     Y: Array
     groups: Array
 
 
-class _Tabular(Estimator, BaseEstimator):
+class Tabular(Estimator, BaseEstimator):
     """Base class; the two estimators say what they make of y and of the networks' outputs."""
 
     _one_table = False  # what is learnt of the columns is that of the fold
@@ -102,10 +98,10 @@ class _Tabular(Estimator, BaseEstimator):
     # --- what a subclass defines ----------------------------------------------------------------------------
 
     @abstractmethod
-    def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
+    def _learn_targets(self, y: Any, rows: int, used: Array) -> Targets:
         """Return the targets y of `rows` rows, and learn from those that are used."""
 
-    def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
+    def _class_weights(self, weights: Array | None, targets: Targets) -> Array | None:
         return weights
 
     @abstractmethod
@@ -196,8 +192,8 @@ class _Tabular(Estimator, BaseEstimator):
         weights_of_rows = None if weights is None else weights.astype(np.float32)
         threads = data.threads or (get_num_threads() if self.n_threads is None else int(self.n_threads))
         of_rank = -(-int(self.n_estimators) // data.ranks)
-        shares = _Shares(self.max_seconds, begin, of_rank, threads)
-        trainings, best = list[Training](), list[_BestEpoch]()
+        shares = TimeShares(self.max_seconds, begin, of_rank, threads)
+        trainings, best = list[Training](), list[BestEpoch]()
         folds = self._folds(targets.groups, used, rng)
         line = self._linear_model(tables[0], targets, weights_of_rows, used, folds, threads)
         for i, held_out in enumerate(folds):
@@ -205,7 +201,7 @@ class _Tabular(Estimator, BaseEstimator):
             net = self._new_network(examples.X.shape[0], rng)
             kept = used[~np.isin(used, held_out)]
             error = self._error if score is None else self._minus_score(score, X, y, weights, held_out)
-            best.append(_BestEpoch(error, examples, held_out, self.n_iter_no_change, shares))
+            best.append(BestEpoch(error, examples, held_out, self.n_iter_no_change, shares))
             trainings.append(self._training(net, examples, kept, [best[-1], *callbacks], rng))
         if data.threads:
             shares.give_each_its_own()
@@ -219,7 +215,7 @@ class _Tabular(Estimator, BaseEstimator):
     def _linear_model(
         self,
         table: Array,
-        targets: _Targets,
+        targets: Targets,
         weights: Array | None,
         used: Array,
         folds: list[Array],
@@ -303,9 +299,9 @@ class _Tabular(Estimator, BaseEstimator):
             [self.activation] * len(sizes) + [activation],
             initializer="zeros",
             compute=self.compute,
-            seed=_seed(rng),
+            seed=seed_of(rng),
         )
-        draw = np.random.default_rng(_seed(rng))
+        draw = np.random.default_rng(seed_of(rng))
         arrays = list(net.parameters.values())
         for W, b in zip(arrays[:-2:2], arrays[1:-2:2], strict=True):
             W[...] = draw.standard_normal(W.shape) / np.sqrt(W.shape[1])
@@ -334,7 +330,7 @@ class _Tabular(Estimator, BaseEstimator):
             epochs=int(self.max_epochs),
             batch_size=min(int(self.batch_size), len(kept)),
             shuffle=True,
-            seed=_seed(rng),
+            seed=seed_of(rng),
             threads=0,
             input_scale=1.0,
             metrics={},
@@ -344,7 +340,7 @@ class _Tabular(Estimator, BaseEstimator):
         )
         return net._by(run, plan)
 
-    def _keep(self, trainings: list[Training], best: list[_BestEpoch], histories: Sequence[History]) -> None:
+    def _keep(self, trainings: list[Training], best: list[BestEpoch], histories: Sequence[History]) -> None:
         """Give the networks the parameters of their best epochs; leave out those that failed at once."""
         failed = [history.error for history in histories if history.error is not None]
         done = [i for i, history in enumerate(histories) if history.error is None or best[i].parameters]
@@ -426,372 +422,10 @@ class _Tabular(Estimator, BaseEstimator):
         return tags
 
 
-class _Shares:
-    """The seconds that each network may take, of those for all: networks in a row share what is left."""
-
-    def __init__(self, seconds: float | None, begin: float, networks: int, threads: int) -> None:
-        self._end = None if seconds is None else begin + float(seconds)
-        self._waiting, self._threads = networks, min(networks, threads)
-        self._of_each: float | None = None
-
-    def give_each_its_own(self) -> None:
-        """Divide the time that is left evenly, since other fits may be trained between the networks."""
-        if self._end is not None:
-            rounds = -(-self._waiting // self._threads)
-            self._of_each = max(0.0, self._end - time.monotonic()) / rounds
-
-    def until(self, begun: float) -> float:
-        """Return the time at which a network that has begun must end."""
-        if self._end is None:
-            return np.inf
-        if self._of_each is not None:
-            return begun + self._of_each
-        rounds = -(-self._waiting // self._threads)
-        self._waiting -= 1
-        return begun + max(0.0, self._end - begun) / rounds
-
-
-class _BestEpoch:
-    """A callback that validates after each epoch and remembers the parameters of the last best one."""
-
-    of_all_ranks = True  # where several processes train
-
-    @advised
-    def __init__(
-        self,
-        error: Callable[[Array, Array, Array | None], float],
-        examples: Examples,
-        held_out: Array,
-        patience: int | None,
-        shares: _Shares,
-    ) -> None:
-        self._error, self._shares, self._until = error, shares, np.nan
-        self._patience = np.inf if patience is None else patience
-        X, Y, weights = examples[:3]
-        self._table, self._held_out = X.T, held_out
-        self._Y, self._weights = Y[:, held_out], None if weights is None else weights[held_out]
-        self.parameters: list[Array] | None = None
-        self.epoch, self.errors = 0, list[float]()
-
-    def __call__(self, net: Network, history: History) -> bool:
-        now = time.monotonic()
-        if history.epochs == 1:
-            self._until = self._shares.until(now - history.seconds[0])
-        if not len(self._held_out):
-            self.epoch = history.epochs
-            return now > self._until
-        error = self._error(net.predict(self._rows.T, threads=1), self._Y, self._weights)
-        if np.isfinite(error) and (not self.epoch or error <= self.errors[self.epoch - 1]):
-            if self.parameters is None:
-                self.parameters = [np.empty_like(p) for p in net.parameters.values()]
-            for copied, p in zip(self.parameters, net.parameters.values(), strict=True):
-                copied[...] = p
-            self.epoch = history.epochs
-        self.errors.append(error)
-        history.validation_metrics.setdefault("error", []).append(error)
-        return now > self._until or history.epochs - self.epoch >= self._patience
-
-    @cached_property
-    def _rows(self) -> Array:
-        return np.ascontiguousarray(self._table[self._held_out])
-
-    def get_state(self, net: Network) -> tuple[list[Array] | None, int, list[float]]:
-        """Return what it remembers."""
-        return self.parameters, self.epoch, self.errors
-
-    def set_state(self, net: Network, state: tuple[list[Array] | None, int, list[float]]) -> None:
-        """Take what `get_state` returned."""
-        self.parameters, self.epoch, self.errors = state
-
-    def finish(self, net: Network) -> None:
-        """Free the copy of the rows held out: of many networks, few are trained at a time."""
-        vars(self).pop("_rows", None)
-
-    def outputs(self, net: Network) -> Array | None:
-        """Return what the network with its best parameters says about the rows held out, if it has any."""
-        return net.predict(self._table[self._held_out].T, threads=1) if self.epoch else None
-
-
-def _check_length(y: Array, rows: int) -> None:
+def check_length(y: Array, rows: int) -> None:
     if len(y) != rows:
         raise ValueError(f"y has {len(y)} entries, but X has {rows} rows")
 
 
-def _seed(rng: Any) -> int:
+def seed_of(rng: Any) -> int:
     return int(rng.randint(2**31 - 1))
-
-
-@documented(
-    TABULAR,
-    outputs="probabilities",
-    linear="logistic regression",
-    error="the fraction of the rows held out that are misclassified",
-    error_of_default="fraction of misclassified rows",
-)
-class TabularClassifier(ClassifierMixin, _Tabular):
-    """A classifier for tables as they come: numbers, categories and missing values, nothing scaled.
-
-    Parameters
-    ----------
-    <parameters>
-    label_smoothing : float
-        The share of each label that is spread evenly over the classes.
-    class_weight : dict, "balanced" or None
-        How much the rows of each class count; multiplied by `sample_weight`.
-
-    Attributes
-    ----------
-    classes_ : ndarray
-        The class of each column of `predict_proba`.
-    <attributes>
-
-    <notes>
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from deepnet.sklearn import TabularClassifier
-    >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame({"size": rng.lognormal(10, 2, 200), "colour": rng.choice(["red", "blue"], 200)})
-    >>> X.loc[::10, "size"] = None
-    >>> y = np.where((X["size"] > 20_000) == (X["colour"] == "red"), "buy", "sell")
-    >>> model = TabularClassifier(max_epochs=64, random_state=0).fit(X, y)
-    >>> model.score(X, y) > 0.9
-    True
-    >>> model.predict(pd.DataFrame({"size": [1e6], "colour": ["red"]}))
-    array(['buy'], dtype='<U4')
-    """
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **_Tabular._parameter_constraints,
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-    }
-
-    _labels: Labels
-
-    @advised
-    def __init__(
-        self,
-        n_estimators: int = 5,
-        hidden_layer_sizes: Any = (256, 256, 256),
-        *,
-        activation: str = "selu",
-        learning_rate: float = 0.04,
-        max_epochs: int = 256,
-        batch_size: int = 256,
-        label_smoothing: float = 0.1,
-        dropout: float = 0.0,
-        weight_decay: float = 0.0,
-        validation_fraction: float = 0.2,
-        scoring: Any = None,
-        n_iter_no_change: int | None = None,
-        max_seconds: float | None = None,
-        class_weight: Any = None,
-        categorical_features: Any = None,
-        max_categories: int = 1024,
-        n_pieces: int = 8,
-        linear: bool = True,
-        n_threads: int | None = None,
-        compute: str | None = None,
-        random_state: Any = None,
-        callbacks: Any = None,
-        verbose: bool | int = False,
-    ) -> None:
-        self.__dict__.update(parameters_of(locals()))
-
-    def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
-        check_cells(y)
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
-        if y.ndim == 2 and y.shape[1] > 1:
-            raise ValueError(f"y has {y.shape[1]} columns, but must be one column of classes")
-        y = column_or_1d(y, warn=True)
-        _check_length(y, rows)
-        self._labels = Labels.of(y)
-        self.classes_ = self._labels.classes
-        numbers = np.searchsorted(self.classes_, y)
-        return _Targets(numbers.reshape(1, -1), numbers)
-
-    def _class_weights(self, weights: Array | None, targets: _Targets) -> Array | None:
-        if self.class_weight is None:
-            return weights
-        of_classes: Array = weights_of_classes(self.class_weight, self.classes_[targets.groups])
-        return of_classes if weights is None else weights * of_classes
-
-    def _output(self) -> tuple[int, str, Loss]:
-        loss = replace(
-            find_loss("sparse_categorical_cross_entropy"), label_smoothing=float(self.label_smoothing)
-        )
-        return len(self.classes_), "softmax", loss
-
-    def _error(self, A: Array, Y: Array, weights: Array | None) -> float:
-        if not np.isfinite(A).all():
-            return np.nan
-        return float(np.average(A.argmax(axis=0) != Y[0], weights=weights))
-
-    def predict_proba(self, X: Any) -> Array:
-        """Compute the probability of each class: the networks' mean, with the linear model's share.
-
-        Parameters
-        ----------
-        X : frame, array or list of rows, (rows, columns)
-            With the columns of `fit`. A category that was not seen there counts as missing.
-
-        Returns
-        -------
-        p : ndarray of float64, (rows, classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
-        """
-        outputs, linear = self._outputs(X)
-        p = self._mixed(outputs.mean(axis=0), linear)
-        p /= p.sum(axis=1, keepdims=True)
-        return p
-
-    def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : frame, array or list of rows, (rows, columns)
-            As for :meth:`predict_proba`.
-
-        Returns
-        -------
-        y : ndarray, (rows,)
-        """
-        chosen = self.predict_proba(X).argmax(axis=1)
-        labels: Array = self.classes_[chosen]
-        return labels
-
-
-@documented(
-    TABULAR,
-    outputs="predictions",
-    linear="ridge regression",
-    error="the mean squared error of the rows held out, in units of the\n        targets' variance",
-    error_of_default="mean squared error",
-)
-class TabularRegressor(RegressorMixin, _Tabular):
-    """A regressor for tables as they come: numbers, categories and missing values, nothing scaled.
-
-    Parameters
-    ----------
-    <parameters>
-
-    Attributes
-    ----------
-    <attributes>
-
-    <notes>
-    Targets are standardised for the networks. Predictions stay within the range of the targets of `fit`.
-
-    Examples
-    --------
-    >>> from deepnet.sklearn import TabularRegressor
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 2))
-    >>> model = TabularRegressor(max_epochs=64, random_state=0).fit(X, X[:, 0] * X[:, 1])
-    >>> model.score(X, X[:, 0] * X[:, 1]) > 0.9
-    True
-    >>> mean, spread = model.predict(X[:3], return_std=True)
-    """
-
-    @advised
-    def __init__(
-        self,
-        n_estimators: int = 5,
-        hidden_layer_sizes: Any = (256, 256, 256),
-        *,
-        activation: str = "mish",
-        learning_rate: float = 0.07,
-        max_epochs: int = 256,
-        batch_size: int = 256,
-        dropout: float = 0.15,
-        weight_decay: float = 0.0,
-        validation_fraction: float = 0.2,
-        scoring: Any = None,
-        n_iter_no_change: int | None = None,
-        max_seconds: float | None = None,
-        categorical_features: Any = None,
-        max_categories: int = 1024,
-        n_pieces: int = 8,
-        linear: bool = True,
-        n_threads: int | None = None,
-        compute: str | None = None,
-        random_state: Any = None,
-        callbacks: Any = None,
-        verbose: bool | int = False,
-    ) -> None:
-        self.__dict__.update(parameters_of(locals()))
-
-    def _learn_targets(self, y: Any, rows: int, used: Array) -> _Targets:
-        check_numbers(y, "TabularClassifier")
-        y = check_array(
-            y,
-            ensure_2d=False,
-            dtype=np.float64,
-            input_name="y",
-            estimator=self,
-            ensure_all_finite="allow-nan",
-        )
-        check_targets(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        _check_length(y, rows)
-        self._is_1d = y.ndim == 1
-        columns = y.reshape(rows, -1)
-        known = columns[used]
-        self._mean, scale = known.mean(axis=0), known.std(axis=0)
-        self._scale = np.where(scale > 0, scale, 1.0)
-        self._range = known.min(axis=0), known.max(axis=0)
-        Y = ((columns - self._mean) / self._scale).T.astype(np.float32)
-        return _Targets(np.ascontiguousarray(Y), np.zeros(len(y), np.intp))
-
-    def _unscaled(self, outputs: Array) -> Array:
-        """Return targets within the range of those of fit."""
-        with np.errstate(over="ignore"):
-            targets: Array = np.clip(outputs * self._scale + self._mean, *self._range)
-        return targets
-
-    def _output(self) -> tuple[int, str, Loss]:
-        return len(self._mean), "identity", find_loss("mean_squared_error")
-
-    def _error(self, A: Array, Y: Array, weights: Array | None) -> float:
-        return float(np.average(np.square(A - Y).mean(axis=0), weights=weights))
-
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Compute the target of each row: the networks' mean, with the linear model's share.
-
-        Parameters
-        ----------
-        X : frame, array or list of rows, (rows, columns)
-            With the columns of `fit`. A category that was not seen there counts as missing.
-        return_std : bool
-            Return the standard deviation of the networks' predictions, too; it needs several networks.
-
-        Returns
-        -------
-        y : ndarray of float64, (rows,), or (rows, targets)
-        std : ndarray, of the same shape
-            With `return_std`.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For example ``the column 'age' held numbers in fit, but holds categories now, such as 'old'``.
-        """
-        outputs, linear = self._outputs(X)
-        if return_std and len(outputs) == 1:
-            raise ValueError(_members.ONE_NETWORK)
-        each = self._unscaled(outputs)
-        mean, spread = each.mean(axis=0), each.std(axis=0)
-        if linear is not None:
-            mean = self._mixed(mean, self._unscaled(linear))
-        if self._is_1d:
-            mean, spread = mean[:, 0], spread[:, 0]
-        return (mean, spread) if return_std else mean
