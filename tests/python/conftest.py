@@ -9,6 +9,9 @@ import pytest
 
 import deepnet
 
+# SciPy reads this when it is imported. Without it, scikit-learn's checks of array API input skip.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 DATA = Path(os.environ.get("DEEPNET_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
