@@ -10,7 +10,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FAULTS = ("crashes", "aborts", "hangs", "foreign exceptions", "lost files", "wrong results")
-HANGS = 1200  # seconds; far more than any part takes
+HANGS = 1200  # seconds; far more than any part takes, but a soak
 
 
 class Result:
@@ -37,8 +37,11 @@ class Result:
             self.fault(kind, f"exit code {code}: {text}")
 
 
-def run_child(module, function, *arguments, preload=None):
-    """Call a function of a module of this folder in a new process; it takes a Result before its arguments."""
+def run_child(module, function, *arguments, preload=None, limit=HANGS):
+    """Call a function of a module of this folder in a new process; it takes a Result before its arguments.
+
+    A process that takes longer than `limit` seconds is counted as a hang.
+    """
     program = (
         f"import json, sys, children, {module}\nresult = children.Result()\n"
         f"{module}.{function}(result, *json.loads(sys.argv[1]))\nprint(json.dumps(vars(result)))"
@@ -56,11 +59,11 @@ def run_child(module, function, *arguments, preload=None):
             env=variables,
             capture_output=True,
             text=True,
-            timeout=HANGS,
+            timeout=limit,
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        result.fault("hangs", f"{module}.{function}{arguments} took over {HANGS} s")
+        result.fault("hangs", f"{module}.{function}{arguments} took over {limit} s")
         return vars(result)
     if ended.returncode == 0:
         return json.loads(ended.stdout.splitlines()[-1])

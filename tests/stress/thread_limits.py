@@ -11,11 +11,14 @@ from children import run_child
 
 X = np.random.default_rng(0).normal(size=(64, 2048)).astype(np.float32)
 Y = X[0] > 0
-STACK = 8 * 2**20  # what a thread takes of the addresses, by default
+MOST = (
+    10 * 8 * 2**20
+)  # bytes of addresses: more than the stacks of all threads, each of which takes 8 MB by default
 
 
 def plan(short):
-    return [partial(run_child, "thread_limits", "refused", part) for part in range(10 if short else 300)]
+    parts = 10 if short else 300
+    return [partial(run_child, "thread_limits", "refused", part / parts) for part in range(parts)]
 
 
 def train(threads):
@@ -24,12 +27,12 @@ def train(threads):
     return net.predict(X)
 
 
-def refused(result, part):
-    """Leave addresses for fewer stacks than threads, down to none."""
+def refused(result, share):
+    """Leave this share of MOST: addresses for fewer stacks than threads, down to none."""
     expected = train(1)
     with open("/proc/self/statm") as file:
         size = int(file.read().split()[0]) * resource.getpagesize()
-    room = size + part % 4 * STACK + STACK // 2
+    room = size + int(share * MOST)
     resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
     for threads in (2, 5, 9):
         result.trial()
