@@ -48,6 +48,8 @@ class Page(HTMLParser):
             self.loads.append(have.get("href", ""))
         if tag == "img" and not have.get("alt", "").strip():
             self.images_without_text.append(have.get("src", ""))
+        if tag == "svg" and have.get("role") == "img" and not have.get("aria-label", "").strip():
+            self.images_without_text.append("drawn in the page")
         if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
             self.levels.append(int(tag[1]))
 

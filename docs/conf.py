@@ -6,10 +6,14 @@ the build runs. The built pages load nothing from other hosts.
 
 import hashlib
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
 import deepnet
+
+sys.path.insert(0, str(Path(__file__).parent))
+from charts import with_charts
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -107,6 +111,13 @@ def _from_root(app, docname, source):
         source[0] = text
 
 
+def _charts(app, docname, source):
+    """Draw the tables of results."""
+    if docname == "performance_results":
+        source[0] = with_charts(source[0])
+        app.env.note_dependency(str(ROOT / "docs" / "charts.py"))
+
+
 def _not_from_elsewhere(app, what, name, member, skip, options):
     """Leave out what estimators inherit from scikit-learn: its own documentation has that."""
     module = getattr(member, "__module__", None) or getattr(getattr(member, "fget", None), "__module__", "")
@@ -114,6 +125,7 @@ def _not_from_elsewhere(app, what, name, member, skip, options):
 
 
 def setup(app):
-    """Connect both to Sphinx."""
+    """Connect them to Sphinx."""
     app.connect("source-read", _from_root)
+    app.connect("source-read", _charts)
     app.connect("autodoc-skip-member", _not_from_elsewhere)

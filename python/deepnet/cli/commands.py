@@ -18,11 +18,14 @@ from deepnet.cli.output import Output, reporting
 from deepnet.cli.terminal import counted, displayable, printable
 
 if TYPE_CHECKING:
+    from deepnet.cli import contest
     from deepnet.cli.learning import Learned, Settings
 
 MODEL_FILE = Path("model.safetensors")
 MOST_EPOCHS = 10**6
 MOST_SECONDS = 10**7
+MOST_UNITS = 10**6  # of a layer of the network of `bench`
+MOST_BATCH = 10**6
 # Names that a model, a table of predictions or an export must not have: they are those of data.
 _OF_DATA = {".csv", ".tsv", ".txt", ".data", ".parquet", ".pq", ".npz", ".png", ".jpg", ".jpeg"}
 
@@ -324,15 +327,52 @@ def export(
         applying.export(out, model, wanted)
 
 
+def _network(layers: str | None, batch: int | None) -> "contest.Task | None":
+    """Return the network of --layers and --batch as a task."""
+    from deepnet.cli.contest import LEAST_ROWS, Task
+
+    if layers is None:
+        if batch is not None:
+            raise UsageError(f"--batch {batch} needs --layers: the network that it belongs to")
+        return None
+    try:
+        sizes = tuple(int(word) for word in layers.replace(",", " ").split())
+    except ValueError:
+        sizes = ()
+    if len(sizes) < 2 or min(sizes) < 1 or max(sizes) > MOST_UNITS:
+        raise _wrong(
+            f"--layers {layers!r} should be the sizes of all layers from the inputs to the outputs, "
+            f"each from 1 to {MOST_UNITS}, such as 64,100,10"
+        )
+    batch = 32 if batch is None else batch
+    return Task("yours", sizes, batch, max(LEAST_ROWS, batch))
+
+
 def bench(
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="The sizes of your network's layers, from the inputs to the outputs.",
+            show_default="three common networks",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_BATCH, help="Examples in a step of this network.", show_default="32"),
+    ] = None,
     seconds: Annotated[float, typer.Option(help="The time for each network, in seconds.")] = 2.0,
     threads: Annotated[
         int, typer.Option(min=1, max=1024, help="Threads of each library; several need an idle machine.")
     ] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Time the training of a few networks on this machine, beside NumPy and what else is installed."""
+    """Time training on this machine, beside NumPy and what else is installed.
+
+    Three common networks, or yours: --layers 64,100,10 --batch 200.
+    """
     _check_seconds(seconds)
+    given = _network(layers, batch)
     with reporting(as_json) as out:
         from dataclasses import asdict
 
@@ -340,7 +380,7 @@ def bench(
 
         out.say("Machine", f"{printable(machine.cpu_name())}, {counted(threads, 'thread')} each")
         outcomes = []
-        for task in contest.TASKS:
+        for task in contest.TASKS if given is None else (given,):
             sizes = "-".join(map(str, task.sizes))
             out.say(
                 "Network", f"{task.name}, {sizes}: an epoch of {task.rows:,} rows, batches of {task.batch}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import deepnet
 
 LEAST_ROUNDS, MOST_ROUNDS = 3, 31
+LEAST_ROWS = 2048  # of an epoch
 RATE = 0.01
 
 
@@ -32,9 +33,9 @@ class Task:
 
 
 TASKS = (
-    Task("small table", (16, 32, 32, 1), 32, 2048),
-    Task("digits", (64, 128, 10), 64, 2048),
-    Task("MNIST", (784, 256, 128, 10), 128, 2048),
+    Task("small table", (16, 32, 32, 1), 32, LEAST_ROWS),
+    Task("digits", (64, 128, 10), 64, LEAST_ROWS),
+    Task("MNIST", (784, 256, 128, 10), 128, LEAST_ROWS),
 )
 
 

@@ -462,6 +462,17 @@ def test_bench(results, monkeypatch):
     assert all(outcome["seconds"] > 0 and outcome["rounds"] >= 3 for outcome in said)
 
 
+def test_bench_of_a_given_network(results, monkeypatch):
+    tasks = []
+    monkeypatch.setattr(contest, "measured", lambda task, seconds, threads: tasks.append(task) or [])
+    for options in (["--layers", "4,5,3", "--batch", "4096"], ["--layers", "20 1"]):
+        assert results("bench", *options)["results"] == []
+    assert tasks == [
+        contest.Task("yours", (4, 5, 3), 4096, 4096),
+        contest.Task("yours", (20, 1), 32, contest.LEAST_ROWS),
+    ]
+
+
 @pytest.mark.slow
 def test_the_contenders_train_the_same_network():
     """From the same weights, an epoch of deepnet and one of its NumPy reference end with the same ones."""

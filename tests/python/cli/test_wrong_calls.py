@@ -73,6 +73,8 @@ def bad_calls(shared, spare):
         st.just(["export", model]),
         st.just(["export", model, "--onnx", spare / "x" / "m.onnx"]),
         st.just(["bench", "--threads", "0"]),
+        st.just(["bench", "--batch", "8"]),
+        st.sampled_from(["", "4", "4,0", "4,x", "4,1000001"]).map(lambda sizes: ["bench", "--layers", sizes]),
         st.just(["demo", "--layers", "none"]),
         st.tuples(st.sampled_from(["doctor", "bench", "info"]), names).map(list),
     )
