@@ -101,6 +101,11 @@ ROWS = [
         "a file is the old or the new one; a run goes on with the same bits",
         **stress("kills"),
     ),
+    Row(
+        "killed ranks",
+        "of an MPI job: it ends, names the rank, and a run that goes on ends with the same bits",
+        **stress("ranks"),
+    ),
     Row("forks", "parent and child compute the same bits, whatever ran before", **stress("forks")),
     Row(
         "threads",
@@ -147,8 +152,8 @@ ROWS = [
         pytest("cli", "test_cli.py"),
     ),
     Row("soak", "mixed work, the same bits in every round, memory stays", **stress("soak")),
-    Row("mutants", "a change of a check is noticed by a test", "mutmut run", None, "mutants"),
-    Row("Python coverage", "at least 95 %", "pytest --cov=deepnet --cov-branch", None, "share"),
+    Row("mutants", "a change of a check is noticed by a test", "python tests/mutants.py", None, "mutants"),
+    Row("Python coverage", "at least 95 %", "coverage run -m pytest", None, "share"),
     Row("C++ coverage", "at least 90 % of the lines", "gcovr --filter cpp/", None, "share"),
 ]
 

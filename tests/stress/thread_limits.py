@@ -11,9 +11,8 @@ from children import run_child
 
 X = np.random.default_rng(0).normal(size=(64, 2048)).astype(np.float32)
 Y = X[0] > 0
-MOST = (
-    10 * 8 * 2**20
-)  # bytes of addresses: more than the stacks of all threads, each of which takes 8 MB by default
+# Bytes of addresses that are left: up to more than the stacks of all threads, of 8 MB each.
+LEAST, MOST = 4 * 2**20, 80 * 2**20
 
 
 def plan(short):
@@ -28,11 +27,14 @@ def train(threads):
 
 
 def refused(result, share):
-    """Leave this share of MOST: addresses for fewer stacks than threads, down to none."""
+    """Leave this share of the addresses from LEAST to MOST: stacks for fewer threads, down to none.
+
+    With nothing left, the C library itself may end the process, when a thread first uses its own variables.
+    """
     expected = train(1)
     with open("/proc/self/statm") as file:
         size = int(file.read().split()[0]) * resource.getpagesize()
-    room = size + int(share * MOST)
+    room = size + LEAST + int(share * (MOST - LEAST))
     resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
     for threads in (2, 5, 9):
         result.trial()
