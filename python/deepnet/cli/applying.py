@@ -151,7 +151,7 @@ def evaluate(
         images = _images(out, model, path)
         learned.X, learned.images = model.inputs(images.rows), images.rows
         learned.y = np.array([file.parent.name for file in images.files])
-        strange = next((name for name in learned.y if name not in map(str, model.classes)), None)
+        strange = next((name for name in learned.y.tolist() if name not in map(str, model.classes)), None)
         if strange is not None:
             classes = ", ".join(map(str, model.classes))
             raise DataError(

@@ -39,6 +39,13 @@ def shared(tmp_path_factory):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 5)) + (np.arange(40) % 2)[:, np.newaxis]
     np.savez(folder / "rows.npz", train_x=x, train_y=np.arange(40) % 2)
+    np.savez(folder / "other.npz", other=np.zeros((3, 5)))
+    np.savez(folder / "flat.npz", x=np.zeros(3))
+    (folder / "damaged.npz").write_bytes((folder / "flat.npz").read_bytes()[:-30])
+    (folder / "two.csv").write_text("size,price\n1,2\n3,4\n")
+    (folder / "empty.csv").write_text("size,colour,name,buys,price\n" + "0.5,red,a,,1\n" * 2)
+    write_photos(folder / "others", per_class=1)
+    (folder / "others" / "bright").rename(folder / "others" / "grey")
     quick = ("--epochs", 2, "-o")
     for arguments in (
         (table, "--target", "buys", *quick, folder / "classes.model"),

@@ -137,17 +137,42 @@ def test_damaged_files(shared, tmp_path_factory):
         (["train"], "deepnet: Missing argument 'DATA' (see "),
         (["tune-all"], "deepnet: No such command 'tune-all'"),
         (["train", "--tarqet", "x"], "deepnet: No such option: --tarqet"),
-        (["train", "{table}"], "is a table: name the column to predict with --target"),
-        (["train", "{table}", "--target", "x"], "has no column 'x': it has size, colour, name, buys, price"),
+        (["train", "{table.csv}"], "is a table: name the column to predict with --target"),
+        (
+            ["train", "{table.csv}", "--target", "x"],
+            "has no column 'x': it has size, colour, name, buys, price",
+        ),
         (["train", "nowhere.csv", "--target", "x"], "deepnet: nowhere.csv does not exist"),
-        (["train", "{table}", "--target", "buys", "--task", "both"], "--task 'both' should be"),
-        (["train", "{table}", "--target", "buys", "-o", "m.csv"], "another kind of file: .csv"),
-        (["predict", "{rows}", "{table}"], "does not hold numbers, which a network needs"),
-        (["predict", "{table}", "{table}"], "is not a safetensors file"),
-        (["export", "{photos}"], "give one of --onnx PATH, --c PATH and --torch PATH"),
+        (["train", "{table.csv}", "--target", "buys", "--task", "both"], "--task 'both' should be"),
+        (["train", "{table.csv}", "--target", "buys", "-o", "m.csv"], "another kind of file: .csv"),
+        (["predict", "{rows.model}", "{table.csv}"], "does not hold numbers, which a network needs"),
+        (["predict", "{table.csv}", "{table.csv}"], "is not a safetensors file"),
+        (["export", "{photos.model}"], "give one of --onnx PATH, --c PATH and --torch PATH"),
+        (
+            ["export", "{photos.model}", "--onnx", "m", "--c", "m"],
+            "two of --onnx, --c and --torch name the same",
+        ),
+        (["train", "{table.csv}", "--target", "buys", "--drop", "buys"], "--drop names the target 'buys'"),
+        (["train", "{table.csv}", "--target", "buys", "--validation", "0.95"], "should be from 0 to 0.9"),
+        (
+            ["train", "{two.csv}", "--target", "price", "--drop", "size"],
+            "has no column beside the target 'price'",
+        ),
+        (["predict", "{rows.model}", "{damaged.npz}"], "damaged.npz cannot be read: "),
+        (["predict", "{rows.model}", "{other.npz}"], "has none of the arrays "),
+        (["predict", "{rows.model}", "{flat.npz}"], "the array x has shape (3,) and dtype float64"),
+        (["evaluate", "{photos.model}", "{photos}", "--target", "x"], "--target is for tables, but "),
+        (["evaluate", "{photos.model}", "{others}"], "the folder 'grey' is none of the classes bright, dark"),
+        (["evaluate", "{classes.model}", "{two.csv}"], "lacks the column 'colour': it has size, price"),
+        (
+            ["evaluate", "{classes.model}", "{empty.csv}", "--target", "buys"],
+            "the target 'buys' has no values",
+        ),
+        (["evaluate", "{numbers.model}", "{empty.csv}", "--target", "colour"], "does not hold numbers, but"),
+        (["bench", "--batch", "8"], "--batch 8 needs --layers"),
+        (["bench", "--layers", "4"], "--layers '4' should be the sizes of all layers from the inputs to the"),
     ],
 )
 def test_the_line_names_the_fault(run, shared, tmp_path, arguments, message):
-    places = {"{table}": shared / "table.csv", "{photos}": shared / "photos.model"}
-    places["{rows}"] = shared / "rows.model"
-    assert message in check([places.get(word, word) for word in arguments], tmp_path)
+    words = [shared / word[1:-1] if word.startswith("{") else word for word in arguments]
+    assert message in check(words, tmp_path)

@@ -225,6 +225,27 @@ def test_inputs_are_scaled(path):
     assert check(path, "relu identity").input_scale == 0.25
 
 
+def test_numbers_for_each_unit_become_part_of_the_weights(path):
+    write(path, [LAYER, node("Sub", "b1 z", "s"), node("Relu", "s", "a"), LAST])
+    check(path, "relu identity")
+    write(path, [LAYER, node("Relu", "z", "r"), node("Mul", "r b1", "y")])
+    check(path, "relu identity")
+    scaler = helper.make_node("Scaler", ["x"], ["s"], domain="ai.onnx.ml", scale=[2.0], offset=[0.5])
+    write(path, [scaler, node("Gemm", "s W1 b1", "y", transB=1)])
+    check(path, "identity")
+
+
+def test_a_number_is_added_to_inputs_of_unknown_count(path):
+    write(
+        path,
+        [node("Add", "x half", "s"), node("Gemm", "s W1 b1", "y", transB=1)],
+        shape=("batch", "inputs"),
+        half=0.5,
+    )
+    with pytest.raises(ValueError, match="the graph does not say how many inputs there are, where it adds"):
+        deepnet.from_onnx(path)
+
+
 @pytest.mark.parametrize("after", ["z", "a"])
 def test_batch_normalization_becomes_part_of_the_weights(after, path):
     parts = {
@@ -356,13 +377,46 @@ REFUSED = {
         [node("Tanh", "x", "t"), node("Gemm", "t W1 b1", "y", transB=1)],
         "the graph begins with tanh, before any weights",
     ),
+    "whole numbers of the data": (
+        [LAYER, node("Cast", "z", "a", to=TensorProto.INT64), LAST],
+        r"the operator Cast \(node 'a'\) makes other numbers than floats of the data",
+    ),
+    "one example of all": (
+        [LAYER, node("Flatten", "z", "a", axis=0), LAST],
+        r"the operator Flatten \(node 'a'\) has axis=0, but examples have axis 0",
+    ),
+    "statistics of the batch": (
+        [LAYER, node("BatchNormalization", "z b1 b1 b1 b1", "a", training_mode=1), LAST],
+        r"the operator BatchNormalization \(node 'a'\) is in training mode",
+    ),
+    "a threshold for each unit": (
+        [LAYER, node("Max", "z b1", "a"), LAST],
+        r"the operator Max \(node 'a'\) has a constant for each unit, which no activation",
+    ),
+    "divided by the data": (
+        [LAYER, node("Div", "b1 z", "a"), LAST],
+        r"the operator Div \(node 'a'\) has a constant for each unit, which no activation",
+    ),
+    "numbers for other units": (
+        [LAYER, node("Add", "z b2", "a"), LAST],
+        r"the operator Add \(node 'a'\) has a constant of shape \(3,\) for 5 units",
+    ),
+    "another output of a node": (
+        [LAYER, node("Dropout", "z", "r mask"), node("Gemm", "mask W2 b2", "y", transB=1)],
+        r"the operator Dropout \(node 'r'\) has the output 'mask', which deepnet does not have",
+    ),
+    "another number of weights": (
+        [node("Reshape", "W1_T sevens", "W"), node("MatMul", "x W", "y")],
+        r"the operator Reshape \(node 'W'\) cannot be read: ",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_deepnet_does_not_have_is_named(case, path):
     nodes, message = REFUSED[case]
-    write(path, nodes, square=np.eye(5, dtype=np.float32), kernel=np.ones((1, 4, 1), np.float32))
+    arrays = {"square": np.eye(5), "kernel": np.ones((1, 4, 1))}
+    write(path, nodes, **{name: a.astype(np.float32) for name, a in arrays.items()}, sevens=np.array([7, 7]))
     with pytest.raises(ValueError, match=rf"^{path}: {message}"):
         deepnet.from_onnx(path)
 
