@@ -33,15 +33,18 @@ HEAD = """\
 What deepnet promises, how often that was tried, and how often it failed. `make reliability` runs the short
 form of each row and writes this page; the long forms are run by hand, and their counts are kept. A trial is
 a test, a damaged file, a kill, a call or whatever the row counts; for C++ tests it is an assertion.
-Counts belong to the sources of their date.
+Counts belong to the sources of their date. The commands are below the table.
 
 Zero failures do not prove that a check cannot fail. By the *rule of three*, a check that failed in none
-of n independent trials fails in at most a share of 3 / n of such trials, with a confidence of 95 %. It says
-nothing about kinds of trials that were not made, and tests repeat themselves, so for rows that count tests
-the bound is optimistic.
+of n independent trials fails in at most a share of 3 / n of such trials, with a confidence of 95 %: the
+column *at most*. It says nothing about kinds of trials that were not made, and tests repeat themselves, so
+for rows that count tests the bound is optimistic.
 
-| check | promise | trials | failures | at most (rule of three) | date | form and command |
+| check | promise | trials | failures | at most | date | form |
 | --- | --- | ---: | ---: | ---: | --- | --- |"""
+TRIED = """
+## How each was tried
+"""
 TAIL = """
 ## What is not checked
 
@@ -242,11 +245,11 @@ def page(stored):
             cells = [f"{trials:,}", f"{failures} survived", "-"]
         else:
             cells = [f"{trials:,}", f"{failures}", bound(result)]
-        cells = [row.name, row.promise, *cells, result["date"], f"{form}: `{result['command']}`"]
+        cells = [row.name, row.promise, *cells, result["date"], form]
         lines.append(f"| {' | '.join(cells)} |")
-        if "note" in result:
-            notes.append(f"- {row.name}: {result['note']}")
-    return "\n".join([HEAD, *lines, "", *notes, TAIL])
+        note = result.get("note", "")
+        notes.append(f"- **{row.name}**: `{result['command']}`{note and '. ' + note[0].upper() + note[1:]}")
+    return "\n".join([HEAD, *lines, TRIED, *notes, TAIL])
 
 
 def main():
