@@ -2,13 +2,13 @@
 
     python tests/mutants.py                 # all of python/deepnet/_validation: an hour or two
     python tests/mutants.py labels weights  # two of its modules
-    python tests/mutants.py --again         # those that survived, against every test that reaches them
+    python tests/mutants.py --again         # those that survived, with more tests that reach them
     python tests/mutants.py --show          # what survived, as diffs
 
-mutmut (pip install mutmut) makes the mutants: it changes operators, numbers, names, arguments and texts. The
-tests run here, from one process that has collected them: for each mutant, a fork runs those that reach the
-changed function, and ends with the first that fails. Tests marked slow are left out. Results are kept in
-build/mutants/results.json, and a run goes on where the last one ended.
+mutmut (pip install coverage mutmut) makes the mutants: it changes operators, numbers, names, arguments and
+texts. The tests run here, from one process that has collected them: for each mutant, a fork runs those that
+reach the changed line, and ends with the first that fails. Tests marked slow are left out. Results are kept
+in build/mutants/results.json, and a run goes on where the last one ended.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import coverage
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +35,7 @@ FOLDER = ROOT / "build" / "mutants"
 SOURCES, RESULTS = FOLDER / "src", FOLDER / "results.json"
 CHANGED = Path("deepnet", "_validation")
 ACTIVE = "MUTANT_UNDER_TEST"  # the variable in which mutmut's sources look
-PATIENCE = 2.5  # seconds of tests that a mutant has to survive, but with --again
+PATIENCE = 2  # seconds of tests that a mutant has to survive; with --again thirty times as many
 LIMIT = 60  # seconds that a mutant may take beyond them: a loop without end is noticed, too
 
 # Tests of the checks, and some more that reach them; those of other files would take ten times as long.
@@ -58,6 +59,7 @@ TESTS = [
     "test_representations.py",
     "test_settings.py",
     "test_sparse_examples.py",
+    "test_activations.py",
     "course/test_costs.py",
     "course/test_layouts.py",
     "course/test_models.py",
@@ -78,31 +80,35 @@ def generate():
         path.write_text(mutate_file_contents(str(path), path.read_text("utf-8")).code, "utf-8")
 
 
+def path_of(module):
+    path = SOURCES / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
 def mutants():
-    """Return the full name of each mutant and the changed function's: (module, name)."""
-    found = {}
+    """Return the full names of all mutants."""
+    found = []
     for path in sorted((SOURCES / CHANGED).glob("*.py")):
         module = ".".join(path.relative_to(SOURCES).with_suffix("").parts).removesuffix(".__init__")
-        for name in re.findall(r"^def (x_\w+?__mutmut_\d+)\(", path.read_text("utf-8"), re.M):
-            found[f"{module}.{name}"] = f"{module}.{name.partition('__mutmut_')[0]}"
+        names = re.findall(r"^def (x_\w+?__mutmut_\d+)\(", path.read_text("utf-8"), re.M)
+        found += [f"{module}.{name}" for name in names]
     return found
 
 
 @cache
 def functions(module):
-    """Return the sources of the functions of a module with mutants, by name."""
-    path = SOURCES / module.replace(".", "/")
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    pieces = re.split(r"^(?=\S)", path.read_text("utf-8"), flags=re.M)
-    found, name = {}, None
+    """Return the functions of a module with mutants by name: the number of the first line, and the source."""
+    pieces = re.split(r"^(?=\S)", path_of(module).read_text("utf-8"), flags=re.M)
+    found, name, line = {}, None, 1
     for piece in pieces:  # the head of a function may end at a bracket in the first column
         if header := re.match(r"def (\w+)\(", piece):
             name = header[1]
-            found[name] = piece
+            found[name] = line, piece
         elif name and piece.startswith(")"):
-            found[name] += piece
+            found[name] = found[name][0], found[name][1] + piece
         else:
             name = None
+        line += piece.count("\n")
     return found
 
 
@@ -110,7 +116,16 @@ def parts_of(name):
     """Return the source of the function that a mutant replaces, and the mutant's."""
     module, _, function = name.rpartition(".")
     before = function.partition("__mutmut_")[0] + "__mutmut_orig"
-    return [functions(module)[one].replace(one, "f") for one in (before, function)]
+    return [functions(module)[one][1].replace(one, "f") for one in (before, function)]
+
+
+def changed_line(name):
+    """Return the module of a mutant, and the number of the first line that it changes."""
+    module, _, function = name.rpartition(".")
+    first, _ = functions(module)[function.partition("__mutmut_")[0] + "__mutmut_orig"]
+    before, after = (source.splitlines() for source in parts_of(name))
+    same = next((i for i, lines in enumerate(zip(before, after, strict=False)) if lines[0] != lines[1]), 0)
+    return module, first + same
 
 
 class _WithoutTexts(ast.NodeTransformer):
@@ -127,8 +142,8 @@ def is_text(name):
 class Trials:
     """A plugin of pytest that runs the collected tests once, and then for each mutant those that reach it."""
 
-    def __init__(self, wanted, results, again, seconds):
-        self.wanted, self.results, self.again = wanted, results, again
+    def __init__(self, wanted, results, patience, seconds):
+        self.wanted, self.results, self.patience = wanted, results, patience
         self.end = time.monotonic() + seconds
         self.failed = False
 
@@ -138,20 +153,20 @@ class Trials:
     def pytest_runtestloop(self, session):
         reaching, seconds = self.reach(session.items)
         killers = {}
-        for name, function in self.wanted.items():
+        for name in self.wanted:
             if time.monotonic() > self.end:
                 break
-            reached_by = reaching.get(function, [])
-            random.Random(0).shuffle(reached_by)
-            first = killers.setdefault(function, [])
-            tests = [*first, *(test for test in reached_by if test not in first)]
-            if not self.again:
-                total = 0.0
-                for number, test in enumerate(tests):
-                    total += seconds[test]
-                    if total > PATIENCE:
-                        tests = tests[: number + 1]
-                        break
+            module, line = changed_line(name)
+            # Of a statement of several lines, coverage names the first.
+            statement = max((known for known in reaching[module] if known <= line), default=0)
+            reached_by = sorted(reaching[module].get(statement, ()), key=seconds.__getitem__)
+            first = killers.setdefault((module, statement), [])
+            tests, total = [*first, *(test for test in reached_by if test not in first)], 0.0
+            for number, test in enumerate(tests):
+                total += seconds[test]
+                if total > self.patience:
+                    tests = tests[: number + 1]
+                    break
             outcome, killer = self.tried(name, tests)
             if killer is not None and killer not in first:
                 first.insert(0, killer)
@@ -162,23 +177,30 @@ class Trials:
         return True
 
     def reach(self, items):
-        """Run each test without a mutant; return those that reach each function, and their times."""
-        from mutmut.state import state
-
-        reaching, seconds = {}, {}
-        os.environ[ACTIVE] = "stats"
-        os.environ["MUTMUT_DEPENDENCY_DEPTH"] = "-1"
-        for item, following in zip(items, [*items[1:], None], strict=True):
-            state()._stats.clear()
+        """Run each test without a mutant; return those that reach each statement, and their times."""
+        os.environ[ACTIVE] = ""
+        measured = coverage.Coverage(
+            data_file=None, include=[str(SOURCES / CHANGED / "*")], config_file=False
+        )
+        seconds = {}
+        measured.start()
+        for number, (item, following) in enumerate(zip(items, [*items[1:], None], strict=True)):
+            measured.switch_context(str(number))
             self.failed, started = False, time.perf_counter()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 print("left out, fails without a mutant:", item.nodeid)
-                continue
-            seconds[item] = time.perf_counter() - started
-            for function in state()._stats:
-                reaching.setdefault(function, []).append(item)
+            else:
+                seconds[item] = time.perf_counter() - started
+        measured.stop()
         print(f"{len(items)} tests in {sum(seconds.values()):.0f} s", flush=True)
+        reaching = {}
+        for module in {name.rpartition(".")[0] for name in mutants()}:
+            path = str(path_of(module))
+            contexts = measured.get_data().contexts_by_lineno(path)
+            statements = measured.analysis2(path)[1]
+            tests = {line: {items[int(n)] for n in contexts.get(line, ()) if n} for line in statements}
+            reaching[module] = {line: found & seconds.keys() for line, found in tests.items()}
         return reaching, seconds
 
     def tried(self, name, tests):
@@ -192,7 +214,7 @@ class Trials:
             os.dup2(null, 1)
             os.dup2(null, 2)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(LIMIT + (240 if self.again else 0))
+            signal.alarm(LIMIT + int(10 * self.patience))
             os.environ[ACTIVE] = name
             for number, (item, following) in enumerate(zip(tests, [*tests[1:], None], strict=True)):
                 self.failed = False
@@ -262,24 +284,19 @@ def main():
     if arguments.show:
         show(results)
         return
-    wanted = {}
-    for name, function in mutants().items():
+    wanted = []
+    for name in mutants():
         module = name.split(".x_")[0].removeprefix("deepnet._validation").lstrip(".") or "__init__"
-        chosen = not arguments.modules or module in arguments.modules
-        if chosen and (
-            results[name]["outcome"] == "survived"
-            if name in results and arguments.again
-            else name not in results
-        ):
-            wanted[name] = function
+        again = arguments.again and results.get(name, {}).get("outcome") == "survived"
+        if (not arguments.modules or module in arguments.modules) and (again or name not in results):
+            wanted.append(name)
     # In an order by chance, so that the first ones stand for all; changed texts last.
-    names = sorted(wanted, key=lambda name: (is_text(name), random.Random(name).random()))
-    wanted = {name: wanted[name] for name in names}
+    wanted.sort(key=lambda name: (is_text(name), random.Random(name).random()))
     sys.meta_path[:] = [finder for finder in sys.meta_path if "ScikitBuild" not in type(finder).__name__]
     sys.path.insert(0, str(SOURCES))
     files = [str(ROOT / "tests" / "python" / name) for name in TESTS]
     options = ["-m", "not slow", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    trials = Trials(wanted, results, arguments.again, arguments.seconds)
+    trials = Trials(wanted, results, PATIENCE * (30 if arguments.again else 1), arguments.seconds)
     status = pytest.main([*options, "--rootdir", str(ROOT), *files], plugins=[trials])
     report(results)
     sys.exit(status)
