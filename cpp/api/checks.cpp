@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "nn/labels.h"
+#include "nn/network.h"
 
 namespace deepnet {
 
@@ -18,22 +19,54 @@ struct Overloaded : Cases... {
 
 constexpr index_t kMostExamples = std::numeric_limits<uint32_t>::max();
 
+void check_element(std::string_view name, const Examples& given) {
+  const auto element = static_cast<int>(given.element);
+  require(element >= 0 && element <= static_cast<int>(Element::kI64), name, " has an unknown type of numbers");
+}
+
 void check_dense(std::string_view name, const Examples& given, index_t units, index_t count) {
   require(!given.is_sparse(), name, " is sparse, but only X may be");
   require(given.units == units && given.count == count, name, " is ", given.units, " x ", given.count, ", but must be ",
           units, " x ", count);
   require(given.data != nullptr, name, " has no data");
+  check_element(name, given);
   require(std::isfinite(given.scale), name, " has the scale ", given.scale, ", but must have a finite one");
 }
 
-/// The addresses of dense examples.
-std::pair<const char*, const char*> range_of(const Examples& X) {
+struct Range {
+  const char *begin, *end;
+  bool overlaps(const Range& other) const { return begin < other.end && other.begin < end; }
+};
+
+template <class T>
+Range range_of(const T* numbers, index_t count) {
+  const auto* begin = reinterpret_cast<const char*>(numbers);
+  return {begin, begin + count * index_t(sizeof(T))};
+}
+
+/// The addresses of all that a call reads of examples: of sparse ones values, indices and begins.
+std::vector<Range> ranges_of(const Examples& X) {
   static constexpr index_t kBytes[] = {2, 4, 8, 1, 1, 4, 8};
-  const auto* begin = static_cast<const char*>(X.data);
-  const char* end = begin + kBytes[static_cast<int>(X.element)];
+  const index_t bytes = kBytes[static_cast<int>(X.element)];
+  const auto* data = static_cast<const char*>(X.data);
+  if (X.is_sparse()) {
+    const index_t count = X.begins[X.count];
+    return {range_of(data, count * bytes), range_of(X.indices, count), range_of(X.begins, X.count + 1)};
+  }
+  Range range{data, data + bytes};
   for (const index_t span : {(X.units - 1) * X.unit_stride, (X.count - 1) * X.example_stride})
-    (span < 0 ? begin : end) += span;
-  return {begin, end};
+    (span < 0 ? range.begin : range.end) += span;
+  return {range};
+}
+
+template <class T>
+Range range_of(const Network<T>& network) {
+  return range_of(network.state().parameters(), network.state().size);
+}
+
+bool overlap(const Range& written, const Examples& read) {
+  const std::vector<Range> ranges = ranges_of(read);
+  return std::any_of(ranges.begin(), ranges.end(), [&](const Range& each) { return each.overlaps(written); });
 }
 
 const char* rule_in_words(LabelRule rule) {
@@ -55,8 +88,7 @@ void check_inputs(const Examples& X, index_t units, const CallOptions& options) 
   require(X.units == units, "X has ", X.units, " rows, but the network has ", units, " inputs: examples are columns");
   require(X.count >= 1 && X.count <= kMostExamples, "X has ", X.count, " examples, but must have 1 to ", kMostExamples);
   require(std::isfinite(X.scale), "X has the scale ", X.scale, ", but must have a finite one");
-  const auto element = static_cast<int>(X.element);
-  require(element >= 0 && element <= static_cast<int>(Element::kI64), "X has an unknown type of numbers");
+  check_element("X", X);
   if (!X.is_sparse()) {
     require(X.data != nullptr, "X has no data");
     return;
@@ -71,11 +103,22 @@ void check_inputs(const Examples& X, index_t units, const CallOptions& options) 
 }
 
 template <class T>
+Examples scaled(Examples X, double input_scale) {
+  const double scale = X.scale * input_scale;
+  require(std::abs(scale) <= std::numeric_limits<T>::max(), "X has the scale ", X.scale,
+          ", which is too large for the input_scale ", input_scale);
+  require(T(scale) != 0 || X.scale == 0, "X has the scale ", X.scale, ", which is too small for the input_scale ",
+          input_scale);
+  X.scale = scale;
+  return X;
+}
+
+template <class T>
 void check_data(const TrainingData& data, index_t inputs, index_t outputs, const Plan& plan,
                 const CallOptions& options) {
   check_inputs(data.X, inputs, options);
   const index_t count = data.X.count;
-  check_dense("Y", data.Y, loss_takes_classes(plan.loss) ? 1 : outputs, count);
+  check_dense("Y", data.Y, label_rows(plan, outputs), count);
   const LabelRule rule = label_rule(plan.loss);
   const auto loss = loss_names()[size_t(plan.loss)];
   require(data.Y.scale == 1 || rule == LabelRule::kNumbers, "Y has the scale ", data.Y.scale, ", but labels of ", loss,
@@ -90,7 +133,16 @@ void check_data(const TrainingData& data, index_t inputs, index_t outputs, const
 }
 
 template <class T>
-void check_output(const Matrix<T>& out, index_t rows, index_t cols, const Examples& X) {
+void check_apart(const TrainingData& data, const Network<T>& network) {
+  const Range parameters = range_of(network);
+  for (const auto& [name, each] : {std::pair("X", &data.X), {"Y", &data.Y}, {"weights", &data.weights}})
+    require(each->data == nullptr || !overlap(parameters, *each), name,
+            " overlaps the parameters, which training changes");
+}
+
+template <class T>
+void check_output(const Matrix<T>& out, const Examples& X, const Network<T>& network) {
+  const index_t rows = network.units(network.layers()), cols = X.count;
   require(out.rows == rows && out.cols == cols, "out is ", out.rows, " x ", out.cols, ", but must be ", rows, " x ",
           cols);
   require(out.data != nullptr, "out has no data");
@@ -99,13 +151,23 @@ void check_output(const Matrix<T>& out, index_t rows, index_t cols, const Exampl
                      : row > col            ? col > 0 && row > (cols - 1) * col
                                             : row > 0 && col > (rows - 1) * row;
   require(apart, "out has the strides ", out.row, " and ", out.col, ", with which its elements share memory");
-  if (X.is_sparse()) return;
-  const auto [begin, end] = range_of(X);
-  const auto [out_begin, out_end] = range_of(examples(out));
-  require(out_end <= begin || end <= out_begin, "out overlaps X");
+  const Range written = ranges_of(examples(out)).front();
+  require(!overlap(written, X), "out overlaps X");
+  require(!written.overlaps(range_of(network)), "out overlaps the parameters");
 }
 
-void set_loss(const LossChoice& loss, std::string_view activation, Plan& plan) {
+void set_loss(const LossChoice& loss, std::string_view activation, index_t outputs, Plan& plan) {
+  plan.signed_weights = loss.signed_weights;
+  if (loss.own) {
+    require(loss.name.empty(), "own_loss has the name ", loss.name, ", but must have none");
+    require(loss.label_smoothing == 0, "label_smoothing is for losses of classes, not for own_loss");
+    require(loss.label_rows >= 0, "label_rows is ", loss.label_rows,
+            ", but must be a number from 1, or 0 for one row for each output");
+    plan.loss = find_loss("mean_squared_error");  // which takes any numbers, too
+    plan.own_loss = &loss.own;
+    plan.own_label_rows = loss.label_rows > 0 ? loss.label_rows : outputs;
+    return;
+  }
   const std::string_view of_output = activation == "sigmoid"   ? "binary_cross_entropy"
                                      : activation == "softmax" ? "categorical_cross_entropy"
                                                                : "mean_squared_error";
@@ -123,7 +185,6 @@ void set_loss(const LossChoice& loss, std::string_view activation, Plan& plan) {
   require(loss.label_smoothing == 0 || (!needed.empty() && needed != "identity"),
           "label_smoothing is for losses of classes, but ", name, " takes numbers");
   plan.label_smoothing = loss.label_smoothing;
-  plan.signed_weights = loss.signed_weights;
 }
 
 double set_optimizer(const Training& training, Plan& plan) {
@@ -178,7 +239,11 @@ double set_optimizer(const Training& training, Plan& plan) {
 
 template void check_data<float>(const TrainingData&, index_t, index_t, const Plan&, const CallOptions&);
 template void check_data<double>(const TrainingData&, index_t, index_t, const Plan&, const CallOptions&);
-template void check_output(const Matrix<float>&, index_t, index_t, const Examples&);
-template void check_output(const Matrix<double>&, index_t, index_t, const Examples&);
+template Examples scaled<float>(Examples, double);
+template Examples scaled<double>(Examples, double);
+template void check_apart(const TrainingData&, const Network<float>&);
+template void check_apart(const TrainingData&, const Network<double>&);
+template void check_output(const Matrix<float>&, const Examples&, const Network<float>&);
+template void check_output(const Matrix<double>&, const Examples&, const Network<double>&);
 
 }  // namespace deepnet

@@ -38,17 +38,25 @@ inline void require_positive(std::string_view what, double value) {
 /// Inputs of a network with `units` inputs.
 void check_inputs(const Examples& X, index_t units, const CallOptions& options);
 
+/// X with a network's input_scale in its own, which must stay a number of type T other than 0.
+template <class T>
+Examples scaled(Examples X, double input_scale);
+
 /// X, Y and weights of a network for a loss.
 template <class T>
 void check_data(const TrainingData& data, index_t inputs, index_t outputs, const Plan& plan,
                 const CallOptions& options);
 
-/// A matrix that a call writes while it reads X.
+/// Data that a call reads while it changes the parameters.
 template <class T>
-void check_output(const Matrix<T>& out, index_t rows, index_t cols, const Examples& X);
+void check_apart(const TrainingData& data, const Network<T>& network);
 
-/// Sets the loss of a plan, for this output activation.
-void set_loss(const LossChoice& loss, std::string_view activation, Plan& plan);
+/// A matrix that a call writes while it reads X and the network.
+template <class T>
+void check_output(const Matrix<T>& out, const Examples& X, const Network<T>& network);
+
+/// Sets the loss of a plan, for this output activation and number of outputs. The plan refers to `loss`.
+void set_loss(const LossChoice& loss, std::string_view activation, index_t outputs, Plan& plan);
 
 /// Sets everything that the optimizer and the limits of the gradients need; returns the learning rate.
 double set_optimizer(const Training& training, Plan& plan);

@@ -72,13 +72,24 @@ std::string shape_as_tuple(const std::vector<uint64_t>& shape) {
   return text_of("(", list, shape.size() == 1 ? ",)" : ")");
 }
 
+template <class Before>
+std::vector<const Array*> sorted(const std::vector<Array>& arrays, Before before) {
+  std::vector<const Array*> in_order;
+  in_order.reserve(arrays.size());
+  for (const Array& array : arrays) in_order.push_back(&array);
+  std::sort(in_order.begin(), in_order.end(), [&](const Array* a, const Array* b) { return before(*a, *b); });
+  return in_order;
+}
+
 /// The checksum: of the description, then of each array by name, with its dtype, shape and bytes, which `each` adds.
 template <class Each>
-std::string digest_of(const std::string& description, std::vector<Array> arrays, Each each) {
-  std::sort(arrays.begin(), arrays.end(), [](const Array& a, const Array& b) { return a.name < b.name; });
+std::string digest_of(const std::string& description, const std::vector<Array>& arrays, Each each) {
+  const std::vector<const Array*> by_name =
+      sorted(arrays, [](const Array& a, const Array& b) { return a.name < b.name; });
   Blake2b digest(32);
   digest.update(description.data(), description.size());
-  for (const Array& array : arrays) {
+  for (const Array* one : by_name) {
+    const Array& array = *one;
     const std::string head = std::string(1, '\0') + array.name + " " + types().at(array.type).first + " " +
                              shape_as_tuple(array.shape) + std::string(1, '\0');
     digest.update(head.data(), head.size());
@@ -301,12 +312,8 @@ std::vector<Array> places_in(const Json& header, const ModelFile& model, const s
     ++seen;
   }
   if (seen != wanted) fail("lacks parameters of the network that it describes");
-  std::vector<const Array*> in_order;
-  in_order.reserve(arrays.size());
-  for (const Array& array : arrays) in_order.push_back(&array);
-  std::sort(in_order.begin(), in_order.end(), [](const Array* a, const Array* b) { return a->place < b->place; });
   uint64_t end = 0;
-  for (const Array* array : in_order) {
+  for (const Array* array : sorted(arrays, [](const Array& a, const Array& b) { return a.place < b.place; })) {
     if (array->place != end) fail("its header is damaged: ", quoted(array->name), " does not lie where it should");
     end += array->bytes;
   }
@@ -350,9 +357,7 @@ void read_checked(const std::string& path, size_t bytes,
                 static_cast<char*>(matrices[i].data) + row * matrices[i].stride_bytes, size_t(matrices[i].row_bytes));
   std::vector<char> part;
   const std::string digest = digest_of(description->text, arrays, [&](Blake2b& hash, const Array& array) {
-    const auto known = std::find_if(arrays.begin(), arrays.begin() + ptrdiff_t(matrices.size()),
-                                    [&](const Array& each) { return each.name == array.name; });
-    const size_t i = size_t(known - arrays.begin());
+    const auto i = size_t(&array - arrays.data());
     if (i < matrices.size()) {
       for (index_t row = 0; row < matrices[i].rows; ++row)
         hash.update(static_cast<const char*>(matrices[i].data) + row * matrices[i].stride_bytes,

@@ -23,29 +23,6 @@ std::vector<ActivationId> ids_of(std::span<const std::string_view> names) {
   return ids;
 }
 
-/// The loss and what training has of the network itself.
-template <class T>
-Plan plan_of(const Network<T>& network, const LossChoice& loss) {
-  Plan plan;
-  set_loss(loss, network.activation_name(network.layers()), plan);
-  plan.input_dropout = network.input_dropout();
-  for (index_t l = 1; l <= network.layers(); ++l) plan.layers.push_back(network.regularization(l));
-  if (std::all_of(plan.layers.begin(), plan.layers.end(), [](const LayerPlan& l) { return l == LayerPlan{}; }))
-    plan.layers.clear();
-  return plan;
-}
-
-Examples scaled(Examples X, double scale) {
-  X.scale *= scale;
-  return X;
-}
-
-template <class T>
-Data checked(const Network<T>& network, const TrainingData& data, const Plan& plan, const CallOptions& options) {
-  check_data<T>(data, network.units(0), network.units(network.layers()), plan, options);
-  return {.X = scaled(data.X, network.input_scale()), .Y = data.Y, .weights = data.weights};
-}
-
 bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto first = static_cast<unsigned char>(text[i]);
@@ -167,85 +144,18 @@ void Network<T>::set_class_names(std::vector<std::string> names) {
 template <class T>
 DenseMatrix<T> Network<T>::predict(const Examples& X, const CallOptions& options) const {
   check_inputs(X, units(0), options);
+  const Examples inputs = scaled<T>(X, input_scale_);
   DenseMatrix<T> out(units(layers()), X.count);
-  deepnet::predict<T>(*this, scaled(X, input_scale_), out.view(), options.threads, options.interrupt);
+  deepnet::predict<T>(*this, inputs, out.view(), options.threads, options.interrupt);
   return out;
 }
 
 template <class T>
 void Network<T>::predict(const Examples& X, Matrix<T> out, const CallOptions& options) const {
   check_inputs(X, units(0), options);
-  check_output(out, units(layers()), X.count, X);
-  deepnet::predict<T>(*this, scaled(X, input_scale_), out, options.threads, options.interrupt);
-}
-
-template <class T>
-History Network<T>::fit(const TrainingData& given, const Training& training, const CallOptions& options) {
-  Plan plan = plan_of(*this, training.loss);
-  const double rate = set_optimizer(training, plan);
-  require(training.epochs >= 0, "epochs is ", training.epochs, ", but must be a number from 0");
-  require(training.batch_size >= 1, "batch_size is ", training.batch_size, ", but must be a number from 1");
-  require(training.first_epoch >= 0, "first_epoch is ", training.first_epoch, ", but must be a number from 0");
-  const Data data = checked(*this, given, plan, options);
-  const index_t size = std::min(training.batch_size, data.X.count), batches = (data.X.count + size - 1) / size;
-  const std::vector<double>& rates = training.learning_rates;
-  require(rates.empty() || index_t(rates.size()) == training.epochs * batches, "learning_rates has ", rates.size(),
-          " numbers, but must have one for each of the ", training.epochs, " x ", batches, " steps");
-  for (const double each : rates) require_size("a number of learning_rates", each);
-
-  FitOptions run{.batch_size = size, .learning_rate = rate, .shuffle = training.shuffle, .seed = training.seed};
-  run.threads = options.threads;
-  TrainingHold<T> hold(*this);
-  History history;
-  history.loss.resize(size_t(training.epochs));
-  history.seconds.resize(size_t(training.epochs));
-  const index_t at_once = training.after_epoch ? 1 : training.epochs;
-  for (index_t done = 0; done < training.epochs; done += at_once) {
-    run.epochs = at_once;
-    run.first_epoch = training.first_epoch + done;
-    if (!rates.empty())
-      run.learning_rates = std::span(rates).subspan(size_t(done * batches), size_t(at_once * batches));
-    const auto of = [&](std::vector<double>& all) { return std::span(all).subspan(size_t(done), size_t(at_once)); };
-    deepnet::fit<T>(hold, data, plan, run, of(history.loss), of(history.seconds), options.interrupt);
-    if (!training.after_epoch) continue;
-    if (training.after_epoch({run.first_epoch, history.loss[size_t(done)], history.seconds[size_t(done)]})) continue;
-    history.loss.resize(size_t(done + 1));
-    history.seconds.resize(size_t(done + 1));
-    break;
-  }
-  return history;
-}
-
-template <class T>
-double Network<T>::train_on_batch(const TrainingData& given, const Training& training, const CallOptions& options) {
-  Plan plan = plan_of(*this, training.loss);
-  const double rate = set_optimizer(training, plan);
-  const Data data = checked(*this, given, plan, options);
-  return deepnet::train_on_batch<T>(*this, data, plan, rate, training.seed, options.threads, options.interrupt);
-}
-
-template <class T>
-double Network<T>::evaluate(const TrainingData& given, const LossChoice& loss, const CallOptions& options) const {
-  const Plan plan = plan_of(*this, loss);
-  const Data data = checked(*this, given, plan, options);
-  return deepnet::evaluate<T>(*this, data, plan, options.threads, options.interrupt);
-}
-
-template <class T>
-LossAndGradients<T> Network<T>::loss_and_gradients(const TrainingData& given, const LossChoice& loss,
-                                                   const CallOptions& options) const {
-  const Plan plan = plan_of(*this, loss);
-  const Data data = checked(*this, given, plan, options);
-  LossAndGradients<T> result;
-  std::vector<ParameterGradient<T>> gradients;
-  gradients.reserve(size_t(layers()));
-  for (index_t l = 1; l <= layers(); ++l) {
-    result.dW.emplace_back(units(l), units(l - 1));
-    result.db.emplace_back(units(l), 1);
-  }
-  for (size_t l = 0; l < result.dW.size(); ++l) gradients.push_back({result.dW[l].view(), result.db[l].view()});
-  result.loss = deepnet::loss_and_gradients<T>(*this, data, plan, gradients, options.threads, options.interrupt);
-  return result;
+  const Examples inputs = scaled<T>(X, input_scale_);
+  check_output(out, X, *this);
+  deepnet::predict<T>(*this, inputs, out, options.threads, options.interrupt);
 }
 
 template <class T>
@@ -293,7 +203,7 @@ Network<T> Network<T>::load(const std::string& path) {
   return std::move(*network);
 }
 
-// The members that this file defines; those of nn/network.cpp are instantiated there.
+// The members that this file defines; those of nn/network.cpp and api/training.cpp are instantiated there.
 template Network<float>::Network(std::initializer_list<index_t>, std::initializer_list<std::string_view>,
                                  const NetworkOptions&);
 template Network<double>::Network(std::initializer_list<index_t>, std::initializer_list<std::string_view>,
@@ -324,16 +234,6 @@ template DenseMatrix<float> Network<float>::predict(const Examples&, const CallO
 template DenseMatrix<double> Network<double>::predict(const Examples&, const CallOptions&) const;
 template void Network<float>::predict(const Examples&, Matrix<float>, const CallOptions&) const;
 template void Network<double>::predict(const Examples&, Matrix<double>, const CallOptions&) const;
-template History Network<float>::fit(const TrainingData&, const Training&, const CallOptions&);
-template History Network<double>::fit(const TrainingData&, const Training&, const CallOptions&);
-template double Network<float>::train_on_batch(const TrainingData&, const Training&, const CallOptions&);
-template double Network<double>::train_on_batch(const TrainingData&, const Training&, const CallOptions&);
-template double Network<float>::evaluate(const TrainingData&, const LossChoice&, const CallOptions&) const;
-template double Network<double>::evaluate(const TrainingData&, const LossChoice&, const CallOptions&) const;
-template LossAndGradients<float> Network<float>::loss_and_gradients(const TrainingData&, const LossChoice&,
-                                                                    const CallOptions&) const;
-template LossAndGradients<double> Network<double>::loss_and_gradients(const TrainingData&, const LossChoice&,
-                                                                      const CallOptions&) const;
 template void Network<float>::save(const std::string&) const;
 template void Network<double>::save(const std::string&) const;
 template Network<float> Network<float>::load(const std::string&);

@@ -190,7 +190,7 @@ void bfloat16_product(const Bfloat16Product& f) {
 /// True if two squares have the same bits.
 template <class Number>
 DEEPNET_INLINE bool are_equal(const Number* x, const Number* y) {
-  typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));
+  typedef uint32_t Bits __attribute__((vector_size(kVectorBytes), may_alias));
   constexpr index_t words = sizeof(Bits) / sizeof(Number);
   Bits different{};
   for (index_t i = 0; i < kNumbers; i += words)

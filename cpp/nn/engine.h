@@ -37,6 +37,9 @@ constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
 /// Everything about training but the data and the learning rate.
 struct Plan {
   LossId loss = 0;
+  /// Instead of `loss`, which is one of A without classes then; it must live as long as the call. Y has so many rows.
+  const OwnLoss* own_loss = nullptr;
+  index_t own_label_rows = 0;
   double loss_parameters[kPlanLossParameters] = {1}, label_smoothing = 0;
   bool signed_weights = false;  // whether weights of examples may be negative
   OptimizerId optimizer = 0;
@@ -57,6 +60,11 @@ struct Plan {
   double feature_rate = 0;
   bool operator==(const Plan&) const = default;
 };
+
+/// The rows of Y for a network with so many outputs.
+inline index_t label_rows(const Plan& plan, index_t outputs) {
+  return plan.own_loss ? plan.own_label_rows : loss_takes_classes(plan.loss) ? 1 : outputs;
+}
 
 /// Training data: examples are the columns of X and Y.
 struct Data {
@@ -152,22 +160,6 @@ void fit(const Network<T>& network, const Data& data, const Plan& plan, const Fi
   TrainingHold<T> hold(network);
   fit(hold, data, plan, options, losses, seconds, interrupt);
 }
-
-/// One network of fit_many, with the arguments of its fit.
-template <class T>
-struct FitOfMany {
-  TrainingHold<T>& hold;
-  Data data;
-  Plan plan;
-  FitOptions options;
-  std::span<double> losses, seconds;
-  std::optional<NonFinite> failure = {};  // which does not stop the other networks
-};
-
-/// Trains independent networks, each on one thread and up to `threads` (0: num_threads()) at once, begun in the order
-/// given: put the longest first. Each ends with the bits that its fit alone gives. Throws Interrupted and Busy.
-template <class T>
-void fit_many(std::span<FitOfMany<T>> fits, int threads = 0, Interrupt* interrupt = nullptr);
 
 /// One update with all examples; returns their mean loss before it. The optimizer's state continues from call to call.
 /// `seed`: of the dropout. Throws Interrupted, NonFinite and Busy. If the network is so large that fit keeps no copy

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "runtime/phases.h"
 #include "runtime/random.h"
@@ -493,9 +494,32 @@ double BatchRunner<T>::loss_of_panel(index_t panel, index_t examples, T* scratch
                           .smoothing = T(plan.label_smoothing),
                           .d = d};
   std::copy(std::begin(plan.loss_parameters), std::end(plan.loss_parameters), of_panel.parameters);
-  const double loss = loss_.of_panel(of_panel);
+  const double loss = plan.own_loss ? own_loss_of_panel(of_panel) : loss_.of_panel(of_panel);
   if (back && d != output) output_backward(panel, d);
   return loss;
+}
+
+/// The same with a loss of the caller's, which takes one example at a time.
+template <class T>
+double BatchRunner<T>::own_loss_of_panel(const LossOfPanel<T>& panel) const {
+  const index_t rows = data_.Y.units;
+  const auto outputs = size_t(panel.outputs);
+  std::vector<double> a(outputs), slope(outputs), y(static_cast<size_t>(rows));
+  double sum = 0;
+  for (index_t e = 0; e < kPanel<T>; ++e) {
+    std::fill(slope.begin(), slope.end(), 0.0);
+    const double weight = e >= panel.examples ? 0 : panel.weights ? double(panel.weights[e]) : 1;
+    if (e < panel.examples) {
+      for (index_t i = 0; i < panel.outputs; ++i) a[size_t(i)] = double(panel.output[i * kPanel<T> + e]);
+      for (index_t i = 0; i < rows; ++i) y[size_t(i)] = double(panel.y[i * kPanel<T> + e]);
+      sum += weight * (*updater_.plan().own_loss)(a, y, slope);
+    }
+    for (index_t i = 0; i < panel.outputs; ++i) {
+      const T d = T(weight * slope[size_t(i)]);
+      panel.d[i * kPanel<T> + e] = std::abs(d) < std::numeric_limits<T>::min() ? T(0) : d;  // no subnormal numbers
+    }
+  }
+  return sum;
 }
 
 /// Where the sums of a block's gradients are kept between passes; null if they are not.

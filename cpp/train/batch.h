@@ -181,6 +181,7 @@ class BatchRunner {
   double weight_of(const Batch& chunk) const;
   void add_nothing();
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
+  double own_loss_of_panel(const LossOfPanel<T>& panel) const;
   bool is_sparse(const Block& block) const { return is_sparse() && block.layer == 0; }
   BlockGradient<T> kept_gradient(const Block& block) const;
   void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,

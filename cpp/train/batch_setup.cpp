@@ -95,7 +95,8 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   assert(0 <= plan.loss && plan.loss < kernels_.loss_count);
   assert(0 <= plan.optimizer && plan.optimizer < kernels_.optimizer_count);
   assert(largest > 0 && X.count > 0 && X.units == network.layers[0].inputs);
-  assert(Y.count == X.count && Y.units == (loss_.labels == LabelRule::kClasses ? 1 : network.layers.back().units));
+  assert(Y.count == X.count && Y.units == label_rows(plan, network.layers.back().units));
+  assert(!plan.own_loss || (!loss_.activation && loss_.labels != LabelRule::kClasses));
   assert(!data.weights.data || (data.weights.units == 1 && data.weights.count == X.count));
   assert(!loss_.activation ||
          kernels_.activations[network.layers.back().activation].name == std::string_view(loss_.activation));

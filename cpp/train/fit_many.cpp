@@ -9,7 +9,6 @@
 #include <thread>
 #include <utility>
 
-#include "nn/engine.h"
 #include "runtime/thread_pool.h"
 
 namespace deepnet {
@@ -122,22 +121,5 @@ void side_by_side(index_t count, int threads, Interrupt* interrupt,
   threads = threads > 0 ? threads : num_threads();
   SideBySide(count, interrupt, work).run(int(std::min<index_t>(threads, count)));
 }
-
-template <class T>
-void fit_many(std::span<FitOfMany<T>> fits, int threads, Interrupt* interrupt) {
-  side_by_side(index_t(fits.size()), threads, interrupt, [&](index_t i, Interrupt* asked) {
-    FitOfMany<T>& f = fits[size_t(i)];
-    f.options.threads = 1;
-    try {
-      fit(f.hold, f.data, f.plan, f.options, f.losses, f.seconds, asked);
-    } catch (const NonFinite& bad) {
-      f.failure = bad;
-    }
-    f.hold.free_memory();  // so that only as many networks as there are threads have any
-  });
-}
-
-template void fit_many(std::span<FitOfMany<float>>, int, Interrupt*);
-template void fit_many(std::span<FitOfMany<double>>, int, Interrupt*);
 
 }  // namespace deepnet

@@ -18,13 +18,39 @@ using namespace oracle;
 
 namespace {
 
+/// One network, with the arguments of its fit.
+template <class T>
+struct FitOfMany {
+  deepnet::TrainingHold<T>& hold;
+  deepnet::Data data;
+  deepnet::Plan plan;
+  deepnet::FitOptions options;
+  std::span<double> losses, seconds;
+  std::optional<deepnet::NonFinite> failure = {};
+};
+
+/// Trains them side by side, begun in this order.
+template <class T>
+void fit_many(std::span<FitOfMany<T>> fits, int threads = 0, deepnet::Interrupt* interrupt = nullptr) {
+  deepnet::side_by_side(index_t(fits.size()), threads, interrupt, [&](index_t i, deepnet::Interrupt* asked) {
+    FitOfMany<T>& f = fits[size_t(i)];
+    f.options.threads = 1;
+    try {
+      deepnet::fit(f.hold, f.data, f.plan, f.options, f.losses, f.seconds, asked);
+    } catch (const deepnet::NonFinite& bad) {
+      f.failure = bad;
+    }
+    f.hold.free_memory();
+  });
+}
+
 /// Networks of several sizes, all with the data of the first.
 template <class T>
 struct Many {
   std::vector<std::unique_ptr<Task<T>>> tasks;
   std::vector<std::vector<double>> losses, seconds;
   std::vector<std::unique_ptr<deepnet::TrainingHold<T>>> holds;
-  std::vector<deepnet::FitOfMany<T>> fits;
+  std::vector<FitOfMany<T>> fits;
 
   explicit Many(size_t count, index_t epochs, index_t m = 300) {
     const index_t hidden[] = {40, 7, 90, 16};
@@ -70,14 +96,14 @@ TEST_CASE_TEMPLATE("networks trained at the same time have the same bits as when
   for (const int threads : {1, 2, 3, 20}) {
     Many<T> together(7, 3);
     Never never;
-    deepnet::fit_many<T>(together.fits, threads, &never);
+    fit_many<T>(together.fits, threads, &never);
     CHECK(together.losses == alone.losses);
     for (size_t i = 0; i < 7; ++i) {
       CHECK(together.tasks[i]->parameters() == alone.tasks[i]->parameters());
       CHECK_FALSE(together.fits[i].failure);
     }
   }
-  deepnet::fit_many<T>(std::span<deepnet::FitOfMany<T>>());
+  fit_many<T>(std::span<FitOfMany<T>>());
 }
 
 TEST_CASE_TEMPLATE("training and evaluation on selected columns equal those on copies of them", T, float, double) {
@@ -107,7 +133,7 @@ TEST_CASE_TEMPLATE("training and evaluation on selected columns equal those on c
 TEST_CASE("a network whose loss is not finite does not stop the others") {
   Many<float> many(5, 2), alone(5, 2);
   many.tasks[3]->net.W(1).data[0] = std::numeric_limits<float>::infinity();
-  deepnet::fit_many<float>(many.fits, 2);
+  fit_many<float>(many.fits, 2);
   for (size_t i = 0; i < 5; ++i) {
     auto& f = alone.fits[i];
     deepnet::fit(f.hold, f.data, f.plan, f.options, f.losses, f.seconds);
@@ -122,7 +148,7 @@ TEST_CASE("an interrupt stops all networks, also while the caller only waits") {
       Many<float> many(count, 1'000'000);
       if (count > 1) many.fits[0].options.epochs = 1;  // the caller's, perhaps
       After soon(std::chrono::milliseconds(50));
-      CHECK_THROWS_AS(deepnet::fit_many<float>(many.fits, threads, &soon), deepnet::Interrupted);
+      CHECK_THROWS_AS(fit_many<float>(many.fits, threads, &soon), deepnet::Interrupted);
       for (const auto& task : many.tasks)
         for (const float p : task->parameters()) CHECK(std::isfinite(p));
     }

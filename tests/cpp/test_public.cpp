@@ -10,9 +10,11 @@
 namespace {
 
 using deepnet::DenseMatrix;
+using deepnet::Element;
 using deepnet::Examples;
 using deepnet::examples;
 using deepnet::index_t;
+using deepnet::Matrix;
 using deepnet::Network;
 using deepnet::row_major;
 using deepnet::Training;
@@ -276,6 +278,8 @@ TEST_CASE("data that do not fit are refused, and nothing changes") {
   CHECK(refused([&] { net.predict(examples(both.view().block(0, 2, 0, 60)), both.view().block(1, 1, 0, 60)); }) ==
         "out overlaps X");
   net.predict(examples(both.view().block(0, 2, 0, 60)), both.view().block(2, 1, 0, 60));
+  CHECK(refused([&] { net.predict(examples(row_major(task.X.numbers.data(), 2, 1)), net.b(2)); }) ==
+        "out overlaps the parameters");
   net.predict(X, {right.numbers.data() + 59, 1, 60, 60, -1});
   for (index_t j = 0; j < 60; ++j) CHECK(right(0, 59 - j) == net.predict(X)(0, j));
 
@@ -292,6 +296,31 @@ TEST_CASE("data that do not fit are refused, and nothing changes") {
   CHECK(fit({X, Y, examples(wrong)}) == "weights must be finite and not negative");
   CHECK(fit({X, examples(task.Y, 0.5)}) ==
         "Y has the scale 0.5, but labels of binary_cross_entropy are taken as they are");
+  CHECK(fit({X, examples(task.Y), Examples{task.Y.numbers.data(), Element(7), 1, 60, 4, 4}}) ==
+        "weights has an unknown type of numbers");
+  CHECK(fit({X, Examples{task.Y.numbers.data(), Element(-1), 1, 60, 4, 4}}) == "Y has an unknown type of numbers");
+  Examples of_parameters = X;  // what training changes, though it may be judged by it
+  of_parameters.data = net.W(1).data;
+  of_parameters.unit_stride = of_parameters.example_stride = 0;
+  for (const auto& [name, data] : {std::pair("X", deepnet::TrainingData{of_parameters, Y}),
+                                   {"Y", {X, examples(Matrix<const float>{net.b(1).data, 1, 60, 0, 0})}},
+                                   {"weights", {X, Y, examples(Matrix<const float>{net.b(1).data, 1, 60, 0, 0})}}}) {
+    CHECK(refused([&] { net.fit(data); }) == std::string(name) + " overlaps the parameters, which training changes");
+    CHECK(refused([&] { net.train_on_batch(data); }).starts_with(name));
+    CHECK(std::isfinite(net.evaluate(data)));
+  }
+  for (const double scale : {1e200, -1e38}) {  // as a product beyond double, and beyond float
+    Network<float> scaled({2, 1}, {"sigmoid"}, {.input_scale = scale});
+    for (const double own : {scale, 1e-250}) {
+      const auto message = refused([&] { scaled.predict(examples(task.X, own)); });
+      CHECK(message.starts_with("X has the scale "));
+      CHECK(message.find(std::abs(own) > 1 ? "too large for the input_scale" : "too small for the input_scale") !=
+            std::string::npos);
+      CHECK(refused([&] { scaled.evaluate({examples(task.X, own), Y}); }) == message);
+    }
+    CHECK(scaled.predict(examples(task.X, 0)).cols == 60);
+    CHECK(scaled.predict(examples(task.X, 1 / scale)).cols == 60);
+  }
   Examples nan_scale = X;
   nan_scale.scale = std::nan("");
   CHECK(fit({nan_scale, Y}).starts_with("X has the scale nan"));
@@ -358,6 +387,189 @@ TEST_CASE("classes, bytes and sparse examples") {
   CHECK(refused([&] { sparse({1, 2}, begins); }) == "indices, values and the last of begins must be equally many");
   CHECK(refused([&] { sparse(indices, {}); }) == "begins is empty, but must start with 0");
   CHECK(refused([&] { net.evaluate({data.X, sparse(indices, begins)}, loss); }) == "Y is sparse, but only X may be");
+
+  std::vector<float> values_and_more(9, 0.5f);
+  const Examples of_floats = deepnet::sparse_examples<float>(3, begins, indices, std::span(values_and_more).first(3));
+  net.predict(of_floats, row_major(values_and_more.data() + 3, 3, 2));
+  CHECK(refused([&] { net.predict(of_floats, row_major(values_and_more.data() + 2, 3, 2)); }) == "out overlaps X");
+}
+
+namespace {
+
+/// The mean squared error as a loss of the caller's.
+double squared_error(std::span<const double> a, std::span<const double> y, std::span<double> slope) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    sum += (a[i] - y[i]) * (a[i] - y[i]) / double(a.size());
+    slope[i] = 2 * (a[i] - y[i]) / double(a.size());
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("a loss of the caller's trains as one of deepnet's that computes the same") {
+  const Task task;
+  const DenseMatrix<double> shares(2, 60);
+  for (const std::string_view activation : {"identity", "tanh", "gelu"}) {
+    Network<double> net({2, 6, 2}, {"tanh", activation}, {.seed = 1});
+    net.set_regularization(1, {.l2 = 1e-2});
+    DenseMatrix<double> weights(1, 60), targets(2, 60);
+    for (index_t j = 0; j < 60; ++j) {
+      weights(0, j) = double(j % 3);
+      for (index_t i = 0; i < 2; ++i) targets(i, j) = double(task.X(i, j)) * double(task.X(1, j));
+    }
+    const deepnet::TrainingData data{examples(task.X), examples(targets), examples(weights)};
+    const deepnet::LossChoice theirs = "mean_squared_error", own = deepnet::own_loss(squared_error);
+    const double expected = net.evaluate(data, theirs);
+    CHECK(net.evaluate(data, own) == doctest::Approx(expected).epsilon(1e-14));
+    const auto [loss, dW, db] = net.loss_and_gradients(data, theirs);
+    const auto [own_loss, own_dW, own_db] = net.loss_and_gradients(data, own);
+    CHECK(own_loss == doctest::Approx(loss).epsilon(1e-14));
+    for (size_t l = 0; l < dW.size(); ++l)
+      for (size_t i = 0; i < dW[l].numbers.size(); ++i)
+        CHECK(std::abs(own_dW[l].numbers[i] - dW[l].numbers[i]) < 1e-14);  // sums of 60 products below 1, of 16 digits
+
+    Network<double> other = net, in_threads = net;
+    Training training{.epochs = 5, .batch_size = 16, .optimizer = deepnet::Adam{}, .loss = theirs, .clip_norm = 1};
+    net.set_regularization(1, {.dropout = 0.3});
+    const deepnet::History history = net.fit(data, training, {.threads = 1});
+    training.loss = own;
+    other.set_regularization(1, {.dropout = 0.3});
+    in_threads.set_regularization(1, {.dropout = 0.3});
+    const deepnet::History of_own = other.fit(data, training, {.threads = 1});
+    for (size_t epoch = 0; epoch < 5; ++epoch)
+      CHECK(of_own.loss[epoch] == doctest::Approx(history.loss[epoch]).epsilon(1e-10));
+    CHECK(in_threads.fit(data, training, {.threads = 3}).loss == of_own.loss);
+    CHECK(same(in_threads.predict(examples(task.X)), other.predict(examples(task.X))));
+  }
+}
+
+TEST_CASE("a loss of the caller's takes labels with any number of rows, follows softmax, and may throw") {
+  const Task task;
+  Network<float> net({2, 5, 2}, {"relu", "softmax"}, {.seed = 1});
+  DenseMatrix<float> of_class(2, 60);  // the class, and the cost of each example
+  for (index_t j = 0; j < 60; ++j) {
+    of_class(0, j) = task.Y(0, j);
+    of_class(1, j) = 1 + float(j % 2);
+  }
+  const auto by_cost = deepnet::own_loss(
+      [](std::span<const double> a, std::span<const double> y, std::span<double> slope) {
+        const auto c = size_t(y[0]);
+        slope[c] = -y[1] / a[c];
+        return -y[1] * std::log(a[c]);
+      },
+      2);
+  DenseMatrix<float> costs(1, 60);
+  for (index_t j = 0; j < 60; ++j) costs(0, j) = of_class(1, j);
+  const auto [loss, dW, db] = net.loss_and_gradients({examples(task.X), examples(of_class)}, by_cost);
+  const auto [expected, dW_expected, db_expected] =
+      net.loss_and_gradients({examples(task.X), examples(task.Y), examples(costs)}, "sparse_categorical_cross_entropy");
+  CHECK(loss == doctest::Approx(expected).epsilon(1e-5));
+  for (size_t i = 0; i < dW[0].numbers.size(); ++i)
+    CHECK(dW[0].numbers[i] == doctest::Approx(dW_expected[0].numbers[i]).epsilon(1e-4));
+  // Kept memory is for so many rows of labels: one loss after another, in the same place.
+  Training training{.batch_size = 60, .loss = by_cost};
+  net.train_on_batch({examples(task.X), examples(of_class)}, training);
+  const DenseMatrix<float> many_rows(700, 60);
+  training.loss = deepnet::own_loss(
+      [](auto, std::span<const double> y, auto) {
+        CHECK(y.size() == 700);
+        return y[699];
+      },
+      700);
+  CHECK(net.train_on_batch({examples(task.X), examples(many_rows)}, training) == 0);
+
+  const auto with = [&](const deepnet::LossChoice& choice) {
+    return refused([&] { net.evaluate({examples(task.X), examples(of_class)}, choice); });
+  };
+  CHECK(with(deepnet::own_loss(by_cost.own, 3)) == "Y is 2 x 60, but must be 3 x 60");
+  CHECK(with(deepnet::own_loss(by_cost.own, -1)).starts_with("label_rows is -1, but must be"));
+  deepnet::LossChoice named = by_cost;
+  named.name = "huber";
+  CHECK(with(named) == "own_loss has the name huber, but must have none");
+  named.name.clear();
+  named.label_smoothing = 0.1;
+  CHECK(with(named) == "label_smoothing is for losses of classes, not for own_loss");
+
+  const auto failing = deepnet::own_loss([&](auto, auto, auto) -> double { throw std::out_of_range("of the loss"); });
+  const DenseMatrix<float> before = net.predict(examples(task.X));
+  for (const int threads : {1, 3}) {
+    const auto fails = [&] {
+      net.fit({examples(task.X), examples(of_class)}, {.loss = failing}, {.threads = threads});
+    };
+    CHECK(refused<std::out_of_range>(fails) == "of the loss");
+  }
+  CHECK(same(net.predict(examples(task.X)), before));
+  const auto nan = deepnet::own_loss([](auto, auto, auto) { return std::nan(""); });
+  CHECK_THROWS_AS(net.fit({examples(task.X), examples(of_class)}, {.loss = nan}), deepnet::NonFinite);
+}
+
+TEST_CASE("networks that are trained side by side have the bits of each alone") {
+  const Task task;
+  std::vector<Network<float>> together, alone;
+  for (const index_t hidden : {3, 40, 8}) together.emplace_back(Network<float>({2, hidden, 1}, {"tanh", "sigmoid"}));
+  alone = together;
+  const auto training = [](size_t i) {
+    return Training{.epochs = 4 + index_t(i), .batch_size = 16, .optimizer = deepnet::Adam{}, .seed = i};
+  };
+  std::vector<deepnet::ManyFit<float>> fits;
+  for (size_t i = 0; i < 3; ++i) fits.push_back({&together[i], task.data(), training(i)});
+  int inside = 0, called = 0;
+  fits[1].training.after_epoch = fits[2].training.after_epoch = [&](const deepnet::EpochResult& epoch) {
+    CHECK(++inside == 1);
+    ++called;
+    --inside;
+    return epoch.epoch < 2;
+  };
+  for (const int threads : {1, 3}) {
+    for (size_t i = 0; i < 3; ++i) together[i].initialize("he_normal", i);
+    called = 0;
+    const std::vector<deepnet::ManyResult> results = deepnet::fit_many(fits, {.threads = threads});
+    CHECK(called == 6);
+    for (size_t i = 0; i < 3; ++i) {
+      alone[i].initialize("he_normal", i);
+      Training own = training(i);
+      if (i > 0) own.after_epoch = [](const deepnet::EpochResult& epoch) { return epoch.epoch < 2; };
+      CHECK(results[i].history.loss == alone[i].fit(task.data(), own).loss);
+      CHECK_FALSE(results[i].error);
+      CHECK(same(together[i].predict(examples(task.X)), alone[i].predict(examples(task.X))));
+    }
+  }
+  CHECK(deepnet::fit_many(std::vector<deepnet::ManyFit<double>>()).empty());
+}
+
+TEST_CASE("fit_many checks all arguments first, and one network that fails stops no other") {
+  const Task task;
+  Network<float> first({2, 1}, {"sigmoid"}, {.seed = 1}), second({2, 1}, {"identity"}, {.seed = 1});
+  const DenseMatrix<float> before = first.predict(examples(task.X));
+  const auto with = [&](const deepnet::ManyFit<float>& fit) {
+    return refused([&] { deepnet::fit_many<float>({{&first, task.data()}, fit}); });
+  };
+  CHECK(with({&first, task.data()}) == "fits[1] has the network of fits[0]: train a copy");
+  CHECK(with({nullptr, task.data()}) == "fits[1] has no network");
+  CHECK(with({&second, {examples(task.X), {}}}) == "fits[1]: Y is 0 x 0, but must be 1 x 60");
+  CHECK(with({&second, task.data(), {.epochs = -1}}) == "fits[1]: epochs is -1, but must be a number from 0");
+  CHECK(same(first.predict(examples(task.X)), before));
+
+  const Training much{.epochs = 9, .optimizer = deepnet::Sgd{.learning_rate = 1e30}}, some{.epochs = 3};
+  const auto results = deepnet::fit_many<float>({{&first, task.data(), some}, {&second, task.data(), much}});
+  CHECK(results[0].history.loss.size() == 3);
+  CHECK_FALSE(results[0].error);
+  REQUIRE(results[1].error);
+  CHECK(index_t(results[1].history.loss.size()) == results[1].error->epoch);
+  for (const int threads : {1, 2}) {
+    Network<float> third({2, 1}, {"sigmoid"});
+    deepnet::ManyFit<float> fails{&third, task.data()};
+    fails.training.after_epoch = [](const auto&) -> bool { throw std::out_of_range("of the function"); };
+    CHECK(refused<std::out_of_range>([&] {
+            deepnet::fit_many<float>({{&first, task.data()}, fails}, {.threads = threads});
+          }) == "of the function");
+  }
+  first.fit(task.data(), {.after_epoch = [&](const auto&) {
+              CHECK_THROWS_AS(deepnet::fit_many<float>({{&first, task.data()}}), deepnet::Busy);
+              return true;
+            }});
 }
 
 TEST_CASE("named settings reach the optimizer") {

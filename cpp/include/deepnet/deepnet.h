@@ -4,6 +4,7 @@
 #include "deepnet/config.h"
 #include "deepnet/errors.h"
 #include "deepnet/examples.h"
+#include "deepnet/fit_many.h"
 #include "deepnet/interrupt.h"
 #include "deepnet/matrix.h"
 #include "deepnet/names.h"

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -59,6 +60,11 @@ struct Adam {
 /// Any of them.
 using AnyOptimizer = std::variant<Sgd, Momentum, Nesterov, RmsProp, Adagrad, Adam>;
 
+/// A loss of your own, of one example: is given its outputs `a`, n_L numbers, and its column `y` of Y, writes the
+/// derivative with respect to each output to `slope`, whose numbers are 0 before, and returns the loss. It is called on
+/// several threads at once. An exception of it ends the call; the parameters are those of the last update.
+using OwnLoss = std::function<double(std::span<const double> a, std::span<const double> y, std::span<double> slope)>;
+
 /// A loss with its settings: of the loss `name`, which has none by default but needs an output activation, or the
 /// result of one of the functions below.
 struct LossChoice {
@@ -73,7 +79,18 @@ struct LossChoice {
   double q = 0.5;              // of quantile: the share of the targets below the prediction; between 0 and 1
   double label_smoothing = 0;  // of cross-entropies: the share of each label that is spread over all classes; in [0, 1)
   bool signed_weights = false;  // weights of examples may be negative, as in a policy gradient
+  OwnLoss own = {};             // see own_loss()
+  index_t label_rows = 0;       // of own_loss: the rows of Y; 0: one for each output
 };
+
+/// A loss of your own, after any output activation. With `label_rows`, Y has more or fewer rows than there are outputs:
+/// the targets, and whatever else the loss needs of each example.
+inline LossChoice own_loss(OwnLoss function, index_t label_rows = 0) {
+  LossChoice loss;
+  loss.own = std::move(function);
+  loss.label_rows = label_rows;
+  return loss;
+}
 
 /// e^2 / 2 for |e| <= delta, else delta (|e| - delta / 2)
 inline LossChoice huber(double delta = 1) {
@@ -93,7 +110,7 @@ inline LossChoice quantile(double q = 0.5) {
 struct TrainingData {
   /// n_0 x m; dense or sparse.
   Examples X;
-  /// n_L x m; for sparse_categorical_cross_entropy 1 x m class numbers from 0 to n_L - 1.
+  /// n_L x m; for sparse_categorical_cross_entropy 1 x m class numbers from 0 to n_L - 1; for own_loss label_rows x m.
   Examples Y;
   /// 1 x m, the weight of each example; without data every weight is 1.
   Examples weights = {};
