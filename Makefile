@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 CORE := CMakeLists.txt $(shell find cmake cpp -type f 2>/dev/null)
 
-.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint format cpp-test cpp-package wheel release clean
+.PHONY: help demo test test-all stress fuzz reliability examples docs bench profile lint tidy format cpp-test cpp-package wheel release pins clean
 
 help:
 	@echo "make demo      train a network on handwritten digits and show how fast it went"
@@ -26,8 +26,10 @@ help:
 	@echo "               (SMOKE=1: only whether they run; ARGS=... goes to benchmarks/compare_libraries.py)"
 	@echo "make profile   cycles per phase of a training step (ARGS='--threads 2 --float64 mid': two threads, one network)"
 	@echo "make lint      ruff, codespell, mypy, clang-format and clang-tidy; make format corrects what they can correct"
+	@echo "make tidy      clang-tidy of all C++ but the kernels, which takes minutes"
 	@echo "make wheel     the sdist and the wheel in dist/, tested as a user gets them"
 	@echo "make release   all of a release but the upload: dist/ with what make wheel leaves, checked, and a bill of materials"
+	@echo "make pins      newer versions of the packages that .venv takes, with their hashes: .ci/pins.txt"
 	@echo "make clean     removes what was built, and .venv"
 
 demo: .venv/with-cli
@@ -98,6 +100,12 @@ profile: .venv/build-tools
 	cmake --build --preset profile
 	build/profile/deepnet_profile $(ARGS)
 
+# The same for all of C++ but the kernels; the extension module is one file. It takes minutes, so lint leaves it out.
+tidy: .venv/with-dev
+	cmake --preset tidy -DDEEPNET_BUILD_PYTHON=ON -Dpybind11_DIR=$$($(BIN)/python -m pybind11 --cmakedir) > build/tidy.log
+	echo $(wildcard cpp/api/*.cpp cpp/nn/*.cpp cpp/runtime/*.cpp cpp/train/*.cpp) build/tidy/CMakeFiles/_core.dir/Unity/*.cxx \
+	  | xargs -n 1 -P 2 $(BIN)/clang-tidy -p build/tidy --quiet --header-filter='cpp/(api|bindings|include|nn|runtime|train)/'
+
 CPP_FILES = $(shell find cpp tests benchmarks examples -name '*.h' -o -name '*.cpp')
 lint: .venv/with-dev
 	$(BIN)/ruff check .
@@ -152,16 +160,22 @@ clean:
 	$(PYTHON) -m venv --clear .venv
 	@touch $@
 
-# uv installs in seconds what takes pip a minute. It does not read pip's settings, so pip comes after it, and installs
-# what uv could not reach.
-UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
+# uv installs in seconds what takes pip a minute, in the versions and with the hashes of .ci/pins.txt. It does not read
+# pip's settings, so pip comes after it, and installs what uv could not reach.
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints .ci/pins.txt
 BUILD_REQUIRES = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 .venv/build-tools: pyproject.toml | .venv/created
 	$(BIN)/python -c '$(BUILD_REQUIRES)' > .venv/build-requires.txt
-	-$(BIN)/python -m pip install --quiet uv
+	-$(BIN)/python -m pip install --quiet --require-hashes --requirement .ci/uv.txt
 	-$(UV_INSTALL) -r .venv/build-requires.txt cmake ninja
 	$(BIN)/python -m pip install --quiet -r .venv/build-requires.txt cmake ninja
 	@touch $@
+
+# The newest versions of everything, for the next commit.
+PIN = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+pins: .venv/build-tools
+	(cat .venv/build-requires.txt; echo cmake; echo ninja) | $(PIN) --extra release --output-file .ci/pins.txt pyproject.toml -
+	echo uv | $(PIN) --output-file .ci/uv.txt -
 
 MODULES = find python -name '*.py' | sort
 .venv/modules: .venv/created FORCE

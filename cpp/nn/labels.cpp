@@ -86,7 +86,8 @@ bool all_labels(const Examples& Y, bool of_shares, Interrupt* interrupt, Good go
       if (!all_good<S>(at, Y.example_stride, end - first, good)) return false;
     }
     if (of_shares && !sum_to_one<S>(Y, first, end)) return false;
-    if ((unchecked += Y.units * (end - first)) < kLabelsPerCheck) continue;
+    unchecked += Y.units * (end - first);
+    if (unchecked < kLabelsPerCheck) continue;
     unchecked = 0;
     if (interrupt && interrupt->requested()) throw Interrupted{};
   }
@@ -144,7 +145,8 @@ bool indices_increase(std::span<const int64_t> begins, const int32_t* indices, i
     bool good = true;
     for (int64_t p = begins[j]; p < begins[j + 1]; last = indices[p++]) good &= indices[p] > last;
     if (!good || last >= units) return false;
-    if ((unchecked += begins[j + 1] - begins[j] + 1) < kLabelsPerCheck) continue;
+    unchecked += begins[j + 1] - begins[j] + 1;
+    if (unchecked < kLabelsPerCheck) continue;
     unchecked = 0;
     if (interrupt && interrupt->requested()) throw Interrupted{};
   }

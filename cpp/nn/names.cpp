@@ -17,6 +17,7 @@ const Kernels<float>& any_kernels() { return *built_isas().back().f32; }
 template <class Entry>
 std::vector<std::string_view> names_of(const Entry* entries, index_t count) {
   std::vector<std::string_view> names;
+  names.reserve(size_t(count));
   for (index_t i = 0; i < count; ++i) names.emplace_back(entries[i].name);
   return names;
 }

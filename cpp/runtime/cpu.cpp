@@ -1,6 +1,7 @@
 #include "runtime/cpu.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -26,7 +27,7 @@ int from_environment(const char* name) {
 
 #if defined(__linux__)
 
-cpu_set_t allowed_now() {
+cpu_set_t allowed_now() noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
   sched_getaffinity(0, sizeof set, &set);  // stays empty on a machine with more CPUs than the set has room for
@@ -51,7 +52,7 @@ int physical_cores() {
 int granted_by_cgroup() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   double quota = 0, period = 0;
-  if (file >> quota >> period && period > 0) return std::max(1, int(quota / period + 0.5));
+  if (file >> quota >> period && period > 0) return std::max(1, int(std::lround(quota / period)));
   return 1 << 20;
 }
 
