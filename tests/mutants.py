@@ -59,6 +59,7 @@ TESTS = [
     "test_representations.py",
     "test_settings.py",
     "test_sparse_examples.py",
+    "test_validation.py",
     "test_activations.py",
     "course/test_costs.py",
     "course/test_layouts.py",
