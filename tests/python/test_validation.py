@@ -214,3 +214,18 @@ def test_callbacks_of_one_run(tmp_path):
     thread.start()
     thread.join()
     assert errors == ["on_sigterm=True is for runs in the main thread, which alone gets signals"]
+
+
+def test_long_lists_are_cut():
+    parameters = deepnet.initialize_parameters_deep([2] * 6)
+    with pytest.raises(ValueError, match=r"grads lacks ") as caught:
+        deepnet.update_parameters(parameters, {}, 0.1)
+    assert str(caught.value) == "grads lacks 'dW1', 'db1', 'dW2', 'db2', 'dW3', 'db3' and 4 more"
+
+
+def test_balanced_weights_beyond_the_range_of_float32():
+    """Of 150 outputs, each 1 for one of 10 examples: 5 to the 150th."""
+    Y = np.zeros((150, 10))
+    Y[:, 3] = 1
+    with pytest.raises(ValueError, match="the balanced weight of example 3 is beyond the range of float32"):
+        weights.example_weights(None, "balanced", Y, F32)
