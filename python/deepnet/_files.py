@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import hashlib
 import os
 import reprlib
 import stat
 from collections.abc import Iterable
 from typing import IO, Any, BinaryIO
+
+from . import _system
 
 Path = str | os.PathLike[str]
 
@@ -35,7 +35,7 @@ def open_regular(path: Path) -> BinaryIO:
 
     A FIFO would block the caller, and a device may never end.
     """
-    opener = lambda name, flags: os.open(name, flags | os.O_NONBLOCK)  # noqa: E731  nothing to document
+    opener = lambda name, flags: os.open(name, flags | _system.UNBLOCKED)  # noqa: E731  nothing to document
     file = open(path, "rb", opener=opener)  # noqa: SIM115  the caller closes it
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -66,7 +66,8 @@ def replace(path: Path, content: Iterable[Any]) -> None:
     A new file is written beside the target and takes its name, mode and (where permitted) owner when it is
     complete and on the disk. Links are followed. If the process is killed, the unfinished file stays as
     ``.<name>.<8 hex digits>.part``, which the next call for the same target removes. Concurrent calls for one
-    target wait for each other.
+    target wait for each other. On Windows they do not, and the unfinished file has another name each time
+    and is not removed; nor can a file be replaced that a process has open.
 
     Parameters
     ----------
@@ -86,9 +87,7 @@ def replace(path: Path, content: Iterable[Any]) -> None:
     try:
         folder, name = os.path.split(target)
         old = _regular_or_none(path, target)
-        digits = hashlib.blake2b(os.fsencode(name), digest_size=4).hexdigest()
-        beside = os.path.join(folder, f".{_start(name)}.{digits}.part")
-        handle = _create_locked(beside)
+        handle, beside = _system.create_beside(folder, name)
         try:
             with open(handle, "wb", buffering=0) as file:
                 for part in content:
@@ -96,25 +95,20 @@ def replace(path: Path, content: Iterable[Any]) -> None:
                         while piece:
                             piece = piece[file.write(piece) :]
                 if old:
-                    with contextlib.suppress(PermissionError):
-                        os.fchown(handle, old.st_uid, old.st_gid)
-                    os.fchmod(handle, stat.S_IMODE(old.st_mode))
+                    _system.keep_owner(handle, old)
                 os.fsync(handle)
+                if not _system.RENAMES_OPEN_FILES:
+                    file.close()
                 os.replace(beside, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
             raise
-        _sync_folder(folder)
+        _system.sync_folder(folder)
     except OSError as error:
         if error.errno is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
-
-
-def _start(name: str) -> str:
-    """The start of a name, short enough for what is put around it: a name has up to 255 bytes."""
-    return os.fsdecode(os.fsencode(name)[:40])
 
 
 def _regular_or_none(path: Path, target: str) -> os.stat_result | None:
@@ -127,52 +121,3 @@ def _regular_or_none(path: Path, target: str) -> os.stat_result | None:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{os.fspath(path)}: is not a regular file, and is not replaced")
     return status
-
-
-def _create_locked(name: str) -> int:
-    """Create a file and lock it; one left by a killed process is removed first.
-
-    The lock ends with the process, so it tells a file that is being written from one that was left.
-    """
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-    while True:
-        try:
-            handle, is_new = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o666), True
-        except FileExistsError:
-            try:
-                handle, is_new = os.open(name, flags | os.O_NONBLOCK), False
-            except FileNotFoundError:
-                continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if _is_named(handle, name):
-                if is_new:
-                    return handle
-                os.unlink(name)
-        except BaseException:
-            if is_new:
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
-            os.close(handle)
-            raise
-        os.close(handle)
-
-
-def _is_named(handle: int, name: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.lstat(name))
-    except FileNotFoundError:
-        return False
-
-
-def _sync_folder(folder: str) -> None:
-    """Write the new name to the disk as well, where the system can do that and lets this user."""
-    with contextlib.suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-                raise
-        finally:
-            os.close(handle)

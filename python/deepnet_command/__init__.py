@@ -50,10 +50,10 @@ def _fail(message: str) -> "NoReturn":
 
 def _check_addresses() -> None:
     """Under a limit of addresses (``ulimit -v``), look whether it suffices, and give BLAS one thread."""
-    try:
-        import resource
-    except ImportError:  # not a POSIX system
+    if sys.platform == "win32":
         return
+    import resource
+
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return

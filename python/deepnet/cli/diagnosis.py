@@ -17,6 +17,7 @@ import deepnet
 from deepnet._files import replace
 from deepnet.cli.commands import write_csv
 from deepnet.cli.endings import of_the_input
+from deepnet.cli.machine import affinity
 from deepnet.cli.output import Output
 from deepnet.cli.terminal import abridged, displayable, printable, progress_bar, say
 from deepnet.diagnose import Diagnosis, Finding, Limits, diagnose_file, diagnose_files
@@ -202,7 +203,7 @@ def folder(out: Output, path: Path, wanted: Wanted, worth: dict[str, float], tab
     with progress_bar(out.console, transient=True) as bar:
         task = bar.add_task("Checking", total=len(names), note="")
         files = [path / name for name in names]
-        for found in diagnose_files(files, **wanted.options(), workers=max(2, len(os.sched_getaffinity(0)))):
+        for found in diagnose_files(files, **wanted.options(), workers=max(2, affinity())):
             diagnoses.append(found)
             bar.update(task, advance=1, note=printable(names[len(diagnoses) - 1]))
     functions = _functions(diagnoses, wanted, worth)

@@ -7,6 +7,7 @@ from typing import Any
 
 import deepnet
 from deepnet import backends
+from deepnet._system import usable_cpus
 
 CGROUPS = Path("/sys/fs/cgroup")
 CPUINFO, MEMINFO, SELF_CGROUP = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/proc/self/cgroup")
@@ -149,7 +150,7 @@ def cpu_name() -> str:
 
 def affinity() -> int:
     """Return the number of cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(usable_cpus())
 
 
 def _limit_files(name: str, controller: str, old: str) -> list[Path]:

@@ -104,7 +104,7 @@ def diagnose_file(
     ValueError
         If there is no such course or function.
     ChildProcessError
-        If the process that runs submissions cannot start.
+        If the process that runs submissions cannot start; on Windows it never can.
 
     Examples
     --------
@@ -132,6 +132,11 @@ def diagnose_files(
 
     Parameters and errors are those of :func:`diagnose_file`.
     """
+    if sys.platform == "win32":
+        raise ChildProcessError(
+            "files are run in a forked process, which Windows does not have: use WSL, or import the file and"
+            " pass its module to deepnet.diagnose"
+        )
     limits = limits or Limits()
     only = None if only is None else list(only)
     known = checked_course(course)

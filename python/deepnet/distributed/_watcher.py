@@ -23,6 +23,7 @@ def available() -> bool:
 
 def start(name: str) -> None:
     """Start the process, to which `connected` can connect from now on."""
+    assert sys.platform == "linux"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(1024)
@@ -32,6 +33,7 @@ def start(name: str) -> None:
 
 def connected(name: str, rank: int) -> socket.socket:
     """Return the connection of a rank to the process of this name; it may send LEAVES or ABORTS."""
+    assert sys.platform == "linux"
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(f"\0{name}")
     connection.sendall(f"{rank} {os.getpid()} ".encode())
@@ -42,6 +44,7 @@ def connected(name: str, rank: int) -> socket.socket:
 
 def watch(listening: socket.socket, host: str) -> str:
     """Wait; return the message about a rank that was killed, or "" if all have ended by themselves."""
+    assert sys.platform == "linux"
     said, connections = dict[int, bytes](), dict[int, socket.socket]()
     with select.epoll() as poll:
         poll.register(listening, select.EPOLLIN)

@@ -7,7 +7,6 @@ rank 0 calls the callbacks, and the others learn what these decided.
 
 from __future__ import annotations
 
-import os
 import socket
 import warnings
 import zlib
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from deepnet._system import usable_cpus
 from deepnet._validation import options as option
 from deepnet.activations import Array
 from deepnet.backends import is_native
@@ -388,8 +388,7 @@ def layout(comm: Any) -> list[tuple[str, tuple[int, ...], int]]:
 
 def _place(threads: int) -> tuple[str, tuple[int, ...], int]:
     """Return the machine, the processors that this process may use, and the threads that it was given."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return socket.gethostname(), tuple(sorted(cores)), threads
+    return socket.gethostname(), tuple(usable_cpus()), threads
 
 
 def _threads(rank: int, places: list[tuple[str, tuple[int, ...], int]]) -> int:
