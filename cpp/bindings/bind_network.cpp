@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bindings/arguments.h"
+#include "bindings/batch_loss.h"
 #include "bindings/examples.h"
 #include "bindings/fit_call.h"
 #include "bindings/owner.h"
@@ -47,7 +48,7 @@ constexpr bool is_owned<Engine<T>> = true;
 template <class T>
 constexpr bool is_owned<TrainingHold<T>> = true;
 template <>
-constexpr bool is_owned<Plan> = true;
+constexpr bool is_owned<GivenPlan> = true;
 
 namespace {
 
@@ -83,7 +84,7 @@ class Engine final : public AnyEngine {
   }
 
   /// (updates, [W1, b1, ..., WL, bL of the first slot, then those of the next]), or None: see copy_optimizer_state.
-  py::object optimizer_state(const Plan& plan) const {
+  py::object optimizer_state(const GivenPlan& plan) const {
     py::list arrays;
     std::vector<ParameterGradient<T>> slots;
     for (index_t i = 0; i < optimizer_slots(plan.optimizer) * network_.layers(); ++i) {
@@ -99,18 +100,19 @@ class Engine final : public AnyEngine {
   }
 
   /// True; None: the arrays do not fit.
-  py::object set_optimizer_state(TrainingHold<T>& hold, const Plan& plan, uint64_t updates,
+  py::object set_optimizer_state(TrainingHold<T>& hold, const GivenPlan& plan, uint64_t updates,
                                  const py::list& arrays) const {
     if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
     const index_t layers = network_.layers(), count = optimizer_slots(plan.optimizer) * layers;
     if (index_t(arrays.size()) != 2 * count) return py::none();
+    const py::tuple held(arrays);  // the list may change meanwhile
     std::vector<ParameterGradient<T>> slots;
     for (index_t i = 0; i < count; ++i) {
       const index_t l = 1 + i % layers;
       auto& [W, b] = slots.emplace_back();
-      const py::object of_W = arrays[size_t(2 * i)], of_b = arrays[size_t(2 * i + 1)];
-      if (!writable_view<T>(of_W.ptr(), network_.units(l), network_.units(l - 1), W)) return py::none();
-      if (!writable_view<T>(of_b.ptr(), network_.units(l), 1, b)) return py::none();
+      PyObject *of_W = PyTuple_GET_ITEM(held.ptr(), 2 * i), *of_b = PyTuple_GET_ITEM(held.ptr(), 2 * i + 1);
+      if (!writable_view<T>(of_W, network_.units(l), network_.units(l - 1), W)) return py::none();
+      if (!writable_view<T>(of_b, network_.units(l), 1, b)) return py::none();
     }
     without_gil([&](Interrupt* interrupt) {
       deepnet::set_optimizer_state<T>(hold, plan.optimizer, updates, slots, interrupt);
@@ -124,50 +126,57 @@ class Engine final : public AnyEngine {
     });
   }
 
-  py::object train_on_batch(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+  py::object train_on_batch(const py::object& X, const py::object& Y, const py::object& weights, const GivenPlan& plan,
                             double rate, uint64_t seed, double scale, int threads) const {
     GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     double value = 0;
-    without_gil([&](Interrupt* interrupt) {
-      value = deepnet::train_on_batch<T>(network_, data, plan, rate, seed, threads, interrupt);
+    without_gil([&](WithoutGil* gil) {
+      data.give(gil);
+      value = deepnet::train_on_batch<T>(network_, data, plan, rate, seed, threads, gil);
     });
     return py::float_(value);
   }
 
-  py::object evaluate(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+  py::object evaluate(const py::object& X, const py::object& Y, const py::object& weights, const GivenPlan& plan,
                       double scale, int threads, const py::object& chosen) const {
     GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data) || !parse_chosen(chosen.ptr(), data)) return py::none();
     double value = 0;
-    without_gil([&](Interrupt* interrupt) { value = deepnet::evaluate<T>(network_, data, plan, threads, interrupt); });
+    without_gil([&](WithoutGil* gil) {
+      data.give(gil);
+      value = deepnet::evaluate<T>(network_, data, plan, threads, gil);
+    });
     return py::float_(value);
   }
 
   /// (loss, {"dW1": ..., "db1": ..., ...}), with the arrays of `out` unless that is None.
-  py::object loss_and_grads(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan,
+  py::object loss_and_grads(const py::object& X, const py::object& Y, const py::object& weights, const GivenPlan& plan,
                             double scale, int threads, const py::object& out) const {
     GivenData data;
     if (!parse_data(X, Y, weights, plan, scale, data)) return py::none();
     std::vector<ParameterGradient<T>> gradients;
+    std::vector<py::object> held;
     py::object grads = out;
     if (out.is_none()) {
       grads = new_gradients(gradients);
     } else {
       std::vector<Range> read = read_by(X, data.sparse);
-      read.push_back(range_of(Y.ptr()));
+      read.push_back(range_of(labels_of(Y.ptr())));
       if (PyObject* by_example = weights_by_example(weights.ptr())) read.push_back(range_of(by_example));
-      if (!parse_outputs(out.ptr(), read, gradients)) return py::none();
+      if (!parse_outputs(out.ptr(), read, gradients, held)) return py::none();
     }
     double value = 0;
-    without_gil([&](Interrupt* interrupt) {
-      value = deepnet::loss_and_gradients<T>(network_, data, plan, gradients, threads, interrupt);
+    without_gil([&](WithoutGil* gil) {
+      data.give(gil);
+      value = deepnet::loss_and_gradients<T>(network_, data, plan, gradients, threads, gil);
     });
     return py::make_tuple(value, grads);
   }
 
   /// A_L, which is `out` unless that is None; the plan's penalties are those of backward().
-  py::object forward(const py::object& X, const py::object& out, const Plan& plan, double scale, int threads) const {
+  py::object forward(const py::object& X, const py::object& out, const GivenPlan& plan, double scale,
+                     int threads) const {
     return outputs(X, out, scale, [&](const Examples& x, Matrix<T> a, Interrupt* interrupt) {
       deepnet::forward<T>(network_, x, plan.layers, a, threads, interrupt);
     });
@@ -175,8 +184,8 @@ class Engine final : public AnyEngine {
 
   /// The gradients, in the arrays of `out` unless that is None: of a pass of its own, or, if X is None, of that of
   /// forward(); if that is not kReady, the PassState, a number.
-  py::object backward(const py::object& X, const py::object& slope, bool of_Z, const py::object& out, const Plan& plan,
-                      double scale, int threads) const {
+  py::object backward(const py::object& X, const py::object& slope, bool of_Z, const py::object& out,
+                      const GivenPlan& plan, double scale, int threads) const {
     Examples x, d;
     SparseArrays sparse;
     if (!parse_slope(slope.ptr(), d)) return py::none();
@@ -185,13 +194,14 @@ class Engine final : public AnyEngine {
       return py::none();
     if (has_X && x.count != d.count) return py::none();
     std::vector<ParameterGradient<T>> gradients;
+    std::vector<py::object> held;
     py::object grads = out;
     if (out.is_none()) {
       grads = new_gradients(gradients);
     } else {
       std::vector<Range> read = has_X ? read_by(X, sparse) : std::vector{memory()};
       read.push_back(range_of(slope.ptr()));
-      if (!parse_outputs(out.ptr(), read, gradients)) return py::none();
+      if (!parse_outputs(out.ptr(), read, gradients, held)) return py::none();
     }
     auto state = PassState::kReady;
     if (has_X) {
@@ -205,12 +215,15 @@ class Engine final : public AnyEngine {
   }
 
   /// False: a gradient, or their norm, is not finite.
-  py::object apply_gradients(const py::object& grads, const Plan& plan, double rate, int threads) const {
+  py::object apply_gradients(const py::object& grads, const GivenPlan& plan, double rate, int threads) const {
     std::vector<ParameterGradient<const T>> gradients;
+    std::vector<py::object> held;
     if (!PyDict_CheckExact(grads.ptr())) return py::none();
+    gradients.reserve(size_t(network_.layers()));
+    held.reserve(2 * size_t(network_.layers()));
     for (index_t l = 1; l <= network_.layers(); ++l) {
       auto& [dW, db] = gradients.emplace_back();
-      PyObject *of_W = item(grads, Prefix::dW, l), *of_b = item(grads, Prefix::db, l);
+      PyObject *of_W = item(grads.ptr(), Prefix::dW, l, held), *of_b = item(grads.ptr(), Prefix::db, l, held);
       if (!of_W || !view<T>(of_W, dW) || dW.rows != network_.units(l) || dW.cols != network_.units(l - 1))
         return py::none();
       if (!of_b || !view<T>(of_b, db) || db.rows != network_.units(l) || db.cols != 1) return py::none();
@@ -242,7 +255,7 @@ class Engine final : public AnyEngine {
   /// Returns (losses, seconds); `hold` is what begin_training returned. A run may take a call per epoch: the labels are
   /// checked if options["check_labels"] says that Python code ran since the last check.
   py::object fit(TrainingHold<T>& hold, const py::object& X, const py::object& Y, const py::object& weights,
-                 const Plan& plan, const py::dict& options, const py::object& report) const {
+                 const GivenPlan& plan, const py::dict& options, const py::object& report) const {
     std::atomic<index_t> steps{0};
     const auto call = call_of(hold, X, Y, weights, plan, options, steps);
     if (!call) return py::none();
@@ -251,7 +264,7 @@ class Engine final : public AnyEngine {
     const auto kept = together.is_none() ? py::none() : gradients_of(together, gradients);
     if (gradients) call->join(together, gradients);
     without_gil([&](WithoutGil* gil) {
-      call->gil = gil;
+      call->give(gil);
       Reporting interrupt(gil, report.ptr(), [&] { return steps.load(std::memory_order_relaxed); });
       call->run(&interrupt);
     });
@@ -265,7 +278,7 @@ class Engine final : public AnyEngine {
                                     const py::object& weights, const py::object& plan, const py::dict& options,
                                     std::atomic<index_t>& steps) const override {
     auto* held = Owner<TrainingHold<T>>::value_in(hold.ptr());
-    const auto* planned = Owner<Plan>::value_in(plan.ptr());
+    const auto* planned = Owner<GivenPlan>::value_in(plan.ptr());
     if (!held || !planned) return nullptr;
     return call_of(*held, X, Y, weights, *planned, options, steps);
   }
@@ -277,7 +290,7 @@ class Engine final : public AnyEngine {
  private:
   class CallOf final : public FitCall {
    public:
-    CallOf(TrainingHold<T>& hold, const Plan& plan, const py::dict& options, std::atomic<index_t>& steps)
+    CallOf(TrainingHold<T>& hold, const GivenPlan& plan, const py::dict& options, std::atomic<index_t>& steps)
         : FitCall(plan, options, steps), hold_(hold) {}
     void free_memory() override { hold_.free_memory(); }
 
@@ -294,13 +307,14 @@ class Engine final : public AnyEngine {
   };
 
   std::unique_ptr<FitCall> call_of(TrainingHold<T>& hold, const py::object& X, const py::object& Y,
-                                   const py::object& weights, const Plan& plan, const py::dict& options,
+                                   const py::object& weights, const GivenPlan& plan, const py::dict& options,
                                    std::atomic<index_t>& steps) const {
     if (&hold.network().state() != &network_.state()) throw py::value_error("hold is of another network");
     auto call = std::make_unique<CallOf>(hold, plan, options, steps);
     const auto chosen = options.contains("chosen") ? py::object(options["chosen"]) : py::none();
-    if (!parse_arrays(X, Y, weights, plan, options["input_scale"].cast<double>(), call->data)) return nullptr;
-    if (options.contains("check_labels") && options["check_labels"].cast<bool>()) call->unchecked_labels = call->data.Y;
+    if (!parse_arrays(X, Y, weights, plan, options["input_scale"].cast<double>(), call->data, false)) return nullptr;
+    if (options.contains("check_labels") && options["check_labels"].cast<bool>())
+      call->unchecked_labels = call->data.labels;
     if (options.contains("order")) call->set_order(options["order"]);
     if (!parse_chosen(chosen.ptr(), call->data)) return nullptr;
     return call;
@@ -359,20 +373,26 @@ class Engine final : public AnyEngine {
     return grads;
   }
 
-  /// A value of a dict, or null.
-  static PyObject* item(const py::object& dict, Prefix prefix, index_t l) {
-    return PyDict_GetItemWithError(dict.ptr(), key(prefix, size_t(l)));
+  /// A value of a dict, which `held` keeps, or null.
+  static PyObject* item(PyObject* dict, Prefix prefix, index_t l, std::vector<py::object>& held) {
+    PyObject* value = PyDict_GetItemWithError(dict, key(prefix, size_t(l)));
+    if (value) held.push_back(py::reinterpret_borrow<py::object>(value));
+    return value;
   }
 
-  /// The arrays of a dict of gradients to write to, apart from each other and from what is read.
-  bool parse_outputs(PyObject* out, const std::vector<Range>& read,
-                     std::vector<ParameterGradient<T>>& gradients) const {
+  /// The arrays of a dict of gradients to write to, apart from each other and from what is read. `held` keeps them:
+  /// another thread may remove them from the dict during the call.
+  bool parse_outputs(PyObject* out, const std::vector<Range>& read, std::vector<ParameterGradient<T>>& gradients,
+                     std::vector<py::object>& held) const {
     if (!PyDict_CheckExact(out)) return false;
-    const auto dict = py::reinterpret_borrow<py::object>(out);
     std::vector<Range> ranges;
+    const auto layers = size_t(network_.layers());
+    gradients.reserve(layers);
+    ranges.reserve(2 * layers);
+    held.reserve(2 * layers);
     for (index_t l = 1; l <= network_.layers(); ++l) {
       auto& [dW, db] = gradients.emplace_back();
-      PyObject *of_W = item(dict, Prefix::dW, l), *of_b = item(dict, Prefix::db, l);
+      PyObject *of_W = item(out, Prefix::dW, l, held), *of_b = item(out, Prefix::db, l, held);
       if (!of_W || !writable_view<T>(of_W, network_.units(l), network_.units(l - 1), dW)) return false;
       if (!of_b || !writable_view<T>(of_b, network_.units(l), 1, db)) return false;
       ranges.push_back(range_of(of_W));
@@ -397,18 +417,37 @@ class Engine final : public AnyEngine {
     return ids;
   }
 
-  bool parse_arrays(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
-                    GivenData& data) const {
-    const index_t labels = label_rule(plan.loss) == LabelRule::kClasses ? 1 : outputs_;
+  bool parse_arrays(const py::object& X, const py::object& Y, const py::object& weights, const GivenPlan& plan,
+                    double scale, GivenData& data, bool all_at_once) const {
+    const index_t labels = plan.labels == LabelRule::kClasses ? 1 : outputs_;
     if (!parse_inputs(X.ptr(), inputs_, scale, data.sparse, data.X)) return false;
-    if (!parse_targets(Y.ptr(), labels, data.X.count, data.Y)) return false;
-    return parse_weights<T>(weights.ptr(), outputs_, plan.signed_weights, data);
+    if (!parse_targets(labels_of(Y.ptr()), labels, data.X.count, data.Y)) return false;
+    if (!parse_weights<T>(weights.ptr(), outputs_, plan.signed_weights, data)) return false;
+    data.labels = data.Y;
+    return plan.loss != kBatchLoss || parse_batch_loss(Y.ptr(), plan, data, all_at_once);
   }
 
-  bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const Plan& plan, double scale,
-                  GivenData& data) const {
-    return parse_arrays(X, Y, weights, plan, scale, data) && indices_are_good(data.sparse, inputs_) &&
-           labels_follow(label_rule(plan.loss), outputs_, data.Y);
+  /// With a custom loss, Y is the tuple (Y, loss, its further arrays or None).
+  static PyObject* labels_of(PyObject* Y) {
+    return PyTuple_CheckExact(Y) && PyTuple_GET_SIZE(Y) == 3 ? PyTuple_GET_ITEM(Y, 0) : Y;
+  }
+
+  bool parse_batch_loss(PyObject* Y, const GivenPlan& plan, GivenData& data, bool all_at_once) const {
+    if (labels_of(Y) == Y) return false;
+    data.loss_in_python =
+        LossInPython<T>::of(PyTuple_GET_ITEM(Y, 1), PyTuple_GET_ITEM(Y, 2), outputs_, data.X.count, plan, all_at_once);
+    if (!data.loss_in_python) return false;
+    data.loss_in_python->Y = data.Y;
+    data.loss_in_python->weights = data.weights;
+    data.batch_loss = data.loss_in_python.get();
+    data.Y = {.units = outputs_, .count = data.X.count};
+    return true;
+  }
+
+  bool parse_data(const py::object& X, const py::object& Y, const py::object& weights, const GivenPlan& plan,
+                  double scale, GivenData& data) const {
+    return parse_arrays(X, Y, weights, plan, scale, data, true) && indices_are_good(data.sparse, inputs_) &&
+           labels_follow(plan.labels, outputs_, data.labels);
   }
 
   py::array array_of(const Matrix<T>& matrix) const {
@@ -423,9 +462,24 @@ class Engine final : public AnyEngine {
   index_t inputs_, outputs_;
 };
 
-Plan plan_of(const py::dict& settings) {
-  Plan plan;
+/// What the labels of a custom loss must be, by the name of the rule.
+LabelRule rule_called(const std::string& name) {
+  if (name == "counts") return LabelRule::kCounts;
+  if (name == "probabilities") return LabelRule::kProbabilities;
+  if (name == "shares") return LabelRule::kShares;
+  return name == "classes" ? LabelRule::kClasses : LabelRule::kNumbers;
+}
+
+GivenPlan plan_of(const py::dict& settings) {
+  GivenPlan plan;
   plan.loss = settings["loss"].cast<int>();
+  if (plan.loss == kBatchLoss) {
+    plan.batch_loss_of_Z = settings["of_Z"].cast<bool>();
+    plan.labels = rule_called(settings["label_rule"].cast<std::string>());
+    plan.smoothed_classes = settings["smoothed_classes"].cast<double>();
+  } else {
+    plan.labels = label_rule(plan.loss);
+  }
   plan.loss_parameters[0] = settings["loss_parameter"].cast<double>();
   plan.label_smoothing = settings["label_smoothing"].cast<double>();
   plan.signed_weights = settings["signed_weights"].cast<bool>();
@@ -490,8 +544,10 @@ const AnyEngine* any_engine(PyObject* object) {
 void bind_network(py::module_& m) {
   bind_engine<float>(m, "EngineFloat32", "deepnet._core.EngineFloat32", "deepnet._core.TrainingHoldFloat32");
   bind_engine<double>(m, "EngineFloat64", "deepnet._core.EngineFloat64", "deepnet._core.TrainingHoldFloat64");
-  Owner<Plan>::bind("deepnet._core.Plan");
-  m.def("Plan", [](const py::dict& settings) { return Owner<Plan>::make(std::make_unique<Plan>(plan_of(settings))); });
+  Owner<GivenPlan>::bind("deepnet._core.Plan");
+  m.def("Plan", [](const py::dict& settings) {
+    return Owner<GivenPlan>::make(std::make_unique<GivenPlan>(plan_of(settings)));
+  });
   m.def("loss_names", [] { return list_of(loss_names()); });
   m.def("optimizer_names", [] { return list_of(optimizer_names()); });
   m.def("measure_peak", [](const std::string& dtype, int threads) {

@@ -1,11 +1,12 @@
 // Data sets as the engine reads them, in place: arrays of several types with any strides; and the rules for labels.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "bindings/numpy_view.h"
+#include "nn/engine.h"
 #include "nn/labels.h"
-#include "nn/network.h"
 
 namespace deepnet::bindings {
 
@@ -15,9 +16,23 @@ struct SparseArrays {
   std::vector<int64_t> begins;
 };
 
+class WithoutGil;
+
+/// A loss that takes the GIL back for each batch.
+struct LossWithGil : BatchLoss {
+  WithoutGil* gil = nullptr;  // set when the GIL is released
+  Examples Y, weights;        // of all examples
+};
+
 struct GivenData : Data {
   SparseArrays sparse;
-  std::vector<double> computed_weights;  // what `weights` reads, if they are not an array of the caller's
+  std::vector<double> computed_weights;         // what `weights` reads, if they are not an array of the caller's
+  Examples labels;                              // Y as it was given, also with a batch loss
+  std::unique_ptr<LossWithGil> loss_in_python;  // what batch_loss is
+
+  void give(WithoutGil* gil) {
+    if (loss_in_python) loss_in_python->gil = gil;
+  }
 };
 
 /// X: float16, float32, float64 or uint8, shape (units, m): an ndarray, or a CSC matrix of SciPy's with int32 indices,

@@ -51,7 +51,7 @@ bool Reporting::requested_between_steps() {
 
 // --- one call -------------------------------------------------------------------------------------------------------
 
-FitCall::FitCall(Plan plan, py::dict options, std::atomic<index_t>& steps)
+FitCall::FitCall(GivenPlan plan, py::dict options, std::atomic<index_t>& steps)
     : plan_(std::move(plan)), given_(std::move(options)) {
   options_.epochs = given_["epochs"].cast<index_t>();
   options_.batch_size = given_["batch_size"].cast<index_t>();
@@ -132,7 +132,7 @@ void FitCall::run(Interrupt* interrupt) {
   const auto epochs = static_cast<size_t>(options_.epochs);
   examples_are_good_ = indices_are_good(data.sparse, data.X.units, interrupt);
   if (examples_are_good_ && unchecked_labels.data)
-    examples_are_good_ = labels_follow(label_rule(plan_.loss), outputs(), unchecked_labels, interrupt);
+    examples_are_good_ = labels_follow(plan_.labels, outputs(), unchecked_labels, interrupt);
   if (!examples_are_good_) return;
   try {
     train(options_, {data_of<double>(losses_), epochs}, {data_of<double>(seconds_), epochs}, interrupt);
@@ -190,7 +190,10 @@ class Training {
 
   void run(WithoutGil& gil, Interrupt* interrupt, bool on_worker) {
     on_worker_ = on_worker;
-    while (gil.call([&] { return has_next(); })) call_->run(interrupt);
+    while (gil.call([&] { return has_next(); })) {
+      call_->give(&gil);
+      call_->run(interrupt);
+    }
     steps_.store(planned_, std::memory_order_relaxed);  // it may have been stopped early
     if (call_) call_->free_memory();                    // so that only as many networks as there are threads have any
   }

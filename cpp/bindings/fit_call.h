@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "bindings/arguments.h"
+#include "bindings/batch_loss.h"
 #include "bindings/examples.h"
 #include "nn/engine.h"
 
@@ -16,11 +17,16 @@ namespace deepnet::bindings {
 class FitCall {
  public:
   /// Reads the options but the data; they stay referenced.
-  FitCall(Plan plan, py::dict options, std::atomic<index_t>& steps);
+  FitCall(GivenPlan plan, py::dict options, std::atomic<index_t>& steps);
   virtual ~FitCall() = default;
   FitCall(const FitCall&) = delete;
   FitCall& operator=(const FitCall&) = delete;
 
+  /// The code of the caller that this calls takes the GIL back from `with`.
+  void give(WithoutGil* with) {
+    gil = with;
+    data.give(with);
+  }
   /// Trains, if the labels follow the rule of the loss and the indices of a sparse X are good. A loss or an update that
   /// is not finite becomes the result.
   void run(Interrupt* interrupt);
@@ -45,7 +51,7 @@ class FitCall {
   virtual void train(const FitOptions& options, std::span<double> losses, std::span<double> seconds,
                      Interrupt* interrupt) = 0;
   virtual index_t outputs() const = 0;
-  const Plan plan_;
+  const GivenPlan plan_;
 
  private:
   py::dict given_;

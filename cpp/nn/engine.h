@@ -34,12 +34,16 @@ struct RateFactors {
 /// The most parameters that one loss has, and the most settings in [0, 1) that one optimizer has.
 constexpr int kPlanLossParameters = 1, kPlanHypers = 2;
 
+/// The loss of a plan whose loss the caller computes.
+constexpr LossId kBatchLoss = -1;
+
 /// Everything about training but the data and the learning rate.
 struct Plan {
   LossId loss = 0;
   /// Instead of `loss`, which is one of A without classes then; it must live as long as the call. Y has so many rows.
   const OwnLoss* own_loss = nullptr;
   index_t own_label_rows = 0;
+  bool batch_loss_of_Z = false;  // with kBatchLoss: the loss is of Z_L instead of A_L
   double loss_parameters[kPlanLossParameters] = {1}, label_smoothing = 0;
   bool signed_weights = false;  // whether weights of examples may be negative
   OptimizerId optimizer = 0;
@@ -63,15 +67,31 @@ struct Plan {
 
 /// The rows of Y for a network with so many outputs.
 inline index_t label_rows(const Plan& plan, index_t outputs) {
-  return plan.own_loss ? plan.own_label_rows : loss_takes_classes(plan.loss) ? 1 : outputs;
+  if (plan.own_loss) return plan.own_label_rows;
+  return plan.loss != kBatchLoss && loss_takes_classes(plan.loss) ? 1 : outputs;
 }
+
+/// A loss that the caller computes, of all examples of a batch at once. It may throw Interrupted. No lock is held
+/// meanwhile, but a call that trains keeps others from training.
+class BatchLoss {
+ public:
+  virtual ~BatchLoss() = default;
+  /// Where the outputs of `count` examples go, A_L or Z_L: memory of n_L x count numbers of the network's type, row by
+  /// row.
+  virtual void* outputs(index_t count) = 0;
+  /// Once they are there, those of the examples order[first], order[first + 1], ..., or without an order first, first +
+  /// 1, ...: returns the sum of the losses times the weights. `slope`, unless it is null, becomes the derivative of
+  /// each example's loss, without its weight, by its outputs: n_L x count numbers that stay there until the next call.
+  virtual double compute(const uint32_t* order, index_t first, index_t count, Examples* slope) = 0;
+};
 
 /// Training data: examples are the columns of X and Y.
 struct Data {
-  Examples X, Y;
+  Examples X, Y;          // Y is not used with kBatchLoss
   Examples weights = {};  // one row, the weight of each example; no data: 1
   /// Example i is column chosen[i] of X, Y and weights, whose `count` says how many are chosen; null: column i.
   const uint32_t* chosen = nullptr;
+  BatchLoss* batch_loss = nullptr;  // with kBatchLoss
 };
 
 /// Several processes that train copies of one network together, each on its own examples.

@@ -220,7 +220,7 @@ void BatchRunner<T>::group_forward(const Batch& chunk, const Group& group, bool 
   }
 
   for (size_t l = 0; l < L; ++l) {
-    const bool activate = l + 1 < L || !loss_.activation;
+    const bool activate = l + 1 < L || !ends_with_Z_;
     const Layer<T>& layer = network_.layers[l];
     const PanelGroup<T> out = activations(l + 1, first_panel, panels);
     if (l == 0 && is_sparse()) {
@@ -319,7 +319,7 @@ void BatchRunner<T>::group_forward_bfloat16(const Batch& chunk, const Group& gro
   }
   for (size_t l = 0; l < L; ++l) {
     const Layer<T>& layer = network_.layers[l];
-    const bool last = l + 1 == L, activate = !last || !loss_.activation, drops = back && masks_[l + 1].keep != 1;
+    const bool last = l + 1 == L, activate = !last || !ends_with_Z_, drops = back && masks_[l + 1].keep != 1;
     const PanelOperands to = operands_of(l + 1, first_panel, false);
     const TimedPhase timed(Phase::kForward);
     if (is_fused_bfloat16(l + 1) && !drops) {
@@ -383,19 +383,29 @@ void BatchRunner<T>::group_back_bfloat16(const Group& group, T* scratch)
 
 template <class T>
 void BatchRunner<T>::forward(const Batch& batch, Matrix<T> out) {
-  assert(batch.count == largest_ && largest_ <= chunk_);
-  SharedWork work = begin_work(batch.count, network_.choices.forward, operations(batch.count, Use::kLoss), true);
-  if (is_sparse()) list_sparse(batch, true, true);
-  ThreadPool::run(groups(panels_for<T>(batch.count)), workers_, [&](index_t number) {
-    const Group group = group_of(batch, number);
-    const BorrowedWorkspace borrowed;
-    T* scratch = borrowed.get().activations[0].template reserve<T>(group.panels * widest_scratch_ * kPanel<T>);
-    group_forward(batch, group, true, true, scratch);
-    const index_t first = group.first_panel * kPanel<T>, end = std::min(first + group.all, batch.count);
-    for (index_t i = 0; i < out.rows; ++i)
-      for (index_t j = first; j < end; ++j)
-        out.data[i * out.row + j * out.col] = A_.back()[(j / kPanel<T> * out.rows + i) * kPanel<T> + j % kPanel<T>];
-  });
+  const bool back = passes_;
+  assert(batch.count <= largest_ && (!back || batch.count <= chunk_));
+  SharedWork work = begin_work(batch.count, back ? network_.choices.forward : network_.choices.loss,
+                               operations(batch.count, Use::kLoss), true);
+  double weight = 0;
+  for (index_t begin = 0; begin < batch.count; begin += chunk_) {
+    const Batch chunk{batch.order, batch.first + begin, std::min(chunk_, batch.count - begin), batch.ordered, begin};
+    if (is_sparse()) list_sparse(chunk, true, back);
+    ThreadPool::run(groups(panels_for<T>(chunk.count)), workers_, [&](index_t number) {
+      const Group group = group_of(chunk, number);
+      const BorrowedWorkspace borrowed;
+      T* scratch = borrowed.get().activations[0].template reserve<T>(group.panels * widest_scratch_ * kPanel<T>);
+      group_forward(chunk, group, true, back, scratch);
+      const index_t units = network_.layers.back().units, first = group.first_panel * kPanel<T>,
+                    end = std::min(first + group.all, chunk.count);
+      for (index_t i = 0; i < out.rows; ++i)
+        for (index_t j = first; j < end; ++j)
+          out.data[i * out.row + (begin + j) * out.col] =
+              A_.back()[(j / kPanel<T> * units + i) * kPanel<T> + j % kPanel<T>];
+    });
+    if (updater_.plan().normalized) weight += weight_of(chunk);
+  }
+  divide_by_sum(batch.count, weight);
   work.done();
 }
 
@@ -411,13 +421,23 @@ void BatchRunner<T>::back_from(const Batch& batch, const Examples& slope, bool o
       slope_of_panel(batch, slope, of_Z, p, scratch);
     group_back(group, scratch);
   });
-  divisor_ = double(batch.count);
-  updater_.divide_by(divisor_);
   each_block([&](const Block& block) {
     sum_gradients(block, batch.count, false, true, kept_gradient(block), false, 0);
     progress_->did(2 * double(batch.count) * double(block.rows) * double(block.columns));
   });
   work.done();
+}
+
+/// A step with a batch loss.
+template <class T>
+double BatchRunner<T>::batch_loss_step(const Batch& batch, double rate) {
+  BatchLoss& loss = *data_.batch_loss;
+  forward(batch, row_major(static_cast<T*>(loss.outputs(batch.count)), network_.layers.back().units, batch.count));
+  Examples slope;
+  const double losses = loss.compute(batch.order, batch.first, batch.count, &slope);
+  if (!std::isfinite(losses)) return losses;
+  back_from({nullptr, 0, batch.count}, slope, updater_.plan().batch_loss_of_Z, *progress_);
+  return finish(double(batch.count), Use::kSteps, losses, 0, false, rate);
 }
 
 template <class T>
@@ -453,6 +473,9 @@ void BatchRunner<T>::slope_of_panel(const Batch& batch, const Examples& slope, b
   const index_t first = panel * kPanel<T>, count = std::min(kPanel<T>, batch.count - first);
   T* d = of_Z ? A_.back() + panel * last.units * kPanel<T> : scratch;
   gather_panel(kernels_, slope, nullptr, first, count, d, labels_transposed_ + first * kPanel<T>, chunk_, false);
+  if (data_.weights.data)
+    for (index_t i = 0; i < last.units; ++i)
+      for (index_t j = 0; j < count; ++j) d[i * kPanel<T> + j] *= weights_[first + j];
   if (!of_Z) output_backward(panel, d);
 }
 
@@ -714,10 +737,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
     if (normalized) weight += weight_of(chunk);
     const bool first = c == 0, last = c + 1 == chunks;
-    if (last) {
-      divisor_ = !normalized ? double(batch.count) : weight > 0 ? weight : HUGE_VAL;
-      updater_.divide_by(divisor_);
-    }
+    if (last) divide_by_sum(batch.count, weight);
     if (use == Use::kLoss) continue;
     if (use == Use::kSteps && last && !std::isfinite(total) && !together_) return total;
     if (use == Use::kSteps && last && at_once) {
@@ -749,21 +769,36 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
     const Together::Sums all = together_->add_up({total, examples, weight});
     total = all.loss;
     examples = all.examples;
-    divisor_ = !normalized ? examples : all.weight > 0 ? all.weight : HUGE_VAL;
-    updater_.divide_by(divisor_);
+    divide_by_sum(examples, all.weight);
     if (!std::isfinite(total)) return total;
   }
+  const double result = finish(examples, use, total, penalty, at_once, rate);
+  work.done();
+  return result;
+}
+
+template <class T>
+void BatchRunner<T>::divide_by_sum(double examples, double weight) {
+  divisor_ = !updater_.plan().normalized ? examples : weight > 0 ? weight : HUGE_VAL;
+  updater_.divide_by(divisor_);
+}
+
+template <class T>
+double BatchRunner<T>::penalty() {
+  if (!updater_.has_penalty()) return 0;
+  return sum_of_blocks([&](const Block& block) {
+    progress_->did(double(block.rows) * double(block.columns));
+    return updater_.penalty(block, block.layer);
+  });
+}
+
+/// Adds the penalties, and of a step makes the update from the sums of its gradients, unless it was `updated` at once.
+template <class T>
+double BatchRunner<T>::finish(double examples, Use use, double losses, double penalty, bool updated, double rate) {
   // The update of a block computes its penalty as well.
-  if (updater_.has_penalty() && (use != Use::kSteps || updater_.needs_norm()))
-    penalty = sum_of_blocks([&](const Block& block) {
-      progress_->did(double(block.rows) * double(block.columns));
-      return updater_.penalty(block, block.layer);
-    });
-  const auto objective = [&] {
-    return normalized ? (total / divisor_ + penalty) * examples : total + penalty * examples;
-  };
-  if (use == Use::kSteps && !at_once) {
-    if (updater_.needs_norm() && !clip_to_norm()) return objective();
+  if (use != Use::kSteps || updater_.needs_norm()) penalty = this->penalty();
+  if (use == Use::kSteps && !updated) {
+    if (updater_.needs_norm() && !clip_to_norm()) return objective(losses, penalty, examples);
     if (network_.size > kSlowUpdate) progress_->ask_before_long_work();
     const Writing writing(network_, *progress_);
     if (updater_.scales_features()) updater_.update_feature_scales(in_gradient(network_.layers[0].W));
@@ -772,8 +807,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
   }
   updated_ = use == Use::kSteps && !non_finite_;
   if (updated_) updater_.did_update();
-  work.done();
-  return objective();
+  return objective(losses, penalty, examples);
 }
 
 template <class T>
@@ -782,7 +816,7 @@ typename BatchRunner<T>::Step BatchRunner<T>::step(const Batch& batch, double ra
     masks_[l] = {1 - dropout_of(l), mix(random_bits(seed ^ kDropoutStream, step) + l)};
   if (!updater_.is_fused()) updater_.begin(rate);
   updated_ = non_finite_ = false;
-  const double loss = run(batch, Use::kSteps, rate);
+  const double loss = passes_ ? batch_loss_step(batch, rate) : run(batch, Use::kSteps, rate);
   return {loss, updated_};
 }
 

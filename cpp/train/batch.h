@@ -33,7 +33,7 @@ struct Batch {
 };
 
 /// What a BatchRunner can do; it reserves memory for nothing more. kPass: forward(), then back_from() with the slope of
-/// any loss; its only chunk is the whole batch.
+/// any loss, and steps with a batch loss; its only chunk is the whole batch.
 enum class Use { kLoss, kGradients, kSteps, kPass };
 
 /// Memory for the gradients of as many blocks as there are threads, so that no update allocates, and so none fails half
@@ -124,11 +124,17 @@ class BatchRunner {
   double loss_and_gradients(const Batch& batch) { return run(batch, Use::kGradients, 0); }
   double loss(const Batch& batch) { return run(batch, Use::kLoss, 0); }
 
-  /// out = A_L of a batch, without dropout. Keeps what back_from() needs.
+  /// out = A_L of a batch, or Z_L with a batch loss of it. With Use::kPass, keeps what back_from() needs.
   void forward(const Batch& batch, Matrix<T> out);
   /// Computes the gradients from the slope of each example's loss: with respect to Z_L if `of_Z`, else to A_L. Uses the
   /// forward pass up; write_gradients() may follow.
   void back_from(const Batch& batch, const Examples& slope, bool of_Z, Progress& progress);
+  /// The sum of all penalties, after forward().
+  double penalty();
+  /// The sum of the losses of a batch with the penalties.
+  double objective(double losses, double penalty, double examples) const {
+    return updater_.plan().normalized ? (losses / divisor_ + penalty) * examples : losses + penalty * examples;
+  }
 
   const Updater<T>& updater() const { return updater_; }
   /// Writes the means of the gradients of the last batch, with penalties.
@@ -153,6 +159,9 @@ class BatchRunner {
   SharedWork begin_work(index_t examples, ThreadChoices& choices, double operations, bool shared_at_first);
   void list_sparse(const Batch& chunk, bool gathers, bool back);
   double run(const Batch& batch, Use use, double rate);
+  double batch_loss_step(const Batch& batch, double rate);
+  void divide_by_sum(double examples, double weight);
+  double finish(double examples, Use use, double losses, double penalty, bool updated, double rate);
   void gather(const Batch& chunk, index_t panel, bool back);
   /// The panels of a chunk that one thread takes through the network.
   struct Group {
@@ -236,7 +245,9 @@ class BatchRunner {
   NetworkState<T>& network_;
   const Bfloat16Kernels* bf16_;  // null: products of T
   Data data_;
-  const Loss<T>& loss_;
+  const Loss<T>& loss_;  // any, if the plan has another
+  bool ends_with_Z_;     // the loss is of Z_L
+  bool passes_;          // Use::kPass
   Updater<T> updater_;
   Threads threads_;
   int workers_;  // threads of the current step

@@ -84,7 +84,9 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       network_(network),
       bf16_(network.compute == Compute::kBfloat16 ? &bfloat16_kernels() : nullptr),
       data_(data),
-      loss_(kernels_.losses[plan.loss]),
+      loss_(kernels_.losses[std::max(plan.loss, 0)]),
+      ends_with_Z_(plan.loss == kBatchLoss ? plan.batch_loss_of_Z : loss_.activation != nullptr),
+      passes_(use == Use::kPass),
       updater_(kernels_, network, plan),
       threads_(threads),
       workers_(network.exceeds_cache() ? threads.most : 1),
@@ -92,13 +94,13 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       largest_(largest) {
   const Examples &X = data.X, &Y = data.Y;
   const size_t L = network.layers.size();
-  assert(0 <= plan.loss && plan.loss < kernels_.loss_count);
+  assert((0 <= plan.loss && plan.loss < kernels_.loss_count) || (plan.loss == kBatchLoss && use != Use::kSteps));
   assert(0 <= plan.optimizer && plan.optimizer < kernels_.optimizer_count);
   assert(largest > 0 && X.count > 0 && X.units == network.layers[0].inputs);
   assert(Y.count == X.count && Y.units == label_rows(plan, network.layers.back().units));
   assert(!plan.own_loss || (!loss_.activation && loss_.labels != LabelRule::kClasses));
   assert(!data.weights.data || (data.weights.units == 1 && data.weights.count == X.count));
-  assert(!loss_.activation ||
+  assert(plan.loss == kBatchLoss || !loss_.activation ||
          kernels_.activations[network.layers.back().activation].name == std::string_view(loss_.activation));
   static_assert(kBlockRows <= SparseChunk<T>::kMostRows);
   double units = is_sparse() ? 0 : double(X.units);
@@ -169,7 +171,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
       if (bf16_ && l > 0 && is_fused_bfloat16(l)) continue;
       A_[l] = pieces.take(n * (l == 0 && in_place_ ? kPanel<T> : chunk_));
-      if (back && l > 0 && (l < L || !loss_.activation) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);
+      if (back && l > 0 && (l < L || !ends_with_Z_) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);
       if (l == 0 && in_place_)
         dZ_transposed_ = pieces.take(round_up(network.layers[0].units, kPanel<T>) * chunk_);
       else if (l == 0 || (back && l < L && !bf16_))

@@ -25,16 +25,6 @@ struct ForwardPass final : KeptMemory::Content {
   uint64_t version = 0;
 };
 
-/// A loss that is computed from A, so that forward passes end with A.
-template <class T>
-LossId loss_of_A() {
-  const Kernels<T>& kernels = deepnet::kernels<T>();
-  LossId loss = 0;
-  while (kernels.losses[loss].activation || kernels.losses[loss].labels == LabelRule::kClasses) ++loss;
-  assert(loss < kernels.loss_count);
-  return loss;
-}
-
 /// Updates of fewer parameters are made by one thread: some 0.1 ms.
 constexpr index_t kSharedUpdate = index_t{1} << 18;
 
@@ -107,7 +97,7 @@ template <class T>
 std::unique_ptr<ForwardPass<T>> new_pass(NetworkState<T>& state, KeptMemory& memory, const Examples& X,
                                          const std::vector<LayerPlan>& layers, Matrix<T> out, int threads,
                                          Progress& progress) {
-  Plan plan{.loss = loss_of_A<T>(), .layers = layers};
+  Plan plan{.loss = kBatchLoss, .layers = layers};
   for (LayerPlan& layer : plan.layers) layer.dropout = 0;
   const auto chosen = Threads::of(threads);
   Data data{X, {}};

@@ -54,8 +54,9 @@ struct KeptRunner {
       return *kept;
     }
     network.kept.reset();
-    const std::shared_ptr<KeptRunner> made(new KeptRunner{
-        plan, largest, threads, {network, data, plan, largest, threads, Use::kSteps, progress, in_order}, {}});
+    const Use use = plan.loss == kBatchLoss ? Use::kPass : Use::kSteps;
+    const std::shared_ptr<KeptRunner> made(
+        new KeptRunner{plan, largest, threads, {network, data, plan, largest, threads, use, progress, in_order}, {}});
     network.kept = made;
     return *made;
   }
@@ -76,7 +77,9 @@ class Run {
         order_(shuffled_ ? std::make_unique_for_overwrite<uint32_t[]>(size_t(own_)) : nullptr),
         chosen_(data.chosen),
         kept_(KeptRunner<T>::of(network, data, plan, most_of_batch(), Threads::of(options.threads), progress,
-                                !shuffled_ && !chosen_ && options.order.empty())) {
+                                !data.batch_loss && !shuffled_ && !chosen_ && options.order.empty())),
+        batch_loss_(data.batch_loss != nullptr) {
+    assert(!batch_loss_ || !options.together);
     assert(!shuffled_ || uint64_t(own_) <= UINT32_MAX);
     assert(!options.together || options.together->examples[options.together->process] == own_);
     kept_.runner.join(options.together);
@@ -86,7 +89,9 @@ class Run {
     if (network.compute == Compute::kBfloat16) operations_ /= kBfloat16Speed;
     // Processes replay the same steps, if any, so they copy before the same ones, however fast each is.
     steps_per_copy_ =
-        options.together ? kStepsPerCopy : steps_per_copy(operations_, network.size + remembered().second);
+        options.together ? kStepsPerCopy
+        : batch_loss_    ? 1  // nobody knows whether the caller's code would give the same bits when steps are replayed
+                         : steps_per_copy(operations_, network.size + remembered().second);
   }
 
   /// Step number `step` of the whole run.
@@ -139,6 +144,10 @@ class Run {
     // A penalty is known after its update only; if it was not finite, step `failed` has changed the parameters.
     const bool changed = network_.optimizer_state.updates - copied_updates_ > uint64_t(failed - copied_at_);
     if (!changed && parameters_are_finite()) return true;
+    if (batch_loss_) {
+      restore();
+      return parameters_are_finite();
+    }
     std::optional<Progress::Paused> paused;
     if (double(failed - copied_at_) * operations_ <= kShortReplay) paused.emplace(*progress_);
     try {
@@ -226,6 +235,7 @@ class Run {
   index_t steps_per_copy_, copied_at_ = 0;
   uint64_t copied_updates_ = 0;
   KeptRunner<T>& kept_;
+  bool batch_loss_;
 };
 
 }  // namespace
@@ -316,7 +326,8 @@ double train_on_batch(const Network<T>& network, const Data& data, const Plan& p
   Progress progress(interrupt);
   const index_t count = data.X.count;
   BatchRunner<T>& runner =
-      KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress, !data.chosen).runner;
+      KeptRunner<T>::of(state, data, plan, count, Threads::of(threads), progress, !data.chosen && !data.batch_loss)
+          .runner;
   runner.updater().start(/*keep=*/true, progress);
   const auto [total, updated] =
       runner.step({data.chosen, 0, count}, learning_rate, seed, state.optimizer_state.updates);
@@ -338,7 +349,9 @@ class BorrowedRunner {
     Kept(NetworkState<T>& network, const Data& data, const Plan& plan_, Threads threads_, Use use, Progress& progress)
         : plan(plan_),
           threads(threads_),
-          runner(network, data, plan_, data.X.count, threads_, use, progress, !data.chosen) {}
+          runner(network, data, plan_, data.X.count, threads_,
+                 use == Use::kGradients && data.batch_loss ? Use::kPass : use, progress,
+                 !data.chosen && !data.batch_loss) {}
   };
 
  public:
@@ -365,9 +378,43 @@ class BorrowedRunner {
 
 }  // namespace
 
+/// The loss and, unless `gradients` is empty, its gradients, with a batch loss; nothing if the parameters were updated
+/// while that was computed. The network is not locked meanwhile: the caller's code may wait for what waits for the
+/// lock.
+template <class T>
+std::optional<double> try_batch_loss(NetworkState<T>& state, const Data& data, const Plan& plan,
+                                     std::span<const ParameterGradient<T>> gradients, int threads, Progress& progress) {
+  const Batch batch{data.chosen, 0, data.X.count};
+  const bool back = !gradients.empty();
+  std::optional<BorrowedRunner<T>> borrowed;
+  const auto out =
+      row_major(static_cast<T*>(data.batch_loss->outputs(batch.count)), state.layers.back().units, batch.count);
+  double penalty = 0;
+  uint64_t version = 0;
+  {
+    const Reading reading(state, progress);
+    BorrowedRunner<T>& runner =
+        borrowed.emplace(state, data, plan, threads, back ? Use::kGradients : Use::kLoss, progress);
+    runner->forward(batch, out);
+    penalty = runner->penalty();
+    version = state.version.load();
+  }
+  Examples slope;
+  const double losses = data.batch_loss->compute(batch.order, 0, batch.count, back ? &slope : nullptr);
+  BorrowedRunner<T>& runner = *borrowed;
+  if (back) {
+    const Reading reading(state, progress);
+    if (state.version.load() != version) return std::nullopt;
+    runner->back_from({nullptr, 0, batch.count}, slope, plan.batch_loss_of_Z, progress);
+    runner->write_gradients(gradients);
+  }
+  return runner->objective(losses, penalty, double(batch.count)) / double(batch.count);
+}
+
 template <class T>
 double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads, Interrupt* interrupt) {
   Progress progress(interrupt);
+  if (data.batch_loss) return *try_batch_loss<T>(network.state(), data, plan, {}, threads, progress);
   const Reading reading(network.state(), progress);
   BorrowedRunner<T> runner(network.state(), data, plan, threads, Use::kLoss, progress);
   return runner->loss({data.chosen, 0, data.X.count}) / double(data.X.count);
@@ -378,6 +425,11 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
                           std::span<const ParameterGradient<T>> gradients, int threads, Interrupt* interrupt) {
   NetworkState<T>& state = network.state();
   Progress progress(interrupt);
+  if (data.batch_loss) {
+    if (const auto value = try_batch_loss<T>(state, data, plan, gradients, threads, progress)) return *value;
+    const Network<T> copy = copy_network(network, interrupt);
+    return *try_batch_loss<T>(copy.state(), data, plan, gradients, threads, progress);
+  }
   const Reading reading(state, progress);
   const index_t count = data.X.count;
   BorrowedRunner<T> runner(state, data, plan, threads, Use::kGradients, progress);

@@ -20,6 +20,7 @@ import numpy as np
 from . import reference
 from ._distribution import version
 from .activations import ACTIVATIONS, Activation
+from .losses import Loss
 from .plan import Plan
 from .reference.training_hold import updating
 
@@ -131,8 +132,16 @@ def is_built_in(activation: Activation) -> bool:
 
 
 def knows(engine: Any, plan: Plan) -> bool:
-    """Return whether this engine can run the plan: the extension has no custom losses and optimizers."""
-    return isinstance(engine, reference.Engine) or plan.is_known_to(*_native_names())
+    """Return whether this engine can run the plan: the extension has no custom optimizers."""
+    return isinstance(engine, reference.Engine) or plan.is_known_to(_native_names()[1])
+
+
+def calls_loss(engine: Any, loss: Loss) -> bool:
+    """Return whether this is an engine of the extension, which takes a loss of the caller's with the labels.
+
+    Its Y is then the tuple (Y, loss, further arrays of the loss or None).
+    """
+    return is_native(engine) and Plan(loss).has_custom_loss(_native_names()[0])
 
 
 def prepared(engine: Any, plan: Plan) -> Any:

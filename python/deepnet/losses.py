@@ -136,7 +136,7 @@ class Loss:
             raise ValueError(f"label_smoothing is for losses of classes, but {self.name!r} takes numbers")
 
     def __repr__(self) -> str:
-        if self.name not in LOSSES or LOSSES[self.name].with_settings_of(self) != self:
+        if not self.is_listed:
             return f"<Loss {self.name!r}: {self.formula}>"
         if self.signed_weights:
             return f"dataclasses.replace({replace(self, signed_weights=False)!r}, signed_weights=True)"
@@ -147,7 +147,7 @@ class Loss:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a listed loss by its name and settings, since its functions may be lambdas."""
-        if self.name in LOSSES and LOSSES[self.name].with_settings_of(self) == self:
+        if self.is_listed:
             return _known, (self.name, self.parameter, self.label_smoothing, self.signed_weights)
         return Loss, tuple(getattr(self, entry.name) for entry in fields(self))
 
@@ -161,6 +161,11 @@ class Loss:
         )
 
     @property
+    def is_listed(self) -> bool:
+        """True if this is an entry of :data:`deepnet.LOSSES`, but for its settings."""
+        return self.name in LOSSES and LOSSES[self.name].with_settings_of(self) == self
+
+    @property
     def takes_classes(self) -> bool:
         """True if Y holds class numbers instead of one row per output."""
         return self.label_rule == "classes"
@@ -170,9 +175,13 @@ class Loss:
         if self.takes_classes:
             Y = np.arange(outputs)[:, np.newaxis] == Y.reshape(1, -1)
         Y = Y.astype(dtype)
-        classes = 2 if self.activation == "sigmoid" else outputs
         smoothing = Y.dtype.type(self.label_smoothing)
-        return Y if smoothing == 0 else Y * (1 - smoothing) + smoothing / classes
+        return Y if smoothing == 0 else Y * (1 - smoothing) + smoothing / (self.smoothed_classes or outputs)
+
+    @property
+    def smoothed_classes(self) -> int:
+        """The number of classes that label smoothing spreads over, 0 for one per output."""
+        return 2 if self.activation == "sigmoid" else 0
 
     def terms(self, A: Array, Y: Array, data: Mapping[str, Array] = _NO_DATA) -> Array:
         """Return the terms (n_L, m), with an `activation` from Z in place of A; Y is from :meth:`labels`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .losses import LOSSES, Loss
+from .losses import Loss
 from .optimizers import OPTIMIZERS, SGD, Optimizer
 
 
@@ -45,14 +45,13 @@ class Plan:
         if self.feature_rate and (penalised or clipped):
             raise ValueError("feature_rate goes with neither penalties on the first layer nor clipping")
 
-    def is_known_to(self, losses: Sequence[str], optimizers: Sequence[str]) -> bool:
-        """Return whether the extension has this loss and optimizer; it has no custom ones."""
-        loss, kind = self.loss, type(self.optimizer)
-        known = LOSSES.get(loss.name)
-        if known is None or loss.name not in losses:
-            return False
-        if known.with_settings_of(loss) != loss:
-            return False
+    def has_custom_loss(self, losses: Sequence[str]) -> bool:
+        """Return whether the extension, which has these losses, calls that of the plan in Python."""
+        return self.loss.name not in losses or not self.loss.is_listed
+
+    def is_known_to(self, optimizers: Sequence[str]) -> bool:
+        """Return whether the extension has this optimizer; it has no custom ones."""
+        kind = type(self.optimizer)
         return any(
             issubclass(kind, entry) and (kind.update, kind.slots) == (entry.update, entry.slots)
             for entry in OPTIMIZERS.values()
@@ -61,12 +60,20 @@ class Plan:
 
     def settings(self, losses: Sequence[str], optimizers: Sequence[str]) -> dict[str, Any]:
         """Return the plan in numbers, for the extension."""
-        optimizer = self.optimizer
-        return {
-            "loss": losses.index(self.loss.name),
-            "loss_parameter": self.loss.parameter,
-            "label_smoothing": self.loss.label_smoothing,
-            "signed_weights": self.loss.signed_weights,
+        optimizer, loss = self.optimizer, self.loss
+        if self.has_custom_loss(losses):
+            of_loss = {
+                "loss": -1,
+                "loss_parameter": 1.0,
+                "of_Z": loss.activation is not None,
+                "label_rule": loss.label_rule,
+                "smoothed_classes": float(loss.smoothed_classes),
+            }
+        else:
+            of_loss = {"loss": losses.index(loss.name), "loss_parameter": loss.parameter}
+        return of_loss | {
+            "label_smoothing": loss.label_smoothing,
+            "signed_weights": loss.signed_weights,
             "optimizer": optimizers.index(optimizer.native),
             "hyper": optimizer.hyper,
             "epsilon": getattr(optimizer, "epsilon", 1.0),

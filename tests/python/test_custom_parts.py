@@ -485,3 +485,113 @@ def test_further_arrays_may_have_any_name():
     net = deepnet.Network([2, 1], output="identity", initializer="zeros")
     arrays = {"name": np.full(3, 3.0), "loss": np.ones(3)}
     assert net.evaluate(np.ones((2, 3)), np.ones(3), loss=loss, loss_data=arrays) == 3
+
+
+def smooth_labels(Z, Y, _):
+    e = np.exp(Z - Z.max(axis=0))
+    p = e / e.sum(axis=0)
+    return -Y * np.log(p), p * Y.sum(axis=0) - Y
+
+
+TRAININGS = {  # outputs, output activation, loss, labels, further settings
+    "of A": (2, "gelu", SQUARE, "", {"l2": 0.1}),
+    "both at once": (1, "identity", Loss("both", "-", lambda A, Y, _: ((A - Y) ** 2, 2 * A - 2 * Y)), "", {}),
+    "of Z": (
+        3,
+        "softmax",
+        Loss(
+            "smoothed",
+            "-",
+            smooth_labels,
+            activation="softmax",
+            label_rule="classes",
+            label_smoothing=0.3,
+        ),
+        "classes",
+        {"dropout": 0.4, "input_dropout": 0.1},
+    ),
+    "sparse": (2, "identity", SQUARE, "sparse", {}),
+}
+
+
+@pytest.mark.parametrize("kind", TRAININGS)
+def test_the_extension_calls_a_loss_as_numpy_does(kind):
+    """Rounding errors of three updates, in float64: each entry is a sum of some hundred products."""
+    outputs, output, loss, labels, settings = TRAININGS[kind]
+    rng, found = np.random.default_rng(0), []
+    X, weight = rng.normal(size=(5, 45)), rng.uniform(0.5, 2, 45)
+    Y = rng.normal(size=(outputs, 45))
+    if labels == "classes":
+        Y = rng.integers(0, outputs, 45)
+    elif labels == "sparse":
+        X = pytest.importorskip("scipy.sparse").csc_matrix(np.where(X > 0, X, 0))
+    for backend in ("native", "numpy"):
+        with deepnet.use_backend(backend):
+            net = deepnet.Network([5, 8, outputs], "tanh", output, dtype="float64", seed=0, **settings)
+        options = {"loss": loss, "sample_weight": weight}
+        clipped = deepnet.Adam(0.01, clip_norm=0.1)
+        numbers = [net.train_on_batch(X, Y, optimizer=clipped, **options) for _ in range(2)]
+        history = net.fit(X, Y, epochs=2, batch_size=20, seed=3, optimizer=deepnet.SGD(0.1), **options)
+        value, grads = net.loss_and_grads(X, Y, **options)
+        assert value == net.evaluate(X, Y, **options)
+        assert net._fallback is None
+        found.append(np.concatenate([numbers, history.loss, [value], *map(np.ravel, grads.values())]))
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)
+
+
+def test_an_error_in_a_loss_changes_nothing_and_ends_the_call():
+    X, Y = problem(6, 20, dtype=np.float64)
+    net, inner = network(), []
+
+    def raising(A, labels, _):
+        with pytest.raises(RuntimeError, match="being trained"):
+            net.train_on_batch(X, Y)
+        inner.append(net.predict(X))
+        raise KeyboardInterrupt if len(inner) % 2 else LookupError
+
+    loss = Loss("raising", "-", raising)
+    before = parameters_of(net)
+    for call in (net.train_on_batch, lambda X, Y, loss: net.fit(X, Y, epochs=2, batch_size=9, loss=loss)):
+        for error in (KeyboardInterrupt, LookupError):
+            with pytest.raises(error):
+                call(X, Y, loss=loss)
+    assert_same_bits(net, before)
+    assert len(inner) == 4
+    net.train_on_batch(X, Y, loss=SQUARE)
+
+
+def test_a_loss_that_becomes_infinite_leaves_the_parameters_before_it():
+    """Also if it counts its calls, which may not be repeated."""
+    X, Y = problem(6, 40, dtype=np.float64)
+    net, states = network(), []
+
+    def until_the_sixth(A, Y, _):
+        states.append(parameters_of(net))
+        slope = np.full_like(A, np.inf) if len(states) == 5 else A - Y
+        return (A - Y) ** 2 / 2, slope
+
+    with pytest.raises(FloatingPointError, match="epoch 2 of 3"):
+        net.fit(X, Y, epochs=3, batch_size=10, loss=Loss("sixth", "-", until_the_sixth), seed=0)
+    assert len(states) == 6
+    assert_same_bits(net, states[4])
+
+
+def test_gradients_are_of_one_state_of_a_network_that_is_trained_meanwhile():
+    X, Y = problem(6, 20, dtype=np.float64)
+    with deepnet.use_backend("native"):
+        net = deepnet.Network([6, 100, 1], "tanh", "identity", dtype="float64", seed=0)
+    calls = []
+
+    def trains_once(A, Y, _):
+        calls.append(A)
+        if len(calls) == 1:
+            net.train_on_batch(X, Y, optimizer=deepnet.SGD(0.5))
+        return (A - Y) ** 2, 2 * (A - Y)
+
+    loss = Loss("trains", "-", trains_once)
+    value, grads = net.loss_and_grads(X, Y, loss=loss)
+    assert len(calls) == 2
+    again, expected = net.loss_and_grads(X, Y, loss=loss)
+    assert value == again
+    for key, grad in grads.items():
+        np.testing.assert_array_equal(grad, expected[key])

@@ -1,6 +1,9 @@
 """Arguments that the extension takes directly, without a check in Python, and those that it declines."""
 
 import dataclasses
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -270,3 +273,50 @@ def test_shuffle_declines_what_it_cannot_use_and_changes_nothing():
     np.testing.assert_array_equal(good, np.arange(9))
     assert native.shuffle_as_numpy(capsule, good)
     assert good.tolist() != list(range(9))
+
+
+def _calls_with_arrays_in_dicts():
+    """Calls that read or write the arrays of a dict, and the array of that dict to look at."""
+    rng = np.random.default_rng(0)
+    net = deepnet.Network([50, 100, 100, 1], output="identity", seed=0)
+    X, Y = rng.standard_normal((50, 500)).astype(np.float32), np.ones((1, 500), np.float32)
+    grads = net.backward(X, dA=Y)
+    parameters = deepnet.initialize_parameters_deep([50, 100, 1], dtype="float32")
+    AL, caches = deepnet.L_model_forward(X, parameters)
+    written = deepnet.L_model_backward(AL, Y, caches)
+    new = deepnet.update_parameters(parameters, written, 0.1)
+    return {
+        "loss_and_grads": (lambda: net.loss_and_grads(X, Y, out=grads), grads, "dW2"),
+        "backward": (lambda: net.backward(X, dA=Y, out=grads), grads, "dW2"),
+        "apply_gradients": (lambda: net.apply_gradients(grads), grads, "dW2"),
+        "L_model_forward": (lambda: deepnet.L_model_forward(X, parameters), parameters, "W1"),
+        "L_model_backward": (lambda: deepnet.L_model_backward(AL, Y, caches, out=written), written, "dW1"),
+        "update_parameters": (lambda: deepnet.update_parameters(parameters, written, 0.1), written, "dW1"),
+        "update_parameters, out=": (
+            lambda: deepnet.update_parameters(parameters, written, 0.1, out=new),
+            new,
+            "W1",
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", _calls_with_arrays_in_dicts())
+def test_arrays_in_a_dict_are_kept_while_a_call_uses_them(name):
+    """Else another thread that removes a key during the call, which has no GIL, would free its memory."""
+    call, arrays, key = _calls_with_arrays_in_dicts()[name]
+    call()
+    idle, done = sys.getrefcount(arrays[key]), threading.Event()
+
+    def work():
+        while not done.is_set():
+            call()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    deadline, seen = time.monotonic() + 20, idle
+    while seen <= idle and time.monotonic() < deadline:
+        seen = sys.getrefcount(arrays[key])
+        time.sleep(0)
+    done.set()
+    thread.join()
+    assert seen > idle

@@ -43,13 +43,23 @@ def checked_loss(loss: Loss) -> Loss:
 
 def _of_loss(name: str, loss: Loss, A: Array, Y: Array, parameter: float, /, **data: Array) -> Array:
     result = _called(getattr(loss, name), A, Y, parameter, data)
-    argument = "A" if loss.activation is None else "Z"
-    return _result(result, [A, Y, *data.values()], f"{name} of {loss.name!r}", A, argument)
+    return result_of(name, loss, result, [A, Y, *data.values()])
 
 
 def _both(loss: Loss, A: Array, Y: Array, parameter: float, /, **data: Array) -> tuple[Array, Array]:
-    what = f"value of {loss.name!r}"
     pair = _called(loss.value, A, Y, parameter, data)
+    return results_of(loss, pair, [A, Y, *data.values()])
+
+
+def result_of(name: str, loss: Loss, result: Any, made_from: Sequence[Array]) -> Array:
+    """Return what the function `name` of a loss returned, once it fits; `made_from` begins with A or Z."""
+    argument = "A" if loss.activation is None else "Z"
+    return _result(result, made_from, f"{name} of {loss.name!r}", made_from[0], argument)
+
+
+def results_of(loss: Loss, pair: Any, made_from: Sequence[Array]) -> tuple[Array, Array]:
+    """Return the terms and their derivative, which the value of a loss returned, once they fit."""
+    what = f"value of {loss.name!r}"
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         number = f" of {len(pair)}" if isinstance(pair, (tuple, list)) else ""
         raise TypeError(
@@ -58,7 +68,7 @@ def _both(loss: Loss, A: Array, Y: Array, parameter: float, /, **data: Array) ->
         )
     argument = "A" if loss.activation is None else "Z"
     terms, slope = (
-        _result(array, [A, Y, *data.values()], f"{what}: {part}", A, argument)
+        _result(array, made_from, f"{what}: {part}", made_from[0], argument)
         for part, array in zip(("the terms", "the derivative"), pair, strict=True)
     )
     return terms, slope
@@ -138,7 +148,7 @@ def _result(result: Any, made_from: Sequence[Array], what: str, like: Array, lik
             f"{what} returned {result.dtype}, but must return {like.dtype}, the dtype of {like_name}"
         )
     shared = any(np.may_share_memory(result, array) for array in made_from)
-    return np.array(result, order="C") if shared else np.ascontiguousarray(result)
+    return np.array(result, order="C") if shared or not result.flags.aligned else np.ascontiguousarray(result)
 
 
 def activation_forward(Z: Array, activation: Activation) -> Array:

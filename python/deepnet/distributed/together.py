@@ -20,7 +20,6 @@ import numpy as np
 from deepnet._system import usable_cpus
 from deepnet._validation import options as option
 from deepnet.activations import Array
-from deepnet.backends import is_native
 from deepnet.threads import get_num_threads
 
 from ._communicator import checked as checked
@@ -213,7 +212,7 @@ def _places(rank: int, counts: Sequence[int], batch_size: int) -> Array:
 
 
 def _native(training: Any) -> Any:
-    if not is_native(training.engine):
+    if not training.is_all_native:
         raise ValueError("comm needs deepnet's own activations, losses and optimizers, and its extension")
     return training
 

@@ -273,7 +273,7 @@ class Advise(RunCallback):
     def begin(self, training: Training) -> None:
         """Look at the data and the untrained network."""
         run, net = training.run, training.net
-        (X, Y, weights), chosen = run.examples.given, run.examples.chosen
+        (X, Y, weights), chosen = training.given(run.examples), run.examples.chosen
         m = X.shape[1] if chosen is None else len(chosen)
         places = np.unique(np.linspace(0, m - 1, min(m, SAMPLE)).astype(np.intp))
         some = places if chosen is None else np.asarray(chosen)[places]

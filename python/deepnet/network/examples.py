@@ -13,6 +13,7 @@ from deepnet._validation import options as option
 from deepnet._validation.custom import loss_data as data_of_loss
 from deepnet._validation.weights import example_weights
 from deepnet.activations import Array
+from deepnet.backends import calls_loss
 from deepnet.losses import Loss, Targets
 
 from .once import Once
@@ -28,10 +29,14 @@ class Examples(NamedTuple):
     names: list[Any] | None = None  # of the columns of a frame, for messages
     data: dict[str, Array] | None = None  # the further arrays of the loss, whose last axis is the examples
 
-    @property
-    def given(self) -> tuple[Any, Any, Array | None]:
-        """X, Y and the weights as the engines take them."""
-        return self.X, self.Y if self.data is None else Targets(self.Y, self.data), self.weights
+    def given_to(self, engine: Any, loss: Loss) -> tuple[Any, Any, Array | None]:
+        """X, Y and the weights as this engine takes them for this loss."""
+        Y: Any = self.Y
+        if calls_loss(engine, loss):
+            Y = self.Y, loss, self.data
+        elif self.data is not None:
+            Y = Targets(self.Y, self.data)
+        return self.X, Y, self.weights
 
     @property
     def m(self) -> int:

@@ -25,13 +25,15 @@ class KeptCall:
     optimizer: Any
     plan: Any
     chosen: Optimizer
+    custom: Any = None  # the loss, if the extension calls it
 
 
 class KeptCalls:
     """What earlier calls passed to the extension, by the loss and the optimizer that they were given.
 
-    The next call with the same ones needs no checks but the extension's own. The network keeps neither custom
-    losses nor custom optimizers here: equal ones may differ in attributes that are not fields.
+    The next call with the same ones needs no checks but the extension's own. Custom losses are kept as
+    objects only, not by their name, and custom optimizers not at all: equal ones may differ in attributes
+    that are not fields.
     """
 
     def __init__(self) -> None:
@@ -39,17 +41,20 @@ class KeptCalls:
         self._plain: KeptCall | None = None  # of calls with neither
         self._plan: tuple[Plan, tuple[reference.Engine, Any]] | None = None
 
-    def find(self, loss: Any, optimizer: Any) -> KeptCall | None:
+    def find(self, loss: Any, optimizer: Any, loss_data: Any = None) -> KeptCall | None:
         """Return what a call with these options passed, if one succeeded."""
         if loss is None and optimizer is None:
-            return self._plain
-        return self._calls.get((_identity(loss), _identity(optimizer)))
+            return self._plain if loss_data is None else None
+        kept = self._calls.get((_identity(loss), _identity(optimizer)))
+        return kept if loss_data is None or (kept is not None and kept.custom is not None) else None
 
-    def keep(self, loss: Any, optimizer: Any, plan: Any, chosen: Optimizer) -> None:
-        """Keep what a call with these options passed."""
+    def keep(self, loss: Any, optimizer: Any, plan: Any, chosen: Optimizer, custom: Any = None) -> None:
+        """Keep what a call with these options passed; `custom` is the loss if the extension calls it."""
+        if custom is not None and custom is not loss:
+            return
         if len(self._calls) >= MOST_CALLS:
             self._calls.clear()
-        kept = KeptCall(loss, optimizer, plan, chosen)
+        kept = KeptCall(loss, optimizer, plan, chosen, custom)
         if loss is None and optimizer is None:
             self._plain = kept
         else:

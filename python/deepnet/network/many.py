@@ -15,7 +15,7 @@ from deepnet._validation import examples as check
 from deepnet._validation import options as option
 from deepnet._validation.arrays import a
 from deepnet.activations import Array
-from deepnet.backends import fit_side_by_side, is_native
+from deepnet.backends import fit_side_by_side
 from deepnet.caches import Whole
 from deepnet.engine_errors import Busy
 
@@ -93,8 +93,8 @@ def fit_many(
     several networks in turn; those of :mod:`deepnet.callbacks` may be shared by all networks. An exception of
     theirs ends the whole run, except a FloatingPointError, which counts as that network's failure. Ctrl-C
     ends it as soon as a callback that is running has returned; every network then has the parameters of its
-    last finished update. Networks with a custom activation, loss or optimizer are trained in NumPy, one after
-    another, before the others.
+    last finished update. Networks with a custom activation, loss or optimizer are trained one after another,
+    before the others.
 
     Examples
     --------
@@ -243,8 +243,8 @@ def _run(jobs: list[tuple[Training, Any]], progress: Any, threads: int, kept: An
             training.history.error = error.with_traceback(None)
         ended.append(training)
 
-    native = [job for job in jobs if is_native(job[0].engine)]
-    alone = [job for job in jobs if not is_native(job[0].engine)]
+    native = [job for job in jobs if job[0].is_all_native]
+    alone = [job for job in jobs if not job[0].is_all_native]
     alone += native if len(native) == 1 else []  # a single one has all threads
     rows = sum(t.run.epochs * (t.run.examples_per_epoch or t.run.examples.m) for t, _ in jobs)
     with shown_as(progress, total, describe, "fit_many", rows / max(total, 1)) as show:
@@ -283,7 +283,7 @@ def _run_native(jobs: list[tuple[Training, Any]], calls_of: Any, threads: int, s
     with ExitStack() as stack:
         parts = []
         for training, hold in sorted(jobs, key=lambda job: -_work(job[0])):
-            X, Y, weights = training.run.examples.given
+            X, Y, weights = training.given(training.run.examples)
             calls = calls_of(training, 1)
             stack.callback(calls.close)  # of those that were interrupted
             steps = training.run.steps

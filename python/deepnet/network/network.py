@@ -141,8 +141,8 @@ class Network(ByHand):
     ``pandas.DataFrame(array)``, else copied. Results have the same bits for any number of threads, and a
     prediction whether its example comes alone or among others. Copies, deep or shallow, and pickles are
     independent networks, whose optimizer starts with empty memory. Many threads may predict with one network
-    at once; one at a time may train it. With a custom activation, loss or optimizer, NumPy computes all but
-    the matrix products.
+    at once; one at a time may train it. With a custom activation or optimizer, NumPy computes all but the
+    matrix products. A custom loss is called for each batch, and the extension computes the rest.
 
     Examples
     --------
@@ -272,7 +272,7 @@ class Network(ByHand):
     def _use_engine(self, engine: reference.Engine, own_plan: Any) -> None:
         """Set all that depends on the engine; `own_plan` has the penalties for losses of the caller's own."""
         self._engine, self._own_plan = engine, own_plan
-        self._fallback: reference.Engine | None = None  # for custom losses and optimizers
+        self._fallback: reference.Engine | None = None  # for custom optimizers
         self._predict: Callable[..., Any] = unchecked(self._engine, "predict")
         self._train: Callable[..., Any] = unchecked(self._engine, "train_on_batch")
         self._evaluate: Callable[..., Any] = unchecked(self._engine, "evaluate")
@@ -725,7 +725,7 @@ class Network(ByHand):
         seed = self._dropout_seed + position.batches & LARGEST_SEED
         value = None
         try:
-            kept = self._kept.find(loss, optimizer) if loss_data is None else None
+            kept = self._kept.find(loss, optimizer, loss_data)
             if kept is not None:
                 chosen = kept.chosen
             else:
@@ -733,14 +733,16 @@ class Network(ByHand):
             rate = self._rates.of(chosen, position.updates)
             if kept is not None:
                 weights = sample_weight if class_weight is None else (sample_weight, class_weight)
-                value = self._train(X, Y, weights, kept.plan, rate, seed, scale, count)
+                labels = Y if kept.custom is None else (Y, kept.custom, loss_data)
+                value = self._train(X, labels, weights, kept.plan, rate, seed, scale, count)
             if value is None:
                 examples, chosen_loss = self._examples_for().check(
                     X, Y, loss, sample_weight, class_weight, loss_data
                 )
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
-                value = answered(engine.train_on_batch(*examples.given, plan, rate, seed, scale, count))
-                self._keep(loss, optimizer, engine, plan, chosen)
+                given = examples.given_to(engine, chosen_loss)
+                value = answered(engine.train_on_batch(*given, plan, rate, seed, scale, count))
+                self._keep(loss, optimizer, engine, plan, chosen, given[1])
         except NonFinite as bad:
             examples, _ = self._examples_for().check(X, Y, loss, sample_weight, class_weight, loss_data)
             where = "before this update, which was not made"
@@ -888,17 +890,19 @@ class Network(ByHand):
             raise unknown_argument(Network.evaluate, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
-        kept = self._kept.find(loss, None) if metrics is None and loss_data is None else None
+        kept = self._kept.find(loss, None, loss_data) if metrics is None else None
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
-            value: float | None = self._evaluate(X, Y, weights, kept.plan, scale, count)
+            labels = Y if kept.custom is None else (Y, kept.custom, loss_data)
+            value: float | None = self._evaluate(X, labels, weights, kept.plan, scale, count)
             if value is not None:
                 return value
         examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight, loss_data)
         engine, plan = self._engine_for(self._plan(chosen_loss))
-        self._keep(loss, None, engine, plan, self._optimizer)
+        given = examples.given_to(engine, chosen_loss)
+        self._keep(loss, None, engine, plan, self._optimizer, given[1])
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
-        value = answered(engine.evaluate(*examples.given, plan, scale, count))
+        value = answered(engine.evaluate(*given, plan, scale, count))
         if chosen is None:
             return value
         AL: Any = answered(engine.predict(examples.X, None, scale, count)) if chosen else None
@@ -950,10 +954,11 @@ class Network(ByHand):
             raise unknown_argument(Network.loss_and_grads, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
-        result, kept = None, self._kept.find(loss, None) if loss_data is None else None
+        result, kept = None, self._kept.find(loss, None, loss_data)
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
-            result = self._loss_and_grads(X, Y, weights, kept.plan, scale, count, out)
+            labels = Y if kept.custom is None else (Y, kept.custom, loss_data)
+            result = self._loss_and_grads(X, labels, weights, kept.plan, scale, count, out)
         if result is None:
             examples, chosen_loss = self._examples_for().check(
                 X, Y, loss, sample_weight, class_weight, loss_data
@@ -961,9 +966,10 @@ class Network(ByHand):
             read = {"X": examples.X, "Y": examples.Y, "sample_weight": sample_weight}
             arrays = gradients_to_write(out, self._parameters, read)
             engine, plan = self._engine_for(self._plan(chosen_loss))
-            result = answered(engine.loss_and_grads(*examples.given, plan, scale, count, arrays))
+            given = examples.given_to(engine, chosen_loss)
+            result = answered(engine.loss_and_grads(*given, plan, scale, count, arrays))
             result = result if out is None else (result[0], out)
-            self._keep(loss, None, engine, plan, self._optimizer)
+            self._keep(loss, None, engine, plan, self._optimizer, given[1])
         return result
 
     # --- copies and files -----------------------------------------------------------------------------------
@@ -1127,11 +1133,17 @@ class Network(ByHand):
         return self._kept.engine_for(plan, self._prepared)
 
     def _keep(
-        self, loss: Any, optimizer: Any, engine: reference.Engine, plan: Any, chosen: Optimizer
+        self,
+        loss: Any,
+        optimizer: Any,
+        engine: reference.Engine,
+        plan: Any,
+        chosen: Optimizer,
+        labels: Any = None,
     ) -> None:
-        """Keep what a call passed to the extension, if it did."""
+        """Keep what a call passed to the extension, if it did; `labels` as the engine took them."""
         if engine is self._engine:
-            self._kept.keep(loss, optimizer, plan, chosen)
+            self._kept.keep(loss, optimizer, plan, chosen, labels[1] if type(labels) is tuple else None)
 
     def _default_engine(self) -> tuple[reference.Engine, Any]:
         """Return the engine of training calls without other options, and their plan as it takes it."""

@@ -11,11 +11,12 @@ import numpy as np
 
 from deepnet._numbers import real
 from deepnet._validation import labels
+from deepnet._validation.custom import loss_data
 from deepnet._validation.examples import first_not_finite, inputs
 from deepnet._validation.sparse import is_sparse
 from deepnet._validation.weights import heaviest
 from deepnet.activations import Array
-from deepnet.backends import answered, is_native
+from deepnet.backends import answered, calls_loss, is_native
 from deepnet.engine_errors import NonFinite
 from deepnet.optimizers import Rate
 from deepnet.plan import Plan
@@ -188,6 +189,15 @@ class Training:
         if self.run.together is not None:
             self.run.together.share()  # a callback may have restored earlier ones
 
+    @property
+    def is_all_native(self) -> bool:
+        """Whether only the extension computes, without custom parts."""
+        return is_native(self.engine) and not calls_loss(self.engine, self.plan.loss)
+
+    def given(self, examples: Examples) -> tuple[Any, Any, Array | None]:
+        """Return X, Y and the weights as the engine takes them."""
+        return examples.given_to(self.engine, self.plan.loss)
+
     def _begin(self) -> None:
         """Prepare the callbacks for the run, and give them what they knew where it goes on."""
         callbacks: Sequence[Any] = self.run.callbacks
@@ -289,7 +299,7 @@ class Training:
         """Append the validation loss and the metrics of this epoch."""
         run, history, engine = self.run, self.history, self.engine
         if run.validation is not None:
-            (X, Y, weights), chosen = run.validation.given, run.validation.chosen
+            (X, Y, weights), chosen = self.given(run.validation), run.validation.chosen
             if not is_native(engine):
                 self._check_examples(run.validation)
             loss = engine.evaluate(X, Y, weights, self.prepared_plan, run.input_scale, threads, chosen)
@@ -321,6 +331,8 @@ class Training:
             if is_sparse(X) and X is not examples.X:
                 raise ValueError("the indices of X do not increase in each column any more")
             labels.check("Y", examples.Y, shape, self.plan.loss)
+            if examples.data is not None:
+                loss_data(examples.data, self.plan.loss, shape[1], self.net.dtype)
         except ValueError as error:
             where = f"after epoch {self.history.epochs} of {self.run.epochs}"
             whose = "validation_data: " if examples is self.run.validation else ""
@@ -350,7 +362,7 @@ def train(training: Training, hold: Any) -> None:
 def drive(training: Training, hold: Any, calls: Calls, show: Show | None) -> None:
     """Call the engine's fit as `calls` asks for; `show` gets the number of steps completed."""
     engine, plan, run = training.engine, training.prepared_plan, training.run
-    X, Y, weights = run.examples.given
+    X, Y, weights = training.given(run.examples)
     result: Any = None
     try:
         while True:
