@@ -93,6 +93,25 @@ def course(units, m, dtype, activation):
     return tables
 
 
+def custom_losses():
+    """Half the mean of (A - Y)^2 in three forms: both in one call, apart, and with a further array."""
+
+    def with_factor(A, Y, _, factor):
+        error = A - Y
+        return error * error / 2 * factor, error * factor
+
+    def in_one(A, Y, _):
+        error = A - Y
+        return error * error / 2, error
+
+    formula, Loss = "(A - Y)^2 / 2", deepnet.losses.Loss
+    return (
+        Loss("both", formula, in_one),
+        Loss("apart", formula, lambda A, Y, _: in_one(A, Y, _)[0], lambda A, Y, _: A - Y),
+        Loss("weighted", formula, with_factor, data=("factor",)),
+    )
+
+
 def of_network(units, m, dtype, activation):
     """The methods of a network, in the same form. Rates are 0, so that all calls train the same network."""
     rng = np.random.default_rng(0)
@@ -153,6 +172,22 @@ def of_network(units, m, dtype, activation):
 
         return step
 
+    both, apart_too, weighted = custom_losses()
+    ones = {"factor": np.ones(m, dtype)}
+    custom = {
+        "plain": (X, Y, {"loss": both}),
+        "value and derivative apart": (X, Y, {"loss": apart_too}),
+        "Y int": (X, Y.astype(int), {"loss": both}),
+        "X strided": (strided(X), Y, {"loss": both}),
+        "sample_weight=": (X, Y, {"loss": both, "sample_weight": np.ones(m)}),
+        "loss_data=": (X, Y, {"loss": weighted, "loss_data": ones}),
+        "loss_data= of the other float type": (
+            X,
+            Y,
+            {"loss": weighted, "loss_data": {"factor": np.ones(m, other(dtype))}},
+        ),
+    }
+
     return {
         "Network.predict": {
             form: lambda x=x, options=options: net.predict(x, **options)
@@ -164,6 +199,8 @@ def of_network(units, m, dtype, activation):
         "Network.loss_and_grads": calls("loss_and_grads", forms)
         | {"out=": lambda: net.loss_and_grads(X, Y, out=gradients)},
         "Network.train_on_batch": calls("train_on_batch", training),
+        "train_on_batch, a custom Loss": calls("train_on_batch", custom),
+        "loss_and_grads, a custom Loss": calls("loss_and_grads", custom),
         "Network.forward and backward": {
             "plain": by_hand(Y),
             "dA of the other float type": by_hand(Y.astype(other(dtype))),
@@ -185,6 +222,7 @@ AIMS = {  # microseconds, of the small network and of that of reinforcement lear
     "copy_from, tau=0.005": (None, 2),
     "copy.deepcopy": (None, 40),
     "train_on_batch, a custom Loss": (None, None),
+    "the NumPy of that Loss alone": (None, None),
 }
 
 
@@ -196,7 +234,7 @@ def of_loop(units, m, dtype, activation):
     net = deepnet.Network(list(units), activation, "identity", dtype=dtype, seed=1)
     net.optimizer, target = deepnet.Adam(1e-6), copy.deepcopy(net)
     A, grads = net.forward(X), net.backward(dA=Y)
-    own = deepnet.losses.Loss("own", "(A - Y)^2 / 2", lambda A, Y, _: ((A - Y) ** 2 / 2, A - Y))
+    own = custom_losses()[0]
 
     def by_hand():
         net.forward(X)
@@ -217,6 +255,7 @@ def of_loop(units, m, dtype, activation):
         "copy_from, tau=0.005": lambda: target.copy_from(net, 0.005),
         "copy.deepcopy": lambda: copy.deepcopy(net),
         "train_on_batch, a custom Loss": lambda: net.train_on_batch(X, Y, loss=own),
+        "the NumPy of that Loss alone": lambda: own.value(A, Y, 1.0),
     }
 
 
