@@ -10,6 +10,7 @@ import deepnet
 from deepnet import callbacks
 from deepnet._validation import by_hand, labels, weights
 from deepnet._validation import sparse as sparse_checks
+from deepnet.io import model_file
 from deepnet.network import values
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -229,3 +230,26 @@ def test_balanced_weights_beyond_the_range_of_float32():
     Y[:, 3] = 1
     with pytest.raises(ValueError, match="the balanced weight of example 3 is beyond the range of float32"):
         weights.example_weights(None, "balanced", Y, F32)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value", "message"),
+    [
+        ("training", "updates", -1, "updates is -1, but must be a whole number from 0"),
+        ("training", "slots", 5, "slot 2 of W1 is missing, or does not have its shape and dtype"),
+        ("training", "slots", 1, "Adam has 2 slots, but the file 1"),
+        ("run", "facts", 3, "facts is 3, but must be a JSON object"),
+        ("run", "rate", "fast", "rate is 'fast', and stopped False"),
+    ],
+)
+def test_checkpoints_whose_parts_contradict_each_other(tmp_path, where, name, value, message):
+    X, Y = np.arange(3.0).reshape(1, 3), np.zeros(3)
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / "run")
+    deepnet.Network([1, 1]).fit(X, Y, epochs=1, optimizer="adam", callbacks=[checkpoint])
+    path = checkpoint.latest()
+    model = model_file.read_model(path)
+    training = model.about["training"]
+    (training if where == "training" else training["run"])[name] = value
+    model_file.write_model(path, model)
+    with pytest.raises(ValueError, match=message):
+        deepnet.Network([1, 1]).fit(X, Y, epochs=2, optimizer="adam", resume_from=path)

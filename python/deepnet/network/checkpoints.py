@@ -180,9 +180,9 @@ def optimizer_state_of(model: ModelFile) -> OptimizerState | None:
                 raise ValueError(f"slot {i} of {key} is missing, or does not have its shape and dtype")
             slots.append(slot)
     optimizer = decoded(entry["optimizer"], model.arrays)
-    if optimizer is not None and numbers["slots"] != optimizer.slots and numbers["updates"]:
-        raise ValueError(f"{type(optimizer).__name__} has {optimizer.slots} slots, but the file {len(slots)}")
-    numbers.pop("slots")
+    count = numbers.pop("slots")
+    if optimizer is not None and count != optimizer.slots and numbers["updates"]:
+        raise ValueError(f"{type(optimizer).__name__} has {optimizer.slots} slots, but the file {count}")
     return OptimizerState(optimizer, slots=slots, **numbers)
 
 
