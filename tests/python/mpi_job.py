@@ -1,8 +1,10 @@
 """A job for mpiexec, which test_mpi.py starts: python mpi_job.py WHAT, on 2 ranks or 3."""
 
 import os
+import resource
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -50,6 +52,18 @@ def fail():
     raise ValueError("no such luck")
 
 
+def fill_the_disk(comm):
+    """Train where rank 0 can write no more than 100 bytes to a file."""
+    if comm.rank == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    trained(comm, callbacks=[deepnet.callbacks.ModelCheckpoint(Path(sys.argv[2], "run"))])
+
+
+def give_other_shapes(comm):
+    X, Y = part(comm)
+    network().fit(X[: 5 - comm.rank], Y, comm=comm)
+
+
 def main():
     what = sys.argv[1]
     comm = deepnet.distributed.mpi(deterministic=what == "deterministic", timeout=2)
@@ -69,6 +83,10 @@ def main():
         hurt(comm, lambda: os.kill(os.getpid(), signal.SIGKILL))
     elif what == "stop":
         hurt(comm, lambda: os.kill(os.getpid(), signal.SIGSTOP))
+    elif what == "disk":
+        fill_the_disk(comm)
+    elif what == "shapes":
+        give_other_shapes(comm)
 
 
 if __name__ == "__main__":

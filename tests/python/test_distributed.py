@@ -152,6 +152,18 @@ def test_the_order_of_the_ranks_decides_the_bits_if_the_sum_is_deterministic():
                 np.testing.assert_array_equal(net.parameters[key], value)
 
 
+def test_ranks_sum_several_batches_before_an_update():
+    """With the bits of batches that are as large as these together."""
+    X, Y = data(50)
+    options = {"epochs": 3, "optimizer": deepnet.Adam(0.01)}
+    sizes = [{"batch_size": 5, "accumulate": 3}, {"batch_size": 15}]
+    (several, _), (one, _) = (
+        trained_by([30, 20], X, Y, {**options, **size}, {"dropout": 0.2}, deterministic=True)[0]
+        for size in sizes
+    )
+    assert_same(several, one, 0)
+
+
 def test_each_rank_has_an_order_of_its_own_for_its_examples():
     """Else examples with the same number on two ranks would always meet in a batch.
 
@@ -464,6 +476,74 @@ def test_an_estimator_that_cannot_learn_on_one_rank_is_an_error_on_all():
         assert "the number and the targets of the rows must be the same on every rank" in error
     for error in errors(lambda rows, targets: None, solver="lbfgs"):
         assert "comm needs the solver 'sgd' or 'adam', or an optimizer, but solver is 'lbfgs'" in error
+
+
+def test_an_error_of_one_rank_is_one_of_all_before_an_estimator_learns():
+    """Else the others wait for its random numbers, or for its part of a search."""
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    config_context = pytest.importorskip("sklearn", reason="needs scikit-learn").config_context
+    X, y = data(30)
+
+    def fit(comm):
+        model = sklearn.MLPClassifier((4,), random_state=("x" if comm.rank else 0))
+        with config_context(skip_parameter_validation=True):
+            model.fit(X.T, y, comm=comm)
+
+    def search(comm):
+        model, cv = sklearn.MLPClassifier((4,)), 100 if comm.rank else 3
+        sklearn.GridSearch(model, {"alpha": [0.1]}, cv=cv, comm=comm).fit(X.T, y)
+
+    for work, message in ((fit, "'x' cannot be used to seed"), (search, "n_splits=100")):
+        errors, aborted = rank_threads.run(2, work)
+        assert not aborted
+        assert str(errors[0]).startswith("rank 1: ValueError: ")
+        assert message in str(errors[0])
+        assert message in str(errors[1])
+
+
+def test_a_search_takes_the_folds_of_rank_0():
+    """Which another rank would draw anew."""
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    model_selection = pytest.importorskip("sklearn.model_selection", reason="needs scikit-learn")
+    X, y = data(30)
+
+    def work(comm):
+        model = sklearn.MLPClassifier((4,), max_iter=2, random_state=0)
+        cv = model_selection.KFold(3, shuffle=True, random_state=comm.rank if comm else 0)
+        return sklearn.GridSearch(model, {"alpha": [0.1, 1.0]}, cv=cv, n_threads=1, comm=comm).fit(X.T, y)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of no convergence
+        alone, (results, _) = work(None), rank_threads.run(2, work)
+    for search in results:
+        np.testing.assert_array_equal(
+            search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+        )
+
+
+def test_a_callback_whose_state_cannot_be_shared_aborts_the_others():
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(30)
+
+    class Callback:
+        of_all_ranks = True
+
+        def __call__(self, net, history):
+            pass
+
+        def get_state(self, net):
+            raise OSError("no state")
+
+    def work(comm):
+        model = sklearn.MLPClassifier((4,), max_iter=1, random_state=0, callbacks=[Callback()])
+        model.fit(X.T, y, comm=comm)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of no convergence
+        errors, aborted = rank_threads.run(2, work)
+    assert aborted[0] == "rank 0: OSError: no state"
+    assert isinstance(errors[0], OSError)
+    assert errors[1] is not None
 
 
 def test_ranks_with_other_networks_are_named():

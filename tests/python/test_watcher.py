@@ -1,6 +1,7 @@
 """The process that names killed ranks, within this process: what it says of connections that end."""
 
 import os
+import re
 import socket
 import threading
 
@@ -9,11 +10,11 @@ import pytest
 import deepnet
 from deepnet.distributed import _planning, _watcher
 
-# The watcher leaves its connections open, since its process ends with it.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 linux = pytest.mark.skipif(
     not _watcher.available(), reason="the watcher needs Linux's epoll and abstract sockets"
 )
+
+OWN = f"0 {os.getpid()} ".encode()
 
 
 def said_of(end):
@@ -22,7 +23,7 @@ def said_of(end):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(8)
-        watching = threading.Thread(target=lambda: said.append(_watcher.watch(listening, "node7")))
+        watching = threading.Thread(target=lambda: said.append(_watcher.watch(listening, "node7", 3, 0)))
         watching.start()
         connections = [_watcher.connected(name, rank) for rank in range(3)]
         end(connections)
@@ -63,7 +64,36 @@ def test_it_ends_where_no_rank_comes(monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0deepnet-test-{os.getpid()}-alone")
         listening.listen(8)
-        assert _watcher.watch(listening, "node7") == ""
+        assert _watcher.watch(listening, "node7", 3, 0) == ""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("said", "rest", "message"),
+    [
+        ([b"1 22 ", OWN + b"-"], 2, "rank 1 .* was ended because of a rank on another machine"),
+        ([OWN], 0, ""),  # perhaps since the other had been killed before
+        ([OWN, b"1 0 "], 0, r"^rank 0 \(.*\) or rank 1 \(process 0 on node7\) was killed"),  # 0 has ended
+        ([b"", b"x", b"GET / HTTP/1.1", b"0 11 -", b"1 22 "], 0, r"rank 1 \("),  # not all of these are ranks
+    ],
+)
+def test_what_others_say_names_no_rank(said, rest, message):
+    """Here two ranks are expected; each connection says something, then one after the other is closed."""
+    found = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(f"\0deepnet-test-{os.getpid()}-others")
+        listening.listen(8)
+        watching = threading.Thread(target=lambda: found.append(_watcher.watch(listening, "node7", 2, rest)))
+        watching.start()
+        connections = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in said]
+        for connection, text in zip(connections, said, strict=True):
+            connection.connect(listening.getsockname())
+            assert connection.recv(1) == _watcher.WATCHES
+            connection.sendall(text)
+        for connection in connections:
+            connection.close()
+        watching.join(60)
+    assert re.search(message, found[0]) if message else found == [""]
 
 
 def test_a_plan_measures_this_machine(monkeypatch):

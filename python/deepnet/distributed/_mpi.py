@@ -49,6 +49,7 @@ class MPICommunicator:
         self.deterministic, self.check_every, self.timeout = deterministic, check_every, timeout
         self.waiting: tuple[str, float] | None = None  # for the others, in what and since when
         self._open = list[Any]()  # sums that have begun
+        self._process = os.getpid()
         self._watchdog = None
         if timeout is not None and self.size > 1 and MPI.Query_thread() == MPI.THREAD_MULTIPLE:
             self._watchdog = _Watchdog(self, comm.Dup(), timeout)
@@ -86,9 +87,9 @@ class MPICommunicator:
     def _gathered(self, value: Any) -> list[Any]:
         if not isinstance(value, np.ndarray):
             return self.comm.allgather(value)  # type: ignore[no-any-return]  # mpi4py: any
-        shapes = self.comm.allgather(value.shape)
-        parts = [np.empty(shape, value.dtype) for shape in shapes]
-        if len(set(shapes)) == 1:
+        kinds = self.comm.allgather((value.shape, value.dtype))
+        parts = [np.empty(shape, dtype) for shape, dtype in kinds]
+        if len(set(kinds)) == 1:
             whole = np.empty((self.size, *value.shape), value.dtype)
             self.comm.Allgather(np.ascontiguousarray(value), whole)
             return list(whole)
@@ -104,7 +105,12 @@ class MPICommunicator:
             self.comm.Barrier()
 
     def abort(self, message: str) -> None:
-        """Write the message to stderr and end all processes of the job, this one, too."""
+        """Write the message to stderr and end all processes of the job, this one, too.
+
+        A forked child is none of them.
+        """
+        if os.getpid() != self._process:
+            return
         print(f"deepnet: {message}", file=sys.stderr, flush=True)
         if self._watchdog is not None:
             self._watchdog.says(_watcher.ABORTS)
@@ -197,14 +203,16 @@ class _Watchdog(threading.Thread):
         if not _watcher.available():
             return None
         host, pid = self._places[self._owner.rank]
-        first = next(pid for name, pid in self._places if name == host)
-        name = f"deepnet-{host}-{first}-{self._number}"
+        here = [pid for name, pid in self._places if name == host]
+        name = f"deepnet-{host}-{here[0]}-{self._number}"
         with suppress(OSError):  # then no rank can connect
-            if first == pid:
-                _watcher.start(name)
+            if here[0] == pid:
+                _watcher.start(name, len(here), len(self._places) - len(here))
         self._comm.Barrier()
         with suppress(OSError):
-            return _watcher.connected(name, self._owner.rank)
+            connection = _watcher.connected(name, self._owner.rank)
+            os.register_at_fork(after_in_child=connection.close)  # a child may live longer than its rank
+            return connection
         return None
 
     def says(self, what: bytes) -> None:
@@ -259,7 +267,9 @@ class _Watchdog(threading.Thread):
         return found
 
     def _finish(self) -> None:
-        """Say goodbye, so that the others do not wait for the next sign."""
+        """Say goodbye, so that the others do not wait for the next sign. A forked child says nothing."""
+        if os.getpid() != self._owner._process:
+            return
         self._end.set()
         self.join()
         self._tell(b"-")

@@ -1,6 +1,7 @@
 """A process beside the ranks of one machine, which says which of them was killed; mpiexec names no rank.
 
-Usage: python -I -S _watcher.py HOST, with a listening socket as stdin.
+Usage: python -I -S _watcher.py HOST COUNT REST, with a listening socket as stdin. COUNT ranks are on this
+machine, REST on others.
 
 It is in a session of its own, since mpiexec kills all ranks as soon as one is killed. Each rank keeps a
 connection to it, which the system closes when the rank ends: that of the killed one before the others.
@@ -9,11 +10,14 @@ connection to it, which the system closes when the rank ends: that of the killed
 import os
 import select
 import socket
+import struct
 import subprocess
 import sys
+from contextlib import ExitStack
 
 LEAVES, ABORTS, WATCHES = b"-", b"!", b"+"
 WAITS = 60.0  # seconds, for the first connection, and for its answer
+EXITING = 4  # Linux: a flag in /proc/PID/stat
 
 
 def available() -> bool:
@@ -21,13 +25,13 @@ def available() -> bool:
     return sys.platform == "linux"
 
 
-def start(name: str) -> None:
+def start(name: str, count: int, rest: int) -> None:
     """Start the process, to which `connected` can connect from now on."""
     assert sys.platform == "linux"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(1024)
-        command = [sys.executable, "-I", "-S", __file__, socket.gethostname()]
+        command = [sys.executable, "-I", "-S", __file__, socket.gethostname(), str(count), str(rest)]
         subprocess.Popen(command, stdin=listening.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -42,40 +46,99 @@ def connected(name: str, rank: int) -> socket.socket:
     return connection
 
 
-def watch(listening: socket.socket, host: str) -> str:
-    """Wait; return the message about a rank that was killed, or "" if all have ended by themselves."""
+def watch(listening: socket.socket, host: str, count: int, rest: int) -> str:
+    """Wait; return the message about a rank that was killed, or "" if all have ended by themselves.
+
+    Only if every rank has connected, the one that was killed is among those that have ended.
+    """
     assert sys.platform == "linux"
-    said, connections = dict[int, bytes](), dict[int, socket.socket]()
-    with select.epoll() as poll:
+    said, connections, known, left = dict[int, bytes](), dict[int, socket.socket](), set[bytes](), 0
+    with ExitStack() as stack:
+        poll = stack.enter_context(select.epoll())
         poll.register(listening, select.EPOLLIN)
-        while said or not connections:
-            events = poll.poll(-1 if connections else WAITS)  # in the order in which they happened
+        while left < count:
+            killed = list[tuple[bytes, bytes]]()
+            events = poll.poll(-1 if said else WAITS)  # in the order in which they happened
             if not events:
                 return ""
             for file, _ in events:
                 if file == listening.fileno():
-                    connection, _ = listening.accept()
-                    connection.sendall(WATCHES)
-                    poll.register(connection, select.EPOLLIN)
-                    connections[connection.fileno()], said[connection.fileno()] = connection, b""
+                    connection = _accepted(listening)
+                    if connection is not None:
+                        stack.enter_context(connection)
+                        poll.register(connection, select.EPOLLIN)
+                        connections[connection.fileno()], said[connection.fileno()] = connection, b""
                     continue
                 try:
                     received = connections[file].recv(64)
                 except ConnectionResetError:
                     received = b""
                 said[file] += received
-                if said[file].endswith(ABORTS):
+                rank, pid, end = _parts(said[file])
+                known |= {rank} if rank else set()
+                if end.endswith(ABORTS):
                     return ""
                 if received:
                     continue
                 poll.unregister(file)
-                rank, pid, end = said.pop(file).split(b" ")
-                if end != LEAVES:
-                    return f"rank {rank.decode()} (process {pid.decode()} on {host}) was killed, or crashed"
+                del said[file]
+                left += bool(rank)
+                if rank and end != LEAVES:
+                    killed.append((rank, pid))
+            if killed and len(known) < count:
+                return ""
+            if killed:
+                others = [_parts(text)[:2] for text in said.values()]
+                return _message(
+                    killed + [other for other in others if other[0] and _ends(other[1])], host, rest
+                )
     return ""
 
 
+def _accepted(listening: socket.socket) -> "socket.socket | None":
+    """Return a connection of this user, which has got an answer; None if there is none any more."""
+    assert sys.platform == "linux"
+    connection, _ = listening.accept()
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    try:
+        if struct.unpack("3i", credentials)[1] == os.getuid():
+            connection.sendall(WATCHES)
+            return connection
+    except OSError:
+        pass
+    connection.close()
+    return None
+
+
+def _parts(said: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the rank, its process, and what it has said since; nothing if that is not what a rank says."""
+    rank, _, rest = said.partition(b" ")
+    pid, _, end = rest.partition(b" ")
+    return (rank, pid, end) if rank.isdigit() and pid.isdigit() else (b"", b"", b"")
+
+
+def _ends(pid: bytes) -> bool:
+    """Return whether a process is ending, or has ended."""
+    try:
+        with open(f"/proc/{pid.decode()}/stat", "rb") as file:
+            state, *_, flags = file.read().rpartition(b") ")[2].split()[:7]
+    except OSError:
+        return True
+    return state in b"ZX" or bool(int(flags) & EXITING)
+
+
+def _message(killed: list[tuple[bytes, bytes]], host: str, rest: int) -> str:
+    """Name the rank that was killed, or that and those which were ending when its connection closed.
+
+    A rank may end before the connection of the killed one is closed: MPI stops it if it can't read the memory
+    of the other any more.
+    """
+    names = [f"rank {rank.decode()} (process {pid.decode()} on {host})" for rank, pid in sorted(killed)]
+    message = f"{' or '.join(names)} was killed, or crashed"
+    return message if not rest else f"{message}, or was ended because of a rank on another machine"
+
+
 if __name__ == "__main__":
-    message = watch(socket.socket(fileno=0), sys.argv[1])
+    message = watch(socket.socket(fileno=0), sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     if message:
         print(f"deepnet: {message}", file=sys.stderr, flush=True)

@@ -11,9 +11,10 @@ import socket
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +29,13 @@ CHECK_EVERY = 100  # steps
 BUCKET = 2**20  # bytes of the parts whose sums begin while the gradients before are still computed
 GATHERED = 2**20  # numbers that are gathered at a time, where the sum is deterministic
 ALIGNMENT = 64
+E = TypeVar("E", bound=BaseException)
+
+
+def raised_by_all(error: E) -> E:
+    """Mark an error that every rank raises, so that none needs to end the others; return it."""
+    error.raised_by_all = True  # type: ignore[attr-defined]  # exceptions take attributes
+    return error
 
 
 class Together:
@@ -40,14 +48,13 @@ class Together:
         Of each rank, per epoch.
     validation_m : int
         The examples to validate with, of all ranks.
-    agreed : bool
-        Every rank raises the error that ends the run, so that none needs to be aborted.
     """
+
+    raised_by_all = staticmethod(raised_by_all)
 
     def __init__(self, comm: Any, parameters: Sequence[Array]) -> None:
         self.comm, self.rank, self.size = comm, int(comm.rank), int(comm.size)
         self.examples, self.validation_m = list[int](), 0
-        self.agreed = False
         self._deterministic = option.flag("comm.deterministic", getattr(comm, "deterministic", False))
         self._check_every = option.whole("comm.check_every", getattr(comm, "check_every", CHECK_EVERY), 1)
         self._parameters = list(parameters)
@@ -113,13 +120,13 @@ class Together:
         digests = self.comm.allgather(self.digest())
         common, count = Counter(digests).most_common(1)[0]
         if count < self.size:
-            self.agreed = True
             odd = [r for r, digest in enumerate(digests) if digest != (common if count > 1 else digests[0])]
-            raise RuntimeError(
+            error = RuntimeError(
                 f"the parameters of {_ranks(odd)} differ from those of the other ranks after {self._steps} "
                 "steps: every rank must train the same network with the same options and library versions, "
                 "and nothing else may change the parameters"
             )
+            raise raised_by_all(error)
 
     # --- between two epochs ---------------------------------------------------------------------------------
 
@@ -162,13 +169,14 @@ def fit(
 
     `prepare` checks the arguments of fit and returns a Training, `resume` one that goes on from a checkpoint.
     """
-    together = Together(comm, list(net.parameters.values()))
-    training = met(comm, lambda: _native(prepare()))
-    run = training.run
-    counts = run.examples.m, 0 if run.validation is None else run.validation.m
-    training = _compared(together, training, examples_per_update(), counts)
-    training = met(comm, lambda: resume(training))
-    return _trained(together, training)
+    with ending_all(comm):
+        together, training = met(comm, lambda: (_joined(comm, net), _native(prepare())))
+        run = training.run
+        counts = run.examples.m, 0 if run.validation is None else run.validation.m
+        training = _compared(together, training, examples_per_update(), counts)
+        training = met(comm, lambda: resume(training))
+        together.share()
+        return net._train_alone(training)
 
 
 def fit_shares(comm: Any, training: Any) -> Any:
@@ -177,27 +185,28 @@ def fit_shares(comm: Any, training: Any) -> Any:
     `training` has the callbacks of every rank. Those with an attribute `of_all_ranks` get the state that they
     have on rank 0 in the end.
     """
-    together = Together(comm, list(training.net.parameters.values()))
-    run, callbacks = training.run, training.run.callbacks
-    m, rank, ranks = run.examples_in_epoch, together.rank, together.size
-    met(comm, lambda: _native(training))
-    own = m * (rank + 1) // ranks - m * rank // ranks
-    training = _compared(together, training, run.batch_size, (own, 0), m, _checksum([run.examples.Y]))
-    places = _places(rank, together.examples, training.run.batch_size)
-    given = run.order
+    with ending_all(comm):
+        together, training = met(comm, lambda: (_joined(comm, training.net), _native(training)))
+        run, callbacks = training.run, training.run.callbacks
+        m, rank, ranks = run.examples_in_epoch, together.rank, together.size
+        own = m * (rank + 1) // ranks - m * rank // ranks
+        training = _compared(together, training, run.batch_size, (own, 0), m, _checksum([run.examples.Y]))
+        places = _places(rank, together.examples, training.run.batch_size)
+        given = run.order
 
-    def order(epochs: int) -> Array:
-        if given is None:
-            return np.tile(places, (epochs, 1))
-        return np.ascontiguousarray(given(epochs)[:, places])
+        def order(epochs: int) -> Array:
+            if given is None:
+                return np.tile(places, (epochs, 1))
+            return np.ascontiguousarray(given(epochs)[:, places])
 
-    run = replace(training.run, order=order, examples_per_epoch=own, look_after=None)
-    resumed = training.resumed
-    if resumed is not None and rank > 0:
-        resumed = replace(resumed, callbacks=[])
-    history = _trained(together, replace(training, run=run, resumed=resumed))
-    _share_states(comm, training.net, callbacks, 0)
-    return history
+        run = replace(training.run, order=order, examples_per_epoch=own, look_after=None)
+        resumed = training.resumed
+        if resumed is not None and rank > 0:
+            resumed = replace(resumed, callbacks=[])
+        together.share()
+        history = training.net._train_alone(replace(training, run=run, resumed=resumed))
+        _share_states(comm, training.net, callbacks, 0)
+        return history
 
 
 def _places(rank: int, counts: Sequence[int], batch_size: int) -> Array:
@@ -217,13 +226,18 @@ def _native(training: Any) -> Any:
     return training
 
 
-def _trained(together: Together, training: Any) -> Any:
-    together.share()
+def _joined(comm: Any, net: Any) -> Together:
+    return Together(comm, list(net.parameters.values()))
+
+
+@contextmanager
+def ending_all(comm: Any) -> Iterator[None]:
+    """End the other ranks, which wait for this one, by an error that this rank alone raises."""
     try:
-        return training.net._train_alone(training)
+        yield
     except BaseException as error:
-        if not together.agreed:
-            together.comm.abort(f"rank {together.rank}: {type(error).__name__}: {error}")
+        if not getattr(error, "raised_by_all", False):
+            comm.abort(f"rank {comm.rank}: {type(error).__name__}: {error}")
         raise
 
 
@@ -236,15 +250,17 @@ def fit_many(
     `threads` are those that were given, or 0. Of the callbacks, those with an attribute `of_all_ranks` get
     the state that they have on the rank of their network.
     """
-    trainings: list[Any] = met(comm, prepare)
-    said = comm.allgather(([repr(training.net) for training in trainings], _place(threads)))
-    for rank, (networks, _) in enumerate(said):
-        if networks != said[0][0]:
-            raise ValueError(
-                f"every rank must give the same networks, but rank {rank} has others than rank 0"
-            )
-    own = trainings[comm.rank :: comm.size]
-    try:
+    with ending_all(comm):
+        trainings: list[Any] = met(comm, prepare)
+        said = comm.allgather(([repr(training.net) for training in trainings], _place(threads)))
+        for rank, (networks, _) in enumerate(said):
+            if networks != said[0][0]:
+                raise raised_by_all(
+                    ValueError(
+                        f"every rank must give the same networks, but rank {rank} has others than rank 0"
+                    )
+                )
+        own = trainings[comm.rank :: comm.size]
         if own:
             train(own, _threads(comm.rank, [place for _, place in said]))
         records = comm.allgather([training.history for training in own])
@@ -257,10 +273,7 @@ def fit_many(
                         setattr(training.history, name, getattr(record, name))
             _share(comm, list(training.net.parameters.values()), owner)
             _share_states(comm, training.net, training.run.callbacks, owner)
-    except BaseException as error:
-        comm.abort(f"rank {comm.rank}: {type(error).__name__}: {error}")
-        raise
-    return trainings
+        return trainings
 
 
 def dealt(comm: Any, count: int, work: Callable[[list[int], int], list[Any]], threads: int) -> list[Any]:
@@ -268,9 +281,10 @@ def dealt(comm: Any, count: int, work: Callable[[list[int], int], list[Any]], th
 
     `work` takes the numbers of those of this rank, and a number of threads; `threads` were given, or are 0.
     """
-    places = comm.allgather(_place(threads))
-    own = list(range(count))[comm.rank :: comm.size]
-    results = comm.allgather(met(comm, lambda: work(own, _threads(comm.rank, places))))
+    with ending_all(comm):
+        places = comm.allgather(_place(threads))
+        own = list(range(count))[comm.rank :: comm.size]
+        results = comm.allgather(met(comm, lambda: work(own, _threads(comm.rank, places))))
     return [results[i % comm.size][i // comm.size] for i in range(count)]
 
 
@@ -303,23 +317,25 @@ def _share_states(comm: Any, net: Any, callbacks: Sequence[Any], owner: int) -> 
 
 def with_random_numbers_of_first(comm: Any, rng: Any) -> Any:
     """Give a RandomState the state that it has on rank 0."""
-    rng.set_state(comm.allgather(rng.get_state(legacy=False))[0])
+    first = comm.allgather(rng.get_state(legacy=False))[0]
+    met(comm, lambda: rng.set_state(first))
     return rng
 
 
 def met(comm: Any, work: Callable[[], Any]) -> Any:
     """Do some work on each rank; where one fails, all raise an error."""
-    result, failure = None, None
+    result: Any = None
+    failure: Exception | None = None
     try:
         result = work()
     except Exception as error:  # it is raised below
         failure = error
     said = comm.allgather(None if failure is None else f"{type(failure).__name__}: {failure}")
-    if failure is not None:
-        raise failure
     failed = [r for r, message in enumerate(said) if message is not None]
     if failed:
-        raise RuntimeError(f"rank {failed[0]}: {said[failed[0]]}")
+        if failure is None:
+            failure = RuntimeError(f"rank {failed[0]}: {said[failed[0]]}")
+        raise raised_by_all(failure)
     return result
 
 
@@ -353,19 +369,21 @@ def _compared(
     for rank, (other, *_) in enumerate(given):
         for name, value in other.items():
             if value != first[name]:
-                raise ValueError(
+                error = ValueError(
                     f"{name} must be the same on every rank, but is {first[name]} on rank 0 and {value} on "
                     f"rank {rank}"
                 )
+                raise raised_by_all(error)
     together.examples = [m for _, (m, _), *_ in given]
     together.validation_m = sum(m for _, (_, m), *_ in given)
     size = min(batch_size, together.m)
     for rank, m in enumerate(together.examples):
         if m * size < together.m:
-            raise ValueError(
+            error = ValueError(
                 f"rank {rank} has {m} of {together.m} examples, too few for one in each batch of {size}: "
                 "divide the examples evenly, or give a larger batch_size"
             )
+            raise raised_by_all(error)
     callbacks, progress = (run.callbacks, run.progress) if together.rank == 0 else ((), None)
     run = replace(
         run,

@@ -289,11 +289,10 @@ class Training:
             where = f"in epoch {epoch + 1} of {run.epochs}, batch {bad.batch + 1} of {run.batches}"
             rate = float(step_rates[min(step, len(step_rates) - 1)]) * run.rate_unit
             changed = first + step > 0 or run.first_epoch > 0
-            if run.together is not None:
-                run.together.agreed = True  # all have the same loss
-            raise explained(
+            error = explained(
                 bad, where, rate, self.engine.parameters(), run.examples, run.input_scale, trained=changed
             )
+            raise error if run.together is None else run.together.raised_by_all(error)  # which have this loss
 
     def _measure(self, threads: int) -> None:
         """Append the validation loss and the metrics of this epoch."""

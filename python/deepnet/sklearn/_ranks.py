@@ -28,10 +28,22 @@ def random_numbers(comm: Any, random_state: Any) -> Any:
     """
     if comm is None:
         return None
-    rng = check_random_state(random_state)
-    if comm.rank > 0 and rng is check_random_state(None):
-        rng = np.random.RandomState()
-    return together.with_random_numbers_of_first(comm, rng)
+
+    def own() -> Any:
+        rng = check_random_state(random_state)
+        return np.random.RandomState() if comm.rank > 0 and rng is check_random_state(None) else rng
+
+    return together.with_random_numbers_of_first(comm, together.met(comm, own))
+
+
+def met(comm: Any, work: Callable[[], Any]) -> Any:
+    """Do some work. If it fails on one rank, it fails on all."""
+    return work() if comm is None else together.met(comm, work)
+
+
+def of_first(comm: Any, value: Any) -> Any:
+    """Return the value of rank 0."""
+    return value if comm is None else comm.allgather(value if comm.rank == 0 else None)[0]
 
 
 def begun(comm: Any, begin: Callable[[], Learning]) -> tuple[Learning, list[Training]]:
@@ -41,7 +53,7 @@ def begun(comm: Any, begin: Callable[[], Learning]) -> tuple[Learning, list[Trai
         learning = begin()
         return learning, next(learning)
 
-    return work() if comm is None else together.met(comm, work)
+    return met(comm, work)  # type: ignore[no-any-return]  # what work returns
 
 
 def trained(

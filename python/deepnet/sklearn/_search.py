@@ -25,8 +25,8 @@ from sklearn.utils.validation import _check_method_params
 
 from deepnet._arguments import advised
 from deepnet._validation import options as option
-from deepnet.distributed.together import checked
 
+from . import _ranks
 from ._epochs import has_bar
 from ._estimator import Parameters
 from ._labels import check_cells
@@ -156,20 +156,10 @@ class GridSearch(Parameters, GridSearchCV):
         -------
         self
         """
-        check(self.estimator)
-        comm = None if self.comm is None else checked(self.comm)
-        if getattr(self, "_skl_callbacks", None):
-            raise ValueError("scikit-learn's callbacks follow one fit at a time, but GridSearch has many")
-        check_are_data(X, y)
-        scorers, refit_metric = self._get_scorers()
-        X, y = indexable(X, y)
-        if is_classifier(self.estimator):
-            check_cells(y)  # before the splitter sorts them
-            warn_of_two_classes(self.scoring, y)
-        routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
-        folds = list(cv.split(X, y, **routed.splitter.split))
+        comm = _ranks.checked(self.comm)
+        X, y, scorers, refit_metric, routed, folds = _ranks.met(comm, lambda: self._prepared(X, y, params))
+        folds = _ranks.of_first(comm, folds)
+        self.n_splits_ = len(folds)
         candidates = list(ParameterGrid(self.param_grid))
         scoring = Scoring(scorers, routed.scorer.score, self.error_score, self.return_train_score, keep=False)
         out = fit_and_score(
@@ -208,6 +198,21 @@ class GridSearch(Parameters, GridSearchCV):
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
         return self
+
+    def _prepared(self, X: Any, y: Any, params: Any) -> tuple[Any, ...]:
+        """Return the checked arguments, the scorers, the parameters by their receiver, and the folds."""
+        check(self.estimator)
+        if getattr(self, "_skl_callbacks", None):
+            raise ValueError("scikit-learn's callbacks follow one fit at a time, but GridSearch has many")
+        check_are_data(X, y)
+        scorers, refit_metric = self._get_scorers()
+        X, y = indexable(X, y)
+        if is_classifier(self.estimator):
+            check_cells(y)  # before the splitter sorts them
+            warn_of_two_classes(self.scoring, y)
+        routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        return X, y, scorers, refit_metric, routed, list(cv.split(X, y, **routed.splitter.split))
 
 
 @advised
