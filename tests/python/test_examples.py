@@ -3,9 +3,14 @@
 import re
 import runpy
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Listener
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import deepnet
 
 pytest.importorskip("sklearn", reason="needs scikit-learn (extra examples)")
 
@@ -52,7 +57,10 @@ def test_every_example_is_run_here():
         "cart_pole.py",
         "cross_validation.py",
         "scores.py",
+        "socket_ranks.py",
+        "train_dask.py",
         "train_mpi.py",  # by test_mpi.py
+        "train_ray.py",
     }
 
 
@@ -117,3 +125,44 @@ def test_the_table_of_scores_reads_what_the_examples_print():
 def test_the_pole_stays_up_longer_than_by_chance(run, method):
     steps = re.search(r"for (\d+) of 500 steps", run("cart_pole.py", "--method", method, "--short"))
     assert int(steps[1]) > 60  # a random policy: 22
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "needs"), [("train_dask.py", "distributed"), ("train_ray.py", "ray")])
+def test_a_network_is_trained_on_the_workers_of_others(run, name, needs):
+    pytest.importorskip(needs, reason=f"needs {needs}, which no extra installs")
+    output = run(name)
+    assert re.match(r"2 ranks: loss 0\.6\d+, the same parameters on all\n", output)  # ln 2 = 0.693: guessing
+    assert output.endswith("best of the search: {'learning_rate_init': 0.01}\n")
+
+
+@pytest.mark.skipif(deepnet.backends.native is None, reason="ranks need the extension")
+@pytest.mark.filterwarnings("ignore:.*ranks with .* threads share:RuntimeWarning")
+def test_ranks_of_sockets_train_one_network(monkeypatch):
+    """The example's three ranks are threads here."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import socket_ranks
+
+    X = np.random.default_rng(0).standard_normal((3, 60))
+
+    def trained(columns, comm=None):
+        net = deepnet.Network([3, 8, 1], dtype="float64", seed=0)
+        options = {"epochs": 3, "batch_size": 60, "optimizer": "adam", "threads": 1}
+        net.fit(X[:, columns], X[0, columns] > 0, comm=comm, **options)
+        return net.parameters
+
+    with Listener(("localhost", 0), authkey=b"key") as listener, ThreadPoolExecutor(3) as pool:
+
+        def rank(number):
+            if number == 0:
+                comm = socket_ranks.first(listener, 3)
+            else:
+                comm = socket_ranks.other(listener.address, b"key", number, 3)
+            comm.barrier()
+            return trained(slice(number * 20, number * 20 + 20), comm)
+
+        of_ranks = list(pool.map(rank, range(3)))
+    alone = trained(slice(None))
+    for parameters in of_ranks:
+        for key, value in alone.items():
+            np.testing.assert_allclose(parameters[key], value, rtol=1e-12, atol=1e-14)
