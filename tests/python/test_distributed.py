@@ -291,6 +291,25 @@ def test_inputs_of_another_size_are_a_warning_as_elsewhere():
     assert not aborted
 
 
+@pytest.mark.parametrize("part", ["loss", "activation"])
+def test_custom_parts_are_refused_on_every_rank(part):
+    X, _ = data(16)
+    loss = deepnet.losses.Loss("squares", "A^2", lambda A, Y, _: A * A, lambda A, Y, _: 2 * A)
+    double = deepnet.Activation("double", lambda Z: 2 * Z, lambda dA, Z: 2 * dA)
+
+    def work(comm):
+        hidden = double if part == "activation" else "relu"
+        net = deepnet.Network([5, 4, 1], [hidden, "identity"])
+        own = parts([8, 8])[comm.rank]
+        net.fit(X[:, own], X[0, own], loss=loss if part == "loss" else "mean_squared_error", comm=comm)
+
+    errors, aborted = rank_threads.run(2, work)
+    assert not aborted
+    for error in errors:
+        assert isinstance(error, ValueError)
+        assert str(error).startswith("comm needs deepnet's own activations, losses and optimizers")
+
+
 def test_ranks_with_other_options_are_named():
     errors, _ = failing([8, 8], lambda given: given.update(batch_size=5))
     for error in errors:
