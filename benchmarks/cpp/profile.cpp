@@ -1,6 +1,6 @@
 // Cycles per phase of a training step, in the build of `make profile`:
 //
-//     deepnet_profile [--threads N] [--float64] [--rounds N] [NETWORK...]
+//     deepnet_profile [--threads N] [--float64 | --bfloat16] [--rounds N] [NETWORK...]
 //
 // A network is a name of networks.h, or units and examples like 50-100-5:200 (softmax if it has several outputs), with
 // +adam behind it. Prints medians over rounds of some milliseconds: thousands of clock ticks per step, the share of the
@@ -27,6 +27,7 @@ struct Profiled {
 
 struct Options {
   int threads = 1, rounds = 15;
+  deepnet::Compute compute = deepnet::Compute::kOwnType;
 };
 
 double operations(const Profiled& net) {
@@ -46,7 +47,7 @@ void profile(const Profiled& net, const Options& options) {
   const bool classes = net.units.back() > 1;
   if (classes) names.back() = "softmax";
   const index_t m = net.m * net.batches, outputs = classes ? 1 : net.units.back();
-  const Task<T> task(net.units, names, 1);
+  const Task<T> task(net.units, names, 1, kCrossEntropy, 1, options.compute);
   // One example after the other, as in tables; the examples of a single batch side by side, as in the course.
   const std::vector<T> X = random_values<T>(net.units[0] * m, 1, -1.7, 1.7);
   std::vector<T> Y = random_values<T>(outputs * m, 2, 0, 1);
@@ -147,6 +148,8 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--float64") == 0)
       float64 = true;
+    else if (std::strcmp(argv[i], "--bfloat16") == 0)
+      options.compute = deepnet::Compute::kBfloat16;
     else if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
       options.threads = std::max(1, std::atoi(argv[++i]));
     else if (std::strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)

@@ -3,9 +3,12 @@
 // A Way is a struct that stores squares of operands (see kernels.h) and multiplies them:
 //   Number                               of an operand
 //   begin(), end()                       around the products of a kernel
-//   rows(get, rows)                      a square of rows of what get(i, j) returns: a vector of row i from column j on
+//   rows(get, rows, part)                a square of rows of what get(i, j) returns: a vector of row i from column j on
 //   pairs, turned_pairs, turned_rows     other forms of a square of rows
 //   where_positive(pairs, i, j, v)       v where the vector at (i, j) of a square of pairs is not 0, else 0
+//   rounded(x)                           a vector of float32 numbers as its operands hold them
+//   begin_few(), end_few()               around few_units
+//   few_units(f, first, sums)            a vector of units from `first` on, few examples; with the bits of multiply
 //   multiply(count, a, b, resume, c, ahead)   c = a b, or c += a b: the sum over `count` squares of a and of b;
 //                                        calls ahead() up to `count` times
 // This file has all that they share, which works on one square of c in L1: bias, relu, its derivative, sums and the
@@ -13,6 +16,7 @@
 // them with the float32 kernel.
 #pragma once
 
+#include "kernels/few.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/sums.h"
@@ -24,7 +28,7 @@ constexpr index_t kNumbers = kSquare * kSquare;
 DEEPNET_INLINE index_t squares_of(index_t n) { return (n + kSquare - 1) / kSquare; }
 
 /// x rounded to the nearest bfloat16, ties to even; nan stays nan.
-DEEPNET_INLINE Vec<float> rounded(Vec<float> x) {
+DEEPNET_INLINE Vec<float> nearest_bfloat16(Vec<float> x) {
   typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));
   const Bits bits = reinterpret_cast<Bits>(x);
   const Bits nearest = bits + 0x7fffu + ((bits >> 16) & 1u), quiet = bits | 0x00400000u;
@@ -37,19 +41,35 @@ struct Nothing {
   void operator()() {}
 };
 
+/// Some rows of a square: an even number, or if it is turned 16.
+struct Part {
+  index_t first = 0, count = kSquare;
+};
+
 struct Rounded {
   using Number = float;
   static void begin() {}
   static void end() {}
+  static void begin_few() {}
+  static void end_few() {}
+
+  static Vec<float> rounded(Vec<float> x) { return nearest_bfloat16(x); }
+
+  template <int kExamples>
+  static void few_units(const FewColumns<float>& f, index_t first, Vec<float> (&sums)[kExamples]) {
+    deepnet::DEEPNET_ISA::few_units<float>(f, first, &rounded, sums);
+  }
 
   template <class Get>
-  static void rows(Get get, float* to) {
-    for (index_t i = 0; i < kSquare; ++i)
+  static void rows(Get get, float* to, Part part = {}) {
+    for (index_t i = part.first; i < part.first + part.count; ++i)
       for (index_t j = 0; j < kSquare; j += kLanes<float>) store(to + i * kSquare + j, rounded(get(i, j)));
   }
-  static void pairs(const float* rows, float* to) { memcpy(to, rows, kNumbers * sizeof(float)); }
-  static void turned_pairs(const float* rows, float* to) { turn(rows, to); }
-  static void turned_rows(const float* rows, float* to) { turn(rows, to); }
+  static void pairs(const float* rows, float* to, Part part = {}) {
+    memcpy(to + part.first * kSquare, rows + part.first * kSquare, size_t(part.count * kSquare) * sizeof(float));
+  }
+  static void turned_pairs(const float* rows, float* to, Part part = {}) { turn(rows, to, part); }
+  static void turned_rows(const float* rows, float* to, Part part = {}) { turn(rows, to, part); }
   static Vec<float> where_positive(const float* pairs, index_t i, index_t j, Vec<float> v) {
     return load(pairs + i * kSquare + j) == 0.0f ? Vec<float>{} : v;
   }
@@ -65,9 +85,9 @@ struct Rounded {
   }
 
  private:
-  static void turn(const float* from, float* to) {
+  static void turn(const float* from, float* to, Part part) {
     constexpr index_t lanes = kLanes<float>;
-    for (index_t i = 0; i < kSquare; i += lanes)
+    for (index_t i = part.first; i < part.first + part.count; i += lanes)
       for (index_t j = 0; j < kSquare; j += lanes) {
         Vec<float> tile[lanes];
         for (index_t r = 0; r < lanes; ++r) tile[r] = load(from + (i + r) * kSquare + j);
@@ -78,9 +98,9 @@ struct Rounded {
 };
 
 /// sums[i]: of row i of a square.
-DEEPNET_INLINE void sum_square(const float* c, float* sums) {
+DEEPNET_INLINE void sum_square(const float* c, float* sums, Part part = {}) {
   constexpr index_t lanes = kLanes<float>, vectors = kSquare / lanes;
-  for (index_t first = 0; first < kSquare; first += lanes) {
+  for (index_t first = part.first; first < part.first + part.count; first += lanes) {
     Vec<float> rows[lanes];
     for (index_t r = 0; r < lanes; ++r) {
       Vec<float> v[vectors];
@@ -127,6 +147,133 @@ void multiply_rounded(const Bfloat16Product& f, index_t s, index_t first, index_
   }
 }
 
+/// What is done with a square of sums, at once or in steps that take place while the next square is multiplied, since
+/// tiles leave most of the processor idle: two rows each, then 16 turned or summed rows each.
+struct Steps {
+  static constexpr index_t kRows = kSquare / 2, kAll = kRows + 2;
+  index_t next = kAll;  // nothing is left to do
+
+  template <class Rows, class Halves>
+  DEEPNET_INLINE void some(index_t count, Rows rows, Halves halves) {
+    if (count == kAll && next == 0) {
+      rows(Part{});
+      halves(Part{});
+      next = kAll;
+    }
+    for (index_t end = next + count < kAll ? next + count : kAll; next < end; ++next)
+      if (next < kRows)
+        rows(Part{2 * next, 2});
+      else
+        halves(Part{(next - kRows) * 16, 16});
+  }
+};
+
+/// Products of so many steps leave time for what is done with the square before.
+constexpr index_t kOverlapped = 16;
+
+/// What is done with the squares of a product.
+template <class Way>
+struct ProductSquare : Steps {
+  using Number = typename Way::Number;
+  const Bfloat16Product& f;
+  float bias[kSquare], *c = nullptr;
+  index_t s = 0, p = 0;
+  alignas(64) Number square[kNumbers];
+
+  explicit ProductSquare(const Bfloat16Product& product) : f(product) {}
+
+  index_t rows_there() const { return f.m - s * kSquare < kSquare ? f.m - s * kSquare : kSquare; }
+
+  void begin(index_t s_, index_t p_, float* c_) {
+    if (p_ == 0)
+      for (index_t i = 0; i < kSquare; ++i) bias[i] = f.bias && s_ * kSquare + i < f.m ? f.bias[s_ * kSquare + i] : 0;
+    s = s_;
+    p = p_;
+    c = c_;
+    next = 0;
+  }
+
+  DEEPNET_INLINE void some(index_t count) {
+    const index_t at = (p * f.m_squares + s) * kNumbers, beside = (s * f.between + p) * kNumbers;
+    auto *pairs = static_cast<Number*>(f.pairs), *rows = static_cast<Number*>(f.rows),
+         *turned = static_cast<Number*>(f.turned);
+    if (f.finish == Finish::kScale) {
+      float* to = f.c + p * f.c_panel + s * kNumbers;
+      Steps::some(
+          count,
+          [&](Part part) {
+            for (index_t i = part.first; i < part.first + part.count && i < rows_there(); ++i)
+              for (index_t j = 0; j < kSquare; j += kLanes<float>)
+                store(to + i * kSquare + j, load(c + i * kSquare + j) * f.scale + broadcast(bias[i]));
+          },
+          [](Part) {});
+    } else if (f.finish == Finish::kRelu) {
+      Steps::some(
+          count,
+          [&](Part part) {
+            Way::rows(
+                [&](index_t i, index_t j) {
+                  const Vec<float> z = load(c + i * kSquare + j) + broadcast(bias[i]);
+                  return z < kFlushBelow<float> ? Vec<float>{} : z;
+                },
+                square, part);
+            Way::pairs(square, pairs + at, part);
+          },
+          [&](Part part) {
+            if (turned) Way::turned_pairs(square, turned + beside, part);
+          });
+    } else {
+      const auto* other = static_cast<const Number*>(f.other) + at;
+      Steps::some(
+          count,
+          [&](Part part) {
+            Way::rows(
+                [&](index_t i, index_t j) {
+                  const Vec<float> d =
+                      Way::where_positive(other, i, j, flush<float>(load(c + i * kSquare + j) * f.scale));
+                  store(c + i * kSquare + j, d);
+                  return d;
+                },
+                rows + beside, part);
+            if (pairs) Way::pairs(rows + beside, pairs + at, part);
+          },
+          [&](Part part) { sum_square(c, f.sums + (p * f.m_squares + s) * kSquare, part); });
+    }
+  }
+
+  void finish() {
+    if (next < kAll) some(kAll);
+  }
+};
+
+/// Prefetches, some lines with each step of a product, the squares that will be made of it and a part of the rows of a
+/// that come next. A prefetch never faults.
+template <class Way>
+struct AheadOfProduct {
+  static constexpr index_t kLine = 64, kLines = kNumbers * index_t(sizeof(typename Way::Number)) / kLine;
+
+  AheadOfProduct(const Bfloat16Product& f, index_t s, index_t p, index_t depth)
+      : each((kLines + depth - 1) / depth), each_of_a((kLines + f.panels - 1) / f.panels) {
+    const auto square = [](void* memory, index_t at) {
+      return memory ? static_cast<char*>(memory) + at * kLines * kLine : nullptr;
+    };
+    made[0] = square(f.pairs, p * f.m_squares + s);
+    made[1] = square(f.rows ? f.rows : f.turned, s * f.between + p);
+    next_a = static_cast<const char*>(f.a) + ((s + 1) * depth * kLines + p * depth * each_of_a) * kLine;
+  }
+
+  DEEPNET_INLINE void operator()() {
+    for (index_t i = 0; i < each_of_a; ++i, next_a += kLine) __builtin_prefetch(next_a, 0, 2);
+    for (index_t end = next + each; next < end && next < kLines; ++next) {
+      if (made[0]) __builtin_prefetch(made[0] + next * kLine, 1);
+      if (made[1]) __builtin_prefetch(made[1] + next * kLine, 1);
+    }
+  }
+
+  const char *made[2], *next_a;
+  index_t each, each_of_a, next = 0;
+};
+
 template <class Way>
 void bfloat16_product(const Bfloat16Product& f) {
   using Number = typename Way::Number;
@@ -139,51 +286,31 @@ void bfloat16_product(const Bfloat16Product& f) {
   Way::begin();
   const index_t depth = squares_of(f.k);
   const auto *a = static_cast<const Number*>(f.a), *b = static_cast<const Number*>(f.b);
-  const auto* other = static_cast<const Number*>(f.other);
-  auto *pairs = static_cast<Number*>(f.pairs), *rows = static_cast<Number*>(f.rows),
-       *turned = static_cast<Number*>(f.turned);
-  const index_t together = a || depth <= kRoundedSquares ? 1 : kRoundedPanels;
+  const bool overlaps = a && depth >= kOverlapped;
+  const index_t together = overlaps ? 2 : a || depth <= kRoundedSquares ? 1 : kRoundedPanels;
+  const index_t each = (Steps::kAll + depth - 1) / depth;
   alignas(64) float sums[kRoundedPanels][kNumbers];
-  alignas(64) Number square[kNumbers], rounded[kRoundedSquares * kNumbers];
-  for (index_t s = 0; s < squares_of(f.m); ++s) {
-    const index_t count = f.m - s * kSquare < kSquare ? f.m - s * kSquare : kSquare;
-    float bias[kSquare] = {};
-    for (index_t i = 0; f.bias && i < count; ++i) bias[i] = f.bias[s * kSquare + i];
-    for (index_t p = 0; p < f.panels; ++p) {
-      float* c = sums[p % together];
-      if (a)
-        Way::multiply(depth, a + s * depth * kNumbers, b + p * depth * kNumbers, false, c, Nothing{});
+  alignas(64) Number rounded[kRoundedSquares * kNumbers];
+  ProductSquare<Way> before(f);
+  index_t number = 0;
+  for (index_t s = 0; s < squares_of(f.m); ++s)
+    for (index_t p = 0; p < f.panels; ++p, ++number) {
+      float* c = sums[(overlaps ? number : p) % together];
+      const Number *rows = a ? a + s * depth * kNumbers : nullptr, *column = b + p * depth * kNumbers;
+      if (overlaps)
+        Way::multiply(depth, rows, column, false, c, [&, ahead = AheadOfProduct<Way>(f, s, p, depth)]() mutable {
+          ahead();
+          before.some(each);
+        });
+      else if (a)
+        Way::multiply(depth, rows, column, false, c, Nothing{});
       else if (p % together == 0)
         multiply_rounded<Way>(f, s, p, f.panels - p < together ? f.panels - p : together, rounded, sums);
-      const index_t at = (p * f.m_squares + s) * kNumbers, beside = (s * f.between + p) * kNumbers;
-      if (f.finish == Finish::kScale) {
-        float* to = f.c + p * f.c_panel + s * kNumbers;
-        for (index_t i = 0; i < count; ++i)
-          for (index_t j = 0; j < kSquare; j += kLanes<float>)
-            store(to + i * kSquare + j, load(c + i * kSquare + j) * f.scale + broadcast(bias[i]));
-      } else if (f.finish == Finish::kRelu) {
-        Way::rows(
-            [&](index_t i, index_t j) {
-              const Vec<float> z = load(c + i * kSquare + j) + broadcast(bias[i]);
-              return z < kFlushBelow<float> ? Vec<float>{} : z;
-            },
-            square);
-        Way::pairs(square, pairs + at);
-        if (turned) Way::turned_pairs(square, turned + beside);
-      } else {
-        Way::rows(
-            [&](index_t i, index_t j) {
-              const Vec<float> d =
-                  Way::where_positive(other + at, i, j, flush<float>(load(c + i * kSquare + j) * f.scale));
-              store(c + i * kSquare + j, d);
-              return d;
-            },
-            rows + beside);
-        if (pairs) Way::pairs(rows + beside, pairs + at);
-        sum_square(c, f.sums + (p * f.m_squares + s) * kSquare);
-      }
+      before.finish();
+      before.begin(s, p, c);
+      if (!overlaps) before.finish();
     }
-  }
+  before.finish();
   Way::end();
 }
 
@@ -319,11 +446,40 @@ void bfloat16_weights(const Bfloat16Weights& f) {
     for (index_t column = 0; column < f.columns; column += kSquare) round_square<Way>(f, row, column);
 }
 
-inline void bfloat16_round(index_t count, const float* x, float* y) {
+template <class Way>
+void bfloat16_round(index_t count, const float* x, float* y) {
   constexpr index_t lanes = kLanes<float>;
   index_t i = 0;
-  for (; i + lanes <= count; i += lanes) store(y + i, rounded(load(x + i)));
-  if (i < count) store_first(y + i, rounded(load_first(x + i, count - i)), count - i);
+  for (; i + lanes <= count; i += lanes) store(y + i, Way::rounded(load(x + i)));
+  if (i < count) store_first(y + i, Way::rounded(load_first(x + i, count - i)), count - i);
+}
+
+template <class Way, int kExamples>
+void bfloat16_few_of(const FewColumns<float>& f) {
+  constexpr index_t lanes = kLanes<float>;
+  Way::begin_few();
+  for (index_t first = 0; first < f.m; first += lanes) {
+    Vec<float> sums[kExamples] = {};
+    Way::few_units(f, first, sums);
+    for (int e = 0; e < kExamples; ++e) store(f.z + e * f.z_row + first, sums[e]);
+  }
+  Way::end_few();
+  for (int e = 0; e < kExamples; ++e)
+    for (index_t i = 0; i < f.m; i += lanes) {
+      float* z = f.z + e * f.z_row + i;
+      store(z, load(z) + load(f.bias + i));
+    }
+}
+
+template <class Way>
+void bfloat16_few(const FewColumns<float>& f) {
+  assert(0 < f.n && f.n <= kFewColumns && f.bias);
+  switch (f.n) {
+    case 1: return bfloat16_few_of<Way, 1>(f);
+    case 2: return bfloat16_few_of<Way, 2>(f);
+    case 3: return bfloat16_few_of<Way, 3>(f);
+    default: return bfloat16_few_of<Way, 4>(f);
+  }
 }
 
 template <class Way>
@@ -333,7 +489,8 @@ constexpr Bfloat16Kernels bfloat16_kernels = {
     .gradient = &bfloat16_gradient<Way>,
     .operands = &bfloat16_operands<Way>,
     .weights = &bfloat16_weights<Way>,
-    .round = &bfloat16_round,
+    .round = &bfloat16_round<Way>,
+    .few_columns = &bfloat16_few<Way>,
 };
 
 }  // namespace deepnet::DEEPNET_ISA

@@ -10,21 +10,19 @@
 
 namespace deepnet::DEEPNET_ISA {
 
-/// Z of `lanes` units from `first` on for kExamples examples.
-template <class T, int kExamples>
-DEEPNET_INLINE void few_units(const FewColumns<T>& f, index_t first) {
+/// Adds the products of `lanes` units from `first` on and kExamples examples to `sums`; `of_a`: what is done to each
+/// vector of a before.
+template <class T, int kExamples, class OfA>
+DEEPNET_INLINE void few_units(const FewColumns<T>& f, index_t first, OfA of_a, Vec<T> (&sums)[kExamples]) {
   constexpr index_t lanes = kLanes<T>;
   const index_t rows = f.m - first;
   const T* a = f.a + first * f.a_row;
-  const Vec<T> bias = load(f.bias + first);
-  Vec<T> sums[kExamples];
-  for (int e = 0; e < kExamples; ++e) sums[e] = bias;
   for (index_t p = 0; p < f.k; p += lanes) {
     Vec<T> tile[lanes];
     if (rows >= lanes) {
-      for (index_t r = 0; r < lanes; ++r) tile[r] = load(a + r * f.a_row + p);
+      for (index_t r = 0; r < lanes; ++r) tile[r] = of_a(load(a + r * f.a_row + p));
     } else {
-      for (index_t r = 0; r < lanes; ++r) tile[r] = r < rows ? load(a + r * f.a_row + p) : Vec<T>{};
+      for (index_t r = 0; r < lanes; ++r) tile[r] = r < rows ? of_a(load(a + r * f.a_row + p)) : Vec<T>{};
     }
     transpose<T>(tile);
     const index_t steps = f.k - p;
@@ -32,12 +30,17 @@ DEEPNET_INLINE void few_units(const FewColumns<T>& f, index_t first) {
       if (s < steps)
         for (int e = 0; e < kExamples; ++e) sums[e] = fma(broadcast(f.x[e * f.x_row + p + s]), tile[s], sums[e]);
   }
-  for (int e = 0; e < kExamples; ++e) store(f.z + e * f.z_row + first, sums[e]);
 }
 
 template <class T, int kExamples>
 void few_columns_of(const FewColumns<T>& f) {
-  for (index_t first = 0; first < f.m; first += kLanes<T>) few_units<T, kExamples>(f, first);
+  for (index_t first = 0; first < f.m; first += kLanes<T>) {
+    const Vec<T> bias = load(f.bias + first);
+    Vec<T> sums[kExamples];
+    for (int e = 0; e < kExamples; ++e) sums[e] = bias;
+    few_units<T>(f, first, [](Vec<T> v) { return v; }, sums);
+    for (int e = 0; e < kExamples; ++e) store(f.z + e * f.z_row + first, sums[e]);
+  }
 }
 
 template <class T>

@@ -380,6 +380,8 @@ struct Bfloat16Kernels {
   void (*weights)(const Bfloat16Weights&);
   /// y = x rounded to bfloat16, kept as float32; y may be x.
   void (*round)(index_t count, const float* x, float* y);
+  /// With the bits of `product`, of which a is W; x is rounded.
+  void (*few_columns)(const FewColumns<float>&);
 };
 
 /// All kernels of one instruction set for one type.

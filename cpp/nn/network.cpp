@@ -184,9 +184,7 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
   const Bfloat16Kernels& bf16 = bfloat16_kernels();
   const size_t L = state.layers.size(), first_dense = X.is_sparse() ? 1 : 0;
   const index_t all_panels = panels_for<float>(X.count);
-  const bool few = X.count <= kFewColumns;
-  SharedWork work(few ? state.choices.few : state.choices.predict, Threads::of(threads),
-                  2.0 * double(state.size) * (few ? kCostOfFew : double(X.count)), !few);
+  SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);
   const bool shares_units =
       all_panels <= kMostPanels && (all_panels < work.threads() || (state.exceeds_cache() && !X.is_sparse()));
   const bool rounds_before = all_panels > kMostPanels * work.threads();
@@ -267,13 +265,26 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
 /// Predicts a few examples, each contiguous. Threads share the units of each layer.
 template <class T>
 void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Examples& X, Matrix<T> out, Threads threads) {
+  const Bfloat16Kernels* bf16 = state.compute == Compute::kBfloat16 ? &bfloat16_kernels() : nullptr;
+  const auto multiply = [&](const FewColumns<T>& f) {
+    if constexpr (std::is_same_v<T, float>)
+      if (bf16) return bf16->few_columns(f);
+    kernels.few_columns(f);
+  };
+  const auto round = [&](T* x, index_t count) {
+    if constexpr (std::is_same_v<T, float>)
+      if (bf16) bf16->round(count, x, x);
+  };
   SharedWork work(state.choices.few, threads, 2 * kCostOfFew * double(state.size), false);
   const BorrowedWorkspace borrowed;
   Workspace& workspace = borrowed.get();
   const index_t row = round_up(state.widest, kPanel<T>);
   T *in = workspace.activations[0].template reserve<T>(X.count * row),
     *next = workspace.activations[1].template reserve<T>(X.count * row);
-  for (index_t e = 0; e < X.count; ++e) gather_example(kernels, X, e, in + e * row);
+  for (index_t e = 0; e < X.count; ++e) {
+    gather_example(kernels, X, e, in + e * row);
+    round(in + e * row, X.units);
+  }
   for (const Layer<T>& layer : state.layers) {
     const Activation<T>& g = kernels.activations[layer.activation];
     // One part for each thread, so that each finds its rows of W in its cache the next time.
@@ -281,18 +292,20 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
                   part = round_up((layer.units + parts - 1) / parts, kPanel<T>);
     ThreadPool::run((layer.units + part - 1) / part, work.threads(), [&](index_t i) {
       const index_t first = i * part, units = std::min(part, layer.units - first);
-      kernels.few_columns({.m = units,
-                           .n = X.count,
-                           .k = layer.inputs,
-                           .a = layer.W + first * layer.W_row,
-                           .a_row = layer.W_row,
-                           .x = in,
-                           .x_row = row,
-                           .bias = layer.b + first,
-                           .z = next + first,
-                           .z_row = row});
-      if (!g.whole_columns)
-        g.forward({.rows = X.count, .cols = units, .z = {next + first, row}, .a = {next + first, row}, .flush = true});
+      multiply({.m = units,
+                .n = X.count,
+                .k = layer.inputs,
+                .a = layer.W + first * layer.W_row,
+                .a_row = layer.W_row,
+                .x = in,
+                .x_row = row,
+                .bias = layer.b + first,
+                .z = next + first,
+                .z_row = row});
+      if (g.whole_columns) return;
+      g.forward({.rows = X.count, .cols = units, .z = {next + first, row}, .a = {next + first, row}, .flush = true});
+      if (&layer == &state.layers.back()) return;
+      for (index_t e = 0; e < X.count; ++e) round(next + e * row + first, units);
     });
     if (g.whole_columns) {  // its rows are units
       T* transposed = workspace.transposed.template reserve<T>(layer.units * kPanel<T>);
@@ -321,10 +334,10 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
   const Reading reading(state, progress);
+  if (X.count <= kFewColumns && !X.is_sparse()) return predict_few(kernels, state, X, out, Threads::of(threads));
   if constexpr (std::is_same_v<T, float>)
     if (state.compute == Compute::kBfloat16) return predict_bfloat16(kernels, state, X, out, threads, progress);
   if (X.is_sparse()) return predict_sparse(kernels, state, X, out, threads, progress);
-  if (X.count <= kFewColumns) return predict_few(kernels, state, X, out, Threads::of(threads));
   if (panels == 1) return predict_group(kernels, state, X, 0, X.count, out, progress);
   SharedWork work(state.choices.predict, Threads::of(threads), 2.0 * double(state.size) * double(X.count), true);
   const index_t group = panels < 2 * work.threads() ? 1 : 2;  // 2: one tile

@@ -58,9 +58,21 @@ bool permits_tiles() {
 #endif
 }
 
+/// Intel's processors since Sapphire Rapids start a dot product of pairs every second cycle, but two multiply-adds in
+/// each: half of the products of float32 kernels.
+bool is_slow(const Bfloat16Way& way) {
+#if defined(__x86_64__)
+  return way.name == std::string_view("avx512_bf16") && __builtin_cpu_is("intel") &&
+         __builtin_cpu_supports("avx512fp16");
+#else
+  return false;
+#endif
+}
+
 bool is_possible(const Bfloat16Way& way) {
   const std::string_view wanted = wanted_isa();
-  return chosen_isa().name == std::string_view(way.beside) && (wanted.empty() || wanted == way.name) && way.cpu_has();
+  return chosen_isa().name == std::string_view(way.beside) && (wanted.empty() ? !is_slow(way) : wanted == way.name) &&
+         way.cpu_has();
 }
 
 std::atomic<bool> tiles_are_refused{false};

@@ -571,6 +571,7 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                            .dW_scale = into_W ? T(rate) : T(1),
                            .db_scale = into_W ? T(-rate) : T(1),
                            .W_exceeds_cache = network_.exceeds_cache()};
+  const TimedPhase timed(Phase::kGradient);
   if constexpr (std::is_same_v<T, float>)
     if (bf16_) {
       const index_t panels = panels_for<T>(examples);
@@ -583,7 +584,6 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                                chunk_ / kPanel<T>, panels, sum, weights);
     }
   const T* dZ = A_[block.layer + 1];
-  const TimedPhase timed(Phase::kGradient);
   if (is_sparse(block)) {
     bias_gradient(kernels_, layer, block, dZ, examples, sum);
     sparse_.gradient(kernels_, block, sum);

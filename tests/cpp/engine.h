@@ -53,14 +53,14 @@ struct Task {
   Network<T> net;
 
   Task(std::vector<index_t> units_, std::vector<std::string> names_, index_t m_, deepnet::LossId loss_ = kCrossEntropy,
-       uint64_t seed = 1)
+       uint64_t seed = 1, deepnet::Compute compute = deepnet::Compute::kOwnType)
       : units(std::move(units_)),
         names(std::move(names_)),
         m(m_),
         loss(loss_),
         X(random_values<T>(units[0] * m, seed, -1.7, 1.7)),
         Y(random_values<T>(units.back() * m, seed + 1, 0, 1)),
-        net(make(units, names)) {
+        net(make(units, names, compute)) {
     for (index_t l = 1; l <= net.layers(); ++l) {
       const double scale = std::sqrt(3.0 / double(units[size_t(l - 1)]));
       fill(net.W(l), seed + 2 * static_cast<uint64_t>(l), scale);
@@ -71,10 +71,11 @@ struct Task {
   Task(const Task&) = delete;  // a copy of a Network is the same network
   Task& operator=(const Task&) = delete;
 
-  static Network<T> make(const std::vector<index_t>& units, const std::vector<std::string>& names) {
+  static Network<T> make(const std::vector<index_t>& units, const std::vector<std::string>& names,
+                         deepnet::Compute compute = deepnet::Compute::kOwnType) {
     std::vector<deepnet::ActivationId> ids;
     for (const std::string& name : names) ids.push_back(deepnet::find_activation(name));
-    return Network<T>(units, ids);
+    return Network<T>(units, ids, compute);
   }
   static void fill(const Matrix<T>& to, uint64_t seed, double scale) {
     for (index_t i = 0; i < to.rows; ++i)

@@ -157,6 +157,47 @@ TEST_CASE("two layers forward and backward are exact on whole numbers, on every 
     }
 }
 
+TEST_CASE("few examples have the bits of the same examples in a panel, whose operands and sums may be subnormal") {
+  for (const auto& [name, kernels] : all_ways())
+    for (const index_t m : {1, 16, 17, 40})
+      for (const index_t k : {1, 2, 31, 32, 33, 100, 300})
+        for (index_t n = 1; n <= deepnet::kFewColumns; ++n)
+          for (const float size : {1.0f, 1e-19f, 1e-38f}) {
+            CAPTURE(name);
+            CAPTURE(m);
+            CAPTURE(k);
+            CAPTURE(n);
+            const Bfloat16Kernels& bf16 = *kernels;
+            const index_t row = deepnet::padded_row<float>(k), z_row = deepnet::padded_row<float>(m);
+            const float nan = std::numeric_limits<float>::quiet_NaN();
+            const auto zeros = [](index_t count) { return std::vector<float>(static_cast<size_t>(count)); };
+            std::vector<float> W = zeros(m * row), x = zeros(n * row), b = zeros(z_row), z = zeros(n * z_row),
+                               panel = zeros(k * kSquare), expected = zeros(m * kSquare);
+            std::fill(W.begin(), W.end(), nan);  // what lies behind the last column is ignored
+            std::fill(x.begin(), x.end(), nan);
+            for (index_t i = 0; i < m; ++i) {
+              b[size_t(i)] = size * float(random_number(1, uint64_t(i)));
+              for (index_t p = 0; p < k; ++p)
+                W[size_t(i * row + p)] = size * float(random_number(2, uint64_t(i * k + p)));
+            }
+            for (index_t e = 0; e < n; ++e)
+              for (index_t p = 0; p < k; ++p)
+                x[size_t(e * row + p)] = panel[size_t(p * kSquare + e)] =
+                    size * float(random_number(3, uint64_t(e * k + p)));
+            const deepnet::Layer<float> layer{m, k, 0, W.data(), b.data(), row};
+            const Operand pairs(bf16, squares_of(k));
+            deepnet::round_panel(bf16, k, n, panel.data(), {.pairs = pairs.data});
+            deepnet::forward_bfloat16(bf16, layer, nullptr, pairs.data, 1, {.c = expected.data()}, [](double) {});
+            for (index_t e = 0; e < n; ++e) bf16.round(k, x.data() + e * row, x.data() + e * row);
+            bf16.few_columns({m, n, k, W.data(), row, x.data(), row, b.data(), z.data(), z_row});
+            bool same = true;
+            for (index_t e = 0; e < n; ++e)
+              for (index_t i = 0; i < m; ++i)
+                same &= same_bits(z[size_t(e * z_row + i)], expected[size_t(i * kSquare + e)]);
+            CHECK(same);
+          }
+}
+
 TEST_CASE("networks train with bfloat16, with the same bits on one and two threads") {
   const index_t m = 90;
   const std::vector<float> X = numbers(20 * m, 1);
