@@ -11,9 +11,7 @@
 #include <new>
 #include <vector>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "runtime/system.h"
 
 namespace py = pybind11;
 
@@ -21,8 +19,7 @@ namespace deepnet::bindings {
 
 namespace {
 
-constexpr size_t kKept = size_t{64} << 20;     // idle memory held at most: a step of 100-100-100-1 on 10,000 examples
-constexpr size_t kHugePage = size_t{2} << 20;  // from two of these on, ask for huge pages: 512 times fewer faults
+constexpr size_t kKept = size_t{64} << 20;  // idle memory held at most: a step of 100-100-100-1 on 10,000 examples
 
 /// What is allocated for an array of `size` bytes: an eighth of a power of two more at the most, so that sizes repeat.
 size_t capacity_of(size_t size) {
@@ -83,14 +80,8 @@ Idle& idle() {
 void* allocate(void*, size_t size) {
   const size_t capacity = capacity_of(size);
   if (size < kLargeArray) return std::malloc(capacity);
-  if (void* data = idle().take(capacity)) return data;
-  void* data = nullptr;
-  const bool huge = capacity >= 2 * kHugePage;
-  if (posix_memalign(&data, huge ? kHugePage : 4096, capacity) != 0) return nullptr;
-#if defined(__linux__)
-  if (huge) madvise(data, capacity, MADV_HUGEPAGE);
-#endif
-  return data;
+  void* data = idle().take(capacity);
+  return data ? data : allocate_pages(capacity);
 }
 
 void* allocate_zeros(void* context, size_t count, size_t element) {

@@ -1,8 +1,7 @@
 #include "bindings/fit_call.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <thread>
 
@@ -204,7 +203,7 @@ class Training {
     if (PyErr_Occurred()) PyErr_Print();  // after sys.exit() it does not return
     PySys_WriteStderr(
         "deepnet: this process was forked by a callback of fit_many and cannot return to it: end it with os._exit\n");
-    _exit(1);
+    std::_Exit(1);
   }
 
   /// Gives the generator the result of the last call, and prepares the next.

@@ -7,13 +7,9 @@
 #include <string>
 #include <string_view>
 
-#if defined(__linux__) && defined(__x86_64__)
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 #include "deepnet/config.h"
 #include "isa_rows.h"
+#include "runtime/system.h"
 #include "runtime/thread_pool.h"
 
 namespace deepnet {
@@ -46,16 +42,6 @@ const Isa& choose() {
   }
   if (!wanted.empty()) fail("build of deepnet has: " + names);
   throw std::runtime_error("this CPU has none of the instruction sets of this build of deepnet: " + names);
-}
-
-/// Asks the system to let this process use tiles; it gives them to the threads that use them.
-bool permits_tiles() {
-#if defined(__linux__) && defined(__x86_64__)
-  constexpr long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, request, tile_data) == 0;
-#else
-  return true;
-#endif
 }
 
 /// Intel's processors since Sapphire Rapids start a dot product of pairs every second cycle, but two multiply-adds in

@@ -1,7 +1,5 @@
 #include "runtime/fork.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <new>
 #include <optional>
@@ -11,7 +9,7 @@ namespace deepnet {
 namespace {
 std::atomic<int> fork_count{0};
 std::atomic<uint32_t> forked_by{0}, threads_numbered{0};
-thread_local std::optional<sigset_t> blocked_in_children;
+thread_local std::optional<SignalMask> blocked_in_children;
 }  // namespace
 
 int forks() {
@@ -19,9 +17,9 @@ int forks() {
     const auto in_child = [] {
       forked_by.store(thread_number(), std::memory_order_relaxed);
       fork_count.fetch_add(1, std::memory_order_relaxed);
-      if (blocked_in_children) pthread_sigmask(SIG_SETMASK, &*blocked_in_children, nullptr);
+      if (blocked_in_children) set_signal_mask(*blocked_in_children);
     };
-    if (pthread_atfork(nullptr, nullptr, in_child) != 0) throw std::bad_alloc();
+    if (!call_in_children_of_fork(in_child)) throw std::bad_alloc();
     return true;
   }();
   return fork_count.load(std::memory_order_relaxed);
@@ -32,7 +30,7 @@ uint32_t thread_number() {
   return number;
 }
 
-void set_signal_mask_of_children(const sigset_t& blocked) { blocked_in_children = blocked; }
+void set_signal_mask_of_children(const SignalMask& blocked) { blocked_in_children = blocked; }
 
 uint32_t forking_thread() { return forked_by.load(std::memory_order_relaxed); }
 

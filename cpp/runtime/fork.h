@@ -1,8 +1,9 @@
 // Children of fork: they have only the thread that forked. Locks of all others would stay locked forever.
 #pragma once
 
-#include <csignal>
 #include <cstdint>
+
+#include "runtime/system.h"
 
 namespace deepnet {
 
@@ -18,6 +19,6 @@ uint32_t forking_thread();
 
 /// Gives a child that the calling thread forks these blocked signals. For threads that block all signals and leave them
 /// to others, which their children do not have.
-void set_signal_mask_of_children(const sigset_t& blocked);
+void set_signal_mask_of_children(const SignalMask& blocked);
 
 }  // namespace deepnet

@@ -1,8 +1,5 @@
 #include "runtime/thread_pool.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
@@ -12,6 +9,7 @@
 #include "runtime/cpu.h"
 #include "runtime/fork.h"
 #include "runtime/phases.h"
+#include "runtime/system.h"
 
 namespace deepnet {
 
@@ -64,7 +62,7 @@ ThreadPool& ThreadPool::instance() {
   if (ThreadPool* pool = the_pool.load(std::memory_order_acquire)) return *pool;
   const std::lock_guard lock(making);
   if (ThreadPool* pool = the_pool.load(std::memory_order_acquire)) return *pool;
-  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+  static const bool registered = call_in_children_of_fork([] {
     if (ThreadPool* pool = the_pool.exchange(nullptr)) pool->forked_.store(true);
   });
   static_cast<void>(registered);
@@ -101,18 +99,16 @@ bool ThreadPool::run_shared(index_t count, int threads, Call call, void* task) {
 
 void ThreadPool::grow(int workers) {
   if (workers_ >= workers) return;
-  sigset_t all, before;  // the threads of the user handle signals
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalMask before = block_all_signals();  // the threads of the user handle signals
   try {
     for (; workers_ < workers; ++workers_) std::thread(&ThreadPool::work, this, workers_, before).detach();
   } catch (const std::exception&) {
     // The system has no more threads or memory: the existing workers do the job.
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  set_signal_mask(before);
 }
 
-void ThreadPool::work(int worker, sigset_t blocked_in_children) {
+void ThreadPool::work(int worker, SignalMask blocked_in_children) {
   set_signal_mask_of_children(blocked_in_children);
   run_on_all_cpus();
   for (uint64_t seen = 0;;) {

@@ -9,13 +9,13 @@
 #include <atomic>
 #include <cassert>
 #include <condition_variable>
-#include <csignal>
 #include <cstdint>
 #include <exception>
 #include <mutex>
 
 #include "deepnet/config.h"
 #include "kernels/kernels.h"
+#include "runtime/system.h"
 
 namespace deepnet {
 
@@ -42,7 +42,7 @@ class ThreadPool {
   static bool run_shared(index_t count, int threads, Call call, void* task);
 
   void grow(int workers);
-  void work(int worker, sigset_t blocked_in_children);
+  void work(int worker, SignalMask blocked_in_children);
   void take_tasks() noexcept;
   bool join();
   void leave();

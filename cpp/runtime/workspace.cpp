@@ -3,9 +3,7 @@
 #include <initializer_list>
 #include <new>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "runtime/system.h"
 
 namespace deepnet {
 
@@ -31,9 +29,7 @@ void* AlignedBuffer::reserve_bytes(size_t bytes) {
     if (bytes >= kLarge) bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
     data_ = ::operator new(bytes, alignment(bytes));
     size_ = bytes;
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (bytes >= kLarge) madvise(data_, bytes, MADV_HUGEPAGE);
-#endif
+    if (bytes >= kLarge) prefer_huge_pages(data_, bytes);
   }
   return data_;
 }

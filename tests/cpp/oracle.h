@@ -5,15 +5,11 @@
 // partly cancel and stay below 16 u |A||B| (at most 5 u seen up to k = 4096), so that caps n where data are random.
 #pragma once
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -23,6 +19,7 @@
 #include <vector>
 
 #include "nn/course.h"
+#include "pages.h"
 #include "runtime/dispatch.h"
 
 namespace oracle {
@@ -121,14 +118,8 @@ class Fenced {
  public:
   static constexpr T kUntouched = std::is_floating_point_v<T> ? T(-12345.678) : T(85);
 
-  explicit Fenced(index_t count, Fence fence = Fence::kBehind) : count_(count) {
-    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), bytes = static_cast<size_t>(count) * sizeof(T);
-    const size_t inner = (bytes + page - 1) / page * page, all = inner + 2 * page;
-    void* pages = mmap(nullptr, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) throw std::bad_alloc();
-    memory_ = {static_cast<char*>(pages), Unmap{all}};
-    if (mprotect(memory_.get() + page, inner, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
-    data_ = reinterpret_cast<T*>(memory_.get() + page + (fence == Fence::kBehind ? inner - bytes : 0));
+  explicit Fenced(index_t count, Fence fence = Fence::kBehind) : pages_(size_t(count) * sizeof(T)), count_(count) {
+    data_ = reinterpret_cast<T*>(fence == Fence::kBehind ? pages_.end() - size_t(count) * sizeof(T) : pages_.begin());
     std::fill(data_, data_ + count, kUntouched);
   }
 
@@ -137,11 +128,7 @@ class Fenced {
   T& operator[](index_t i) const { return data_[i]; }
 
  private:
-  struct Unmap {
-    size_t bytes = 0;
-    void operator()(char* pages) const { munmap(pages, bytes); }
-  };
-  std::unique_ptr<char, Unmap> memory_;
+  FencedPages pages_;
   T* data_ = nullptr;
   index_t count_;
 };

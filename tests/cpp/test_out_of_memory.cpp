@@ -18,13 +18,23 @@ void* allocate(size_t size, size_t alignment) {
     if (left == 0) throw std::bad_alloc();
     if (allocations_left.compare_exchange_weak(left, left - 1)) break;
   }
+#if defined(_WIN32)
+  void* memory = _aligned_malloc(size, alignment);
+#else
   void* memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+#endif
   if (!memory) throw std::bad_alloc();
   return memory;
 }
 
 /// Not inlined: GCC would take new and free for a pair that does not match.
-[[gnu::noinline]] void release(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void release(void* memory) noexcept {
+#if defined(_WIN32)
+  _aligned_free(memory);
+#else
+  std::free(memory);
+#endif
+}
 
 }  // namespace
 

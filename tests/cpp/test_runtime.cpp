@@ -35,14 +35,17 @@ double forward_operations(const Net<T>& net) {
 
 /// What this executable, run with DEEPNET_ISA=isa, prints; ends with "status <n>".
 std::string run_self(std::string_view isa, const std::string& arguments) {
-  const std::string command =
-      "DEEPNET_ISA=" + std::string(isa) + " '" + own_path() + "' " + arguments + " 2>&1; echo status $?";
+  const std::string start = '"' + own_path() + "\" " + arguments + " 2>&1";
+#if defined(_WIN32)  // cmd.exe removes the outer quotes
+  const std::string command = "\"set DEEPNET_ISA=" + std::string(isa) + "&&" + start + '"';
+#else
+  const std::string command = "DEEPNET_ISA=" + std::string(isa) + ' ' + start;
+#endif
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe);
   std::string output;
   for (int c; (c = std::fgetc(pipe)) != EOF;) output += char(c);
-  pclose(pipe);
-  return output;
+  return output + "status " + std::to_string(pclose(pipe)) + '\n';
 }
 
 }  // namespace
@@ -97,7 +100,7 @@ TEST_CASE(
     CAPTURE(isa);
     // What happens when a call is interrupted or memory runs out does not depend on the instructions.
     const std::string tests =
-        run_self(isa, "--test-suite=nn '--test-case-exclude=*interrupt*,*memory runs out*' --no-version");
+        run_self(isa, "--test-suite=nn \"--test-case-exclude=*interrupt*,*memory runs out*\" --no-version");
     CHECK_MESSAGE(tests.ends_with("status 0\n"), tests);
     const std::string other = run_self(isa, "--digest");
     CHECK_MESSAGE(other.ends_with("status 0\n"), other);

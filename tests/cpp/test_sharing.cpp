@@ -1,7 +1,4 @@
 // One network, many threads: predictions beside predictions and beside training, and what is refused as Busy.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -10,6 +7,7 @@
 
 #include "doctest/doctest.h"
 #include "engine.h"
+#include "forks.h"
 #include "nn/network.h"
 
 using namespace oracle;
@@ -203,7 +201,7 @@ TEST_CASE_TEMPLATE("while a network is being trained, other training is refused 
 }
 
 TEST_CASE("a child forked while another thread trains can predict and train") {
-#if !defined(__SANITIZE_THREAD__)  // which does not support new threads in a child of a process with threads
+#if defined(DEEPNET_TEST_FORKS)
   const Task<float> task({8, 32, 16, 1}, {"relu", "relu", "sigmoid"}, 64);  // a third of the time within an update
   std::atomic<bool> stop{false};
   Call until_stopped([&] { return stop.load(); });
@@ -274,7 +272,7 @@ TEST_CASE("a hold keeps a network between the calls of fit, and frees it when it
 }
 
 TEST_CASE("a child forked during a fit cannot use the network until its copy of the fit ends, which it may finish") {
-#if !defined(__SANITIZE_THREAD__)
+#if defined(DEEPNET_TEST_FORKS)
   struct Forking : deepnet::Interrupt {
     explicit Forking(const Task<float>& task) : task(task) {}
     bool requested() override { return false; }

@@ -1,13 +1,11 @@
 // The thread pool: every task once, whatever else happens around it. Under the thread sanitizer, too.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
 #include <thread>
 
 #include "doctest/doctest.h"
+#include "forks.h"
 #include "nn/engine.h"
 #include "oracle.h"
 #include "runtime/thread_pool.h"
@@ -16,12 +14,6 @@ using deepnet::index_t;
 using deepnet::ThreadPool;
 
 namespace {
-
-#if defined(__SANITIZE_THREAD__) || defined(DEEPNET_TEST_EMULATED)  // qemu-user fails in a child of threads, too
-constexpr bool kForks = false;
-#else
-constexpr bool kForks = true;
-#endif
 
 /// How often each of `count` tasks ran. Not atomic: a task that runs twice at once is a race, too.
 std::vector<int> times_run(index_t count, int threads) {
@@ -41,6 +33,7 @@ void spend(std::chrono::microseconds time) {
   }
 }
 
+#if defined(DEEPNET_TEST_FORKS)
 /// Forks; the child runs `body` and ends. Returns whether that ended with 0.
 template <class Body>
 bool child_succeeds(Body body) {
@@ -59,6 +52,7 @@ bool nested_forks(int depth) {
   if (!each_once(50, 3)) return false;
   return depth == 0 || child_succeeds([depth] { return nested_forks(depth - 1); });
 }
+#endif
 
 }  // namespace
 
@@ -178,9 +172,8 @@ TEST_CASE("the number of threads can be set and is at least one") {
   CHECK(deepnet::num_threads() == before);
 }
 
+#if defined(DEEPNET_TEST_FORKS)
 TEST_CASE("a forked child has its own pool, and so has its child") {
-  // The thread sanitizer does not support new threads in a child of a process with threads.
-  if (!kForks) return;
   REQUIRE(each_once(100, 3));
   for (int i = 0; i < 20; ++i) REQUIRE(child_succeeds([] { return each_once(100, 3); }));
   CHECK(nested_forks(20));
@@ -198,7 +191,6 @@ TEST_CASE("a forked child has its own pool, and so has its child") {
 }
 
 TEST_CASE("a fork in the middle of a task throws in the child, and the parent continues") {
-  if (!kForks) return;
   for (int i = 0; i < 10; ++i) {
     std::atomic<bool> helped{false};
     const std::thread::id caller = std::this_thread::get_id();
@@ -230,5 +222,6 @@ TEST_CASE("a fork in the middle of a task throws in the child, and the parent co
   }
   CHECK(each_once(100, 3));
 }
+#endif
 
 TEST_SUITE_END();

@@ -1,3 +1,4 @@
+// files.h on Linux and macOS.
 #include "api/files.h"
 
 #include <fcntl.h>
