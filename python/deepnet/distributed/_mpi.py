@@ -210,9 +210,7 @@ class _Watchdog(threading.Thread):
                 _watcher.start(name, len(here), len(self._places) - len(here))
         self._comm.Barrier()
         with suppress(OSError):
-            connection = _watcher.connected(name, self._owner.rank)
-            os.register_at_fork(after_in_child=connection.close)  # a child may live longer than its rank
-            return connection
+            return _watcher.connected(name, self._owner.rank)
         return None
 
     def says(self, what: bytes) -> None:

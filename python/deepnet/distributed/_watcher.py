@@ -27,7 +27,8 @@ def available() -> bool:
 
 def start(name: str, count: int, rest: int) -> None:
     """Start the process, to which `connected` can connect from now on."""
-    assert sys.platform == "linux"
+    if sys.platform != "linux":
+        raise NotImplementedError
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(1024)
@@ -37,12 +38,14 @@ def start(name: str, count: int, rest: int) -> None:
 
 def connected(name: str, rank: int) -> socket.socket:
     """Return the connection of a rank to the process of this name; it may send LEAVES or ABORTS."""
-    assert sys.platform == "linux"
+    if sys.platform != "linux":
+        raise NotImplementedError
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(f"\0{name}")
     connection.sendall(f"{rank} {os.getpid()} ".encode())
     connection.settimeout(WAITS)
     connection.recv(len(WATCHES))  # it has started
+    os.register_at_fork(after_in_child=connection.close)  # a child may live longer than its rank
     return connection
 
 
@@ -51,7 +54,8 @@ def watch(listening: socket.socket, host: str, count: int, rest: int) -> str:
 
     Only if every rank has connected, the one that was killed is among those that have ended.
     """
-    assert sys.platform == "linux"
+    if sys.platform != "linux":
+        raise NotImplementedError
     said, connections, known, left = dict[int, bytes](), dict[int, socket.socket](), set[bytes](), 0
     with ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
@@ -97,7 +101,8 @@ def watch(listening: socket.socket, host: str, count: int, rest: int) -> str:
 
 def _accepted(listening: socket.socket) -> "socket.socket | None":
     """Return a connection of this user, which has got an answer; None if there is none any more."""
-    assert sys.platform == "linux"
+    if sys.platform != "linux":
+        raise NotImplementedError
     connection, _ = listening.accept()
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     try:
