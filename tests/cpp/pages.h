@@ -9,6 +9,8 @@
 #define WIN32_LEAN_AND_MEAN
 #define NOMINMAX 1
 #include <windows.h>
+#undef near  // macros for the pointers of 16-bit systems
+#undef far
 #else
 #include <sys/mman.h>
 #include <unistd.h>
