@@ -42,6 +42,13 @@ void* operator new(size_t size) { return allocate(std::max<size_t>(size, 1), ali
 void* operator new(size_t size, std::align_val_t alignment) {
   return allocate(std::max<size_t>(size, 1), size_t(alignment));
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {  // that of a sanitizer would not call the first one
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, size_t) noexcept { release(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
