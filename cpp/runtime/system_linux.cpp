@@ -24,7 +24,7 @@ cpu_set_t allowed_now() noexcept {
 }
 const cpu_set_t kAllowed = allowed_now();
 
-/// The number of CPUs that the quota of the control group amounts to; a large number if there is no limit.
+/// The CPU quota of the control group, in CPUs; a large number without a limit.
 int granted_by_cgroup() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   double quota = 0, period = 0;
