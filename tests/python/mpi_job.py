@@ -64,6 +64,20 @@ def give_other_shapes(comm):
     network().fit(X[: 5 - comm.rank], Y, comm=comm)
 
 
+def leave_from_a_child(comm):
+    """Fork a child that ends by sys.exit, and one that returns, both while the rank goes on."""
+    codes = []
+    for code in (3, 0):
+        child = os.fork()
+        if child == 0:
+            if code:
+                sys.exit(code)
+            return
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert comm.allgather(codes) == [[3, 0]] * comm.size
+    trained(comm)
+
+
 def main():
     what = sys.argv[1]
     comm = deepnet.distributed.mpi(deterministic=what == "deterministic", timeout=2)
@@ -85,6 +99,8 @@ def main():
         hurt(comm, lambda: os.kill(os.getpid(), signal.SIGSTOP))
     elif what == "disk":
         fill_the_disk(comm)
+    elif what == "fork":
+        leave_from_a_child(comm)
     elif what == "shapes":
         give_other_shapes(comm)
 

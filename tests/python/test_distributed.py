@@ -497,27 +497,95 @@ def test_an_estimator_that_cannot_learn_on_one_rank_is_an_error_on_all():
         assert "comm needs the solver 'sgd' or 'adam', or an optimizer, but solver is 'lbfgs'" in error
 
 
-def test_an_error_of_one_rank_is_one_of_all_before_an_estimator_learns():
-    """Else the others wait for its random numbers, or for its part of a search."""
+def assert_rank_1_fails_for_all(work, message):
+    """`work` takes a communicator; on rank 1 it raises, and the others, which wait for it, raise as well."""
+    errors, aborted = rank_threads.run(3, work)
+    assert not aborted
+    assert message in str(errors[1])
+    for error in (errors[0], errors[2]):
+        assert str(error) == f"rank 1: {type(errors[1]).__name__}: {errors[1]}"
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_an_error_of_one_rank_is_one_of_all_before_an_estimator_learns(skips):
+    """Else the others wait for its random numbers. `skips`: scikit-learn does not check the parameters."""
     sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
     config_context = pytest.importorskip("sklearn", reason="needs scikit-learn").config_context
     X, y = data(30)
 
     def fit(comm):
-        model = sklearn.MLPClassifier((4,), random_state=("x" if comm.rank else 0))
-        with config_context(skip_parameter_validation=True):
+        with config_context(skip_parameter_validation=skips):
+            model = sklearn.MLPClassifier((4,), random_state=("x" if comm.rank == 1 else 0))
             model.fit(X.T, y, comm=comm)
 
-    def search(comm):
-        model, cv = sklearn.MLPClassifier((4,)), 100 if comm.rank else 3
-        sklearn.GridSearch(model, {"alpha": [0.1]}, cv=cv, comm=comm).fit(X.T, y)
+    message = (
+        "'x' cannot be used to seed" if skips else "The 'random_state' parameter of MLPClassifier must be"
+    )
+    assert_rank_1_fails_for_all(fit, message)
 
-    for work, message in ((fit, "'x' cannot be used to seed"), (search, "n_splits=100")):
-        errors, aborted = rank_threads.run(2, work)
-        assert not aborted
-        assert str(errors[0]).startswith("rank 1: ValueError: ")
-        assert message in str(errors[0])
-        assert message in str(errors[1])
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"])
+def test_a_parameter_that_does_not_fit_on_one_rank_is_an_error_on_all(name):
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(30)
+
+    def fit(comm):
+        model = getattr(sklearn, name)(n_estimators=0 if comm.rank == 1 else 2)
+        model.fit(X.T, y, comm=comm)
+
+    assert_rank_1_fails_for_all(fit, f"The 'n_estimators' parameter of {name} must be")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"cv": 100}, "n_splits=100"),
+        ({"n_threads": 0}, "The 'n_threads' parameter of GridSearch must be"),
+        ({"param_grid": {"alpha": []}}, "alpha"),
+    ],
+)
+def test_a_search_that_cannot_begin_on_one_rank_is_an_error_on_all(parameters, message):
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(30)
+
+    def search(comm):
+        own = {"param_grid": {"alpha": [0.1]}, "cv": 3} | (parameters if comm.rank == 1 else {})
+        sklearn.GridSearch(sklearn.MLPClassifier((4,)), comm=comm, **own).fit(X.T, y)
+
+    assert_rank_1_fails_for_all(search, message)
+
+
+def test_random_numbers_without_a_state_are_an_error_on_all_ranks():
+    sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
+    X, y = data(30)
+
+    class Stateless(np.random.RandomState):
+        def get_state(self, legacy=True):
+            raise NotImplementedError("a device has no state")
+
+    def fit(comm):
+        random_state = Stateless(0) if comm.rank == 1 else np.random.RandomState(0)
+        sklearn.MLPClassifier((4,), random_state=random_state).fit(X.T, y, comm=comm)
+
+    assert_rank_1_fails_for_all(fit, "a device has no state")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"threads": 0}, "threads is 0"),
+        ({"progress": "bar"}, "progress is 'bar'"),
+        ({"epochs": -1}, "epochs is -1"),
+    ],
+)
+def test_an_argument_of_fit_many_that_does_not_fit_on_one_rank_is_an_error_on_all(option, message):
+    X, Y = data(20)
+    assert_rank_1_fails_for_all(
+        lambda comm: deepnet.fit_many(
+            [network()], X, Y, comm=comm, **{"epochs": 1, "threads": 1} | (option if comm.rank == 1 else {})
+        ),
+        message,
+    )
 
 
 def test_a_search_takes_the_folds_of_rank_0():
@@ -540,7 +608,9 @@ def test_a_search_takes_the_folds_of_rank_0():
         )
 
 
-def test_a_callback_whose_state_cannot_be_shared_aborts_the_others():
+@pytest.mark.parametrize("failing", ["get_state", "set_state"])
+def test_a_callback_whose_state_cannot_be_shared_is_an_error_on_all(failing):
+    """Rank 0 has the state; the others take it."""
     sklearn = pytest.importorskip("deepnet.sklearn", reason="needs scikit-learn")
     X, y = data(30)
 
@@ -551,6 +621,10 @@ def test_a_callback_whose_state_cannot_be_shared_aborts_the_others():
             pass
 
         def get_state(self, net):
+            if failing == "get_state":
+                raise OSError("no state")
+
+        def set_state(self, net, state):
             raise OSError("no state")
 
     def work(comm):
@@ -560,9 +634,10 @@ def test_a_callback_whose_state_cannot_be_shared_aborts_the_others():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of no convergence
         errors, aborted = rank_threads.run(2, work)
-    assert aborted[0] == "rank 0: OSError: no state"
-    assert isinstance(errors[0], OSError)
-    assert errors[1] is not None
+    assert not aborted
+    fails, other = errors if failing == "get_state" else reversed(errors)
+    assert isinstance(fails, OSError)
+    assert str(other) == f"rank {errors.index(fails)}: OSError: no state"
 
 
 def test_ranks_with_other_networks_are_named():

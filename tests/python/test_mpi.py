@@ -67,6 +67,11 @@ def test_a_rank_that_fails_ends_the_job(what, messages, tmp_path):
     assert len(set(re.findall(r"deepnet: rank (\d)", errors))) == (what != "shapes")  # nobody else is blamed
 
 
+def test_a_forked_child_ends_as_any_process():
+    code, output = job(2, "fork")
+    assert (code, output) == (0, "")
+
+
 def test_doctor_prints_the_layout():
     code, output = job(2, "deepnet", "doctor", script="-m")
     assert code == 0, output

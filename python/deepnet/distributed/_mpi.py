@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import socket
@@ -25,6 +26,7 @@ from .together import CHECK_EVERY
 BEATS = 0.5  # seconds between two signs of life
 SECONDS = 8.0  # without one, after which a rank counts as stopped
 ABORTED = 1  # the exit code
+FINALIZE = "MPI4PY_RC_FINALIZE"  # the environment variable that tells mpi4py whether to finalise MPI
 _NUMBERS = itertools.count()  # of the watchdogs of this process, made in the same order on all ranks
 
 
@@ -176,9 +178,31 @@ def mpi(
     deterministic = option.flag("deterministic", deterministic)
     check_every = option.whole("check_every", check_every, 1)
     seconds = None if timeout is None else real("timeout", timeout, low=0, dtype=np.dtype(np.float64))
-    with needs("mpi", "distributed.mpi"):
-        from mpi4py import MPI
+    MPI = _loaded()
     return MPICommunicator(MPI.COMM_WORLD if comm is None else comm, deterministic, check_every, seconds)
+
+
+def _loaded() -> Any:
+    """Return mpi4py's module MPI. If nobody has loaded it before, deepnet finalises MPI at the end.
+
+    mpi4py would do so in forked children, too, where MPI waits for the other ranks for ever.
+    """
+    with needs("mpi", "distributed.mpi"):
+        import mpi4py
+
+    ours = "mpi4py.MPI" not in sys.modules and mpi4py.rc.finalize is None and FINALIZE not in os.environ
+    if ours:
+        mpi4py.rc.finalize = False
+    from mpi4py import MPI
+
+    if ours:
+        atexit.register(_finalize, MPI, os.getpid())
+    return MPI
+
+
+def _finalize(MPI: Any, process: int) -> None:
+    if os.getpid() == process and not MPI.Is_finalized():
+        MPI.Finalize()
 
 
 class _Watchdog(threading.Thread):
@@ -193,8 +217,6 @@ class _Watchdog(threading.Thread):
         self._leaving = set[int]()
         self._end = threading.Event()
         self._watcher = self._connected()
-        import atexit
-
         atexit.register(self._finish)  # before MPI is finalised
         self.start()
 

@@ -308,16 +308,20 @@ def _share_states(comm: Any, net: Any, callbacks: Sequence[Any], owner: int) -> 
     """Give callbacks the state that they have on one rank."""
     kept = [callback for callback in callbacks if getattr(callback, "of_all_ranks", False)]
     if kept:
-        own = [callback.get_state(net) for callback in kept] if comm.rank == owner else None
+        is_owner = comm.rank == owner
+        own = met(comm, lambda: [callback.get_state(net) for callback in kept] if is_owner else None)
         states = comm.allgather(own)[owner]
-        if comm.rank != owner:
+
+        def take() -> None:
             for callback, state in zip(kept, states, strict=True):
                 callback.set_state(net, state)
+
+        met(comm, lambda: None if is_owner else take())
 
 
 def with_random_numbers_of_first(comm: Any, rng: Any) -> Any:
     """Give a RandomState the state that it has on rank 0."""
-    first = comm.allgather(rng.get_state(legacy=False))[0]
+    first = comm.allgather(met(comm, lambda: rng.get_state(legacy=False)))[0]
     met(comm, lambda: rng.set_state(first))
     return rng
 

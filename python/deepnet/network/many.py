@@ -112,16 +112,20 @@ def fit_many(
     >>> bool(np.mean([history.validation_loss[-1] for history in histories]) < 0.2)
     True
     """
-    bar, prepare = option.progress(progress), partial(prepared, networks, X, Y, each, shared)
+    prepare = partial(prepared, networks, X, Y, each, shared)
     if comm is not None:
         from deepnet.distributed import together  # only here: most programs never do
 
         if together.checked(comm).size > 1:
-            count = 0 if threads is None else option.thread_count(threads)
+
+            def options() -> tuple[Any, int]:
+                return option.progress(progress), 0 if threads is None else option.thread_count(threads)
+
+            bar, count = together.met(comm, options)
             bar = bar if comm.rank == 0 else None
             trainings = together.fit_many(comm, prepare, lambda own, n: train_many(own, bar, n), count)
             return _warned_of_failures([training.history for training in trainings])
-    trainings = prepare()
+    bar, trainings = option.progress(progress), prepare()
     given = [{"X": X, "Y": Y} | dict(own) for own in each or [{}] * len(trainings)]
     pairs = zip(trainings, given, strict=True)
     for run, own in {(id(t.run.examples.X), t.run.input_scale): (t.run, own) for t, own in pairs}.values():

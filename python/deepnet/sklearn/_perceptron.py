@@ -173,6 +173,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
                 net.input_scale = scale
             raise
 
+    @_ranks.checking_on_all
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import check_random_state
 
 from deepnet.distributed import together
@@ -15,10 +17,30 @@ from deepnet.network.training import Training
 
 from ._members import Learning
 
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
 
 def checked(comm: Any) -> Any:
     """Return a communicator of several processes, or None."""
     return None if comm is None or together.checked(comm).size == 1 else comm
+
+
+def checking_on_all(fit: Fit) -> Fit:
+    """Check the parameters before a fit with a communicator: what one rank must not have is an error on all.
+
+    scikit-learn checks them before `fit` itself begins, where a rank that fails leaves the others waiting.
+    """
+
+    @wraps(fit)
+    def with_checks(self: Any, *args: Any, **given: Any) -> Any:
+        comm = checked(given["comm"] if "comm" in given else getattr(self, "comm", None))
+        if comm is not None:
+            together.met(
+                comm, lambda: None if get_config()["skip_parameter_validation"] else self._validate_params()
+            )
+        return fit(self, *args, **given)
+
+    return with_checks  # type: ignore[return-value]  # it takes what fit takes
 
 
 def random_numbers(comm: Any, random_state: Any) -> Any:

@@ -140,6 +140,7 @@ class GridSearch(Parameters, GridSearchCV):
         self.n_threads = n_threads
         self.comm = comm
 
+    @_ranks.checking_on_all
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Train and score every candidate on every fold, and fit the best one to all rows.
@@ -157,10 +158,11 @@ class GridSearch(Parameters, GridSearchCV):
         self
         """
         comm = _ranks.checked(self.comm)
-        X, y, scorers, refit_metric, routed, folds = _ranks.met(comm, lambda: self._prepared(X, y, params))
+        X, y, scorers, refit_metric, routed, folds, candidates = _ranks.met(
+            comm, lambda: self._prepared(X, y, params)
+        )
         folds = _ranks.of_first(comm, folds)
         self.n_splits_ = len(folds)
-        candidates = list(ParameterGrid(self.param_grid))
         scoring = Scoring(scorers, routed.scorer.score, self.error_score, self.return_train_score, keep=False)
         out = fit_and_score(
             self.estimator,
@@ -200,7 +202,7 @@ class GridSearch(Parameters, GridSearchCV):
         return self
 
     def _prepared(self, X: Any, y: Any, params: Any) -> tuple[Any, ...]:
-        """Return the checked arguments, the scorers, the parameters by their receiver, and the folds."""
+        """Return the checked arguments, scorers, parameters by receiver, folds and candidates."""
         check(self.estimator)
         if getattr(self, "_skl_callbacks", None):
             raise ValueError("scikit-learn's callbacks follow one fit at a time, but GridSearch has many")
@@ -212,7 +214,8 @@ class GridSearch(Parameters, GridSearchCV):
             warn_of_two_classes(self.scoring, y)
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        return X, y, scorers, refit_metric, routed, list(cv.split(X, y, **routed.splitter.split))
+        folds = list(cv.split(X, y, **routed.splitter.split))
+        return X, y, scorers, refit_metric, routed, folds, list(ParameterGrid(self.param_grid))
 
 
 @advised

@@ -114,6 +114,7 @@ class Tabular(Estimator, BaseEstimator):
 
     # --- fit ------------------------------------------------------------------------------------------------
 
+    @_ranks.checking_on_all
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, comm: Communicator | None = None) -> Self:
         """Learn from the rows of a table.
