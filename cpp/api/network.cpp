@@ -62,7 +62,7 @@ Network<T>::Network(std::span<const index_t> units, std::span<const std::string_
 
 template <class T>
 Network<T>::Network(const Network& other)
-    : state_(copy_network(other).state_),
+    : state_(copy_network(other, nullptr).state_),
       input_scale_(other.input_scale_),
       input_dropout_(other.input_dropout_),
       regularization_(other.regularization_),

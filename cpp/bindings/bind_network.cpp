@@ -55,8 +55,6 @@ namespace {
 template <class T>
 class Engine final : public AnyEngine {
  public:
-  Engine(const std::vector<index_t>& units, const std::vector<std::string>& names, Compute compute)
-      : Engine(Network<T>(units, ids_of(names), compute)) {}
   explicit Engine(Network<T> network)
       : network_(std::move(network)), inputs_(network_.units(0)), outputs_(network_.units(network_.layers())) {}
 
@@ -411,12 +409,6 @@ class Engine final : public AnyEngine {
     return d.element <= Element::kF64;
   }
 
-  static std::vector<ActivationId> ids_of(const std::vector<std::string>& names) {
-    std::vector<ActivationId> ids;
-    for (const std::string& name : names) ids.push_back(find_activation(name));
-    return ids;
-  }
-
   bool parse_arrays(const py::object& X, const py::object& Y, const py::object& weights, const GivenPlan& plan,
                     double scale, GivenData& data, bool all_at_once) const {
     const index_t labels = plan.labels == LabelRule::kClasses ? 1 : outputs_;
@@ -530,7 +522,12 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
   m.def(maker, [](const std::vector<index_t>& units, const std::vector<std::string>& activations, bool bfloat16) {
     if (bfloat16 && sizeof(T) != sizeof(float)) throw py::value_error("bfloat16 is for float32");
     const Compute compute = bfloat16 ? Compute::kBfloat16 : Compute::kOwnType;
-    return EngineOwner::make(std::make_unique<Engine<T>>(units, activations, compute));
+    std::vector<ActivationId> ids;
+    for (const std::string& name : activations) ids.push_back(find_activation(name));
+    std::unique_ptr<Engine<T>> made;
+    without_gil(
+        [&](Interrupt* interrupt) { made = std::make_unique<Engine<T>>(Network<T>(units, ids, compute, interrupt)); });
+    return EngineOwner::make(std::move(made));
   });
 }
 

@@ -239,10 +239,6 @@ bool apply_gradients(const Network<T>& network, std::span<const ParameterGradien
 template <class T>
 void blend_parameters(const Network<T>& network, const Network<T>& other, double tau, Interrupt* interrupt = nullptr);
 
-/// A network with the same layers and values, as they are between two updates.
-template <class T>
-Network<T> copy_network(const Network<T>& network, Interrupt* interrupt = nullptr);
-
 /// Copies W into dW and b into db of each layer, all as they are between two updates.
 template <class T>
 void copy_parameters(const Network<T>& network, std::span<const ParameterGradient<T>> copies,

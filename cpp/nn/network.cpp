@@ -3,7 +3,6 @@
 
 #include <cassert>
 #include <chrono>
-#include <cstring>
 #include <numeric>
 
 #include "nn/bfloat16.h"
@@ -37,13 +36,12 @@ void check_layer(const NetworkState<T>& state, index_t layer) {
           state.layers.size());
 }
 
-}  // namespace
-
+/// Their parameters have no values yet.
 template <class T>
-Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations, Compute compute)
-    : state_(std::make_shared<NetworkState<T>>()) {
-  check_layers<T>(units, activations, compute);
-  NetworkState<T>& state = *state_;
+std::shared_ptr<NetworkState<T>> new_layers(std::span<const index_t> units, std::span<const ActivationId> activations,
+                                            Compute compute) {
+  const auto made = std::make_shared<NetworkState<T>>();
+  NetworkState<T>& state = *made;
   state.compute = compute;
   for (size_t l = 0; l < activations.size(); ++l) {
     const index_t row = padded_row<T>(units[l]);
@@ -52,12 +50,40 @@ Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId
   }
   for (const index_t n : units) state.widest = std::max(state.widest, n);
   T* next = state.parameters();
-  std::memset(next, 0, size_t(state.size) * sizeof(T));
   for (Layer<T>& layer : state.layers) {
     layer.W = next;
     layer.b = next + layer.units * layer.W_row;
     next = layer.b + round_up(layer.units, 64 / index_t(sizeof(T)));
   }
+  return made;
+}
+
+}  // namespace
+
+template <class T>
+Network<T>::Network(std::span<const index_t> units, std::span<const ActivationId> activations, Compute compute,
+                    Interrupt* interrupt) {
+  check_layers<T>(units, activations, compute);
+  state_ = new_layers<T>(units, activations, compute);
+  Progress progress(interrupt);
+  T* p = state_->parameters();
+  in_parts(state_->size, progress, [&](index_t first, index_t part) { std::fill_n(p + first, part, T(0)); });
+}
+
+template <class T>
+Network<T> copy_network(const Network<T>& network, Interrupt* interrupt) {
+  NetworkState<T>& from = network.state();
+  std::vector<index_t> units{from.layers[0].inputs};
+  std::vector<ActivationId> activations;
+  for (const Layer<T>& layer : from.layers) {
+    units.push_back(layer.units);
+    activations.push_back(layer.activation);
+  }
+  Network<T> copy(new_layers<T>(units, activations, from.compute));
+  Progress progress(interrupt);
+  const Reading reading(from, progress);
+  copy_in_parts(from.parameters(), from.size, copy.state().parameters(), progress);
+  return copy;
 }
 
 template <class T>
@@ -154,7 +180,7 @@ void predict_sparse(const Kernels<T>& kernels, NetworkState<T>& state, const Exa
     chunk.gather(kernels, layer, X, nullptr, start, count, {}, 0, false);
     ThreadPool::run((chunk.used() + kColumns - 1) / kColumns, work.threads(), [&](index_t i) {
       chunk.copy_columns(layer, i * kColumns, std::min(kColumns, chunk.used() - i * kColumns));
-      progress.did(double(kColumns) * double(layer.units));
+      progress.wrote(kColumns * layer.units);
     });
     ThreadPool::run((count + kGroup - 1) / kGroup, work.threads(), [&](index_t i) {
       const index_t first = i * kGroup, some = std::min(kGroup, count - first);
@@ -199,7 +225,7 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
     ThreadPool::run(squares_of(layer.units), work.threads(), [&](index_t i) {
       const index_t row = i * kSquare, rows = std::min(kSquare, layer.units - row);
       round_weights(bf16, layer, {row, rows, 0, layer.inputs}, weights_of(l), nullptr);
-      progress.did(double(rows) * double(layer.inputs));
+      progress.wrote(rows * layer.inputs);
     });
   }
 
@@ -214,7 +240,7 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
       chunk.gather(kernels, state.layers[0], X, nullptr, start, count, {}, 0, false, &bf16);
       ThreadPool::run((chunk.used() + kColumns - 1) / kColumns, work.threads(), [&](index_t i) {
         chunk.copy_columns(state.layers[0], i * kColumns, std::min(kColumns, chunk.used() - i * kColumns), &bf16);
-        progress.did(double(kColumns) * double(state.layers[0].units));
+        progress.wrote(kColumns * state.layers[0].units);
       });
     }
     const index_t group =
@@ -350,6 +376,8 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
 
 template class Network<float>;
 template class Network<double>;
+template Network<float> copy_network(const Network<float>&, Interrupt*);
+template Network<double> copy_network(const Network<double>&, Interrupt*);
 template void predict(const Network<float>&, const Examples&, Matrix<float>, int, Interrupt*);
 template void predict(const Network<double>&, const Examples&, Matrix<double>, int, Interrupt*);
 

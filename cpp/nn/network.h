@@ -40,19 +40,13 @@ struct OptimizerState {
   uint64_t updates = 0;
   AlignedBuffer memory;
 
-  /// Begins with zeros. Large memory is cleared in parts, and `did` called with the size of each.
-  template <class Did = void (*)(double)>
-  void start(OptimizerId id, index_t slot_count, index_t size, index_t extra_count = 0, Did did = [](double) {}) {
-    optimizer = -1;  // stays if reserve() or did() throws
+  /// Begins with zeros.
+  void start(OptimizerId id, index_t slot_count, index_t size, index_t extra_count, Progress& progress) {
+    optimizer = -1;  // stays if this throws
     count = slot_count * size + extra_count;
     if (index_t(memory.size()) > 2 * count * index_t(sizeof(T))) memory.release();
     T* all = numbers();
-    constexpr index_t most = index_t{1} << 20;
-    for (index_t first = 0; first < count; first += most) {
-      const index_t part = std::min(most, count - first);
-      std::fill_n(all + first, part, T(0));
-      did(double(part));
-    }
+    in_parts(count, progress, [&](index_t first, index_t part) { std::fill_n(all + first, part, T(0)); });
     optimizer = id;
     slots = slot_count;
     extra = extra_count;

@@ -1,10 +1,12 @@
 // The progress of a call, for which several threads may work: when to ask for an interrupt.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
 #include "deepnet/interrupt.h"
+#include "kernels/kernels.h"
 
 namespace deepnet {
 
@@ -22,6 +24,10 @@ class Progress {
     work_ = 0;
     ask();
   }
+
+  /// Counts numbers written to memory that may be new. Each counts as 32 operations: the first touch of a page can take
+  /// 50 us on a virtual machine.
+  void wrote(index_t numbers) { did(32 * double(numbers)); }
 
   void step_done() {
     did(2e4);  // a step takes a microsecond at least
@@ -68,5 +74,22 @@ class Progress {
   std::atomic<bool> stop_{false};
   double work_ = 0;
 };
+
+/// Calls write(first, count) for one part of `count` numbers after the other, each at most a megabyte or two, and
+/// counts what was written.
+template <class Write>
+void in_parts(index_t count, Progress& progress, Write write) {
+  constexpr index_t most = index_t{1} << 18;
+  for (index_t first = 0; first < count; first += most) {
+    const index_t part = std::min(most, count - first);
+    write(first, part);
+    progress.wrote(part);
+  }
+}
+
+template <class T>
+void copy_in_parts(const T* from, index_t count, T* to, Progress& progress) {
+  in_parts(count, progress, [&](index_t first, index_t part) { std::copy_n(from + first, part, to + first); });
+}
 
 }  // namespace deepnet

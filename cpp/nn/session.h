@@ -24,6 +24,7 @@ class Session {
   Workspace& workspace = borrowed_.get();
 
   void did(double operations) { progress_.did(operations); }
+  void wrote(index_t numbers) { progress_.wrote(numbers); }
 
   const Activation<T>& activation(ActivationId id) const {
     assert(0 <= id && id < kernels.activation_count);
@@ -58,7 +59,7 @@ void for_blocks(Session<T>& session, index_t rows, index_t cols, Body body, bool
     for (index_t col = 0; col < cols; col += block_cols) {
       const Block block{row, std::min(block_rows, rows - row), col, std::min(block_cols, cols - col)};
       body(block);
-      session.did(8.0 * double(block.rows) * double(block.cols));
+      session.wrote(block.rows * block.cols);
     }
 }
 

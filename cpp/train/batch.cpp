@@ -130,7 +130,7 @@ void BatchRunner<T>::list_sparse(const Batch& chunk, bool gathers, bool back) {
   ThreadPool::run((sparse_.used() + kAtOnce - 1) / kAtOnce, workers_, [&](index_t i) {
     const index_t count = std::min(kAtOnce, sparse_.used() - i * kAtOnce);
     sparse_.copy_columns(layer, i * kAtOnce, count, bf16_);
-    progress_->did(double(count) * double(layer.units));
+    progress_->wrote(count * layer.units);
   });
 }
 
@@ -751,6 +751,7 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
         sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
         const double per_weight = is_sparse(block) ? 1 : 2 * double(chunk.count);
         progress_->did(per_weight * double(block.rows) * double(block.columns));
+        progress_->wrote(block.rows * block.columns);
       };
       if (!(use == Use::kSteps && last && together_)) {
         each_block(sum);

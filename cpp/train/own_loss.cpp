@@ -57,24 +57,15 @@ void gather_gradients(const NetworkState<T>& network, std::span<const ParameterG
     T *to_W = to + (layer.W - network.layers[0].W), *to_b = to + (layer.b - network.layers[0].W);
     for (index_t i = 0; i < layer.units; ++i) {
       const T* row = dW.data + i * dW.row;
-      if (dW.col == 1)
-        std::copy_n(row, layer.inputs, to_W + i * layer.W_row);
-      else
-        for (index_t j = 0; j < layer.inputs; ++j) to_W[i * layer.W_row + j] = row[j * dW.col];
+      T* to_row = to_W + i * layer.W_row;
+      in_parts(layer.inputs, progress, [&](index_t first, index_t part) {
+        if (dW.col == 1)
+          std::copy_n(row + first, part, to_row + first);
+        else
+          for (index_t j = first; j < first + part; ++j) to_row[j] = row[j * dW.col];
+      });
       to_b[i] = db.data[i * db.row];
-      progress.did(double(layer.inputs));
     }
-  }
-}
-
-/// Asks for an interrupt in between.
-template <class T>
-void copy_in_parts(const T* from, index_t count, T* to, Progress& progress) {
-  constexpr index_t most = index_t{1} << 20;
-  for (index_t first = 0; first < count; first += most) {
-    const index_t part = std::min(most, count - first);
-    std::copy_n(from + first, part, to + first);
-    progress.did(double(part));
   }
 }
 
@@ -234,22 +225,6 @@ void blend_parameters(const Network<T>& network, const Network<T>& other, double
   }
 }
 
-template <class T>
-Network<T> copy_network(const Network<T>& network, Interrupt* interrupt) {
-  NetworkState<T>& from = network.state();
-  std::vector<index_t> units{from.layers[0].inputs};
-  std::vector<ActivationId> activations;
-  for (const Layer<T>& layer : from.layers) {
-    units.push_back(layer.units);
-    activations.push_back(layer.activation);
-  }
-  Network<T> copy(units, activations, from.compute);
-  Progress progress(interrupt);
-  const Reading reading(from, progress);
-  copy_in_parts(from.parameters(), from.size, copy.state().parameters(), progress);
-  return copy;
-}
-
 template void forward(const Network<float>&, const Examples&, const std::vector<LayerPlan>&, Matrix<float>, int,
                       Interrupt*);
 template void forward(const Network<double>&, const Examples&, const std::vector<LayerPlan>&, Matrix<double>, int,
@@ -268,7 +243,5 @@ template bool apply_gradients(const Network<double>&, std::span<const ParameterG
                               double, int, Interrupt*);
 template void blend_parameters(const Network<float>&, const Network<float>&, double, Interrupt*);
 template void blend_parameters(const Network<double>&, const Network<double>&, double, Interrupt*);
-template Network<float> copy_network(const Network<float>&, Interrupt*);
-template Network<double> copy_network(const Network<double>&, Interrupt*);
 
 }  // namespace deepnet

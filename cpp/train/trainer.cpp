@@ -85,6 +85,7 @@ class Run {
     kept_.runner.join(options.together);
     assert(options.learning_rates.empty() || options.learning_rates.size() >= size_t(options.epochs * batches_));
     kept_.runner.updater().start(/*keep=*/options.first_epoch > 0, progress);
+    if (keeps_copy()) make_room_for_copy();
     operations_ = kept_.runner.operations(size_, Use::kSteps);
     if (network.compute == Compute::kBfloat16) operations_ /= kBfloat16Speed;
     // Processes replay the same steps, if any, so they copy before the same ones, however fast each is.
@@ -205,11 +206,19 @@ class Run {
     OptimizerState<T>& state = network_.optimizer_state;
     return {state.numbers(), state.count};
   }
+  /// Touches the memory of copy(), which is not interrupted.
+  void make_room_for_copy() {
+    std::vector<T>& copy = kept_.copy;
+    const index_t count = network_.size + remembered().second;
+    if (index_t(copy.size()) == count) return;
+    copy.reserve(size_t(count));
+    in_parts(count, *progress_, [&](index_t first, index_t part) { copy.resize(size_t(first + part)); });
+  }
   void copy(index_t step) {
     const auto [slots, count] = remembered();
-    kept_.copy.reserve(size_t(network_.size + count));
-    kept_.copy.assign(network_.parameters(), network_.parameters() + network_.size);
-    kept_.copy.insert(kept_.copy.end(), slots, slots + count);
+    assert(index_t(kept_.copy.size()) == network_.size + count);
+    std::copy_n(network_.parameters(), network_.size, kept_.copy.begin());
+    std::copy_n(slots, count, kept_.copy.begin() + network_.size);
     copied_updates_ = network_.optimizer_state.updates;
     copied_at_ = step;
   }
@@ -446,9 +455,8 @@ void copy_parameters(const Network<T>& network, std::span<const ParameterGradien
     const Layer<T>& layer = network.state().layers[l];
     const auto& [W, b] = copies[l];
     for (index_t i = 0; i < layer.units; ++i) {
-      std::copy_n(layer.W + i * layer.W_row, layer.inputs, W.data + i * W.row);
+      copy_in_parts(layer.W + i * layer.W_row, layer.inputs, W.data + i * W.row, progress);
       b.data[i * b.row] = layer.b[i];
-      progress.did(double(layer.inputs));
     }
   }
 }
@@ -484,10 +492,8 @@ uint64_t copy_optimizer_state(const Network<T>& network, OptimizerId optimizer,
   const OptimizerState<T>& kept = state.optimizer_state;
   assert(index_t(slots.size()) == optimizer_slots(optimizer) * network.layers());
   if (kept.optimizer != optimizer || kept.extra != 0) return 0;
-  each_row_of_slots<T>(state, slots, [&](T* copy, const T* slot, index_t count) {
-    std::copy_n(slot, count, copy);
-    progress.did(double(count));
-  });
+  each_row_of_slots<T>(state, slots,
+                       [&](T* copy, const T* slot, index_t count) { copy_in_parts(slot, count, copy, progress); });
   return kept.updates;
 }
 
@@ -498,7 +504,7 @@ void set_optimizer_state(TrainingHold<T>& hold, OptimizerId optimizer, uint64_t 
   Progress progress(interrupt);
   NetworkState<T>& state = hold.network().state();
   const Writing<T> writing(state, progress);
-  state.optimizer_state.start(optimizer, optimizer_slots(optimizer), state.size);
+  state.optimizer_state.start(optimizer, optimizer_slots(optimizer), state.size, 0, progress);
   assert(index_t(slots.size()) == optimizer_slots(optimizer) * hold.network().layers());
   each_row_of_slots<T>(state, slots, [&](const T* copy, T* slot, index_t count) { std::copy_n(copy, count, slot); });
   state.optimizer_state.updates = updates;

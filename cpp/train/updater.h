@@ -66,8 +66,7 @@ class Updater {
                   extra = scales_features() ? first.units * first.W_row + scales : 0;
     const bool fresh =
         !keep || state.optimizer != plan_.optimizer || state.slots != optimizer_.slots || state.extra != extra;
-    if (fresh)
-      state.start(plan_.optimizer, optimizer_.slots, network_.size, extra, [&](double part) { progress.did(part); });
+    if (fresh) state.start(plan_.optimizer, optimizer_.slots, network_.size, extra, progress);
     if (scales_features() && (fresh || !has_factors())) {
       std::copy_n(first.W, first.units * first.W_row, factor());
       std::fill_n(feature_scales(), first.inputs, T(1));

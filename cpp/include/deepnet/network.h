@@ -31,6 +31,14 @@ template <class T>
 class TrainingHold;
 
 inline namespace v1 {
+template <class T>
+class Network;
+}
+/// For deepnet itself: a network with the same layers and values, as they are between two updates.
+template <class T>
+Network<T> copy_network(const Network<T>& network, Interrupt* interrupt);
+
+inline namespace v1 {
 
 /// What the matrix products of training and prediction take: numbers of the network's type, or numbers rounded to
 /// bfloat16, whose products are summed in float32. All else, parameters and sums of db among it, has the network's
@@ -71,9 +79,9 @@ class Network {
   /// The same from arrays.
   Network(std::span<const index_t> units, std::span<const std::string_view> activations,
           const NetworkOptions& options = {});
-  /// With ids of activations and parameters that are 0.
+  /// With ids of activations and parameters that are 0. Throws Interrupted.
   Network(std::span<const index_t> units, std::span<const ActivationId> activations,
-          Compute compute = Compute::kOwnType);
+          Compute compute = Compute::kOwnType, Interrupt* interrupt = nullptr);
 
   Network(const Network& other);
   Network& operator=(const Network& other);
@@ -147,6 +155,7 @@ class Network {
 
  private:
   friend class deepnet::TrainingHold<T>;
+  friend Network deepnet::copy_network<T>(const Network&, Interrupt*);
   /// The same memory, not a copy.
   explicit Network(std::shared_ptr<NetworkState<T>> state) : state_(std::move(state)) {}
 
