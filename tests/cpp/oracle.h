@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -242,6 +243,33 @@ Wide<T> ulp(Wide<T> x) {
   int exponent = Limits::min_exponent;
   if (x != 0 && std::isfinite(x)) std::frexp(x, &exponent);
   return std::ldexp(Wide<T>(1), std::max(exponent, Limits::min_exponent) - Limits::digits);
+}
+
+/// a b + c, rounded once: what std::fma promises, but mingw-w64's does not keep. Boldo and Melquiond (Emulation of a
+/// FMA and correctly rounded sums, 2008): the errors of the product and of the sum, added with rounding to odd, decide
+/// how the sum is rounded. For numbers whose products neither overflow nor are below 2^53 times the smallest normal
+/// one.
+template <class T>
+T fused(T a, T b, T c) {
+  const auto two_sum = [](T x, T y) {
+    const T sum = x + y, part = sum - x;
+    return std::pair(sum, (x - (sum - part)) + (y - part));
+  };
+  const auto halves = [](T x) {  // each of half the digits
+    const T scaled = x * T(int64_t{1} << (std::numeric_limits<T>::digits + 1) / 2 | 1), upper = scaled - (scaled - x);
+    return std::pair(upper, x - upper);
+  };
+  const auto [a_upper, a_lower] = halves(a);
+  const auto [b_upper, b_lower] = halves(b);
+  const T product = a * b;
+  const T rest = ((a_upper * b_upper - product) + a_upper * b_lower + a_lower * b_upper) + a_lower * b_lower;
+  const auto [lower, lowest] = two_sum(c, rest);
+  const auto [upper, middle] = two_sum(product, lower);
+  auto [odd, error] = two_sum(lowest, middle);
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  if (error != 0 && std::bit_cast<Bits>(odd) % 2 == 0)
+    odd = std::nextafter(odd, error > 0 ? T(INFINITY) : T(-INFINITY));
+  return upper + odd;
 }
 
 // --- instruction sets -----------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ TEST_CASE_TEMPLATE("few columns meet the bound of gemm, or its bits, for every c
               sum.add(chain);
               for (index_t p = 0; p < k; ++p) {
                 const T w = a[i * a_row + p], in = x[e * x_row + p];
-                chain = std::fma(w, in, chain);
+                chain = fused(w, in, chain);
                 sum.add(W(w) * W(in));
               }
               different += !same_bits(z[e * z_row + i], chain);

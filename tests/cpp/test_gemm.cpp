@@ -114,7 +114,7 @@ struct Problem {
     for (index_t i = 0; i < shape.m; ++i)
       for (index_t j = 0; j < shape.n; ++j) {
         T c = start_value(i, j);
-        for (index_t p = 0; p < k(); ++p) c = std::fma(a(i, p), b(p, j), c);
+        for (index_t p = 0; p < k(); ++p) c = fused(a(i, p), b(p, j), c);
         result.push_back(c);
       }
     return result;

@@ -96,7 +96,8 @@ struct Problem {
       case Finish::kReluBackward: return other(i, j) <= 0 ? Number(0) : sum * kScale;
       case Finish::kDescend: break;
     }
-    return std::fma(Number(-kScale), sum, Number(c_before(i, j)));
+    if constexpr (std::is_same_v<Number, T>) return fused(-kScale, sum, c_before(i, j));
+    return -kScale * sum + c_before(i, j);
   }
 
   /// c, row by row; empty if anything around it was written.
@@ -169,7 +170,7 @@ struct Problem {
     for (index_t i = 0; i < m(); ++i)
       for (index_t j = 0; j < n(); ++j) {
         T sum = start_value(i, j);
-        for (index_t p = 0; p < k(); ++p) sum = std::fma(a(i, p), b(p, j), sum);
+        for (index_t p = 0; p < k(); ++p) sum = fused(a(i, p), b(p, j), sum);
         result.push_back(sum);
       }
     return result;
@@ -284,7 +285,7 @@ TEST_CASE_TEMPLATE("infinities, zeros and nan: each finish gives the bits of its
       CHECK(same_bits(relu[i], sum <= 0 ? T(0) : flushed(sum)));  // nan stays nan
       CHECK(same_bits(back[i],
                       other[i] <= 0 ? T(0) : flushed(sum * 2)));  // as relu's derivative elsewhere: nan lets pass
-      CHECK(same_bits(descended[i], std::fma(T(-2), sum, other[i])));
+      CHECK(same_bits(descended[i], other[i] + T(-2) * sum));
     }
   }
 }

@@ -16,7 +16,7 @@ double cost(std::vector<T> AL, std::vector<T> Y) {
 /// p - rate g as this table rounds it: once or twice.
 template <class T>
 T stepped(const deepnet::Kernels<T>& kernels, T p, T g, T rate) {
-  if (fuses(kernels)) return std::fma(-rate, g, p);
+  if (fuses(kernels)) return fused(-rate, g, p);
   volatile T product = rate * g;  // volatile: the compiler must not fuse it here
   return p - product;
 }

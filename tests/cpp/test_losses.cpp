@@ -288,7 +288,7 @@ TEST_CASE_TEMPLATE("rows are summed in lanes and as a tree, in one call and in s
             for (index_t j = 0; j < width; ++j) lanes[j] += lanes[j + width];
           volatile T product = scale * lanes[0];  // volatile: the compiler must not fuse it here
           T& out = expected[size_t(i)];
-          out = fuses(kernels) ? std::fma(scale, lanes[0], out) : out + product;
+          out = fuses(kernels) ? fused(scale, lanes[0], out) : out + product;
         }
         for (index_t split = 0; split < panels; ++split) {  // in one call, or up to `split` and from there on
           const Fenced<T> lane_sums(rows * kPanel<T>), out(padded, Fence::kBefore);
