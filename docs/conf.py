@@ -5,6 +5,7 @@ the build runs. The built pages load nothing from other hosts.
 """
 
 import hashlib
+import os
 import shutil
 import sys
 import tomllib
@@ -62,7 +63,8 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
-nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings there name files of this machine
+os.environ["TTY_COMPATIBLE"] = "0"  # commands in notebooks print lines, and draw no progress bars
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # none: they would come from another host
 
 # --- the API reference --------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ TRIED = """
 TAIL = """
 ## What is not checked
 
-Windows and macOS; processors other than x86-64, and AArch64 under emulation; faults of hardware; months of
-continuous use.
+Windows and macOS; processors other than x86-64 (AArch64 is tested under emulation only); faults of
+hardware; months of continuous use.
 """
 
 

@@ -275,10 +275,10 @@ class ModelCheckpoint(_Plateau, RunCallback):
         "run-2.safetensors" and so on, with the number of the epoch.
     monitor, mode
         As in :class:`EarlyStopping`. If `monitor` is given, the file "run-best.safetensors" has the epoch in
-        which the quantity was best, which is looked at after every epoch.
+        which the quantity was best; it is checked after every epoch.
     on_sigterm : bool
-        When SIGTERM asks the process to end, write a checkpoint at the end of the epoch, and send the signal
-        again, to what handles it without this callback. Otherwise it ends the process at once, in the middle
+        When SIGTERM asks the process to end, write a checkpoint at the end of the epoch, and then pass the
+        signal on to the previous handler. Otherwise it ends the process at once, in the middle
         of an epoch. For runs in the main thread.
 
     Raises

@@ -90,7 +90,7 @@ PROVOKED = {
     ),
     "shared_examples": (
         lambda: advice_of(network(8), *repeated(), validation_split=0.1),
-        "20 of 22 examples to validate with are also among those to train on",
+        "20 of 22 validation examples are also in the training data",
     ),
 }
 
@@ -153,7 +153,7 @@ def test_examples_that_are_named_and_sparse_ones():
     assert advice_of(network(8), sparse.csc_matrix(X), examples=places, epochs=2) == []
     found = advice_of(network(8), examples=places, validation_data=places[:10], epochs=2)
     assert len(found) == 1
-    assert "10 of 10 examples to validate with" in found[0]
+    assert "10 of 10 validation examples" in found[0]
 
 
 def test_columns_of_a_frame_are_named():
@@ -175,4 +175,4 @@ def test_estimators_take_it_as_a_callback():
 def test_few_equal_examples_are_chance():
     assert shared([1, 2, 3, 4] * 25, [1, 2, 3]) is None  # of few values
     assert shared(range(1000), [5, *range(2000, 2500)]) is None
-    assert shared(range(1000), [5, 6, *range(2000, 2100)]).startswith("2 of 102 examples")
+    assert shared(range(1000), [5, 6, *range(2000, 2100)]).startswith("2 of 102 validation examples")

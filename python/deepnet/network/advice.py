@@ -193,7 +193,7 @@ def overfitting(facts: Facts) -> str | None:
 
 @rule
 def shared_examples(facts: Facts) -> str | None:
-    """Examples to validate with are among those to train on."""
+    """Validation examples are also in the training data."""
     run = facts.training.run
     if run.validation is None:
         return None
@@ -210,8 +210,8 @@ def shared(train: Sequence[Any], held_out: Sequence[Any]) -> str | None:
     if count < max(2, 0.01 * len(held_out)):
         return None
     return (
-        f"{count} of {len(held_out)} examples to validate with are also among those to train on, so their "
-        "score says too little about new ones: remove duplicates, or keep equal examples in one part"
+        f"{count} of {len(held_out)} validation examples are also in the training data, so the score is too "
+        "optimistic: remove duplicates, or keep equal examples in one part"
     )
 
 
@@ -248,8 +248,8 @@ class Advise(RunCallback):
     -----
     AdviceWarning
         For each mistake: nothing learnt, dead relu units, inputs of very different sizes, exploding
-        gradients, a learning rate that is ten times too large or small, overfitting, examples to validate
-        with among those to train on. ``history.advice`` has the texts.
+        gradients, a learning rate that is ten times too large or small, overfitting, validation
+        examples that are also in the training data. ``history.advice`` has the texts.
 
     Notes
     -----

@@ -62,7 +62,7 @@ def test_the_command_gives_advice(results, tmp_path):
         (tmp_path / f"{name}.csv").write_text("\n".join(lines))
     chosen = ("--target", "target", "--epochs", 1, "-o", "m")
     said = results("train", "coin.csv", *chosen)["advice"]
-    assert re.match(r"\d of 12 examples to validate with are also among those to train on", said[0])
+    assert re.match(r"\d of 12 validation examples are also in the training data", said[0])
     assert "the model is right as often as one that always predicts the most frequent class" in said[1]
     assert (
         "the model is as far off as one that always" in results("train", "noise.csv", *chosen)["advice"][-1]
