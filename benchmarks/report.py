@@ -197,8 +197,8 @@ def introduction(results):
     )
     return f"""# Results
 
-A ratio above 1 means that deepnet is faster. Written by `benchmarks/compare_libraries.py`: each library in its
-own process, {results["rounds"]} alternating rounds,
+A ratio above 1 means that deepnet is faster. Written by `benchmarks/compare_libraries.py`: each library in
+its own process, {results["rounds"]} alternating rounds,
 answers checked before timing. Times are medians. The best rival is the one with the smallest median (in
 bold). Ratios and shares of the peak are medians over the rounds, with quartiles in brackets.
 
