@@ -46,7 +46,7 @@ const Isa& choose() {
 
 /// Intel's processors since Sapphire Rapids start a dot product of pairs every second cycle, but two multiply-adds in
 /// each: half of the products of float32 kernels.
-bool is_slow(const Bfloat16Way& way) {
+bool is_slow([[maybe_unused]] const Bfloat16Way& way) {
 #if defined(__x86_64__)
   return way.name == std::string_view("avx512_bf16") && __builtin_cpu_is("intel") &&
          __builtin_cpu_supports("avx512fp16");
