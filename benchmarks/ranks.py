@@ -28,7 +28,8 @@ NETWORKS = {  # layers, output, and examples of each rank in a batch
     "784-256-128-10": ([784, 256, 128, 10], "softmax", 512),
     "1024x4-1": ([1024, 1024, 1024, 1024, 1], "sigmoid", 256),
 }
-WAYS = ("afterwards", "overlapped")  # the sums begin when all gradients of a step are there, or some
+# The sums begin when all gradients of a step are there, or some; or each rank reads those of the others.
+WAYS = ("afterwards", "overlapped", "in shared memory")
 BATCHES, ROUNDS = 8, 5
 
 
@@ -36,7 +37,7 @@ class Timed:
     """A communicator that measures the time that the program waits for its sums."""
 
     def __init__(self, comm: MPICommunicator, way: str) -> None:
-        self._comm, self.seconds = comm, 0.0
+        self._comm, self.seconds, self.shares_memory = comm, 0.0, way == "in shared memory"
         if way == "overlapped":
             self.iallreduce_ = self._begun
 
@@ -54,6 +55,10 @@ class Timed:
     def allreduce_(self, array: np.ndarray) -> None:
         """Add up."""
         self._timed(lambda: self._comm.allreduce_(array))
+
+    def barrier(self) -> None:
+        """Wait for the others, before and while adding up in shared memory."""
+        self._timed(self._comm.barrier)
 
     def _begun(self, array: np.ndarray) -> Any:
         pending = self._timed(lambda: self._comm.iallreduce_(array))

@@ -3,6 +3,9 @@
 The ranks are threads here (rank_threads.py); test_mpi.py has those of MPI.
 """
 
+import errno
+import os
+import sys
 import warnings
 from itertools import pairwise
 
@@ -12,6 +15,7 @@ import pytest
 import deepnet
 import rank_threads
 from deepnet import distributed
+from deepnet.distributed import together
 
 needs_extension = pytest.mark.skipif(deepnet.backends.native is None, reason="ranks need the extension")
 pytestmark = [
@@ -150,6 +154,76 @@ def test_the_order_of_the_ranks_decides_the_bits_if_the_sum_is_deterministic():
         for net, _ in results:
             for key, value in first.items():
                 np.testing.assert_array_equal(net.parameters[key], value)
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="ranks share memory on Linux only")
+
+
+def record_shared(monkeypatch):
+    """Return a list of the shared memory that the ranks get from now on."""
+    found, shared_sums = [], together.shared_sums
+
+    def recorded(*arguments):
+        found.append(shared_sums(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(together, "shared_sums", recorded)
+    return found
+
+
+@linux
+@pytest.mark.parametrize("counts", [[30, 30], [21, 20, 19], [12, 13, 11, 12, 12]])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_in_shared_memory_have_the_bits_of_the_order_of_the_ranks(counts, dtype, monkeypatch):
+    X, Y = data(60)
+    given = X, Y, {"batch_size": 30, "epochs": 4, "optimizer": deepnet.Adam(0.01)}, {"dtype": dtype}
+    (expected, _), *_ = trained_by(counts, *given, deterministic=True)
+    found = record_shared(monkeypatch)
+    results = trained_by(counts, *given, shares_memory=True)
+    assert len(found) == len(counts)
+    assert None not in found
+    for net, _ in results:
+        for key, value in expected.parameters.items():
+            np.testing.assert_array_equal(net.parameters[key], value)
+
+
+@linux
+def test_ranks_send_messages_if_one_of_them_cannot_share_memory(monkeypatch):
+    X, Y = data(60)
+    given = X, Y, {"batch_size": 30, "epochs": 2}, {"dtype": "float32"}
+    (expected, _), *_ = trained_by([20, 20, 20], *given, deterministic=True)
+    create, calls = os.memfd_create, []
+
+    def scarce(name):
+        calls.append(name)
+        if len(calls) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return create(name)
+
+    monkeypatch.setattr(os, "memfd_create", scarce)
+    found = record_shared(monkeypatch)
+    results = trained_by([20, 20, 20], *given, deterministic=True, shares_memory=True)
+    assert found == [None, None, None]
+    for net, _ in results:
+        for key, value in expected.parameters.items():
+            np.testing.assert_array_equal(net.parameters[key], value)
+
+
+@linux
+def test_memory_of_another_process_with_the_same_number_is_not_shared():
+    """As of a rank on another machine, or in another container."""
+
+    class Elsewhere(rank_threads.Rank):
+        def allgather(self, value):
+            if isinstance(value, tuple) and self.rank == 1:
+                value = *value[:2], bytes(64)
+            return super().allgather(value)
+
+    def work(comm):
+        other = Elsewhere(comm.shared, comm.rank)
+        return together.shared_sums(other, 100, np.dtype(np.float32))
+
+    assert rank_threads.run(2, work) == ([None, None], [])
 
 
 def test_ranks_sum_several_batches_before_an_update():

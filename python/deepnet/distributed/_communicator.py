@@ -25,8 +25,10 @@ class Communicator(Protocol):
 
     Notes
     -----
-    Two more attributes are read if there are any: `deterministic`, False by default, and `check_every`, 100
-    by default, which mean what they do for :func:`deepnet.distributed.mpi`. If there is a method
+    Three more attributes are read if there are any: `deterministic`, False by default, and `check_every`, 100
+    by default, which mean what they do for :func:`deepnet.distributed.mpi`; and `shares_memory`, False by
+    default: if it is True and all ranks are on one machine, they add up gradients in memory that they share,
+    and meet in `barrier`. If there is a method
     ``iallreduce_(array)``, which begins what `allreduce_` does and returns an object whose ``wait()`` returns
     when the array has the sum, sums overlap with the computation.
 

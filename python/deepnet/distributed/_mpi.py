@@ -42,6 +42,8 @@ class MPICommunicator:
         As given.
     """
 
+    shares_memory = True  # if all ranks are on one machine
+
     def __init__(self, comm: Any, deterministic: bool, check_every: int, timeout: float | None) -> None:
         from mpi4py import MPI
 

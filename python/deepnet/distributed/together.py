@@ -24,6 +24,7 @@ from deepnet.activations import Array
 from deepnet.threads import get_num_threads
 
 from ._communicator import checked as checked
+from ._shared import SharedSums, shared_sums
 
 CHECK_EVERY = 100  # steps
 BUCKET = 2**20  # bytes of the parts whose sums begin while the gradients before are still computed
@@ -61,8 +62,10 @@ class Together:
         self._raw = self._sums = np.empty(0)
         self._begun = list[Any]()
         self._steps = 0
+        self._shares = bool(getattr(comm, "shares_memory", False))
+        self._shared: SharedSums | None = None
         overlaps = callable(getattr(comm, "iallreduce_", None)) and not self._deterministic
-        self.bucket = BUCKET // self._parameters[0].itemsize if overlaps else 0
+        self._bucket = BUCKET // self._parameters[0].itemsize if overlaps else 0
 
     @property
     def m(self) -> int:
@@ -73,17 +76,29 @@ class Together:
 
     def memory(self, count: int) -> Array:
         """Return an aligned array of so many numbers for the gradients."""
+        if self._sums.size == count:
+            return self._sums
         dtype = self._parameters[0].dtype
-        if self._sums.size != count:
+        self._shared = shared_sums(self.comm, count, dtype) if self._shares else None
+        if self._shared is not None:
+            self._sums = self._shared.own
+        else:
             self._raw = np.zeros(count * dtype.itemsize + ALIGNMENT, np.uint8)
             first = -self._raw.ctypes.data % ALIGNMENT
             self._sums = self._raw[first : first + count * dtype.itemsize].view(dtype)
         return self._sums
 
+    @property
+    def bucket(self) -> int:
+        """The least numbers whose sums begin before all gradients are there; 0: all at once."""
+        return 0 if self._shared is not None else self._bucket
+
     def begin(self, first: int, count: int) -> None:
         """Begin to add up a part of the gradients in `memory`, which is complete."""
         part = self._sums[first : first + count]
-        if self.bucket:
+        if self._shared is not None:
+            self._shared.add_up(first, count)
+        elif self._bucket:
             self._begun.append(self.comm.iallreduce_(part))
         else:
             self._add_up(part)
