@@ -86,7 +86,7 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   [[maybe_unused]] const char* ahead = place.ahead;
   if (g.prefetch.c) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c.row, g.c.row);
   alignas(kVectorBytes) T edge[MR * width];  // takes the place of c where the tile extends beyond it
-  const bool whole = columns >= width;
+  const bool whole = columns >= width || g.c.padded;
   T* out = whole ? c : edge;
   const index_t out_row = whole ? g.c.row : width, out_panel = whole ? g.c.panel : kPanel<T>;
 
@@ -259,7 +259,7 @@ void check(const Gemm<T>& g) {
   assert(g.m >= 0 && g.n >= 0 && g.k >= 0);
   assert(g.a.run > 0 && (g.a.run == PTRDIFF_MAX || g.a.col <= 2 * kPanel<T>));
   assert(g.a.col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T> || g.k <= kDepth<T>);  // else rows of a are copied
-  assert(whole_lines || (g.epilogue.finish == Finish::kScale && row_major));
+  assert(whole_lines || (row_major && (g.c.padded || g.epilogue.finish == Finish::kScale)));
   assert(g.epilogue.finish != Finish::kReluBackward || g.epilogue.other);
   assert(g.prefetch.bytes == 0 || g.prefetch.next);
   assert(g.prefetch.run > 0);

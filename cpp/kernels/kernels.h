@@ -54,10 +54,12 @@ struct Gemm {
     const T* last = nullptr;
   };
   /// Element (i, j) is data[(j / kPanel) panel + i row + j % kPanel]; kPanel for `panel` makes a row-major matrix.
-  /// Columns from n on are not written. Only kScale, with a row-major c, allows an n that is not a multiple of 64 B.
+  /// Columns from n on are not written, unless `padded`: then they may be, up to the next multiple of 64 B. Only
+  /// kScale, with a row-major c, allows an n that is no such multiple where c is not padded.
   struct C {
     T* data;
     index_t row, panel = kPanel<T>;
+    bool padded = false;
   };
   /// What the sum over k starts from: the bias of its row (null: 0), or the sum over an earlier part of k.
   struct Start {
@@ -408,6 +410,8 @@ struct Kernels {
   void (*sparse_dropout)(const SparseDropout<T>&);
   /// out = p - rate * g
   void (*gradient_step)(index_t count, const T* p, const T* g, T rate, T* out);
+  /// p = p + tau * (q - p)
+  void (*blend)(index_t count, T* p, const T* q, T tau);
   const Optimizer<T>* optimizers;
   index_t optimizer_count;
   /// Replaces g by the gradient with penalties, clipped; returns the sum of its squares.

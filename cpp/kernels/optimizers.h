@@ -16,6 +16,15 @@ void gradient_step(index_t count, const T* p, const T* g, T rate, T* out) {
       count, [=](index_t j, auto get, auto put) { put(out + j, fma(broadcast(-rate), get(g + j), get(p + j))); });
 }
 
+/// p = p + tau * (q - p), rounded three times
+template <class T>
+void blend(index_t count, T* p, const T* q, T tau) {
+  for_each_vector<T>(count, [=](index_t j, auto get, auto put) {
+    const Vec<T> from = get(p + j);
+    put(p + j, from + (get(q + j) - from) * tau);
+  });
+}
+
 /// p -= rate g
 template <class T>
 struct Sgd {

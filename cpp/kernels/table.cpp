@@ -86,6 +86,7 @@ struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
       .sparse_product = &sparse_product<T>,
       .sparse_dropout = &sparse_dropout<T>,
       .gradient_step = &gradient_step<T>,
+      .blend = &blend<T>,
       .optimizers = optimizers,
       .optimizer_count = sizeof...(O),
       .finish_gradient = &finish_gradient<T>,

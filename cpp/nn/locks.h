@@ -65,6 +65,13 @@ class StepLock {
            writing_.store(true);
          });
   }
+  /// The same without waiting; false: there are readers.
+  bool try_lock() {
+    writing_.store(true);
+    if (readers_.load() == 0) return true;
+    writing_.store(false);
+    return false;
+  }
   void unlock() { writing_.store(false); }
 
   /// In a child of fork, where `readers` are left of all that the parent had.

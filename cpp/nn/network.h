@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -160,12 +161,22 @@ class Writing {
     lock_.lock(progress);
     state.version.fetch_add(1);
   }
-  ~Writing() { lock_.unlock(); }
+  /// Does not wait for readers: if there are any, this does not begin.
+  Writing(NetworkState<T>& state, std::try_to_lock_t) : lock_(state.lock) {
+    state.after_fork(false);
+    began_ = lock_.try_lock();
+    if (began_) state.version.fetch_add(1);
+  }
+  bool began() const { return began_; }
+  ~Writing() {
+    if (began_) lock_.unlock();
+  }
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
 
  private:
   StepLock& lock_;
+  bool began_ = true;
 };
 
 }  // namespace deepnet

@@ -206,6 +206,7 @@ struct GradientSum {
   Finish dW_finish;
   T dW_scale, db_scale;
   bool W_exceeds_cache;  // see NetworkState
+  bool padded = true;    // what lies behind the rows of W, up to a multiple of 64 bytes, may be written
 };
 
 /// db = dZ 1, for a block that begins with the first column.
@@ -232,7 +233,7 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
   bias_gradient(kernels, layer, block, dZ, examples, sum);
   kernels.gemm(
       {.m = block.rows,
-       .n = round_up(block.columns, 64 / index_t(sizeof(T))),
+       .n = block.columns,
        .k = examples,
        .a = {.data = dZ + block.row * kPanel<T>,
              .row = kPanel<T>,
@@ -242,7 +243,7 @@ void layer_gradient(const Kernels<T>& kernels, const Layer<T>& layer, const Weig
        .b = {.data = A_prev + block.column * transposed_examples,
              .row = kPanel<T>,
              .panel = transposed_examples * kPanel<T>},
-       .c = {.data = sum.W, .row = sum.W_row},
+       .c = {.data = sum.W, .row = sum.W_row, .padded = sum.padded},
        .start = {.accumulate = sum.resume, .sums = sum.resume ? sum.dW_before : nullptr},
        .epilogue = {.finish = sum.dW_finish, .scale = sum.dW_scale},
        .prefetch = {.b = examples * layer.inputs * index_t(sizeof(T)) > index_t{512} << 10, .c = sum.W_exceeds_cache}});

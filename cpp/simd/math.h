@@ -64,11 +64,14 @@ DEEPNET_INLINE Vec<T> exp_series(Vec<T> r) {
   return fma(r * r, series, r);
 }
 
-/// The integer nearest to x / ln 2, and x minus that multiple of ln 2, whose first step is exact.
+/// The integer nearest to x / ln 2, also as n, and x minus that multiple of ln 2, whose first step is exact. n comes
+/// from the bits of the sum with `round`: AVX2 and SSE convert no vector of doubles to integers.
 template <class T>
-DEEPNET_INLINE Vec<T> whole_powers(Vec<T> x) {
+DEEPNET_INLINE Vec<T> whole_powers(Vec<T> x, IntVec<T>& n) {
   using K = ExpConstants<T>;
-  return fma(x, broadcast(K::log2e), broadcast(K::round)) - broadcast(K::round);
+  const Vec<T> shifted = fma(x, broadcast(K::log2e), broadcast(K::round));
+  n = reinterpret_cast<IntVec<T>>(shifted) - reinterpret_cast<IntVec<T>>(broadcast(K::round));
+  return shifted - broadcast(K::round);
 }
 template <class T>
 DEEPNET_INLINE Vec<T> without_powers(Vec<T> x, Vec<T> whole) {
@@ -79,8 +82,7 @@ DEEPNET_INLINE Vec<T> without_powers(Vec<T> x, Vec<T> whole) {
 /// e^x = 2^n (1 + p): returns p and sets n. x must already lie within [lowest, highest] or be NaN.
 template <class T>
 DEEPNET_INLINE Vec<T> exp_reduce(Vec<T> x, IntVec<T>& n) {
-  const Vec<T> whole = whole_powers<T>(x);
-  n = __builtin_convertvector(whole, IntVec<T>);
+  const Vec<T> whole = whole_powers<T>(x, n);
   return exp_series<T>(without_powers<T>(x, whole));
 }
 
@@ -153,9 +155,7 @@ DEEPNET_INLINE Vec<T> sigmoid(Vec<T> x) {
 template <class T>
 DEEPNET_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> t = expm1_negative<T>(T(-2) * abs<T>(x));
-  const Vec<T> magnitude = -t / (t + T(2));
-  const Vec<T> signed_result = x < T(0) ? -magnitude : magnitude;
-  return x == T(0) ? x : signed_result;
+  return with_sign<T>(t / (t + T(2)), x);
 }
 
 /// e^(-t^2 / 2) for 0 <= t <= kNormalTail; at most 1.5 ulp. t^2 is split, since its rounding error counts t^2 times as
@@ -165,9 +165,9 @@ DEEPNET_INLINE Power<T> gaussian(Vec<T> t) {
   constexpr int kLowerBits = sizeof(T) == 4 ? 12 : 27;
   const Vec<T> high = reinterpret_cast<Vec<T>>((reinterpret_cast<IntVec<T>>(t) >> kLowerBits) << kLowerBits);
   const Vec<T> square = high * high * T(-0.5), rest = (t - high) * (t + high) * T(-0.5);
-  const Vec<T> whole = whole_powers<T>(square + rest);
-  const Vec<T> p = exp_series<T>(without_powers<T>(square, whole) + rest);
-  return {p, __builtin_convertvector(whole, IntVec<T>)};
+  IntVec<T> n;
+  const Vec<T> whole = whole_powers<T>(square + rest, n);
+  return {exp_series<T>(without_powers<T>(square, whole) + rest), n};
 }
 
 /// From here on, Q(t) and t Q(t) are 0, see mills().

@@ -116,6 +116,14 @@ DEEPNET_INLINE Vec<T> abs(Vec<T> x) {
   return reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(x) & ~(Bits(1) << (8 * sizeof(T) - 1)));
 }
 
+/// |x| with the sign of y.
+template <class T>
+DEEPNET_INLINE Vec<T> with_sign(Vec<T> x, Vec<T> y) {
+  using Bits = typename VecTypes<T>::Bits;
+  constexpr Bits sign = Bits(1) << (8 * sizeof(T) - 1);
+  return reinterpret_cast<Vec<T>>((reinterpret_cast<IntVec<T>>(x) & ~sign) | (reinterpret_cast<IntVec<T>>(y) & sign));
+}
+
 /// Training stores no smaller number but 0: 2^-119 or 2^-1015, a power of two so that a mask of the exponent's bits
 /// decides. Far enough above the smallest normal number that what decays step by step gets here without having been
 /// subnormal.

@@ -410,7 +410,8 @@ void BatchRunner<T>::forward(const Batch& batch, Matrix<T> out) {
 }
 
 template <class T>
-void BatchRunner<T>::back_from(const Batch& batch, const Examples& slope, bool of_Z, Progress& progress) {
+void BatchRunner<T>::back_from(const Batch& batch, const Examples& slope, bool of_Z,
+                               std::span<const ParameterGradient<T>> gradients, Progress& progress) {
   progress_ = &progress;
   SharedWork work = begin_work(batch.count, network_.choices.backward, 2 * operations(batch.count, Use::kLoss), true);
   ThreadPool::run(groups(panels_for<T>(batch.count)), workers_, [&](index_t number) {
@@ -422,7 +423,10 @@ void BatchRunner<T>::back_from(const Batch& batch, const Examples& slope, bool o
     group_back(group, scratch);
   });
   each_block([&](const Block& block) {
-    sum_gradients(block, batch.count, false, true, kept_gradient(block), false, 0);
+    if (gradients.empty())
+      sum_gradients(block, batch.count, false, true, kept_gradient(block), false, 0);
+    else
+      write_gradient(block, batch.count, false, gradients[block.layer]);
     progress_->did(2 * double(batch.count) * double(block.rows) * double(block.columns));
   });
   work.done();
@@ -436,34 +440,8 @@ double BatchRunner<T>::batch_loss_step(const Batch& batch, double rate) {
   Examples slope;
   const double losses = loss.compute(batch.order, batch.first, batch.count, &slope);
   if (!std::isfinite(losses)) return losses;
-  back_from({nullptr, 0, batch.count}, slope, updater_.plan().batch_loss_of_Z, *progress_);
+  back_from({nullptr, 0, batch.count}, slope, updater_.plan().batch_loss_of_Z, {}, *progress_);
   return finish(double(batch.count), Use::kSteps, losses, 0, false, rate);
-}
-
-template <class T>
-void BatchRunner<T>::write_gradients(std::span<const ParameterGradient<T>> gradients) const {
-  const T scale = T(1) / T(divisor_);
-  assert(gradients.size() == network_.layers.size());
-  for (size_t l = 0; l < gradients.size(); ++l) {
-    const Layer<T>& layer = network_.layers[l];
-    assert(gradients[l].dW.rows == layer.units && gradients[l].dW.cols == layer.inputs && gradients[l].dW.col == 1);
-    const LayerPlan penalty = updater_.of_layer(l);
-    const bool penalized = penalty.l2 != 0 || penalty.l1 != 0;
-    const T *dW = in_gradient(layer.W), *db = in_gradient(layer.b);
-    const auto& [out_W, out_b] = gradients[l];
-    for (index_t i = 0; i < layer.units; ++i) {
-      const T *sums = dW + i * layer.W_row, *W = layer.W + i * layer.W_row;
-      T* out = out_W.data + i * out_W.row;
-      if (penalized)
-        for (index_t j = 0; j < layer.inputs; ++j) {
-          const T of_penalty = T(penalty.l2) * W[j] + T(penalty.l1) * T((W[j] > 0) - (W[j] < 0));
-          out[j] = sums[j] * scale + of_penalty;
-        }
-      else
-        for (index_t j = 0; j < layer.inputs; ++j) out[j] = sums[j] * scale;
-      out_b.data[i * out_b.row] = db[i] * scale;
-    }
-  }
 }
 
 /// The output of a panel becomes dZ.
@@ -560,17 +538,23 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
                                    const BlockGradient<T>& to, bool into_W, double rate) {
   const Layer<T>& layer = network_.layers[block.layer];
   if (!into_W && !resume && block.column == 0) std::fill_n(to.db, block.rows, T(0));
-  const GradientSum<T> sum{.resume = resume,
-                           .finish = finish,
-                           .lane_sums = lane_sums_[block.layer],
-                           .dW_before = to.dW,
-                           .W = into_W ? layer.W + block.row * layer.W_row + block.column : to.dW,
-                           .b = into_W ? layer.b + block.row : to.db,
-                           .W_row = into_W ? layer.W_row : to.dW_row,
-                           .dW_finish = into_W ? Finish::kDescend : Finish::kScale,
-                           .dW_scale = into_W ? T(rate) : T(1),
-                           .db_scale = into_W ? T(-rate) : T(1),
-                           .W_exceeds_cache = network_.exceeds_cache()};
+  sum_into(block, examples,
+           {.resume = resume,
+            .finish = finish,
+            .lane_sums = lane_sums_[block.layer],
+            .dW_before = to.dW,
+            .W = into_W ? layer.W + block.row * layer.W_row + block.column : to.dW,
+            .b = into_W ? layer.b + block.row : to.db,
+            .W_row = into_W ? layer.W_row : to.dW_row,
+            .dW_finish = into_W ? Finish::kDescend : Finish::kScale,
+            .dW_scale = into_W ? T(rate) : T(1),
+            .db_scale = into_W ? T(-rate) : T(1),
+            .W_exceeds_cache = network_.exceeds_cache()});
+}
+
+template <class T>
+void BatchRunner<T>::sum_into(const Block& block, index_t examples, const GradientSum<T>& sum) {
+  const Layer<T>& layer = network_.layers[block.layer];
   const TimedPhase timed(Phase::kGradient);
   if constexpr (std::is_same_v<T, float>)
     if (bf16_) {
@@ -578,8 +562,9 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
       bias_gradient_bfloat16(block, operands_.sums[block.layer + 1], panels, squares_of(layer.units) * kSquare, sum);
       if (is_sparse(block)) return sparse_.gradient(kernels_, block, sum);
       const Bfloat16Weights weights =
-          into_W ? rounded_weights(*bf16_, layer, block, operands_.W[block.layer], operands_.W_turned[block.layer])
-                 : Bfloat16Weights{};
+          sum.dW_finish == Finish::kDescend
+              ? rounded_weights(*bf16_, layer, block, operands_.W[block.layer], operands_.W_turned[block.layer])
+              : Bfloat16Weights{};
       return gradient_bfloat16(*bf16_, block, operands_.rows[block.layer + 1], operands_.turned[block.layer],
                                chunk_ / kPanel<T>, panels, sum, weights);
     }
@@ -592,6 +577,46 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
   } else {
     layer_gradient<T>(kernels_, layer, block, dZ, transposed_[block.layer], chunk_, examples, sum);
   }
+}
+
+/// Finishes the sums of a block's gradients, and writes the means of the gradients, with penalties.
+template <class T>
+void BatchRunner<T>::write_gradient(const Block& block, index_t examples, bool resume, const ParameterGradient<T>& to) {
+  const Layer<T>& layer = network_.layers[block.layer];
+  const auto& [dW, db] = to;
+  assert(dW.rows == layer.units && dW.cols == layer.inputs && dW.col == 1 && db.rows == layer.units);
+  const LayerPlan penalty = updater_.of_layer(block.layer);
+  const T scale = T(1) / T(divisor_), l2 = T(penalty.l2), l1 = T(penalty.l1);
+  const BlockGradient<T> sums = kept_gradient(block);
+  T* out = dW.data + block.row * dW.row + block.column;
+  if (!resume && l2 == 0 && l1 == 0 && !bf16_ && !is_sparse(block) && !(in_place_ && block.layer == 0)) {
+    if (block.column == 0) std::fill_n(sums.db, block.rows, T(0));
+    sum_into(block, examples,
+             {.resume = false,
+              .finish = true,
+              .lane_sums = lane_sums_[block.layer],
+              .dW_before = nullptr,
+              .W = out,
+              .b = sums.db,
+              .W_row = dW.row,
+              .dW_finish = Finish::kScale,
+              .dW_scale = scale,
+              .db_scale = T(1),
+              .W_exceeds_cache = network_.exceeds_cache(),
+              .padded = false});
+  } else {
+    sum_gradients(block, examples, resume, true, sums, false, 0);
+    const T* W = layer.W + block.row * layer.W_row + block.column;
+    for (index_t i = 0; i < block.rows; ++i, out += dW.row, W += layer.W_row) {
+      const T* sum = sums.dW + i * sums.dW_row;
+      if (l2 == 0 && l1 == 0)
+        for (index_t j = 0; j < block.columns; ++j) out[j] = sum[j] * scale;
+      else
+        for (index_t j = 0; j < block.columns; ++j)
+          out[j] = sum[j] * scale + (l2 * W[j] + l1 * T((W[j] > 0) - (W[j] < 0)));
+    }
+  }
+  for (index_t i = 0; block.column == 0 && i < block.rows; ++i) db.data[(block.row + i) * db.row] = sums.db[i] * scale;
 }
 
 template <class T>
@@ -719,7 +744,7 @@ void BatchRunner<T>::add_nothing() {
 }
 
 template <class T>
-double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
+double BatchRunner<T>::run(const Batch& batch, Use use, double rate, std::span<const ParameterGradient<T>> gradients) {
   assert(batch.count <= largest_ && (batch.count > 0 || together_));
   SharedWork work = begin_work(std::max<index_t>(batch.count, 1), use);
   const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
@@ -748,7 +773,10 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate) {
       undo_if_not_finite(penalty);
     } else {
       const auto sum = [&](const Block& block) {
-        sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
+        if (use == Use::kGradients && last)
+          write_gradient(block, chunk.count, !first, gradients[block.layer]);
+        else
+          sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
         const double per_weight = is_sparse(block) ? 1 : 2 * double(chunk.count);
         progress_->did(per_weight * double(block.rows) * double(block.columns));
         progress_->wrote(block.rows * block.columns);

@@ -120,15 +120,18 @@ class BatchRunner {
   };
   /// `seed` and `step` determine dropout.
   Step step(const Batch& batch, double rate, uint64_t seed, uint64_t step);
-  /// Returns the sum of the losses; write_gradients() may follow.
-  double loss_and_gradients(const Batch& batch) { return run(batch, Use::kGradients, 0); }
+  /// Returns the sum of the losses, and writes the means of the gradients, with penalties.
+  double loss_and_gradients(const Batch& batch, std::span<const ParameterGradient<T>> gradients) {
+    return run(batch, Use::kGradients, 0, gradients);
+  }
   double loss(const Batch& batch) { return run(batch, Use::kLoss, 0); }
 
   /// out = A_L of a batch, or Z_L with a batch loss of it. With Use::kPass, keeps what back_from() needs.
   void forward(const Batch& batch, Matrix<T> out);
   /// Computes the gradients from the slope of each example's loss: with respect to Z_L if `of_Z`, else to A_L. Uses the
-  /// forward pass up; write_gradients() may follow.
-  void back_from(const Batch& batch, const Examples& slope, bool of_Z, Progress& progress);
+  /// forward pass up. Writes the means of the gradients, with penalties; for no `gradients`, keeps the sums.
+  void back_from(const Batch& batch, const Examples& slope, bool of_Z, std::span<const ParameterGradient<T>> gradients,
+                 Progress& progress);
   /// The sum of all penalties, after forward().
   double penalty();
   /// The sum of the losses of a batch with the penalties.
@@ -137,8 +140,6 @@ class BatchRunner {
   }
 
   const Updater<T>& updater() const { return updater_; }
-  /// Writes the means of the gradients of the last batch, with penalties.
-  void write_gradients(std::span<const ParameterGradient<T>> gradients) const;
   index_t bytes() const { return index_t(memory_.size()) + sparse_.bytes(); }
   bool is_sparse() const { return data_.X.is_sparse(); }
   /// About the work of a batch of so many examples, in arithmetic operations.
@@ -158,7 +159,7 @@ class BatchRunner {
   SharedWork begin_work(index_t examples, Use use);
   SharedWork begin_work(index_t examples, ThreadChoices& choices, double operations, bool shared_at_first);
   void list_sparse(const Batch& chunk, bool gathers, bool back);
-  double run(const Batch& batch, Use use, double rate);
+  double run(const Batch& batch, Use use, double rate, std::span<const ParameterGradient<T>> gradients = {});
   double batch_loss_step(const Batch& batch, double rate);
   void divide_by_sum(double examples, double weight);
   double finish(double examples, Use use, double losses, double penalty, bool updated, double rate);
@@ -195,6 +196,8 @@ class BatchRunner {
   BlockGradient<T> kept_gradient(const Block& block) const;
   void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,
                      bool into_W, double rate);
+  void sum_into(const Block& block, index_t examples, const GradientSum<T>& sum);
+  void write_gradient(const Block& block, index_t examples, bool resume, const ParameterGradient<T>& to);
   double finish_block(const Block& block, index_t examples, bool resume, double rate);
   double update_block(const Block& block, double rate);
   double update(const Block& block, const BlockGradient<T>& gradient);

@@ -2,6 +2,7 @@
 // networks.
 #include <cassert>
 #include <cmath>
+#include <functional>
 
 #include "train/batch.h"
 
@@ -70,13 +71,28 @@ void gather_gradients(const NetworkState<T>& network, std::span<const ParameterG
 }
 
 template <class T>
-bool gradients_are_finite(const NetworkState<T>& network, const T* gradients) {
-  return std::all_of(network.layers.begin(), network.layers.end(), [&](const Layer<T>& layer) {
-    const T *dW = gradients + (layer.W - network.layers[0].W), *db = gradients + (layer.b - network.layers[0].W);
-    bool finite = all_finite(db, layer.units);
-    for (index_t i = 0; finite && i < layer.units; ++i) finite = all_finite(dW + i * layer.W_row, layer.inputs);
-    return finite;
-  });
+bool is_finite(const Matrix<const T>& m) {
+  if (m.col == 1 && m.row == m.cols) return all_finite(m.data, m.rows * m.cols);
+  bool finite = true;
+  for (index_t i = 0; finite && i < m.rows; ++i)
+    if (m.col == 1)
+      finite = all_finite(m.data + i * m.row, m.cols);
+    else
+      for (index_t j = 0; j < m.cols; ++j) finite &= bool(std::isfinite(m.data[i * m.row + j * m.col]));
+  return finite;
+}
+
+/// True if an update can read the gradients of a layer where they are: in rows, apart from the parameters.
+template <class T>
+bool is_readable(NetworkState<T>& network, const ParameterGradient<const T>& gradient) {
+  const T *begin = network.parameters(), *end = begin + network.size;
+  const auto is_apart = [&](const Matrix<const T>& m) {
+    const index_t last = (m.rows - 1) * m.row;
+    return std::less_equal<>{}(m.data + std::max<index_t>(last, 0) + m.cols, begin) ||
+           std::less_equal<>{}(end, m.data + std::min<index_t>(last, 0));
+  };
+  const auto& [dW, db] = gradient;
+  return (dW.cols == 1 || dW.col == 1) && (db.rows == 1 || db.row == 1) && is_apart(dW) && is_apart(db);
 }
 
 }  // namespace
@@ -108,8 +124,7 @@ template <class T>
 void go_back(std::unique_ptr<ForwardPass<T>> pass, KeptMemory& memory, const Examples& slope, bool of_Z,
              std::span<const ParameterGradient<T>> gradients, Progress& progress) {
   pass->count = 0;
-  pass->runner.back_from({nullptr, 0, slope.count}, slope, of_Z, progress);
-  pass->runner.write_gradients(gradients);
+  pass->runner.back_from({nullptr, 0, slope.count}, slope, of_Z, gradients, progress);
   if (pass->runner.bytes() <= kSpareBytes) memory.put(std::move(pass));
 }
 
@@ -164,21 +179,32 @@ bool apply_gradients(const Network<T>& network, std::span<const ParameterGradien
   NetworkState<T>& state = network.state();
   Progress progress(interrupt);
   assert(gradients.size() == state.layers.size() && plan.feature_rate == 0);
-  const BorrowedWorkspace borrowed;
-  T* sums = borrowed.get().activations[0].template reserve<T>(state.size);
-  gather_gradients(state, gradients, sums, progress);
-  if (!gradients_are_finite(state, sums)) return false;
+  if (!std::all_of(gradients.begin(), gradients.end(),
+                   [](const auto& of_layer) { return is_finite(of_layer.dW) && is_finite(of_layer.db); }))
+    return false;
   Plan without_penalties = plan;
   without_penalties.layers.clear();
   Updater<T> updater(kernels<T>(), state, without_penalties);
   updater.start(/*keep=*/true, progress);
   updater.begin(learning_rate);
   updater.divide_by(1);
+  const BorrowedWorkspace borrowed;
+  T* sums = nullptr;  // the gradients in the layout of the parameters, where they cannot be read as they are
+  if (updater.needs_norm() || !std::all_of(gradients.begin(), gradients.end(),
+                                           [&](const auto& of_layer) { return is_readable(state, of_layer); })) {
+    sums = borrowed.get().activations[0].template reserve<T>(state.size);
+    gather_gradients(state, gradients, sums, progress);
+  }
   const std::vector<UpdateBlock> blocks = blocks_of(state);
   const int workers = state.size < kSharedUpdate ? 1 : Threads::of(threads).most;
   const auto of_block = [&](const UpdateBlock& block) {
     const Layer<T>& layer = state.layers[block.layer];
     const index_t at = block.row * layer.W_row + block.column;
+    if (!sums) {
+      const auto& [dW, db] = gradients[block.layer];  // which an update only reads
+      return BlockGradient<T>{const_cast<T*>(dW.data + block.row * dW.row + block.column),
+                              const_cast<T*>(db.data + block.row), dW.row};
+    }
     return BlockGradient<T>{sums + (layer.W + at - state.layers[0].W), sums + (layer.b + block.row - state.layers[0].W),
                             layer.W_row};
   };
@@ -208,21 +234,28 @@ void blend_parameters(const Network<T>& network, const Network<T>& other, double
   NetworkState<T>&to = network.state(), &from = other.state();
   assert(to.size == from.size && to.layers.size() == from.layers.size());
   Progress progress(interrupt);
-  // A copy, since two networks that blend each other would wait for each other if both were locked.
+  if (to.size > kSlowUpdate) progress.ask_before_long_work();
+  const auto blend = [&](const T* values) {
+    T* p = to.parameters();
+    if (tau == 1)
+      std::copy_n(values, to.size, p);
+    else
+      kernels<T>().blend(to.size, p, values, T(tau));
+  };
   const BorrowedWorkspace borrowed;
-  T* values = borrowed.get().activations[0].template reserve<T>(from.size);
+  T* copy = nullptr;
   {
     const Reading reading(from, progress);
-    copy_in_parts(from.parameters(), from.size, values, progress);
+    if (const Writing<T> writing(to, std::try_to_lock); writing.began()) {
+      blend(from.parameters());
+      return;
+    }
+    // Not both at once, since two networks that blend each other would wait for each other.
+    copy = borrowed.get().activations[0].template reserve<T>(from.size);
+    copy_in_parts(from.parameters(), from.size, copy, progress);
   }
-  if (to.size > kSlowUpdate) progress.ask_before_long_work();
   const Writing writing(to, progress);
-  T* p = to.parameters();
-  if (tau == 1) {
-    std::copy_n(values, to.size, p);
-  } else {
-    for (index_t i = 0; i < to.size; ++i) p[i] += T(tau) * (values[i] - p[i]);
-  }
+  blend(copy);
 }
 
 template void forward(const Network<float>&, const Examples&, const std::vector<LayerPlan>&, Matrix<float>, int,

@@ -414,8 +414,7 @@ std::optional<double> try_batch_loss(NetworkState<T>& state, const Data& data, c
   if (back) {
     const Reading reading(state, progress);
     if (state.version.load() != version) return std::nullopt;
-    runner->back_from({nullptr, 0, batch.count}, slope, plan.batch_loss_of_Z, progress);
-    runner->write_gradients(gradients);
+    runner->back_from({nullptr, 0, batch.count}, slope, plan.batch_loss_of_Z, gradients, progress);
   }
   return runner->objective(losses, penalty, double(batch.count)) / double(batch.count);
 }
@@ -442,8 +441,7 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   const Reading reading(state, progress);
   const index_t count = data.X.count;
   BorrowedRunner<T> runner(state, data, plan, threads, Use::kGradients, progress);
-  const double total = runner->loss_and_gradients({data.chosen, 0, count});
-  runner->write_gradients(gradients);
+  const double total = runner->loss_and_gradients({data.chosen, 0, count}, gradients);
   return total / double(count);
 }
 

@@ -24,7 +24,8 @@ constexpr index_t kBlockRows = 8 * kRowGroup, kBlockColumns = 1024;  // of dW: w
 /// The most memory that a run may use beside activations, optimizer state and one copy of the parameters.
 constexpr index_t kSpareBytes = index_t{64} << 20;
 
-/// True if all values are finite: then the sum of 0 * x is 0, else nan. In as many chains as a vector has lanes.
+/// True if all values are finite: then the sum of 0 * x is 0, else nan. In as many chains as a vector has lanes, which
+/// are added as a tree: one after the other, as long as all of a row of 64.
 template <class T>
 bool all_finite(const T* x, index_t count) {
   constexpr index_t lanes = 64 / index_t(sizeof(T));
@@ -33,7 +34,9 @@ bool all_finite(const T* x, index_t count) {
   for (; i + lanes <= count; i += lanes)
     for (index_t j = 0; j < lanes; ++j) probe[j] += T(0) * x[i + j];
   for (; i < count; ++i) probe[0] += T(0) * x[i];
-  return std::accumulate(probe, probe + lanes, T(0)) == 0;
+  for (index_t width = lanes / 2; width > 0; width /= 2)
+    for (index_t j = 0; j < width; ++j) probe[j] += probe[j + width];
+  return probe[0] == 0;
 }
 
 static_assert(kPlanHypers == kMostHypers && kPlanLossParameters == kLossParameters, "set in two headers");

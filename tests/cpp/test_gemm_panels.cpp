@@ -1,5 +1,7 @@
 // gemm as training uses it: c in panels, a in panels of steps, a start that lies apart, and what becomes of the sum.
+#include <map>
 #include <ostream>
+#include <utility>
 
 #include "doctest/doctest.h"
 #include "oracle.h"
@@ -28,8 +30,9 @@ constexpr Shape kShapes[] = {{1, 1, 1},  {2, 2, 7},   {3, 3, 31},  {4, 4, 32}, {
 /// Element (i, p) of a: row by row; column by column; in panels of kPanel steps of k.
 enum class A { kRows, kColumns, kPanelsOfSteps };
 enum class Start { kZero, kBias, kItself, kApart };
-/// Whether c is row-major or in panels, with gaps between its rows or panels.
-enum class C { kRows, kPanels };
+/// Whether c is row-major or in panels, with gaps between its rows or panels; kPadded: row-major, with rows that end
+/// within a cache line, of which the rest may be written.
+enum class C { kRows, kPanels, kPadded };
 
 /// The places of an m x n matrix in panels of columns that lie `panel` apart, and memory just for them.
 template <class T>
@@ -69,7 +72,8 @@ struct Problem {
 
   static constexpr T kScale = T(1) / 7;
   index_t m() const { return shape.m; }
-  index_t n() const { return shape.lines * kLine<T>; }
+  index_t n() const { return padded_n() - (c_layout == C::kPadded ? 1 + shape.m % (kLine<T> - 1) : 0); }
+  index_t padded_n() const { return shape.lines * kLine<T>; }
   index_t k() const { return shape.k; }
   static T number(uint64_t seed, index_t i, index_t j) {
     return T(random_number(seed, static_cast<uint64_t>(i * 1000 + j)));
@@ -122,9 +126,9 @@ struct Problem {
       for (index_t j = 0; j < n(); ++j) right[j / kPanel<T> * b_panel + p * kPanel<T> + j % kPanel<T>] = b(p, j);
 
     const bool in_panels = c_layout == C::kPanels;
-    const index_t c_row = in_panels ? kPanel<T> : n() + kLine<T>;
+    const index_t c_row = in_panels ? kPanel<T> : padded_n() + kLine<T>;
     const index_t c_panel = in_panels ? (m() + 1) * kPanel<T> : kPanel<T>;
-    const auto like_c = [&] { return Panels<T>(m(), n(), c_row, c_panel, fence); };
+    const auto like_c = [&] { return Panels<T>(m(), padded_n(), c_row, c_panel, fence); };
     const Panels<T> c = like_c(), apart = like_c(), mask = like_c();
     c.fill([&](index_t i, index_t j) { return c_before(i, j); });
     apart.fill([&](index_t i, index_t j) { return start_value(i, j); });
@@ -138,7 +142,7 @@ struct Problem {
          .k = k(),
          .a = {.data = left.data(), .row = a_row, .col = a_col, .run = a_run, .jump = a_jump},
          .b = {.data = right.data(), .row = kPanel<T>, .panel = b_panel},
-         .c = {.data = c.memory.data(), .row = c_row, .panel = c_panel},
+         .c = {.data = c.memory.data(), .row = c_row, .panel = c_panel, .padded = c_layout == C::kPadded},
          .start = {.bias = start == Start::kBias ? bias.data() : nullptr,
                    .accumulate = start == Start::kItself || start == Start::kApart,
                    .sums = start == Start::kApart ? apart.memory.data() : nullptr},
@@ -232,16 +236,20 @@ TEST_CASE_TEMPLATE(
     for (const Start start : {Start::kZero, Start::kBias, Start::kItself, Start::kApart}) {
       Problem<T> problem{shape};
       problem.start = start;
-      const std::vector<T> chains = problem.chains();
-      const std::vector<Sum<T>> sums = problem.sums();
+      std::map<C, std::pair<std::vector<T>, std::vector<Sum<T>>>> by_layout;
+      for (const C c : {C::kRows, C::kPanels, C::kPadded}) {
+        problem.c_layout = c;
+        by_layout[c] = {problem.chains(), problem.sums()};
+      }
       for (const Finish finish : {Finish::kScale, Finish::kRelu, Finish::kReluBackward, Finish::kDescend})
         for (const bool other_is_c : {false, true}) {
           if (other_is_c && finish != Finish::kReluBackward) continue;
           problem.finish = finish;
           problem.other_is_c = other_is_c;
           for (const A a : {A::kRows, A::kColumns, A::kPanelsOfSteps})
-            for (const C c : {C::kRows, C::kPanels})
+            for (const auto& [c, expected] : by_layout)
               for (const auto& [isa, kernels] : supported_tables<T>()) {
+                const auto& [chains, sums] = expected;
                 problem.a_layout = a;
                 problem.c_layout = c;
                 problem.fence = (int(a) + int(c)) % 2 ? Fence::kBehind : Fence::kBefore;

@@ -121,4 +121,22 @@ TEST_CASE_TEMPLATE("gradient_step is p - rate g: any length, also in place, in r
       }
 }
 
+TEST_CASE_TEMPLATE("blend is p + tau (q - p), rounded three times", T, float, double) {
+  const T tau = T(0.3);
+  for (const auto& [isa, kernels] : supported_tables<T>())
+    for (const index_t count : {1, 3, 8, 15, 16, 17, 33, 100})
+      for (const Fence fence : {Fence::kBefore, Fence::kBehind}) {
+        CAPTURE(isa);
+        CAPTURE(count);
+        const Laid<T> p = random_matrix<T>(1, count, 1, Layout::kRows, fence),
+                      before = random_matrix<T>(1, count, 1, Layout::kRows, fence),
+                      q = random_matrix<T>(1, count, 2, Layout::kRows, fence);
+        kernels.blend(count, p.view.data, q.view.data, tau);
+        for (index_t i = 0; i < count; ++i) {
+          const T step = tau * (q.memory[i] - before.memory[i]);
+          CHECK(same_bits(p.memory[i], before.memory[i] + step));
+        }
+      }
+}
+
 TEST_SUITE_END();

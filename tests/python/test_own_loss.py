@@ -87,6 +87,36 @@ def test_the_extension_updates_as_numpy_does(optimizer):
         np.testing.assert_allclose(p, nets[1].parameters[key], rtol=0, atol=1e-14 * 100)
 
 
+@pytest.mark.parametrize("optimizer", [deepnet.SGD(0.1), "adam", Adam(0.01, clip_norm=0.5)])
+def test_an_update_reads_gradients_in_any_layout(optimizer):
+    def reversed_rows(g):
+        return g[::-1].copy()[::-1]
+
+    def spread(g):
+        return np.repeat(np.repeat(g, 2, axis=0), 3, axis=1)[::2, ::3]
+
+    def wide(g):
+        return np.hstack([g, g])[:, : g.shape[1]]
+
+    grads = {f"d{key}": RNG.normal(size=p.shape) for key, p in network().parameters.items()}
+    expected = network()
+    expected.apply_gradients(grads, optimizer=optimizer)
+    for layout in (np.asfortranarray, reversed_rows, spread, wide):
+        net = network()
+        net.apply_gradients({key: layout(g) for key, g in grads.items()}, optimizer=optimizer)
+        assert_same_bits(net, expected.parameters)
+
+
+def test_gradients_in_the_memory_of_the_parameters():
+    net, expected = network(), network()
+    W2 = net.parameters["W2"]
+    grads = {f"d{key}": p.copy() for key, p in net.parameters.items()}
+    grads["dW2"] = W2[::-1]  # each row of W is updated from one that may have been updated already
+    expected.apply_gradients({key: g.copy() for key, g in grads.items()}, optimizer=deepnet.SGD(0.1))
+    net.apply_gradients(grads, optimizer=deepnet.SGD(0.1))
+    assert_same_bits(net, expected.parameters)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_number_of_threads_changes_no_bit(threads):
     net = Network([30, 200, 200, 3], "relu", "identity", seed=0)
@@ -229,6 +259,28 @@ def test_copy_from_blends():
     assert_same_bits(net, other.parameters)
     net.train_on_batch(np.ones((4, 2)), np.ones((3, 2)))
     assert (net.parameters["W3"] != other.parameters["W3"]).any()
+
+
+def test_two_networks_that_blend_each_other():
+    nets = [network(), Network([4, 9, 7, 3], "tanh", "identity", dtype="float64", seed=5)]
+    lowest, highest = (
+        extreme(*(net.parameters["W2"] for net in nets)) for extreme in (np.minimum, np.maximum)
+    )
+    lowest, highest = lowest - 1e-12, highest + 1e-12  # rounding errors of 600 blends at most
+
+    def blend(net, other):
+        for _ in range(300):
+            net.copy_from(other, 0.4)
+            net.predict(np.ones((4, 5)))
+
+    threads = [threading.Thread(target=blend, args=pair) for pair in (nets, nets[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    for net in nets:
+        assert ((lowest <= net.parameters["W2"]) & (net.parameters["W2"] <= highest)).all()
 
 
 def test_a_network_in_training_is_not_updated():
