@@ -1,5 +1,6 @@
 """A job for mpiexec, which test_mpi.py starts: python mpi_job.py WHAT, on 2 ranks or 3."""
 
+import importlib
 import os
 import resource
 import signal
@@ -64,6 +65,19 @@ def give_other_shapes(comm):
     network().fit(X[: 5 - comm.rank], Y, comm=comm)
 
 
+def stop_at_the_end(comm):
+    """Stop rank 1 when it has said goodbye, and the other waits for it in MPI_Finalize."""
+    MPI = importlib.import_module("mpi4py.MPI")
+    finalize = MPI.Finalize
+
+    def stop():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        finalize()
+
+    if comm.rank == 1:
+        MPI.Finalize = stop
+
+
 def leave_from_a_child(comm):
     """Fork a child that ends by sys.exit, and one that returns, both while the rank goes on."""
     codes = []
@@ -99,6 +113,8 @@ def main():
         hurt(comm, lambda: os.kill(os.getpid(), signal.SIGSTOP))
     elif what == "disk":
         fill_the_disk(comm)
+    elif what == "stop at the end":
+        stop_at_the_end(comm)
     elif what == "fork":
         leave_from_a_child(comm)
     elif what == "shapes":

@@ -53,6 +53,7 @@ def test_mpi_trains_as_threads_do(ranks, what, tmp_path):
     [
         ("raise", ["deepnet: rank 1: ValueError: no such luck"]),
         ("stop", [r"deepnet: rank 1 \(process \d+ on \S+\) gave no sign of life for 2 s"]),
+        ("stop at the end", [r"deepnet: rank 1 \(process \d+ on \S+\) was stopped while it ended"]),
         ("leave", ["deepnet: rank 1 has ended, but rank 0 waits for it in allgather"]),
         ("kill", [r"deepnet: (rank 0 .* or )?rank 1 \(process \d+ on \S+\) was killed, or crashed"]),
         ("disk", [r"deepnet: rank 0: OSError: .*File too large"]),

@@ -2,7 +2,10 @@
 
 import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -23,7 +26,7 @@ def said_of(end):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(8)
-        watching = threading.Thread(target=lambda: said.append(_watcher.watch(listening, "node7", 3, 0)))
+        watching = threading.Thread(target=lambda: said.append(_watcher.watch(listening, "node7", 3, 0, 8)))
         watching.start()
         connections = [_watcher.connected(name, rank) for rank in range(3)]
         end(connections)
@@ -64,7 +67,7 @@ def test_it_ends_where_no_rank_comes(monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0deepnet-test-{os.getpid()}-alone")
         listening.listen(8)
-        assert _watcher.watch(listening, "node7", 3, 0) == ""
+        assert _watcher.watch(listening, "node7", 3, 0, 8) == ""
 
 
 @linux
@@ -83,7 +86,9 @@ def test_what_others_say_names_no_rank(said, rest, message):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0deepnet-test-{os.getpid()}-others")
         listening.listen(8)
-        watching = threading.Thread(target=lambda: found.append(_watcher.watch(listening, "node7", 2, rest)))
+        watching = threading.Thread(
+            target=lambda: found.append(_watcher.watch(listening, "node7", 2, rest, 8))
+        )
         watching.start()
         connections = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in said]
         for connection, text in zip(connections, said, strict=True):
@@ -94,6 +99,32 @@ def test_what_others_say_names_no_rank(said, rest, message):
             connection.close()
         watching.join(60)
     assert re.search(message, found[0]) if message else found == [""]
+
+
+@linux
+def test_a_rank_that_is_stopped_while_it_ends_is_killed_and_named():
+    """Its watchdog has ended, and so have those of the others, which wait for it in MPI_Finalize."""
+    name = f"deepnet-test-{os.getpid()}-stopped"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(f"\0{name}")
+        listening.listen(8)
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        found = []
+        watching = threading.Thread(
+            target=lambda: found.append(_watcher.watch(listening, "node7", 2, 0, 0.2))
+        )
+        watching.start()
+        connections = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2)]
+        for connection, pid, rank in zip(connections, (os.getpid(), child.pid), (0, 1), strict=True):
+            connection.connect(listening.getsockname())
+            connection.sendall(f"{rank} {pid} ".encode() + _watcher.LEAVES)
+        os.kill(child.pid, signal.SIGSTOP)
+        assert child.wait(60) == -signal.SIGKILL
+        watching.join(60)
+        child.stdin.close()
+        for connection in connections:
+            connection.close()
+    assert found == [f"rank 1 (process {child.pid} on node7) was stopped while it ended"]
 
 
 def test_a_plan_measures_this_machine(monkeypatch):

@@ -231,7 +231,7 @@ class _Watchdog(threading.Thread):
         name = f"deepnet-{host}-{here[0]}-{self._number}"
         with suppress(OSError):  # then no rank can connect
             if here[0] == pid:
-                _watcher.start(name, len(here), len(self._places) - len(here))
+                _watcher.start(name, len(here), len(self._places) - len(here), self._timeout)
         self._comm.Barrier()
         with suppress(OSError):
             return _watcher.connected(name, self._owner.rank)

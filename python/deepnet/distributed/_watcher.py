@@ -1,7 +1,8 @@
 """A process beside the ranks of one machine, which says which of them was killed; mpiexec names no rank.
 
-Usage: python -I -S _watcher.py HOST COUNT REST, with a listening socket as stdin. COUNT ranks are on this
-machine, REST on others.
+Usage: python -I -S _watcher.py HOST COUNT REST SECONDS, with a listening socket as stdin. COUNT ranks are on
+this machine, REST on others. A rank that is stopped for SECONDS while it ends, when its own watchdog has
+ended, is killed: MPI would wait for it for ever.
 
 It is in a session of its own, since mpiexec kills all ranks as soon as one is killed. Each rank keeps a
 connection to it, which the system closes when the rank ends: that of the killed one before the others.
@@ -9,14 +10,17 @@ connection to it, which the system closes when the rank ends: that of the killed
 
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 
 LEAVES, ABORTS, WATCHES = b"-", b"!", b"+"
 WAITS = 60.0  # seconds, for the first connection, and for its answer
+LOOKS = 0.5  # seconds, after which it looks again whether a rank that ends is stopped
 EXITING = 4  # Linux: a flag in /proc/PID/stat
 
 
@@ -25,14 +29,15 @@ def available() -> bool:
     return sys.platform == "linux"
 
 
-def start(name: str, count: int, rest: int) -> None:
+def start(name: str, count: int, rest: int, seconds: float) -> None:
     """Start the process, to which `connected` can connect from now on."""
     if sys.platform != "linux":
         raise NotImplementedError
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(1024)
-        command = [sys.executable, "-I", "-S", __file__, socket.gethostname(), str(count), str(rest)]
+        arguments = [socket.gethostname(), str(count), str(rest), str(seconds)]
+        command = [sys.executable, "-I", "-S", __file__, *arguments]
         subprocess.Popen(command, stdin=listening.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -49,22 +54,29 @@ def connected(name: str, rank: int) -> socket.socket:
     return connection
 
 
-def watch(listening: socket.socket, host: str, count: int, rest: int) -> str:
-    """Wait; return the message about a rank that was killed, or "" if all have ended by themselves.
+def watch(listening: socket.socket, host: str, count: int, rest: int, seconds: float) -> str:
+    """Wait; return what to say of a rank that was killed or stopped, or "" if all have ended by themselves.
 
     Only if every rank has connected, the one that was killed is among those that have ended.
     """
     if sys.platform != "linux":
         raise NotImplementedError
     said, connections, known, left = dict[int, bytes](), dict[int, socket.socket](), set[bytes](), 0
+    stopped_since = dict[bytes, float]()
     with ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
         poll.register(listening, select.EPOLLIN)
         while left < count:
             killed = list[tuple[bytes, bytes]]()
-            events = poll.poll(-1 if said else WAITS)  # in the order in which they happened
-            if not events:
+            leaving = [_parts(text)[:2] for text in said.values() if _parts(text)[2] == LEAVES]
+            # In the order in which they happened.
+            events = poll.poll(LOOKS if leaving else -1 if said else WAITS)
+            if not events and not leaving:
                 return ""
+            stopped = _stopped(leaving, stopped_since, seconds)
+            if stopped:
+                os.kill(int(stopped[1]), signal.SIGKILL)
+                return f"{_name(*stopped, host)} was stopped while it ended"
             for file, _ in events:
                 if file == listening.fileno():
                     connection = _accepted(listening)
@@ -122,14 +134,40 @@ def _parts(said: bytes) -> tuple[bytes, bytes, bytes]:
     return (rank, pid, end) if rank.isdigit() and pid.isdigit() else (b"", b"", b"")
 
 
-def _ends(pid: bytes) -> bool:
-    """Return whether a process is ending, or has ended."""
+def _stat(pid: bytes) -> tuple[bytes, int]:
+    """Return the state of a process and its flags."""
     try:
         with open(f"/proc/{pid.decode()}/stat", "rb") as file:
             state, *_, flags = file.read().rpartition(b") ")[2].split()[:7]
     except OSError:
-        return True
-    return state in b"ZX" or bool(int(flags) & EXITING)
+        return b"X", 0  # it has ended
+    return state, int(flags)
+
+
+def _ends(pid: bytes) -> bool:
+    """Return whether a process is ending, or has ended."""
+    state, flags = _stat(pid)
+    return state in b"ZX" or bool(flags & EXITING)
+
+
+def _stopped(
+    ranks: "list[tuple[bytes, bytes]]", since: "dict[bytes, float]", seconds: float
+) -> "tuple[bytes, bytes] | None":
+    """Return one that has been stopped for so many seconds, while another one was running all the time.
+
+    `since` is kept from call to call. If all are stopped, the job was.
+    """
+    running, now = {pid for _, pid in ranks if _stat(pid)[0] != b"T"}, time.monotonic()
+    for rank, pid in ranks:
+        if pid in running or not running:
+            since.pop(pid, None)
+        elif now - since.setdefault(pid, now) >= seconds:
+            return rank, pid
+    return None
+
+
+def _name(rank: bytes, pid: bytes, host: str) -> str:
+    return f"rank {rank.decode()} (process {pid.decode()} on {host})"
 
 
 def _message(killed: list[tuple[bytes, bytes]], host: str, rest: int) -> str:
@@ -138,12 +176,14 @@ def _message(killed: list[tuple[bytes, bytes]], host: str, rest: int) -> str:
     A rank may end before the connection of the killed one is closed: MPI stops it if it can't read the memory
     of the other any more.
     """
-    names = [f"rank {rank.decode()} (process {pid.decode()} on {host})" for rank, pid in sorted(killed)]
+    names = [_name(rank, pid, host) for rank, pid in sorted(killed)]
     message = f"{' or '.join(names)} was killed, or crashed"
     return message if not rest else f"{message}, or was ended because of a rank on another machine"
 
 
 if __name__ == "__main__":
-    message = watch(socket.socket(fileno=0), sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    message = watch(
+        socket.socket(fileno=0), sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    )
     if message:
         print(f"deepnet: {message}", file=sys.stderr, flush=True)
