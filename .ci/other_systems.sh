@@ -1,0 +1,60 @@
+# What the steps of .ci/run for other systems share: Zig as the cross-compiler, Debian's packages for another processor
+# or of another release, and wheels that are built here for elsewhere.
+
+# zig_compiler TARGET: build/zig/TARGET-c++, ar and ranlib, from the pinned package. The first use of a target compiles its
+# C++ library, which takes some two minutes.
+zig_compiler() {
+  local tool
+  make .venv/with-release
+  mkdir -p build/zig
+  # Zig writes x86_64_v4 for -march=x86-64-v4.
+  printf '#!/bin/bash\nexec %q -m ziglang c++ -target %s "${@/#-march=x86-64-v/-march=x86_64_v}"\n' "$PWD/$PYTHON" "$1" \
+    > "build/zig/$1-c++"
+  for tool in ar ranlib; do printf '#!/bin/sh\nexec %q -m ziglang %s "$@"\n' "$PWD/$PYTHON" $tool > build/zig/$tool; done
+  chmod +x build/zig/*
+}
+
+# debian_root RELEASE ARCHITECTURE FOLDER PACKAGE...: the packages and what they need, unpacked in FOLDER. Nothing of it
+# runs, and the packages of this machine stay as they are. Needs Debian's keys and apt.
+debian_root() {
+  local release=$1 architecture=$2 folder apt package
+  folder=$(realpath --canonicalize-missing "$3")
+  shift 3
+  apt=$folder.apt
+  rm -rf "$folder"
+  mkdir -p "$folder" "$apt"/{lists,cache}/partial "$apt/cache/archives/partial" "$apt/none"
+  : > "$apt/status"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" \
+    > "$apt/sources.list"
+  cat > "$apt/apt.conf" << END
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Dir::State "$apt";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "$apt/none";
+Dir::Etc::preferencesparts "$apt/none";
+END
+  APT_CONFIG=$apt/apt.conf apt-get update -qq
+  APT_CONFIG=$apt/apt.conf apt-get install -qq -y --download-only "$@"
+  for package in "$apt"/cache/archives/*.deb; do dpkg-deb --extract "$package" "$folder"; done
+}
+
+# zig_wheel TARGET PROCESSOR [VARIABLE=VALUE...]: the wheel for it, in build/wheels/TARGET/dist, with the tag of the oldest
+# C library on which it runs. The variables describe the Python of that processor. pybind11 would try link-time
+# optimisation, for which Zig compiles its C++ library once more.
+zig_wheel() {
+  local target=$1 processor=$2 folder=$PWD/build/wheels/$1
+  shift 2
+  zig_compiler "$target"
+  rm -rf "$folder/built" "$folder/dist"
+  env "$@" PATH="$PWD/.venv/bin:$PATH" CXX="$PWD/build/zig/$target-c++" \
+    CMAKE_ARGS="-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=$processor -DCMAKE_AR=$PWD/build/zig/ar \
+-DCMAKE_RANLIB=$PWD/build/zig/ranlib -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF" \
+    $PYTHON -m build --no-isolation --wheel -Cbuild-dir="$folder/objects" --outdir "$folder/built" .
+  PATH="$PWD/.venv/bin:$PATH" $PYTHON -m auditwheel repair --wheel-dir "$folder/dist" "$folder"/built/*.whl
+  ls -l "$folder/dist"
+}
