@@ -46,6 +46,8 @@ END
 # zig_wheel TARGET PROCESSOR [VARIABLE=VALUE...]: the wheel for it, in build/wheels/TARGET/dist, with the tag of the oldest
 # C library on which it runs. The variables describe the Python of that processor. pybind11 would try link-time
 # optimisation, for which Zig compiles its C++ library once more.
+# Not for x86-64: with Zig 0.17.1, __builtin_cpu_supports is 0 for all that it is asked, also after __builtin_cpu_init, so
+# that the wheel builds (manylinux_2_24), but no instruction set is chosen.
 zig_wheel() {
   local target=$1 processor=$2 folder=$PWD/build/wheels/$1
   shift 2
