@@ -24,18 +24,11 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kWorkerSpins = std::chrono::microseconds(200);
 constexpr auto kCallerSpins = std::chrono::microseconds(50);
 
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
 /// Spins until `ready` or the time is up; returns ready(). From some microseconds on it offers the core to other
 /// threads: perhaps to the one that it waits for.
 template <class Ready>
 bool spin(Clock::duration limit, Ready ready) {
+  const auto relax = ThreadPool::relax;
   for (int i = 0; i < 64; ++i, relax())
     if (ready()) return true;
   for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::yield())
@@ -54,6 +47,14 @@ int v1::num_threads() {
 }
 
 void v1::set_num_threads(int threads) { wanted_threads.store(std::max(1, threads), std::memory_order_relaxed); }
+
+void ThreadPool::relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 ThreadPool& ThreadPool::instance() {
   // Never destroyed: workers may spin in it while the process ends. A child of fork has none of its threads and makes a
@@ -160,7 +161,7 @@ void ThreadPool::close_and_wait() {
     done_.wait(lock, done);
     caller_asleep_.store(false);
   }
-  if (forked_away()) throw std::runtime_error("this process was forked in the middle of a parallel computation");
+  if (forked_away()) throw std::runtime_error(kForkedInside);
 }
 
 }  // namespace deepnet

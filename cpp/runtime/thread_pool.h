@@ -12,12 +12,17 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <thread>
 
 #include "deepnet/config.h"
 #include "kernels/kernels.h"
+#include "runtime/phases.h"
 #include "runtime/system.h"
 
 namespace deepnet {
+
+/// What run() throws in a child that a task made by fork, which has no other thread.
+constexpr const char* kForkedInside = "this process was forked in the middle of a parallel computation";
 
 class ThreadPool {
  public:
@@ -30,6 +35,15 @@ class ThreadPool {
     if (threads <= 1 || count <= 1 || !run_shared(count, threads, &call<Task>, &task))
       for (index_t i = 0; i < count; ++i) task(i);
   }
+
+  /// Spins until ready() in a task that needs what an earlier task of the same job does. Offers the core to others.
+  template <class Ready>
+  static void wait(Ready ready) {
+    const TimedPhase timed(Phase::kWait);
+    for (int i = 0; !ready(); ++i) i % 64 == 63 ? std::this_thread::yield() : relax();
+  }
+  /// What a spinning thread does between two looks.
+  static void relax();
 
  private:
   using Call = void (*)(void* task, index_t i);

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
+#include <stdexcept>
 
+#include "runtime/fork.h"
 #include "runtime/phases.h"
 #include "runtime/random.h"
 
@@ -134,34 +137,35 @@ void BatchRunner<T>::list_sparse(const Batch& chunk, bool gathers, bool back) {
   });
 }
 
-/// X, labels and weights of some examples: the first of a panel.
+/// X, labels and weights of some examples: the first of a panel. `ahead`: so many examples later this thread will
+/// probably gather its next group.
 template <class T>
-void BatchRunner<T>::gather(const Batch& chunk, index_t panel, bool back) {
+void BatchRunner<T>::gather(const Batch& chunk, index_t panel, index_t ahead, bool back) {
   const index_t start = panel * kPanel<T>, count = std::min(kPanel<T>, chunk.count - start),
                 first = chunk.first + start;
   const Examples &X = data_.X, &Y = data_.Y, &weights = data_.weights;
   if (in_place_) {
-    if (count < kPanel<T>) gather_panel<T>(kernels_, X, nullptr, first, count, A_[0], nullptr, chunk_, false);
+    if (count < kPanel<T>) gather_panel<T>(kernels_, X, nullptr, first, count, A_[0], nullptr, room_, false);
   } else if (!is_sparse()) {
     PanelGroup<T> x = activations(0, panel, 1);
     T* transposed = transposed_[0] + start * kPanel<T>;
     const bool drops = back && masks_[0].keep != 1;
-    // The panel that this thread will probably gather next. Long rows are left to the processor's own prefetcher.
-    const index_t ahead = group_panels_ * workers_ * kPanel<T>, row = X.units * kElementBytes[size_t(X.element)];
+    // Long rows are left to the processor's own prefetcher.
+    const index_t row = X.units * kElementBytes[size_t(X.element)];
     const bool fetches = group_panels_ * kPanel<T> * row <= kFetchedBytes && X.count * row > kCachedBytes;
     const index_t fetched = fetches ? std::clamp<index_t>(chunk.ordered - first - ahead, 0, kPanel<T>) : 0;
-    gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, chunk_, back && !drops, ahead, fetched);
+    gather_panel(kernels_, X, chunk.order, first, count, x.data, transposed, room_, back && !drops, ahead, fetched);
     if (drops) {
       masks_[0].apply(kernels_, x, chunk.in_batch + start);
-      transpose_panel(kernels_, X.units, kPanel<T>, x.data, transposed, chunk_);
+      transpose_panel(kernels_, X.units, kPanel<T>, x.data, transposed, room_);
     }
   }
   if (Y.data)
     gather_panel(kernels_, Y, chunk.order, first, count, labels_ + start * Y.units,
-                 labels_transposed_ + start * kPanel<T>, chunk_, false);
+                 labels_transposed_ + start * kPanel<T>, room_, false);
   if (weights.data)
     gather_panel(kernels_, weights, chunk.order, first, count, weights_ + start, labels_transposed_ + start * kPanel<T>,
-                 chunk_, false);
+                 room_, false);
 }
 
 /// Groups of group_panels_ each, as many as all threads take in full rounds; then of what is left, so that each thread
@@ -183,23 +187,31 @@ index_t BatchRunner<T>::first_of_group(index_t group, index_t panels) const {
 template <class T>
 typename BatchRunner<T>::Group BatchRunner<T>::group_of(const Batch& chunk, index_t number) const {
   const index_t of_chunk = panels_for<T>(chunk.count), first_panel = first_of_group(number, of_chunk);
-  const index_t panels = first_of_group(number + 1, of_chunk) - first_panel, all = panels * kPanel<T>;
+  return group_at(chunk, first_panel, first_of_group(number + 1, of_chunk) - first_panel, workers_);
+}
+
+/// `between`: the groups that other threads probably gather before this thread's next one, and this.
+template <class T>
+typename BatchRunner<T>::Group BatchRunner<T>::group_at(const Batch& chunk, index_t first_panel, index_t panels,
+                                                        index_t between) const {
+  const index_t all = panels * kPanel<T>;
   // The last panel of 200 examples has 8, so half of its columns are left out.
   const index_t columns = std::min(all, round_up(chunk.count - first_panel * kPanel<T>, 64 / index_t(sizeof(T))));
-  return {first_panel, panels, chunk.in_batch + first_panel * kPanel<T>, columns, all, chunk.count};
+  return {first_panel, panels,      chunk.in_batch + first_panel * kPanel<T>, columns,
+          all,         chunk.count, group_panels_ * between * kPanel<T>};
 }
 
 /// Phase 1 for one group of panels.
 template <class T>
-void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t number, bool gathers, Use use) {
-  const Group group = group_of(chunk, number);
+void BatchRunner<T>::forward_and_back(const Batch& chunk, const Group& group, bool gathers, Use use, PanelSums* sums) {
   const bool back = use != Use::kLoss;
   const BorrowedWorkspace borrowed;
   T* scratch = borrowed.get().activations[0].template reserve<T>(group.panels * widest_scratch_ * kPanel<T>);
   group_forward(chunk, group, gathers, back, scratch);
   for (index_t p = group.first_panel; p < group.first_panel + group.panels; ++p) {
     const TimedPhase timed(Phase::kLoss);
-    losses_[size_t(p)] = loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back);
+    *sums++ = {loss_of_panel(p, std::min(kPanel<T>, chunk.count - p * kPanel<T>), scratch, back),
+               weight_of_panel(p, chunk.count)};
   }
   if (back) group_back(group, scratch);
 }
@@ -208,7 +220,7 @@ void BatchRunner<T>::forward_and_back(const Batch& chunk, index_t number, bool g
 template <class T>
 void BatchRunner<T>::group_forward(const Batch& chunk, const Group& group, bool gathers, bool back, T* scratch) {
   const size_t L = network_.layers.size();
-  const auto [first_panel, panels, first_example, columns, all, count] = group;
+  const auto [first_panel, panels, first_example, columns, all, count, ahead] = group;
   const auto did = [&](double operations) { progress_->did(operations); };
   const bool W_exceeds_cache = network_.exceeds_cache();
   if constexpr (std::is_same_v<T, float>)
@@ -216,7 +228,7 @@ void BatchRunner<T>::group_forward(const Batch& chunk, const Group& group, bool 
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
     const TimedPhase timed(Phase::kGather);
-    gather(chunk, p, back);
+    gather(chunk, p, ahead, back);
   }
 
   for (size_t l = 0; l < L; ++l) {
@@ -241,7 +253,7 @@ void BatchRunner<T>::group_forward(const Batch& chunk, const Group& group, bool 
     const TimedPhase timed(Phase::kTranspose);
     for (index_t p = 0; p < panels; ++p)
       transpose_panel(kernels_, out.units, std::min(kPanel<T>, columns - p * kPanel<T>), out.panel(p),
-                      transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, chunk_);
+                      transposed_[l + 1] + (first_panel + p) * kPanel<T> * kPanel<T>, room_);
   }
 }
 
@@ -251,7 +263,7 @@ void BatchRunner<T>::group_back(const Group& group, T* scratch) {
   if constexpr (std::is_same_v<T, float>)
     if (bf16_) return group_back_bfloat16(group, scratch);
   const size_t L = network_.layers.size();
-  const auto [first_panel, panels, first_example, columns, all, count] = group;
+  const auto [first_panel, panels, first_example, columns, all, count, ahead] = group;
   const auto did = [&](double operations) { progress_->did(operations); };
   for (size_t l = L; l-- > 1;) {
     const TimedPhase timed(Phase::kBackward);
@@ -271,7 +283,7 @@ void BatchRunner<T>::group_back(const Group& group, T* scratch) {
   }
   for (index_t p = first_panel; in_place_ && p < first_panel + panels; ++p)
     transpose_panel(kernels_, network_.layers[0].units, kPanel<T>, activations(1, p, 1).data,
-                    dZ_transposed_ + p * kPanel<T> * kPanel<T>, chunk_);
+                    dZ_transposed_ + p * kPanel<T> * kPanel<T>, room_);
   for (index_t p = first_panel; is_sparse() && p < first_panel + panels; ++p)
     sparse_.take_dZ(kernels_, network_.layers[0], p, activations(1, p, 1).data);
 }
@@ -312,7 +324,7 @@ void BatchRunner<T>::group_forward_bfloat16(const Batch& chunk, const Group& gro
 
   for (index_t p = first_panel; gathers && p < first_panel + panels; ++p) {
     const TimedPhase timed(Phase::kGather);
-    gather(chunk, p, back);
+    gather(chunk, p, group.ahead, back);
     if (is_sparse()) continue;
     round_panel(*bf16_, units_of(0), group.examples_of(p - first_panel), activations(0, p, 1).data,
                 operands_of(0, p, false));
@@ -403,7 +415,7 @@ void BatchRunner<T>::forward(const Batch& batch, Matrix<T> out) {
           out.data[i * out.row + (begin + j) * out.col] =
               A_.back()[(j / kPanel<T> * units + i) * kPanel<T> + j % kPanel<T>];
     });
-    if (updater_.plan().normalized) weight += weight_of(chunk);
+    for (index_t p = 0; p < panels_for<T>(chunk.count); ++p) weight += weight_of_panel(p, chunk.count);
   }
   divide_by_sum(batch.count, weight);
   work.done();
@@ -424,7 +436,7 @@ void BatchRunner<T>::back_from(const Batch& batch, const Examples& slope, bool o
   });
   each_block([&](const Block& block) {
     if (gradients.empty())
-      sum_gradients(block, batch.count, false, true, kept_gradient(block), false, 0);
+      sum_gradients(block, 0, batch.count, false, true, kept_gradient(block), false, 0);
     else
       write_gradient(block, batch.count, false, gradients[block.layer]);
     progress_->did(2 * double(batch.count) * double(block.rows) * double(block.columns));
@@ -450,7 +462,7 @@ void BatchRunner<T>::slope_of_panel(const Batch& batch, const Examples& slope, b
   const Layer<T>& last = network_.layers.back();
   const index_t first = panel * kPanel<T>, count = std::min(kPanel<T>, batch.count - first);
   T* d = of_Z ? A_.back() + panel * last.units * kPanel<T> : scratch;
-  gather_panel(kernels_, slope, nullptr, first, count, d, labels_transposed_ + first * kPanel<T>, chunk_, false);
+  gather_panel(kernels_, slope, nullptr, first, count, d, labels_transposed_ + first * kPanel<T>, room_, false);
   if (data_.weights.data)
     for (index_t i = 0; i < last.units; ++i)
       for (index_t j = 0; j < count; ++j) d[i * kPanel<T> + j] *= weights_[first + j];
@@ -473,10 +485,13 @@ void BatchRunner<T>::output_backward(index_t panel, const T* d_a) {
                                         .flush = true});
 }
 
-/// The sum of the weights of a chunk's examples.
+/// The sum of the weights of a panel's examples, if the plan divides by it. Sums over panels in order do not depend on
+/// the chunks.
 template <class T>
-double BatchRunner<T>::weight_of(const Batch& chunk) const {
-  return data_.weights.data ? std::accumulate(weights_, weights_ + chunk.count, 0.0) : double(chunk.count);
+double BatchRunner<T>::weight_of_panel(index_t panel, index_t in_chunk) const {
+  if (!updater_.plan().normalized) return 0;
+  const index_t first = panel * kPanel<T>, count = std::min(kPanel<T>, in_chunk - first);
+  return data_.weights.data ? std::accumulate(weights_ + first, weights_ + first + count, 0.0) : double(count);
 }
 
 /// Returns the loss of one panel; if `back`, its output becomes dZ.
@@ -532,13 +547,14 @@ BlockGradient<T> BatchRunner<T>::kept_gradient(const Block& block) const {
   return {in_gradient(layer.W + at), in_gradient(layer.b + block.row), layer.W_row};
 }
 
-/// Sums the gradients of a block, added to those of earlier chunks if `resume` is true. `into_W`: applies them, too.
+/// Sums the gradients of a block over some examples, added to those of earlier ones if `resume` is true. `into_W`:
+/// applies them, too.
 template <class T>
-void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool resume, bool finish,
+void BatchRunner<T>::sum_gradients(const Block& block, index_t first_panel, index_t examples, bool resume, bool finish,
                                    const BlockGradient<T>& to, bool into_W, double rate) {
   const Layer<T>& layer = network_.layers[block.layer];
   if (!into_W && !resume && block.column == 0) std::fill_n(to.db, block.rows, T(0));
-  sum_into(block, examples,
+  sum_into(block, first_panel, examples,
            {.resume = resume,
             .finish = finish,
             .lane_sums = lane_sums_[block.layer],
@@ -553,11 +569,12 @@ void BatchRunner<T>::sum_gradients(const Block& block, index_t examples, bool re
 }
 
 template <class T>
-void BatchRunner<T>::sum_into(const Block& block, index_t examples, const GradientSum<T>& sum) {
+void BatchRunner<T>::sum_into(const Block& block, index_t first_panel, index_t examples, const GradientSum<T>& sum) {
   const Layer<T>& layer = network_.layers[block.layer];
   const TimedPhase timed(Phase::kGradient);
   if constexpr (std::is_same_v<T, float>)
     if (bf16_) {
+      assert(first_panel == 0);
       const index_t panels = panels_for<T>(examples);
       bias_gradient_bfloat16(block, operands_.sums[block.layer + 1], panels, squares_of(layer.units) * kSquare, sum);
       if (is_sparse(block)) return sparse_.gradient(kernels_, block, sum);
@@ -568,14 +585,16 @@ void BatchRunner<T>::sum_into(const Block& block, index_t examples, const Gradie
       return gradient_bfloat16(*bf16_, block, operands_.rows[block.layer + 1], operands_.turned[block.layer],
                                chunk_ / kPanel<T>, panels, sum, weights);
     }
-  const T* dZ = A_[block.layer + 1];
+  const T* dZ = activations(block.layer + 1, first_panel, 1).data;
+  assert(first_panel == 0 || (!is_sparse() && !in_place_));
   if (is_sparse(block)) {
     bias_gradient(kernels_, layer, block, dZ, examples, sum);
     sparse_.gradient(kernels_, block, sum);
   } else if (block.layer == 0 && in_place_) {
-    layer_gradient_in_place<T>(kernels_, layer, block, dZ, dZ_transposed_, chunk_, plain_examples(), sum);
+    layer_gradient_in_place<T>(kernels_, layer, block, dZ, dZ_transposed_, room_, plain_examples(), sum);
   } else {
-    layer_gradient<T>(kernels_, layer, block, dZ, transposed_[block.layer], chunk_, examples, sum);
+    layer_gradient<T>(kernels_, layer, block, dZ, transposed_[block.layer] + first_panel * kPanel<T> * kPanel<T>, room_,
+                      examples, sum);
   }
 }
 
@@ -591,7 +610,7 @@ void BatchRunner<T>::write_gradient(const Block& block, index_t examples, bool r
   T* out = dW.data + block.row * dW.row + block.column;
   if (!resume && l2 == 0 && l1 == 0 && !bf16_ && !is_sparse(block) && !(in_place_ && block.layer == 0)) {
     if (block.column == 0) std::fill_n(sums.db, block.rows, T(0));
-    sum_into(block, examples,
+    sum_into(block, 0, examples,
              {.resume = false,
               .finish = true,
               .lane_sums = lane_sums_[block.layer],
@@ -605,7 +624,7 @@ void BatchRunner<T>::write_gradient(const Block& block, index_t examples, bool r
               .W_exceeds_cache = network_.exceeds_cache(),
               .padded = false});
   } else {
-    sum_gradients(block, examples, resume, true, sums, false, 0);
+    sum_gradients(block, 0, examples, resume, true, sums, false, 0);
     const T* W = layer.W + block.row * layer.W_row + block.column;
     for (index_t i = 0; i < block.rows; ++i, out += dW.row, W += layer.W_row) {
       const T* sum = sums.dW + i * sums.dW_row;
@@ -628,18 +647,19 @@ double BatchRunner<T>::update(const Block& block, const BlockGradient<T>& gradie
 
 /// Finishes the sums of a block's gradients and updates it while they are in cache; returns the penalty.
 template <class T>
-double BatchRunner<T>::finish_block(const Block& block, index_t examples, bool resume, double rate) {
+double BatchRunner<T>::finish_block(const Block& block, index_t first_panel, index_t examples, bool resume,
+                                    double rate) {
   double penalty = 0;
   if (updater_.is_fused() && is_sparse(block) && resume) {  // inputs of earlier chunks have gradients, too
-    sum_gradients(block, examples, true, true, kept_gradient(block), false, 0);
+    sum_gradients(block, first_panel, examples, true, true, kept_gradient(block), false, 0);
     return update_block(block, rate);
   }
   if (updater_.is_fused()) {
-    sum_gradients(block, examples, resume, true, kept_gradient(block), true, rate);
+    sum_gradients(block, first_panel, examples, resume, true, kept_gradient(block), true, rate);
     if (bf16_ && !is_sparse(block)) return penalty;  // which has rounded W, too
   } else {
     const auto finish = [&](const BlockGradient<T>& gradient) {
-      sum_gradients(block, examples, resume, true, gradient, false, rate);
+      sum_gradients(block, first_panel, examples, resume, true, gradient, false, rate);
       penalty = update(block, gradient);
     };
     if (gradient_) {
@@ -718,7 +738,7 @@ SharedWork BatchRunner<T>::begin_work(index_t examples, ThreadChoices& choices, 
   const SharedWork work(choices, threads_, operations, shared_at_first);
   workers_ = work.threads();
   const index_t each = (panels_for<T>(std::min(chunk_, examples)) + workers_ - 1) / workers_;
-  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, bf16_ || network_.exceeds_cache() ? kLargeGroup : 2);
+  group_panels_ = in_place_ ? each : std::clamp<index_t>(each, 1, most_in_group());
   return work;
 }
 
@@ -743,40 +763,134 @@ void BatchRunner<T>::add_nothing() {
   for (const Bucket& bucket : buckets_) together_->begin(bucket.first, bucket.count);
 }
 
+/// Adds up the losses and weights of a batch's panels, in order.
+template <class T>
+typename BatchRunner<T>::PanelSums BatchRunner<T>::add_panels(index_t examples) {
+  PanelSums all{0, 0};
+  for (index_t p = 0; p < panels_for<T>(examples); ++p) {
+    all.loss += sums_[size_t(p)].loss;
+    all.weight += sums_[size_t(p)].weight;
+  }
+  divide_by_sum(double(examples), all.weight);
+  return all;
+}
+
+/// True if run_in_parts() is for a batch of so many examples.
+template <class T>
+bool BatchRunner<T>::goes_in_parts(index_t examples, Use use) const {
+  return examples > chunk_ && workers_ > 1 && workers_ <= lanes_ && use == Use::kSteps && !together_;
+}
+
+/// Each thread takes parts of the batch through both phases by itself, so that their activations stay in its caches,
+/// and only sums of gradients pass from thread to thread. The sums of a block take part after part, in order, so they
+/// are the same chains. The last part makes the update, if that follows at once. Returns the penalty.
+template <class T>
+double BatchRunner<T>::run_in_parts(const Batch& batch, double rate) {
+  const index_t room = chunk_ / kPanel<T>, panels = panels_for<T>(batch.count);
+  const index_t rounds = (panels + workers_ * room - 1) / (workers_ * room),
+                parts = std::min(rounds * workers_, panels);
+  const bool at_once = updates_at_once();
+  const int forks_before = forks();
+  std::atomic<index_t> through{0};  // parts that are through phase 1
+  std::atomic<bool> stopped{false};
+  double penalty = 0;
+  const auto wait = [&](const std::atomic<index_t>& done, index_t wanted) {
+    ThreadPool::wait([&] {
+      if (forks() != forks_before) throw std::runtime_error(kForkedInside);
+      return done.load(std::memory_order_acquire) == wanted || stopped.load(std::memory_order_relaxed);
+    });
+    return !stopped.load(std::memory_order_relaxed);
+  };
+  for (size_t b = 0; b < blocks_.size(); ++b) turns_[b].store(0, std::memory_order_relaxed);
+
+  ThreadPool::run(parts, workers_, [&](index_t part) {
+    if (stopped.load()) return;
+    // Parts end in order, and a thread has one at a time: the one that had this place in memory before has ended.
+    const index_t first = panels * part / parts, count = panels * (part + 1) / parts - first,
+                  place = part % workers_ * room, skipped = (place - first) * kPanel<T>,
+                  examples = std::min(count * kPanel<T>, batch.count - first * kPanel<T>);
+    const Batch chunk{batch.order, batch.first - skipped, place * kPanel<T> + examples, batch.ordered,
+                      batch.in_batch - skipped};  // as if it began with the panels that are before it in memory
+    const bool last = part + 1 == parts;
+    try {
+      for (index_t done = 0, some; done < count; done += some) {
+        some = std::min(count - done, most_in_group());
+        forward_and_back(chunk, group_at(chunk, place + done, some, 1), true, Use::kSteps, sums_.data() + first + done);
+      }
+      through.fetch_add(1, std::memory_order_release);
+      std::optional<Writing<T>> writing;
+      if (last && at_once) {
+        if (!wait(through, parts)) return;
+        if (!std::isfinite(add_panels(batch.count).loss)) {
+          stopped.store(true);
+          return;
+        }
+        writing.emplace(network_, *progress_);
+      }
+      // If the last part updates, nothing may ask the interrupt any more: a handler that predicts would wait for it.
+      for (size_t b = 0; b < blocks_.size(); ++b) {
+        const Block& block = blocks_[b];
+        if (!wait(turns_[b], part)) return;
+        if (last && at_once)
+          penalty += finish_block(block, place, examples, part > 0, rate / divisor_);
+        else
+          sum_gradients(block, place, examples, part > 0, last, kept_gradient(block), false, 0);
+        if (!at_once) {
+          progress_->did(2 * double(examples) * double(block.rows) * double(block.columns));
+          progress_->wrote(block.rows * block.columns);
+        }
+        turns_[b].store(part + 1, std::memory_order_release);
+      }
+    } catch (...) {
+      stopped.store(true);
+      throw;
+    }
+  });
+  return penalty;
+}
+
 template <class T>
 double BatchRunner<T>::run(const Batch& batch, Use use, double rate, std::span<const ParameterGradient<T>> gradients) {
   assert(batch.count <= largest_ && (batch.count > 0 || together_));
   SharedWork work = begin_work(std::max<index_t>(batch.count, 1), use);
-  const index_t chunks = (batch.count + chunk_ - 1) / chunk_;
-  const bool at_once = updates_at_once(), normalized = updater_.plan().normalized;
-  double total = 0, penalty = 0, weight = 0;
+  const bool at_once = updates_at_once();
+  PanelSums all{0, 0};
+  double penalty = 0;
+  const bool in_parts = goes_in_parts(batch.count, use);
   if (batch.count == 0) add_nothing();
-  for (index_t c = 0; c < chunks; ++c) {
-    const Batch chunk{batch.order, batch.first + c * chunk_, std::min(chunk_, batch.count - c * chunk_), batch.ordered,
-                      batch.in_batch + c * chunk_};
+  if (in_parts) {
+    penalty = run_in_parts(batch, rate);
+    all = add_panels(batch.count);
+    if (!std::isfinite(all.loss)) return all.loss;
+  }
+  for (index_t begin = 0; begin < batch.count && !in_parts; begin += chunk_) {
+    const Batch chunk{batch.order, batch.first + begin, std::min(chunk_, batch.count - begin), batch.ordered,
+                      batch.in_batch + begin};
     const index_t panels = panels_for<T>(chunk.count);
     const bool gathers = !has_X_;
     if (is_sparse()) list_sparse(chunk, gathers, use != Use::kLoss);
-    ThreadPool::run(groups(panels), workers_, [&](index_t group) { forward_and_back(chunk, group, gathers, use); });
+    PanelSums* const sums = sums_.data() + begin / kPanel<T>;
+    ThreadPool::run(groups(panels), workers_, [&](index_t number) {
+      const Group group = group_of(chunk, number);
+      forward_and_back(chunk, group, gathers, use, sums + group.first_panel);
+    });
     has_X_ = keeps_X(batch);
-    for (index_t p = 0; p < panels; ++p) total += losses_[size_t(p)];
-    if (normalized) weight += weight_of(chunk);
-    const bool first = c == 0, last = c + 1 == chunks;
-    if (last) divide_by_sum(batch.count, weight);
+    const bool first = begin == 0, last = begin + chunk_ >= batch.count;
+    if (last) all = add_panels(batch.count);
     if (use == Use::kLoss) continue;
-    if (use == Use::kSteps && last && !std::isfinite(total) && !together_) return total;
+    if (use == Use::kSteps && last && !std::isfinite(all.loss) && !together_) return all.loss;
     if (use == Use::kSteps && last && at_once) {
       if (network_.size > kSlowUpdate) progress_->ask_before_long_work();
       const Writing writing(network_, *progress_);
-      penalty =
-          sum_of_blocks([&](const Block& block) { return finish_block(block, chunk.count, !first, rate / divisor_); });
+      penalty = sum_of_blocks(
+          [&](const Block& block) { return finish_block(block, 0, chunk.count, !first, rate / divisor_); });
       undo_if_not_finite(penalty);
     } else {
       const auto sum = [&](const Block& block) {
         if (use == Use::kGradients && last)
           write_gradient(block, chunk.count, !first, gradients[block.layer]);
         else
-          sum_gradients(block, chunk.count, !first, last, kept_gradient(block), false, 0);
+          sum_gradients(block, 0, chunk.count, !first, last, kept_gradient(block), false, 0);
         const double per_weight = is_sparse(block) ? 1 : 2 * double(chunk.count);
         progress_->did(per_weight * double(block.rows) * double(block.columns));
         progress_->wrote(block.rows * block.columns);
@@ -795,13 +909,13 @@ double BatchRunner<T>::run(const Batch& batch, Use use, double rate, std::span<c
   }
   auto examples = double(batch.count);
   if (use == Use::kSteps && together_) {
-    const Together::Sums all = together_->add_up({total, examples, weight});
-    total = all.loss;
-    examples = all.examples;
-    divide_by_sum(examples, all.weight);
-    if (!std::isfinite(total)) return total;
+    const Together::Sums sums = together_->add_up({all.loss, examples, all.weight});
+    all.loss = sums.loss;
+    examples = sums.examples;
+    divide_by_sum(examples, sums.weight);
+    if (!std::isfinite(all.loss)) return all.loss;
   }
-  const double result = finish(examples, use, total, penalty, at_once, rate);
+  const double result = finish(examples, use, all.loss, penalty, at_once, rate);
   work.done();
   return result;
 }

@@ -6,6 +6,7 @@
 //      independent. Before it, a chunk of sparse examples is listed, and the columns of W1 that it uses are copied.
 //   2. Blocks of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
 //      they are in registers. Blocks are independent.
+// A batch of several chunks is cut into parts instead, which threads take through both phases without meeting.
 // Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or on the
 // number of threads.
 #pragma once
@@ -156,18 +157,26 @@ class BatchRunner {
     index_t first, count;
   };
 
+  struct PanelSums {
+    double loss, weight;
+  };
+
   SharedWork begin_work(index_t examples, Use use);
   SharedWork begin_work(index_t examples, ThreadChoices& choices, double operations, bool shared_at_first);
   void list_sparse(const Batch& chunk, bool gathers, bool back);
+  PanelSums add_panels(index_t examples);
+  bool goes_in_parts(index_t examples, Use use) const;
+  double run_in_parts(const Batch& batch, double rate);
   double run(const Batch& batch, Use use, double rate, std::span<const ParameterGradient<T>> gradients = {});
   double batch_loss_step(const Batch& batch, double rate);
   void divide_by_sum(double examples, double weight);
   double finish(double examples, Use use, double losses, double penalty, bool updated, double rate);
-  void gather(const Batch& chunk, index_t panel, bool back);
+  void gather(const Batch& chunk, index_t panel, index_t ahead, bool back);
   /// The panels of a chunk that one thread takes through the network.
   struct Group {
     index_t first_panel, panels, first_example, columns, all;  // columns: of `all`, those that count
     index_t in_chunk;                                          // examples
+    index_t ahead;                                             // so many examples later comes this thread's next group
     index_t examples_of(index_t p) const { return std::min(kPanel<T>, in_chunk - (first_panel + p) * kPanel<T>); }
   };
   index_t groups(index_t panels) const;
@@ -176,7 +185,9 @@ class BatchRunner {
   T* Z_of(size_t layer, const Group& group) const {
     return Z_[layer] ? Z_[layer] + group.first_panel * units_of(layer) * kPanel<T> : nullptr;
   }
-  void forward_and_back(const Batch& chunk, index_t group, bool gathers, Use use);
+  Group group_at(const Batch& chunk, index_t first_panel, index_t panels, index_t between) const;
+  index_t most_in_group() const { return bf16_ || network_.exceeds_cache() ? kLargeGroup : 2; }
+  void forward_and_back(const Batch& chunk, const Group& group, bool gathers, Use use, PanelSums* sums);
   void group_forward(const Batch& chunk, const Group& group, bool gathers, bool back, T* scratch);
   void group_back(const Group& group, T* scratch);
   void slope_of_panel(const Batch& batch, const Examples& slope, bool of_Z, index_t panel, T* scratch);
@@ -188,17 +199,17 @@ class BatchRunner {
   void group_back_bfloat16(const Group& group, T* scratch)
     requires std::is_same_v<T, float>;
   PanelOperands operands_of(size_t layer, index_t panel, bool is_dZ) const;
-  double weight_of(const Batch& chunk) const;
+  double weight_of_panel(index_t panel, index_t in_chunk) const;
   void add_nothing();
   double loss_of_panel(index_t panel, index_t examples, T* scratch, bool back);
   double own_loss_of_panel(const LossOfPanel<T>& panel) const;
   bool is_sparse(const Block& block) const { return is_sparse() && block.layer == 0; }
   BlockGradient<T> kept_gradient(const Block& block) const;
-  void sum_gradients(const Block& block, index_t examples, bool resume, bool finish, const BlockGradient<T>& to,
-                     bool into_W, double rate);
-  void sum_into(const Block& block, index_t examples, const GradientSum<T>& sum);
+  void sum_gradients(const Block& block, index_t first_panel, index_t examples, bool resume, bool finish,
+                     const BlockGradient<T>& to, bool into_W, double rate);
+  void sum_into(const Block& block, index_t first_panel, index_t examples, const GradientSum<T>& sum);
   void write_gradient(const Block& block, index_t examples, bool resume, const ParameterGradient<T>& to);
-  double finish_block(const Block& block, index_t examples, bool resume, double rate);
+  double finish_block(const Block& block, index_t first_panel, index_t examples, bool resume, double rate);
   double update_block(const Block& block, double rate);
   double update(const Block& block, const BlockGradient<T>& gradient);
   bool clip_to_norm();
@@ -256,6 +267,8 @@ class BatchRunner {
   int workers_;  // threads of the current step
   Progress* progress_;
   index_t largest_, chunk_, group_panels_ = 1;
+  index_t room_;        // examples that have memory
+  int lanes_ = 1;       // threads that may take parts of a batch through both phases
   double divisor_ = 1;  // of the last batch
   bool has_X_ = false, updated_ = false;
   bool in_place_ = false;  // X is read where it is; A_[0] has its last panel, if the examples do not fill it
@@ -278,8 +291,9 @@ class BatchRunner {
   T *gradient_ = nullptr, *own_gradient_ = nullptr;  // sums, laid out as the network's parameters
   Together* together_ = nullptr;
   BlockBuffers<T> block_gradients_;
-  std::vector<DropoutMask> masks_;  // of the current step, per layer from 0 on
-  std::vector<double> losses_;      // per panel of a chunk
+  std::vector<DropoutMask> masks_;                 // of the current step, per layer from 0 on
+  std::vector<PanelSums> sums_;                    // per panel of a batch
+  std::unique_ptr<std::atomic<index_t>[]> turns_;  // per block: the part of the batch that may add to its sums
   std::vector<double> block_sums_;
   std::vector<Block> blocks_;
   std::vector<Bucket> buckets_;  // of several processes

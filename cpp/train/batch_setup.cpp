@@ -14,6 +14,9 @@ constexpr index_t kOneChunk = 512;
 /// Longer ones are cut so that one chunk's activations, dZ and transposed activations take about this much: most of an
 /// L2.
 constexpr index_t kChunkBytes = index_t{1} << 20;
+/// At most so many threads have the memory of a chunk each: more than some ten would wait for one another, since the
+/// sums of a block, a quarter of both phases' work or less, are added by one thread at a time.
+constexpr index_t kMostLanes = 8;
 /// dA = W^T dZ reads W down its columns. From this many rows on, that misses the cache so often that a transposed copy
 /// of W, updated with every step, pays: 0.95 against 0.69 of the peak at 512 x 512.
 constexpr index_t kTransposedFrom = 96;
@@ -114,6 +117,10 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   chunk_ = use == Use::kPass ? round_up(largest, kPanel<T>) : chunk_for(largest, 2.0 * units * sizeof(T), kPanel<T>);
   in_place_ = can_read_in_place(data, in_order);
   const bool back = use != Use::kLoss;
+  if (use == Use::kSteps && largest > chunk_ && threads.most <= kMostLanes && !bf16_ && !is_sparse() &&
+      !updater_.undoes_updates())
+    lanes_ = threads.most;
+  room_ = lanes_ * chunk_;
   const bool keeps_gradient = use == Use::kGradients || use == Use::kPass ||
                               (back && (largest > chunk_ || !updates_at_once() || updater_.undoes_updates()));
 
@@ -145,7 +152,7 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   operands_.sums.resize(L + 1);
   operands_.W.resize(L);
   operands_.W_turned.resize(L);
-  losses_.resize(size_t(chunk_ / kPanel<T>));
+  sums_.resize(size_t(panels_for<T>(std::max(largest, chunk_))));
   const auto take_squares = [&](Pieces<T>& pieces, index_t squares) {
     return reinterpret_cast<std::byte*>(pieces.take(squares * square_bytes(*bf16_) / index_t(sizeof(T))));
   };
@@ -170,16 +177,16 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
     for (size_t l = is_sparse() ? 1 : 0; l <= L; ++l) {
       const index_t n = l == 0 ? X.units : network.layers[l - 1].units;
       if (bf16_ && l > 0 && is_fused_bfloat16(l)) continue;
-      A_[l] = pieces.take(n * (l == 0 && in_place_ ? kPanel<T> : chunk_));
-      if (back && l > 0 && (l < L || !ends_with_Z_) && needs_Z(l)) Z_[l] = pieces.take(n * chunk_);
+      A_[l] = pieces.take(n * (l == 0 && in_place_ ? kPanel<T> : room_));
+      if (back && l > 0 && (l < L || !ends_with_Z_) && needs_Z(l)) Z_[l] = pieces.take(n * room_);
       if (l == 0 && in_place_)
-        dZ_transposed_ = pieces.take(round_up(network.layers[0].units, kPanel<T>) * chunk_);
+        dZ_transposed_ = pieces.take(round_up(network.layers[0].units, kPanel<T>) * room_);
       else if (l == 0 || (back && l < L && !bf16_))
-        transposed_[l] = pieces.take(round_up(n, kPanel<T>) * chunk_);
+        transposed_[l] = pieces.take(round_up(n, kPanel<T>) * room_);
     }
-    labels_ = pieces.take(Y.units * chunk_);
-    labels_transposed_ = pieces.take(round_up(Y.units, kPanel<T>) * chunk_);
-    weights_ = pieces.take(chunk_);
+    labels_ = pieces.take(Y.units * room_);
+    labels_transposed_ = pieces.take(round_up(Y.units, kPanel<T>) * room_);
+    weights_ = pieces.take(room_);
     index_t room_for_transposed = kTransposedBytes / index_t(sizeof(T));
     for (size_t l = 0; l < L; ++l) {
       const Layer<T>& layer = network.layers[l];
@@ -200,10 +207,11 @@ BatchRunner<T>::BatchRunner(NetworkState<T>& network, const Data& data, const Pl
   lay_out(Pieces<T>(memory));
   for (size_t l = 0; l < L; ++l) {  // columns behind the last unit go into the padding of W: no subnormal numbers
     const index_t n = l == 0 ? X.units : network.layers[l - 1].units, last = (n - 1) / kPanel<T> * kPanel<T>;
-    if (transposed_[l]) std::fill_n(transposed_[l] + last * chunk_, kPanel<T> * chunk_, T(0));
+    if (transposed_[l]) std::fill_n(transposed_[l] + last * room_, kPanel<T> * room_, T(0));
   }
 
   block_sums_.resize(blocks_.size());
+  if (lanes_ > 1) turns_ = std::make_unique<std::atomic<index_t>[]>(blocks_.size());
   if (back || bf16_) parameters_changed(/*kept=*/false);
 }
 

@@ -108,11 +108,12 @@ TEST_CASE_TEMPLATE("fit equals its updates in turn, bit for bit, for any number 
       for (size_t e = 0; e < 3; ++e)
         CHECK(std::abs(losses[e] - expected[e]) <= gamma<double>(batches + 3, batches + 3) * expected[e]);
     }
-  // Batches that are worth several threads, of one chunk and of several; and two layers whose W is transposed.
-  for (const index_t batch_size : {100, 300, 700}) {
+  // Batches that are worth several threads: of one chunk, of a part for each thread, and of several for each; and two
+  // layers whose W is transposed.
+  for (const index_t batch_size : {100, 300, 700, 2300}) {
     CAPTURE(batch_size);
     const auto trained = [batch_size](int threads) {
-      const Task<T> task({40, 110, 100, 3}, {"relu", "relu", "sigmoid"}, 800);
+      const Task<T> task({40, 110, 100, 3}, {"relu", "relu", "sigmoid"}, std::max<index_t>(batch_size, 800));
       fit<T>(task, {.epochs = 5, .batch_size = batch_size, .learning_rate = 0.1, .threads = threads});
       return task.parameters();
     };
