@@ -102,22 +102,27 @@ def test_what_others_say_names_no_rank(said, rest, message):
 
 
 @linux
-def test_a_rank_that_is_stopped_while_it_ends_is_killed_and_named():
-    """Its watchdog has ended, and so have those of the others, which wait for it in MPI_Finalize."""
-    name = f"deepnet-test-{os.getpid()}-stopped"
+@pytest.mark.parametrize("other_has_ended", [False, True])
+def test_a_rank_that_is_stopped_while_it_ends_is_killed_and_named(other_has_ended):
+    """Its watchdog has ended, and so have those of the others, which wait for it or have ended, too."""
+    name = f"deepnet-test-{os.getpid()}-stopped-{other_has_ended}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(f"\0{name}")
         listening.listen(8)
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         found = []
         watching = threading.Thread(
-            target=lambda: found.append(_watcher.watch(listening, "node7", 2, 0, 0.2))
+            target=lambda: found.append(_watcher.watch(listening, "node7", 2, 0, 2.0))
         )
         watching.start()
         connections = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2)]
         for connection, pid, rank in zip(connections, (os.getpid(), child.pid), (0, 1), strict=True):
             connection.connect(listening.getsockname())
             connection.sendall(f"{rank} {pid} ".encode() + _watcher.LEAVES)
+            # As ranks do. A connection that was closed before is not counted.
+            assert connection.recv(1) == _watcher.WATCHES
+        if other_has_ended:
+            connections[0].close()
         os.kill(child.pid, signal.SIGSTOP)
         assert child.wait(60) == -signal.SIGKILL
         watching.join(60)

@@ -62,7 +62,7 @@ def watch(listening: socket.socket, host: str, count: int, rest: int, seconds: f
     if sys.platform != "linux":
         raise NotImplementedError
     said, connections, known, left = dict[int, bytes](), dict[int, socket.socket](), set[bytes](), 0
-    stopped_since = dict[bytes, float]()
+    stopped_since, looked = dict[bytes, float](), time.monotonic()
     with ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
         poll.register(listening, select.EPOLLIN)
@@ -73,7 +73,11 @@ def watch(listening: socket.socket, host: str, count: int, rest: int, seconds: f
             events = poll.poll(LOOKS if leaving else -1 if said else WAITS)
             if not events and not leaving:
                 return ""
-            stopped = _stopped(leaving, stopped_since, seconds)
+            now = time.monotonic()
+            if now - looked > seconds / 2:  # this process was stopped itself, as the whole job may have been
+                stopped_since.clear()
+            looked = now
+            stopped = _stopped(leaving, stopped_since, seconds, others_wait=left > 0)
             if stopped:
                 os.kill(int(stopped[1]), signal.SIGKILL)
                 return f"{_name(*stopped, host)} was stopped while it ended"
@@ -151,15 +155,15 @@ def _ends(pid: bytes) -> bool:
 
 
 def _stopped(
-    ranks: "list[tuple[bytes, bytes]]", since: "dict[bytes, float]", seconds: float
+    ranks: "list[tuple[bytes, bytes]]", since: "dict[bytes, float]", seconds: float, others_wait: bool
 ) -> "tuple[bytes, bytes] | None":
-    """Return one that has been stopped for so many seconds, while another one was running all the time.
+    """Return one that has been stopped for so many seconds, while another one was running, or had ended.
 
     `since` is kept from call to call. If all are stopped, the job was.
     """
     running, now = {pid for _, pid in ranks if _stat(pid)[0] != b"T"}, time.monotonic()
     for rank, pid in ranks:
-        if pid in running or not running:
+        if pid in running or not (running or others_wait):
             since.pop(pid, None)
         elif now - since.setdefault(pid, now) >= seconds:
             return rank, pid
