@@ -17,14 +17,15 @@ zig_compiler() {
 # debian_root RELEASE ARCHITECTURE FOLDER PACKAGE...: the packages and what they need, unpacked in FOLDER. Nothing of it
 # runs, and the packages of this machine stay as they are. Needs Debian's keys and apt.
 debian_root() {
-  local release=$1 architecture=$2 folder apt package
+  local release=$1 architecture=$2 folder apt archive package
   folder=$(realpath --canonicalize-missing "$3")
   shift 3
   apt=$folder.apt
   rm -rf "$folder"
   mkdir -p "$folder" "$apt"/{lists,cache}/partial "$apt/cache/archives/partial" "$apt/none"
   : > "$apt/status"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" \
+  archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | awk '!/security/ && !n++')  # this machine's
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $release main" \
     > "$apt/sources.list"
   cat > "$apt/apt.conf" << END
 APT::Architecture "$architecture";

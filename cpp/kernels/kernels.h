@@ -54,8 +54,8 @@ struct Gemm {
     const T* last = nullptr;
   };
   /// Element (i, j) is data[(j / kPanel) panel + i row + j % kPanel]; kPanel for `panel` makes a row-major matrix.
-  /// Columns from n on are not written, unless `padded`: then they may be, up to the next multiple of 64 B. Only
-  /// kScale, with a row-major c, allows an n that is no such multiple where c is not padded.
+  /// If `padded`, columns from n up to the next multiple of 64 bytes may be written; else, none from n on. If not
+  /// padded, n must be such a multiple, except for kScale with a row-major c.
   struct C {
     T* data;
     index_t row, panel = kPanel<T>;

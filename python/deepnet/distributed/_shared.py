@@ -69,7 +69,7 @@ def shared_sums(comm: Any, count: int, dtype: np.dtype[Any]) -> SharedSums | Non
         if sys.platform != "linux":
             return None
         files.append(os.memfd_create("deepnet-sums"))
-        os.posix_fallocate(files[0], 0, size)  # else the process is killed where there is no memory left
+        os.posix_fallocate(files[0], 0, size)  # without it, writing when memory runs out kills the process
         os.pwrite(files[0], token, 0)
         return os.getpid(), files[0], token
 
