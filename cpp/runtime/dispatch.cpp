@@ -46,13 +46,8 @@ const Isa& choose() {
 
 /// Intel's processors since Sapphire Rapids start a dot product of pairs every second cycle, but two multiply-adds in
 /// each: half of the products of float32 kernels.
-bool is_slow([[maybe_unused]] const Bfloat16Way& way) {
-#if defined(__x86_64__)
-  return way.name == std::string_view("avx512_bf16") && __builtin_cpu_is("intel") &&
-         __builtin_cpu_supports("avx512fp16");
-#else
-  return false;
-#endif
+bool is_slow(const Bfloat16Way& way) {
+  return way.name == std::string_view("avx512_bf16") && cpu_features().made_by_intel && cpu_features().avx512_fp16;
 }
 
 bool is_possible(const Bfloat16Way& way) {
