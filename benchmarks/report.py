@@ -195,7 +195,7 @@ def introduction(results):
     refused = "".join(
         f"\nFailed in some row: {name}, {reason.splitlines()[0][:200]}." for name, reason in sorted(notes)
     )
-    return f"""# Results
+    return f"""# Results beside other libraries
 
 A ratio above 1 means that deepnet is faster. Written by `benchmarks/compare_libraries.py`: each library in
 its own process, {results["rounds"]} alternating rounds,
