@@ -1,8 +1,8 @@
 // A product with few columns: one example, or two to four, where panels would be nearly empty.
 //
 // Units lie along the vectors. W is read along its rows, as many rows at a time as a vector has lanes, and each square
-// is transposed in registers, which dominates the cost (a third of a cycle per weight with AVX-512). Each result is the
-// same chain of multiply-adds in the order of k as in gemm.h, so it has the same bits.
+// is transposed in registers, which dominates the cost (a third of a cycle per weight with AVX2 and AVX-512). Each
+// result is the same chain of multiply-adds in the order of k as in gemm.h, so it has the same bits.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -10,36 +10,67 @@
 
 namespace deepnet::DEEPNET_ISA {
 
-/// Adds the products of `lanes` units from `first` on and kExamples examples to `sums`; `of_a`: what is done to each
-/// vector of a before.
+/// Adds the products of `lanes` units from `first` on with as many inputs from p on of kExamples examples to `sums`;
+/// `of_a`: what is done to each vector of a before.
+template <class T, int kExamples, class OfA>
+DEEPNET_INLINE void few_inputs(const FewColumns<T>& f, index_t first, index_t p, OfA of_a, Vec<T> (&sums)[kExamples]) {
+  constexpr index_t lanes = kLanes<T>;
+  const index_t rows = f.m - first, steps = f.k - p;
+  const T* a = f.a + first * f.a_row + p;
+  Vec<T> tile[lanes];
+  if (rows >= lanes) {
+    for (index_t r = 0; r < lanes; ++r) tile[r] = of_a(load(a + r * f.a_row));
+  } else {
+    for (index_t r = 0; r < lanes; ++r) tile[r] = r < rows ? of_a(load(a + r * f.a_row)) : Vec<T>{};
+  }
+  transpose<T>(tile);
+  const auto add = [&](index_t s) {
+    for (int e = 0; e < kExamples; ++e) sums[e] = fma(broadcast(f.x[e * f.x_row + p + s]), tile[s], sums[e]);
+  };
+  if (steps >= lanes) {
+    for (index_t s = 0; s < lanes; ++s) add(s);
+  } else {
+    for (index_t s = 0; s < lanes; ++s)
+      if (s < steps) add(s);
+  }
+}
+
+/// Adds the products of `lanes` units from `first` on and kExamples examples to `sums`.
 template <class T, int kExamples, class OfA>
 DEEPNET_INLINE void few_units(const FewColumns<T>& f, index_t first, OfA of_a, Vec<T> (&sums)[kExamples]) {
-  constexpr index_t lanes = kLanes<T>;
-  const index_t rows = f.m - first;
-  const T* a = f.a + first * f.a_row;
-  for (index_t p = 0; p < f.k; p += lanes) {
-    Vec<T> tile[lanes];
-    if (rows >= lanes) {
-      for (index_t r = 0; r < lanes; ++r) tile[r] = of_a(load(a + r * f.a_row + p));
-    } else {
-      for (index_t r = 0; r < lanes; ++r) tile[r] = r < rows ? of_a(load(a + r * f.a_row + p)) : Vec<T>{};
-    }
-    transpose<T>(tile);
-    const index_t steps = f.k - p;
-    for (index_t s = 0; s < lanes; ++s)
-      if (s < steps)
-        for (int e = 0; e < kExamples; ++e) sums[e] = fma(broadcast(f.x[e * f.x_row + p + s]), tile[s], sums[e]);
-  }
+  for (index_t p = 0; p < f.k; p += kLanes<T>) few_inputs<T>(f, first, p, of_a, sums);
 }
 
 template <class T, int kExamples>
 void few_columns_of(const FewColumns<T>& f) {
-  for (index_t first = 0; first < f.m; first += kLanes<T>) {
-    const Vec<T> bias = load(f.bias + first);
-    Vec<T> sums[kExamples];
-    for (int e = 0; e < kExamples; ++e) sums[e] = bias;
-    few_units<T>(f, first, [](Vec<T> v) { return v; }, sums);
+  constexpr index_t lanes = kLanes<T>;
+  constexpr auto as_it_is = [](Vec<T> v) { return v; };
+  const auto begin = [&](index_t first, Vec<T>(&sums)[kExamples]) {
+    for (int e = 0; e < kExamples; ++e) sums[e] = load(f.bias + first);
+  };
+  const auto end = [&](index_t first, const Vec<T>(&sums)[kExamples]) {
     for (int e = 0; e < kExamples; ++e) store(f.z + e * f.z_row + first, sums[e]);
+  };
+  index_t first = 0;
+  if constexpr (kVectorBytes == 32) {
+    // Each multiply-add waits for the one before, which takes longer with AVX2 than transposing. Two chains overlap.
+    for (; first + lanes < f.m; first += 2 * lanes) {
+      Vec<T> sums[kExamples], next[kExamples];
+      begin(first, sums);
+      begin(first + lanes, next);
+      for (index_t p = 0; p < f.k; p += lanes) {
+        few_inputs<T>(f, first, p, as_it_is, sums);
+        few_inputs<T>(f, first + lanes, p, as_it_is, next);
+      }
+      end(first, sums);
+      end(first + lanes, next);
+    }
+  }
+  for (; first < f.m; first += lanes) {
+    Vec<T> sums[kExamples];
+    begin(first, sums);
+    few_units<T>(f, first, as_it_is, sums);
+    end(first, sums);
   }
 }
 
