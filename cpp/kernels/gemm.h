@@ -117,12 +117,25 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
         __builtin_prefetch(ahead, 0, 2);
         ahead += 64;
       }
-      Vec<T> b_p[NV];
-      for (int j = 0; j < NV; ++j) b_p[j] = load(b + vector_offset<T>(j, b_panel));
+      const auto a_p = [&](int i) { return broadcast(thirds[i / 3][i % 3 * a_row]); };
+      const auto b_p = [&](int j) { return load(b + vector_offset<T>(j, b_panel)); };
+      // The operand with fewer vectors stays in registers: beside 3 x 4 sums, there are four. With the four of b there,
+      // Clang moved a sum to memory and back, and a step of 784-256-128-1 took 1.5 times as long.
+      if constexpr (MR < NV) {
+        Vec<T> a_ps[MR];
+        for (int i = 0; i < MR; ++i) a_ps[i] = a_p(i);
+        for (int j = 0; j < NV; ++j) {
+          const Vec<T> b_pj = b_p(j);
+          for (int i = 0; i < MR; ++i) acc[i][j] = fma(a_ps[i], b_pj, acc[i][j]);
+        }
+      } else {
+        Vec<T> b_ps[NV];
+        for (int j = 0; j < NV; ++j) b_ps[j] = b_p(j);
 #pragma GCC unroll 12
-      for (int i = 0; i < MR; ++i) {
-        const Vec<T> a_ip = broadcast(thirds[i / 3][i % 3 * a_row]);
-        for (int j = 0; j < NV; ++j) acc[i][j] = fma(a_ip, b_p[j], acc[i][j]);
+        for (int i = 0; i < MR; ++i) {
+          const Vec<T> a_pi = a_p(i);
+          for (int j = 0; j < NV; ++j) acc[i][j] = fma(a_pi, b_ps[j], acc[i][j]);
+        }
       }
       for (const T*& row_of_three : thirds) row_of_three += a_col;
     }
