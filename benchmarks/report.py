@@ -185,6 +185,9 @@ def sharing(results):
         yield "## Two threads and one\n\n" + table_lines(lines) + "\n"
 
 
+TITLES = {"avx512": ", with AVX-512", "avx2": ", with AVX2"}
+
+
 def introduction(results):
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
@@ -195,7 +198,8 @@ def introduction(results):
     refused = "".join(
         f"\nFailed in some row: {name}, {reason.splitlines()[0][:200]}." for name, reason in sorted(notes)
     )
-    return f"""# Results beside other libraries
+    isa = results["versions"]["deepnet"].partition("(")[2].partition(",")[0]  # "0.1.0 (avx2, GCC 12.2.0)"
+    return f"""# Results beside other libraries{TITLES.get(isa, "")}
 
 A ratio above 1 means that deepnet is faster. Written by `benchmarks/compare_libraries.py`: each library in
 its own process, {results["rounds"]} alternating rounds,
@@ -240,9 +244,10 @@ def write(results, path):
     text = markdown(results)
     path.parent.mkdir(parents=True, exist_ok=True)
     if results["steps"]:
-        picture = "\n![Share of the peak by network and library](images/performance.png)\n\n## "
+        chart = Path("images", f"{path.stem}.png")
+        picture = f"\n![Share of the peak by network and library]({chart.as_posix()})\n\n## "
         text = text.replace("\n## ", picture, 1)
-        draw(results["steps"], path.parent / "images" / "performance.png")
+        draw(results["steps"], path.parent / chart)
     path.write_text(text)
 
 

@@ -115,7 +115,7 @@ def _from_root(app, docname, source):
 
 def _charts(app, docname, source):
     """Draw the tables of results."""
-    if docname == "performance_results":
+    if docname.startswith("performance_results"):
         source[0] = with_charts(source[0])
         app.env.note_dependency(str(ROOT / "docs" / "charts.py"))
 
