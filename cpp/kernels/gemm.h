@@ -198,16 +198,17 @@ void pack_rows(const Gemm<T>& g, const T* a, index_t rows, T* block) {
     for (index_t i = 0; i < rows; ++i) block[p * kRowGroup + i] = a[p * g.a.col + i * g.a.row];
 }
 
-/// What the tiles of some columns prefetch for the columns that follow.
+/// What the tiles of some columns prefetch: the rows of a behind them, or `bytes` for the columns that follow.
 struct Fetch {
   const char* next;
   index_t bytes, run, jump, fetched;
+  bool a = false;
 };
 
-/// Sets what the tile at place.a prefetches: the rows of a behind it, or the next bytes of `fetch`.
+/// Sets what the tile at place.a prefetches.
 template <class T>
 DEEPNET_INLINE bool place_ahead(const Gemm<T>& g, TilePlace<T>& place, index_t rows, const Fetch& fetch) {
-  if (g.prefetch.a) {
+  if (fetch.a) {
     place.ahead = reinterpret_cast<const char*>(place.a + rows * g.a.row);
     place.ahead_run = (g.k * index_t(sizeof(T)) + 63) / 64;
     place.ahead_jump = g.a.row * index_t(sizeof(T)) - place.ahead_run * 64;
@@ -297,6 +298,7 @@ void gemm(const Gemm<T>& g) {
           fetch = {reinterpret_cast<const char*>(place.b + panels * g.b.panel), panels * run, run,
                    g.b.panel * size - run, 0};
         }
+        fetch.a = g.prefetch.a && column == 0;  // for the other columns, the block is in L2: see docs/performance.md
         for (index_t first = start, rows = 0; first < end; first += rows) {
           rows = end - first < kRowGroup ? end - first : kRowGroup;
           multiply_group(g, place, g.a.data + first * g.a.row, first, rows, column, fetch);

@@ -110,23 +110,25 @@ DEEPNET_INLINE void transpose_block(index_t m, index_t n, const T* from, index_t
     if (kWhole || r < n) store(to + r * to_row, tile[r]);
 }
 
-/// to[j][i] = from[i][j]
+/// to[j][i] = from[i][j], one column of whole lines of `to` after the other: long rows share few sets of a cache.
 template <class T>
 void transpose_matrix(index_t m, index_t n, const T* from, index_t from_row, T* to, index_t to_row) {
-  constexpr index_t lanes = kLanes<T>;
+  constexpr index_t lanes = kLanes<T>, line = 64 / index_t(sizeof(T));
   assert(from_row >= n && to_row >= m);
   constexpr index_t kTilesAhead = 2;
   // The lines of a large matrix are not in a cache, and lie too far apart for the processor's own prefetcher.
   const bool far = n * to_row * index_t(sizeof(T)) > index_t{512} << 10;
-  for (index_t i = 0; i < m; i += lanes)
+  for (index_t first = 0; first < m; first += line)
     for (index_t j = 0; j < n; j += lanes) {
-      const T* block = from + i * from_row + j;
       if (far)
-        for (index_t r = 0; r < lanes; ++r) __builtin_prefetch(to + (j + kTilesAhead * lanes + r) * to_row + i, 1);
-      if (i + lanes <= m && j + lanes <= n)
-        transpose_block<T, true>(lanes, lanes, block, from_row, to + j * to_row + i, to_row);
-      else
-        transpose_block<T, false>(m - i, n - j, block, from_row, to + j * to_row + i, to_row);
+        for (index_t r = 0; r < lanes; ++r) __builtin_prefetch(to + (j + kTilesAhead * lanes + r) * to_row + first, 1);
+      for (index_t i = first; i < m && i < first + line; i += lanes) {
+        const T* block = from + i * from_row + j;
+        if (i + lanes <= m && j + lanes <= n)
+          transpose_block<T, true>(lanes, lanes, block, from_row, to + j * to_row + i, to_row);
+        else
+          transpose_block<T, false>(m - i, n - j, block, from_row, to + j * to_row + i, to_row);
+      }
     }
 }
 
