@@ -28,11 +28,10 @@ constexpr auto kCallerSpins = std::chrono::microseconds(50);
 /// threads: perhaps to the one that it waits for.
 template <class Ready>
 bool spin(Clock::duration limit, Ready ready) {
-  const auto relax = ThreadPool::relax;
-  for (int i = 0; i < 64; ++i, relax())
+  for (int i = 0; i < 64; ++i, ThreadPool::relax())
     if (ready()) return true;
   for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::yield())
-    for (int i = 0; i < 64; ++i, relax())
+    for (int i = 0; i < 64; ++i, ThreadPool::relax())
       if (ready()) return true;
   return ready();
 }

@@ -7,6 +7,8 @@
 //   2. Blocks of every dW are summed over the chunk's examples and, with the batch's last chunk, applied to W while
 //      they are in registers. Blocks are independent.
 // A batch of several chunks is cut into parts instead, which threads take through both phases without meeting.
+// batch.cpp has this schedule, batch_group.cpp what a group does, batch_block.cpp what is done with a block, and
+// batch_setup.cpp the memory.
 // Every sum runs over the examples in order, from one chunk on to the next, so no bit depends on the cuts or on the
 // number of threads.
 #pragma once
@@ -166,7 +168,7 @@ class BatchRunner {
   void list_sparse(const Batch& chunk, bool gathers, bool back);
   PanelSums add_panels(index_t examples);
   bool goes_in_parts(index_t examples, Use use) const;
-  double run_in_parts(const Batch& batch, double rate);
+  double run_in_parts(const Batch& batch, double rate, PanelSums& all);
   double run(const Batch& batch, Use use, double rate, std::span<const ParameterGradient<T>> gradients = {});
   double batch_loss_step(const Batch& batch, double rate);
   void divide_by_sum(double examples, double weight);
@@ -226,7 +228,10 @@ class BatchRunner {
     return {static_cast<const T*>(X.data), X.unit_stride / index_t(sizeof(T)), X.count,
             X.count % kPanel<T> ? A_[0] : nullptr};
   }
-  PanelGroup<T> activations(size_t layer, index_t first_panel, index_t panels) const;
+  PanelGroup<T> activations(size_t layer, index_t first_panel, index_t panels) const {
+    const index_t units = units_of(layer);
+    return {A_[layer] + first_panel * units * kPanel<T>, units, panels};
+  }
   index_t units_of(size_t layer) const {
     return layer == 0 ? network_.layers[0].inputs : network_.layers[layer - 1].units;
   }
