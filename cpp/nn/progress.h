@@ -72,7 +72,7 @@ class Progress {
   Interrupt* interrupt_;
   std::thread::id caller_ = std::this_thread::get_id();
   std::atomic<bool> stop_{false};
-  double work_ = 0;
+  alignas(128) double work_ = 0;  // which the caller writes all the time, apart from what all threads read
 };
 
 /// Calls write(first, count) for one part of `count` numbers after the other, each at most a megabyte or two, and
