@@ -1,8 +1,8 @@
 # What the steps of .ci/run for other systems share: Zig as the cross-compiler, Debian's packages for another processor
 # or of another release, and wheels that are built here for elsewhere.
 
-# zig_compiler TARGET: build/zig/TARGET-c++, ar and ranlib, from the pinned package. The first use of a target compiles its
-# C++ library, which takes some two minutes.
+# zig_compiler TARGET: build/zig/TARGET-c++, ar and ranlib, from the pinned package. The first program linked
+# for a target compiles its C++ library, which takes some two minutes.
 zig_compiler() {
   local tool
   make .venv/with-release

@@ -9,6 +9,7 @@
 
 #include "deepnet/config.h"
 #include "isa_rows.h"
+#include "runtime/cpuid.h"
 #include "runtime/system.h"
 #include "runtime/thread_pool.h"
 
