@@ -62,7 +62,7 @@ CpuFeatures features_of(const CpuidRegisters& r) {
   return f;
 }
 
-const CpuFeatures& cpu_features() {
+const CpuFeatures& cpu_features() noexcept {
   static const CpuFeatures found = features_of(read_cpuid());
   return found;
 }

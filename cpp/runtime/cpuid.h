@@ -31,6 +31,6 @@ struct CpuFeatures {
 CpuFeatures features_of(const CpuidRegisters& cpuid);
 
 /// Of the processor that this runs on.
-const CpuFeatures& cpu_features();
+const CpuFeatures& cpu_features() noexcept;
 
 }  // namespace deepnet
