@@ -14,24 +14,19 @@ zig_compiler() {
   chmod +x build/zig/*
 }
 
-# debian_with_python VERSION: the release of Debian that has it.
-debian_with_python() {
-  case $1 in
-    3.11) echo bookworm ;;
-    3.13) echo trixie ;;
-    *) echo "no release of Debian has Python $1" >&2; return 1 ;;
-  esac
-}
-
-# debian_apt KIND RELEASE ARCHITECTURE FOLDER: sets APT_CONFIG for an apt that has its lists and cache in FOLDER, and
-# archives of KIND deb or deb-src. Needs Debian's keys.
-debian_apt() {
-  local kind=$1 release=$2 architecture=$3 apt=$4 archive
-  rm -rf "$apt"
-  mkdir -p "$apt"/{lists,cache}/partial "$apt/cache/archives/partial" "$apt/none"
+# debian_root RELEASE ARCHITECTURE FOLDER PACKAGE...: the packages and what they need, unpacked in FOLDER. Nothing of it
+# runs, and the packages of this machine stay as they are. Needs Debian's keys and apt.
+debian_root() {
+  local release=$1 architecture=$2 folder apt archive package
+  folder=$(realpath --canonicalize-missing "$3")
+  shift 3
+  apt=$folder.apt
+  rm -rf "$folder"
+  mkdir -p "$folder" "$apt"/{lists,cache}/partial "$apt/cache/archives/partial" "$apt/none"
   : > "$apt/status"
   archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | awk '!/security/ && !n++')  # this machine's
-  echo "$kind [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $release main" > "$apt/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $release main" \
+    > "$apt/sources.list"
   cat > "$apt/apt.conf" << END
 APT::Architecture "$architecture";
 APT::Architectures { "$architecture"; };
@@ -44,45 +39,10 @@ Dir::Etc::sourcelist "$apt/sources.list";
 Dir::Etc::sourceparts "$apt/none";
 Dir::Etc::preferencesparts "$apt/none";
 END
-  export APT_CONFIG=$apt/apt.conf
-  apt-get update -qq
+  APT_CONFIG=$apt/apt.conf apt-get update -qq
+  APT_CONFIG=$apt/apt.conf apt-get install -qq -y --download-only "$@"
+  for package in "$apt"/cache/archives/*.deb; do dpkg-deb --extract "$package" "$folder"; done
 }
-
-# debian_root RELEASE ARCHITECTURE FOLDER PACKAGE...: the packages and what they need, unpacked in FOLDER. Nothing of it
-# runs, and the packages of this machine stay as they are.
-debian_root() (
-  release=$1 architecture=$2 folder=$(realpath --canonicalize-missing "$3")
-  shift 3
-  rm -rf "$folder"
-  mkdir -p "$folder"
-  debian_apt deb "$release" "$architecture" "$folder.apt"
-  apt-get install -qq -y --download-only "$@"
-  for package in "$folder.apt"/cache/archives/*.deb; do dpkg-deb --extract "$package" "$folder"; done
-)
-
-# musl_python VERSION FOLDER: Python with the C library musl, compiled from Debian's sources in FOLDER/python, where it
-# runs, and zlib, which hypothesis needs. Needs Debian's musl-tools. No distribution with musl is at hand.
-musl_python() (
-  version=$1 folder=$(realpath --canonicalize-missing "$2")
-  release=$(debian_with_python "$version")
-  debian_apt deb-src "$release" amd64 "$folder.apt"
-  rm -rf "$folder"
-  mkdir -p "$folder"/{sources,python,zlib}
-  cd "$folder/sources"
-  apt-get source -qq --download-only "python$version" zlib
-  tar -xf "python$version"_*.orig.tar.* --strip-components=1 --directory=../python
-  tar -xf zlib_*.orig.tar.* --strip-components=1 --directory=../zlib
-  # musl-gcc says that it is the compiler for glibc. Python's setup.py would add the folders of glibc.
-  printf '#!/bin/sh\n[ "$1" = --print-multiarch ] || exec musl-gcc "$@"\n' > ../cc
-  chmod +x ../cc
-  export CC=$folder/cc
-  cd ../zlib
-  CFLAGS="-O1 -fPIC" ./configure --static && make -j2 libz.a
-  cd ../python
-  if [ -e setup.py ]; then sed -i 's/self.add_multiarch_paths()/pass/' setup.py; fi
-  CFLAGS=-O1 CPPFLAGS="-I$folder/zlib" LDFLAGS="-L$folder/zlib" ./configure --without-ensurepip --disable-test-modules
-  make -j2
-)
 
 # zig_wheel TARGET PROCESSOR TAG [VARIABLE=VALUE...]: the wheel for it, in build/wheels/TARGET/dist, with the tag of the
 # oldest C library on which it runs, which must be TAG or older. The variables describe the Python of that system.

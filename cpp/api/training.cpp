@@ -5,6 +5,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "api/checks.h"
 #include "deepnet/fit_many.h"
@@ -165,9 +166,8 @@ std::vector<ManyResult> v1::fit_many(const std::vector<ManyFit<T>>& fits, const 
   for (const ManyFit<T>& each : fits) holds.push_back(std::make_unique<TrainingHold<T>>(*each.network));
   std::vector<size_t> longest_first(fits.size());
   std::iota(longest_first.begin(), longest_first.end(), size_t(0));
-  std::stable_sort(longest_first.begin(), longest_first.end(), [&](size_t a, size_t b) {
-    return prepared[a].work(*fits[a].network) > prepared[b].work(*fits[b].network);
-  });
+  const auto place_of = [&](size_t i) { return std::pair(-prepared[i].work(*fits[i].network), i); };
+  std::sort(longest_first.begin(), longest_first.end(), [&](size_t a, size_t b) { return place_of(a) < place_of(b); });
 
   std::vector<ManyResult> results(fits.size());
   std::mutex calling;
