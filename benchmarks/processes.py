@@ -139,7 +139,10 @@ class Workers(contextlib.AbstractContextManager):
             try:
                 check_answers.check(part, task, result)
             except check_answers.WrongAnswer as wrong:
-                raise SystemExit(f"{worker.name} gave a wrong answer: {wrong}") from None
+                if worker.contender == DEEPNET:
+                    raise SystemExit(f"{worker.name} gave a wrong answer: {wrong}") from None
+                refused[worker.name] = f"a wrong answer: {wrong}"
+                continue
             able.append(worker)
         return able, {name: note for name, note in notes.items() if note}, refused
 
