@@ -44,19 +44,19 @@ END
   for package in "$apt"/cache/archives/*.deb; do dpkg-deb --extract "$package" "$folder"; done
 }
 
-# zig_wheel TARGET PROCESSOR TAG [VARIABLE=VALUE...]: the wheel for it, in build/wheels/TARGET/dist, with the tag of the
-# oldest C library on which it runs, which must be TAG or older. The variables describe the Python of that system.
-# pybind11 would try link-time optimisation, for which Zig compiles its C++ library once more.
+# zig_wheel TARGET PROCESSOR [VARIABLE=VALUE...]: the wheel for it, in build/wheels/TARGET/dist, with the tag of the oldest
+# C library on which it runs. The variables describe the Python of that system. pybind11 would try link-time
+# optimisation, for which Zig compiles its C++ library once more.
 zig_wheel() {
-  local target=$1 processor=$2 tag=$3 folder=$PWD/build/wheels/$1
-  shift 3
+  local target=$1 processor=$2 folder=$PWD/build/wheels/$1
+  shift 2
   zig_compiler "$target"
   rm -rf "$folder/built" "$folder/dist"
   env "$@" PATH="$PWD/.venv/bin:$PATH" CXX="$PWD/build/zig/$target-c++" \
     CMAKE_ARGS="-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=$processor -DCMAKE_AR=$PWD/build/zig/ar \
 -DCMAKE_RANLIB=$PWD/build/zig/ranlib -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF" \
     $PYTHON -m build --no-isolation --wheel -Cbuild-dir="$folder/objects" --outdir "$folder/built" .
-  PATH="$PWD/.venv/bin:$PATH" $PYTHON -m auditwheel repair --plat "$tag" --wheel-dir "$folder/dist" "$folder"/built/*.whl
+  PATH="$PWD/.venv/bin:$PATH" $PYTHON -m auditwheel repair --wheel-dir "$folder/dist" "$folder"/built/*.whl
   ls -l "$folder/dist"
   [ -z "$(find "$folder/dist" -name '*.whl' -size +2000k)" ] || { echo "the wheel is larger than 2 MB"; return 1; }
 }

@@ -1,5 +1,4 @@
-// What is done with one block of a W in phase 2 of a batch: the sums of its gradient, its update, and what is derived
-// of W.
+// What is done with one block of a W in phase 2 of a batch: the sums of its gradient, its update, and the copies of it.
 #include <cassert>
 
 #include "runtime/phases.h"
