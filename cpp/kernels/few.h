@@ -1,8 +1,8 @@
 // A product with few columns: one example, or two to four, where panels would be nearly empty.
 //
 // Units lie along the vectors. W is read along its rows, as many rows at a time as a vector has lanes, and each square
-// is transposed in registers, which dominates the cost (a third of a cycle per weight with AVX2 and AVX-512). Each
-// result is the same chain of multiply-adds in the order of k as in gemm.h, so it has the same bits.
+// is transposed in registers, which dominates the cost (a third of a cycle per weight with AVX-512). Each result is the
+// same chain of multiply-adds in the order of k as in gemm.h, so it has the same bits.
 #pragma once
 
 #include "kernels/kernels.h"

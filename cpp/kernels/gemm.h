@@ -120,7 +120,7 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
       const auto a_p = [&](int i) { return broadcast(thirds[i / 3][i % 3 * a_row]); };
       const auto b_p = [&](int j) { return load(b + vector_offset<T>(j, b_panel)); };
       // The operand with fewer vectors stays in registers: beside 3 x 4 sums, there are four. With the four of b there,
-      // Clang moved a sum to memory and back, and a step of 784-256-128-1 took 1.5 times as long.
+      // Clang moved a sum to memory and back in each step of k.
       if constexpr (MR < NV) {
         Vec<T> a_ps[MR];
         for (int i = 0; i < MR; ++i) a_ps[i] = a_p(i);

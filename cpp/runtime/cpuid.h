@@ -6,8 +6,8 @@
 
 namespace deepnet {
 
-/// The registers that hold the answers, as the manuals of Intel and AMD name them; 0 where the processor knows no such
-/// leaf, and on other processors.
+/// The registers that CPUID and XGETBV return, named as in the manuals of Intel and AMD. A register is 0 if the
+/// processor does not have its leaf, and on processors other than x86-64.
 struct CpuidRegisters {
   uint32_t vendor_ebx = 0, vendor_edx = 0, vendor_ecx = 0;  // leaf 0: 12 letters
   uint32_t leaf1_ecx = 0;
