@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <bit>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,31 +36,52 @@ bool WithoutGil::requested_now() {
   return call([] { return PyErr_CheckSignals() != 0; });
 }
 
+py::object item(PyObject* dict, PyObject* key) {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* value = nullptr;
+  if (PyDict_GetItemRef(dict, key, &value) < 0) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(value);
+#else  // no other thread runs here, before the reference is taken
+  PyObject* value = PyDict_GetItemWithError(dict, key);
+  if (!value && PyErr_Occurred()) throw py::error_already_set();
+  return py::reinterpret_borrow<py::object>(value);
+#endif
+}
+
 PyObject* key(Prefix prefix, size_t layer) {
   static constexpr std::array names = {"W", "b", "dW", "db", "dA"};
-  static std::array<std::vector<PyObject*>, names.size()> keys;  // guarded by the GIL, kept until the process ends
-  auto& known = keys[static_cast<size_t>(prefix)];
-  while (known.size() <= layer) {
-    PyObject* name = checked(PyUnicode_FromFormat("%s%zu", names[static_cast<size_t>(prefix)], known.size()));
-    PyUnicode_InternInPlace(&name);
-    known.push_back(name);
+  // Row r has the names of 2^r layers, from number 2^r - 1 on. Several threads may make a row: the first one's stays,
+  // until the process ends.
+  using Row = std::atomic<PyObject**>;
+  static std::array<std::array<Row, 64>, names.size()> rows;
+  const auto r = static_cast<size_t>(std::bit_width(layer + 1)) - 1;
+  const size_t count = size_t{1} << r, first = count - 1;
+  Row& row = rows[static_cast<size_t>(prefix)][r];
+  PyObject** known = row.load(std::memory_order_acquire);
+  if (!known) {
+    auto made = std::make_unique<PyObject*[]>(count);
+    for (size_t i = 0; i < count; ++i) {
+      made[i] = checked(PyUnicode_FromFormat("%s%zu", names[static_cast<size_t>(prefix)], first + i));
+      PyUnicode_InternInPlace(&made[i]);
+    }
+    if (row.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) known = made.release();
   }
-  return known[layer];
+  return known[layer - first];
 }
 
 namespace {
 
-const std::vector<PyObject*>& interned_activation_names() {
-  static const std::vector<PyObject*> names = [] {
-    std::vector<PyObject*> interned;
-    for (const std::string_view name : activation_names())
-      interned.push_back(checked(PyUnicode_InternFromString(std::string(name).c_str())));
-    return interned;
-  }();
-  return names;
-}
+std::vector<PyObject*> interned_activation_names;
+PyObject* activation_attribute;
 
 }  // namespace
+
+void make_names() {
+  if (!interned_activation_names.empty()) return;  // the module is loaded again
+  for (const std::string_view name : activation_names())
+    interned_activation_names.push_back(checked(PyUnicode_InternFromString(std::string(name).c_str())));
+  activation_attribute = checked(PyUnicode_InternFromString("activation"));
+}
 
 py::list list_of(const std::vector<std::string_view>& names) {
   py::list list;
@@ -77,7 +101,7 @@ std::optional<std::string_view> text(PyObject* object) {
 }
 
 std::optional<ActivationId> parse_activation(PyObject* name) {
-  const std::vector<PyObject*>& known = interned_activation_names();
+  const std::vector<PyObject*>& known = interned_activation_names;
   for (size_t i = 0; i < known.size(); ++i)  // nearly always the same object, since literals are interned
     if (known[i] == name) return static_cast<ActivationId>(i);
   const auto string = text(name);
@@ -101,16 +125,17 @@ bool parse_activations(PyObject* activations, PyObject* output, size_t layers, s
     return !takes_whole_columns(*hidden);
   }
   if (output != Py_None || !(PyTuple_CheckExact(activations) || PyList_CheckExact(activations))) return false;
-  if (static_cast<size_t>(PySequence_Fast_GET_SIZE(activations)) != layers) return false;
+  const auto names = py::reinterpret_steal<py::object>(checked(PySequence_Tuple(activations)));  // a list may change
+  if (static_cast<size_t>(PyTuple_GET_SIZE(names.ptr())) != layers) return false;
   for (size_t l = 0; l < layers; ++l) {
-    const auto id = parse_activation(PySequence_Fast_GET_ITEM(activations, static_cast<Py_ssize_t>(l)));
+    const auto id = parse_activation(PyTuple_GET_ITEM(names.ptr(), static_cast<Py_ssize_t>(l)));
     if (!id) return false;
     out.push_back(*id);
   }
   return columns_are_last(out);
 }
 
-PyObject* activation_name(ActivationId id) { return interned_activation_names()[static_cast<size_t>(id)]; }
+PyObject* activation_name(ActivationId id) { return interned_activation_names[static_cast<size_t>(id)]; }
 
 namespace {
 
@@ -146,11 +171,6 @@ PyObject* numpy_number_types() {
       .ptr();
 }
 
-PyObject* activation_attribute() {
-  static PyObject* const name = checked(PyUnicode_InternFromString("activation"));
-  return name;
-}
-
 }  // namespace
 
 std::optional<double> real_number(PyObject* object) {
@@ -181,7 +201,7 @@ py::object new_layer_cache(PyObject* A_prev, PyObject* W, PyObject* b, PyObject*
   auto cache = py::reinterpret_steal<py::object>(checked(type->tp_alloc(type, 2)));
   PyTuple_SET_ITEM(cache.ptr(), 0, checked(PyTuple_Pack(3, A_prev, W, b)));
   PyTuple_SET_ITEM(cache.ptr(), 1, Py_NewRef(Z));
-  if (PyObject_SetAttr(cache.ptr(), activation_attribute(), activation_name(activation)) != 0)
+  if (PyObject_SetAttr(cache.ptr(), activation_attribute, activation_name(activation)) != 0)
     throw py::error_already_set();
   return cache;
 }
@@ -198,7 +218,7 @@ bool parse_cache(PyObject* cache, CacheParts& out) {
 
 bool remembered_activation(PyObject* cache, ActivationId& out) {
   if (Py_TYPE(cache) != layer_cache_type()) return true;
-  const auto name = py::reinterpret_steal<py::object>(checked(PyObject_GetAttr(cache, activation_attribute())));
+  const auto name = py::reinterpret_steal<py::object>(checked(PyObject_GetAttr(cache, activation_attribute)));
   if (name.is_none()) return true;
   const auto id = parse_activation(name.ptr());
   if (id) out = *id;

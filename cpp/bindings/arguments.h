@@ -62,6 +62,9 @@ inline PyObject* checked(PyObject* object) {
   return object;
 }
 
+/// A value of a dict, or null. The reference is its own: another thread may remove the value from the dict meanwhile.
+py::object item(PyObject* dict, PyObject* key);
+
 /// A key of the course's dicts, interned: "W" and 3 give "W3".
 enum class Prefix { W, b, dW, db, dA };
 PyObject* key(Prefix prefix, size_t layer);
@@ -112,6 +115,9 @@ py::object with_dtype(PyObject* array, Body body) {
 /// Names as a list of str.
 py::list list_of(const std::vector<std::string_view>& names);
 
+/// Makes the names that the functions above use. A static of a function would not do: the thread that makes it may wait
+/// for others, which wait for the static.
+void make_names();
 void bind_activations(py::module_& m);
 void bind_layers(py::module_& m);
 void bind_models(py::module_& m);

@@ -113,27 +113,25 @@ struct Handler {
 
 Handler handler = {"deepnet large arrays", 1, {nullptr, &allocate, &allocate_zeros, &reallocate, &release}};
 
-/// PyDataMem_SetHandler, number 304 of NumPy's table of functions since 1.22. Returns null, with Python's error set,
-/// when memory runs out.
-PyObject* set_handler(PyObject* capsule) {
-  using SetHandler = PyObject* (*)(PyObject*);
-  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<SetHandler> function;
-  function.call_once_and_store_result([] {
-    const auto core = py::module_::import(py::module_::import("numpy").attr("__version__").cast<std::string>()[0] == '1'
-                                              ? "numpy.core.multiarray"
-                                              : "numpy._core.multiarray");
-    const py::object table = core.attr("_ARRAY_API");
-    return reinterpret_cast<SetHandler>(static_cast<void**>(PyCapsule_GetPointer(table.ptr(), nullptr))[304]);
-  });
-  return function.get_stored()(capsule);
-}
+PyObject* handler_capsule;
+/// PyDataMem_SetHandler. Returns null, with Python's error set, when memory runs out.
+PyObject* (*set_handler)(PyObject* capsule);
 
 }  // namespace
 
-LargeArrayMemory::LargeArrayMemory() {
-  static PyObject* const capsule = checked(PyCapsule_New(&handler, "mem_handler", nullptr));
-  previous_ = checked(set_handler(capsule));
+void find_handler_function() {
+  handler_capsule = checked(PyCapsule_New(&handler, "mem_handler", nullptr));
+  const auto core = py::module_::import(py::module_::import("numpy").attr("__version__").cast<std::string>()[0] == '1'
+                                            ? "numpy.core.multiarray"
+                                            : "numpy._core.multiarray");
+  const py::object table = core.attr("_ARRAY_API");
+  constexpr int number = 304;  // in NumPy's table of functions, since 1.22
+  void* functions = PyCapsule_GetPointer(table.ptr(), nullptr);
+  if (!functions) throw py::error_already_set();
+  set_handler = reinterpret_cast<decltype(set_handler)>(static_cast<void**>(functions)[number]);
 }
+
+LargeArrayMemory::LargeArrayMemory() : previous_(checked(set_handler(handler_capsule))) {}
 
 LargeArrayMemory::~LargeArrayMemory() {
   PyObject* ours = set_handler(previous_);

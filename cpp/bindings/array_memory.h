@@ -14,6 +14,9 @@ namespace deepnet::bindings {
 /// The size from which on arrays are reused; malloc is fast for smaller ones.
 constexpr size_t kLargeArray = size_t{128} << 10;
 
+/// Finds NumPy's function for this; before the first array is made.
+void find_handler_function();
+
 /// While it lives, NumPy takes the memory of new arrays from the blocks kept here. Needs the GIL.
 class LargeArrayMemory {
  public:

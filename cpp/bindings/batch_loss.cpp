@@ -85,8 +85,8 @@ std::unique_ptr<LossInPython<T>> LossInPython<T>::of(PyObject* loss, PyObject* a
   const Py_ssize_t count = PyTuple_GET_SIZE(made->names_.ptr());
   if (arrays == Py_None ? count != 0 : !PyDict_CheckExact(arrays) || PyDict_GET_SIZE(arrays) != count) return nullptr;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* array = PyDict_GetItemWithError(arrays, PyTuple_GET_ITEM(made->names_.ptr(), i));
-    py::object fitting = array ? further_array<T>(array, examples) : py::object();
+    const py::object array = item(arrays, PyTuple_GET_ITEM(made->names_.ptr(), i));
+    py::object fitting = array ? further_array<T>(array.ptr(), examples) : py::object();
     if (!fitting) return nullptr;
     made->arrays_.push_back(std::move(fitting));
   }

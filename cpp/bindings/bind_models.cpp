@@ -22,12 +22,9 @@ bool parse_parameters(PyObject* dict, index_t inputs, std::vector<ForwardLayer<T
   owned.reserve(size);
   for (size_t l = 0; l < layers.size(); ++l) {
     ForwardLayer<T>& layer = layers[l];
-    PyObject* W = PyDict_GetItem(dict, key(Prefix::W, l + 1));
-    if (!W || !view(W, layer.W)) return false;
-    owned.push_back(py::reinterpret_borrow<py::object>(W));
-    PyObject* b = PyDict_GetItem(dict, key(Prefix::b, l + 1));
-    if (!b || !view(b, layer.b)) return false;
-    owned.push_back(py::reinterpret_borrow<py::object>(b));
+    const py::object &W = owned.emplace_back(item(dict, key(Prefix::W, l + 1))),
+                     &b = owned.emplace_back(item(dict, key(Prefix::b, l + 1)));
+    if (!W || !view(W.ptr(), layer.W) || !b || !view(b.ptr(), layer.b)) return false;
     if ((inputs != kAnyInputs && layer.W.cols != inputs) || layer.b.rows != layer.W.rows || layer.b.cols != 1)
       return false;
     inputs = layer.W.rows;
@@ -168,10 +165,8 @@ bool result_array(PyObject* out, PyObject* name, index_t rows, index_t cols, Mat
     array = new_matrix<T>(rows, cols, matrix);
     return true;
   }
-  PyObject* given = PyDict_GetItem(out, name);
-  if (!given || !writable_view(given, rows, cols, matrix)) return false;
-  array = py::reinterpret_borrow<py::object>(given);
-  return true;
+  array = item(out, name);
+  return array && writable_view(array.ptr(), rows, cols, matrix);
 }
 
 struct BackwardArguments {
@@ -257,11 +252,11 @@ py::object update(const py::object& parameters, const py::object& grads, const p
   const std::optional<double> given_rate = real_number(learning_rate.ptr());
   const double rate = given_rate.value_or(NAN);
   if (!std::isfinite(rate) || !(out.is_none() || is_parameter_dict(out.ptr()))) return py::none();
-  PyObject* W1 = PyDict_GetItem(parameters.ptr(), key(Prefix::W, 1));
+  const py::object W1 = item(parameters.ptr(), key(Prefix::W, 1));
   if (!W1) return py::none();
   const bool in_place = out.ptr() == parameters.ptr();
 
-  return with_dtype(W1, [&]<class T>(T) -> py::object {
+  return with_dtype(W1.ptr(), [&]<class T>(T) -> py::object {
     std::vector<ForwardLayer<T>> layers;
     std::vector<py::object> owned;
     if (!parse_parameters(parameters.ptr(), kAnyInputs, layers, owned)) return py::none();
@@ -272,17 +267,17 @@ py::object update(const py::object& parameters, const py::object& grads, const p
     py::dict result;
     const auto add = [&](PyObject* name, PyObject* gradient_name, PyObject* p_array, const Matrix<const T>& p) {
       GradientStep<T> step{p, {}, {}};
-      PyObject* g = PyDict_GetItem(grads.ptr(), gradient_name);
-      if (!g || !view(g, step.g) || step.g.rows != p.rows || step.g.cols != p.cols) return false;
+      const py::object g = item(grads.ptr(), gradient_name);
+      if (!g || !view(g.ptr(), step.g) || step.g.rows != p.rows || step.g.cols != p.cols) return false;
       py::object array;
       if (!result_array(out.ptr(), name, p.rows, p.cols, step.out, array)) return false;
       if (!out.is_none()) {
-        inputs.push_back(range_of(g));
+        inputs.push_back(range_of(g.ptr()));
         if (!in_place) inputs.push_back(range_of(p_array));
         outputs.push_back(range_of(array.ptr()));
       }
       if (PyDict_SetItem(result.ptr(), name, array.ptr()) != 0) throw py::error_already_set();
-      owned.push_back(py::reinterpret_borrow<py::object>(g));
+      owned.push_back(g);
       steps.push_back(step);
       return true;
     };

@@ -35,7 +35,6 @@ bool parse_output(PyObject* object, index_t rows, index_t cols, const std::vecto
   return true;
 }
 
-/// The class of deepnet.engine_errors; never freed, since exceptions may come while the interpreter ends.
 PyObject* busy_class;
 
 template <class T>
@@ -221,7 +220,7 @@ class Engine final : public AnyEngine {
     held.reserve(2 * size_t(network_.layers()));
     for (index_t l = 1; l <= network_.layers(); ++l) {
       auto& [dW, db] = gradients.emplace_back();
-      PyObject *of_W = item(grads.ptr(), Prefix::dW, l, held), *of_b = item(grads.ptr(), Prefix::db, l, held);
+      PyObject *of_W = array_in(grads.ptr(), Prefix::dW, l, held), *of_b = array_in(grads.ptr(), Prefix::db, l, held);
       if (!of_W || !view<T>(of_W, dW) || dW.rows != network_.units(l) || dW.cols != network_.units(l - 1))
         return py::none();
       if (!of_b || !view<T>(of_b, db) || db.rows != network_.units(l) || db.cols != 1) return py::none();
@@ -371,11 +370,9 @@ class Engine final : public AnyEngine {
     return grads;
   }
 
-  /// A value of a dict, which `held` keeps, or null.
-  static PyObject* item(PyObject* dict, Prefix prefix, index_t l, std::vector<py::object>& held) {
-    PyObject* value = PyDict_GetItemWithError(dict, key(prefix, size_t(l)));
-    if (value) held.push_back(py::reinterpret_borrow<py::object>(value));
-    return value;
+  /// An array of a dict of gradients, which `held` keeps, or null.
+  static PyObject* array_in(PyObject* dict, Prefix prefix, index_t l, std::vector<py::object>& held) {
+    return held.emplace_back(item(dict, key(prefix, size_t(l)))).ptr();
   }
 
   /// The arrays of a dict of gradients to write to, apart from each other and from what is read. `held` keeps them:
@@ -390,7 +387,7 @@ class Engine final : public AnyEngine {
     held.reserve(2 * layers);
     for (index_t l = 1; l <= network_.layers(); ++l) {
       auto& [dW, db] = gradients.emplace_back();
-      PyObject *of_W = item(out, Prefix::dW, l, held), *of_b = item(out, Prefix::db, l, held);
+      PyObject *of_W = array_in(out, Prefix::dW, l, held), *of_b = array_in(out, Prefix::db, l, held);
       if (!of_W || !writable_view<T>(of_W, network_.units(l), network_.units(l - 1), dW)) return false;
       if (!of_b || !writable_view<T>(of_b, network_.units(l), 1, db)) return false;
       ranges.push_back(range_of(of_W));
@@ -558,6 +555,7 @@ void bind_network(py::module_& m) {
   const py::module_ errors = py::module_::import("deepnet.engine_errors");
   for (const char* name : {"Busy", "NonFinite"}) m.attr(name) = errors.attr(name);
   busy_class = py::object(errors.attr("Busy")).release().ptr();
+  non_finite_class = py::object(errors.attr("NonFinite")).release().ptr();
   bind_fit_many(m);
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {

@@ -201,9 +201,9 @@ std::optional<index_t> class_number(PyObject* key, index_t classes) {
 /// The weight of each class: 1, but for those in the dict.
 template <class T>
 bool weights_in(PyObject* dict, std::vector<double>& table) {
+  const auto own = py::reinterpret_steal<py::object>(checked(PyDict_Copy(dict)));  // which nobody else can change
   PyObject *key = nullptr, *value = nullptr;
-  for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &key, &value);) {
-    const auto own_key = py::reinterpret_borrow<py::object>(key), own = py::reinterpret_borrow<py::object>(value);
+  for (Py_ssize_t at = 0; PyDict_Next(own.ptr(), &at, &key, &value);) {
     const auto number = class_number(key, index_t(table.size()));
     const auto weight = real_number(value);
     if (!number || !weight || !(*weight >= 0) || !std::isfinite(T(*weight))) return false;

@@ -15,14 +15,13 @@ namespace {
 
 /// The exception NonFinite, or null and Python's error.
 py::object new_non_finite(const NonFinite& e, const py::object& losses, const py::object& seconds) {
-  // Never freed, since exceptions may come while the interpreter ends.
-  static PyObject* const made_by =
-      py::object(py::module_::import("deepnet.engine_errors").attr("NonFinite")).release().ptr();
   const auto arguments = py::make_tuple(e.loss, e.epoch, e.batch, e.updated, e.recovered, losses, seconds);
-  return py::reinterpret_steal<py::object>(PyObject_Call(made_by, arguments.ptr(), nullptr));
+  return py::reinterpret_steal<py::object>(PyObject_Call(non_finite_class, arguments.ptr(), nullptr));
 }
 
 }  // namespace
+
+PyObject* non_finite_class;
 
 void set_error(const NonFinite& e, const py::object& losses, const py::object& seconds) {
   // The exception is made first: a signal handler may raise another one in its __init__, which is then the error,
@@ -200,10 +199,26 @@ class Training {
  private:
   /// Ends a process that a callback on a worker has forked: it has no thread that waits for fit_many.
   [[noreturn]] static void end_child() {
-    if (PyErr_Occurred()) PyErr_Print();  // after sys.exit() it does not return
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_SystemExit)) exit_child();
+    if (PyErr_Occurred()) PyErr_Print();
     PySys_WriteStderr(
         "deepnet: this process was forked by a callback of fit_many and cannot return to it: end it with os._exit\n");
     std::_Exit(1);
+  }
+
+  /// After sys.exit(). Python's own function for this crashes since 3.13 unless the main thread has forked.
+  static void exit_child() {
+    try {
+      const py::object code = py::error_already_set().value().attr("code");  // which takes the error first
+      const auto sys = py::module_::import("sys");
+      const bool is_number = PyLong_Check(code.ptr());
+      if (!is_number && !code.is_none()) py::print(code, py::arg("file") = sys.attr("stderr"));
+      py::module_::import("atexit").attr("_run_exitfuncs")();
+      for (const char* stream : {"stdout", "stderr"}) sys.attr(stream).attr("flush")();
+      std::_Exit(is_number ? static_cast<int>(PyLong_AsLong(code.ptr())) : code.is_none() ? 0 : 1);
+    } catch (py::error_already_set& error) {
+      error.restore();
+    }
   }
 
   /// Gives the generator the result of the last call, and prepares the next.

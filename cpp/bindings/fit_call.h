@@ -76,6 +76,10 @@ class AnyEngine {
 /// Returns null if the object is not an engine.
 const AnyEngine* any_engine(PyObject* object);
 
+/// A class of deepnet.engine_errors, set by bind_network; never freed, since exceptions may come while the interpreter
+/// ends.
+extern PyObject* non_finite_class;
+
 /// Sets Python's error to NonFinite.
 void set_error(const NonFinite& e, const py::object& losses = py::tuple(), const py::object& seconds = py::tuple());
 

@@ -75,9 +75,11 @@ void translate_lack_of_memory(std::exception_ptr thrown) {
 
 }  // namespace
 
-PYBIND11_MODULE(_core, m) {
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.doc() = "The native half of deepnet; use deepnet itself.";
   py::register_local_exception_translator(&translate_lack_of_memory);
+  deepnet::bindings::make_names();
+  deepnet::bindings::find_handler_function();
   m.def("config", &config);
   m.def("shuffle_as_numpy", &shuffle_as_numpy);
   m.def("activation_names", [] { return list_of(deepnet::activation_names()); });

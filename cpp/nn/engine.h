@@ -153,7 +153,7 @@ class TrainingHold {
   class Call {
    public:
     explicit Call(TrainingHold& hold);
-    ~Call() { hold_.in_call_ = false; }
+    ~Call() { hold_.in_call_.store(false); }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
 
@@ -164,7 +164,7 @@ class TrainingHold {
  private:
   Network<T> network_;
   uint64_t token_;
-  bool in_call_ = false;
+  std::atomic<bool> in_call_{false};
 };
 
 /// Training by mini-batches. losses[e] becomes the mean loss over the examples of epoch e, each taken before the

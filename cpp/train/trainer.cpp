@@ -280,8 +280,7 @@ TrainingHold<T>::Call::Call(TrainingHold& hold) : hold_(hold) {
   NetworkState<T>& state = hold.network_.state();
   const bool reading = Reading::here(&state);
   state.after_fork(reading);
-  if (reading || hold.in_call_ || !state.training.is_held_by(hold.token_)) throw Busy{};
-  hold.in_call_ = true;
+  if (reading || !state.training.is_held_by(hold.token_) || hold.in_call_.exchange(true)) throw Busy{};
 }
 
 template <class T>

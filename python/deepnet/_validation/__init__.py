@@ -31,6 +31,7 @@ from .arrays import (
 from .custom import checked_loss, without_data
 from .options import float_dtype
 from .structures import (
+    items,
     known_activation,
     layer_arrays,
     layer_cache,
@@ -201,6 +202,7 @@ def update_parameters(parameters: Any, grads: Any, learning_rate: Any, out: Any)
     given, parameters = parameters, network_parameters(parameters)
     if not isinstance(grads, Mapping):
         raise TypeError(f"grads is {a(grads)}, but must be the dict from L_model_backward")
+    grads = items(grads)
     missing = [f"d{key}" for key in parameters if f"d{key}" not in grads]
     if missing:
         raise ValueError(f"grads lacks {listed(missing)}")

@@ -11,6 +11,7 @@ from deepnet.activations import Array
 
 from .arrays import a, anything, counted, floats, shaped
 from .sparse import is_sparse
+from .structures import items
 
 NO_PASS = {
     1: "the network has not kept a forward pass: call net.forward(X) before each net.backward({}=...), "
@@ -51,7 +52,7 @@ def gradients(grads: Any, parameters: Mapping[str, Array]) -> dict[str, Array]:
         if isinstance(grads, tuple) and len(grads) == 2 and isinstance(grads[1], Mapping):
             hint = ": loss_and_grads returns the loss and the gradients, use grads[1]"
         raise TypeError(f"grads is {a(grads)}, but must be a dict with dW1, db1, ..., dWL, dbL{hint}")
-    checked = {}
+    grads, checked = items(grads), {}
     for key, p in parameters.items():
         if f"d{key}" not in grads:
             raise ValueError(f"grads lacks 'd{key}'")
@@ -76,7 +77,7 @@ def gradients_to_write(
         name: array.data if is_sparse(array) else array for name, array in read.items() if array is not None
     }
     seen |= parameters
-    checked = {}
+    out, checked = items(out), {}
     for key, p in parameters.items():
         name = f"d{key}"
         if name not in out:

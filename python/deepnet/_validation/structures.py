@@ -71,6 +71,11 @@ def layer_caches(caches: Any) -> list[LayerCache]:
     return checked
 
 
+def items(mapping: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return what a mapping of the caller's has now: another thread may change it between two looks."""
+    return mapping.copy() if type(mapping) is dict else {key: mapping[key] for key in mapping}
+
+
 def network_parameters(parameters: Any) -> dict[str, Array]:
     """Accept exactly W1, b1, ..., WL, bL, each layer fitting the one before."""
     if not isinstance(parameters, Mapping):
@@ -78,6 +83,7 @@ def network_parameters(parameters: Any) -> dict[str, Array]:
         if isinstance(parameters, (tuple, list)) and any(isinstance(part, dict) for part in parameters):
             hint = ": a model returns parameters and costs, use parameters[0]"
         raise TypeError(f"parameters is {a(parameters)}, but must be a dict with W1, b1, ..., WL, bL{hint}")
+    parameters = items(parameters)
     kinds = [key[:1] for key in parameters if isinstance(key, str) and key[1:].isdecimal()]
     layers = max(kinds.count("W"), kinds.count("b"))
     expected = [f"{kind}{layer}" for layer in range(1, layers + 1) for kind in "Wb"]
@@ -151,14 +157,18 @@ def writable(
     """Accept an out that holds exactly these arrays, each writable and sharing memory with no other."""
     if not isinstance(out, Mapping):
         raise TypeError(f"out is {a(out)}, but must be a dict of arrays from an earlier call")
-    missing, extra = [key for key in shapes if key not in out], [key for key in out if key not in shapes]
+    arrays: dict[str, Array] = items(out)
+    missing, extra = (
+        [key for key in shapes if key not in arrays],
+        [key for key in arrays if key not in shapes],
+    )
     if missing or extra:
         faults = [f"lacks {listed(missing)}"] if missing else []
         faults += [f"has {listed(extra)}, which this call does not write"] if extra else []
         raise ValueError(f"out {' and '.join(faults)}")
     others = dict(inputs)
     for key, shape in shapes.items():
-        array = out[key]
+        array = arrays[key]
         if type(array) is not np.ndarray or array.dtype != dtype:
             kind = array.dtype if type(array) is np.ndarray else a(array)
             raise TypeError(f"out[{key!r}] is {kind}, but must be an ndarray of {dtype}")
@@ -174,7 +184,7 @@ def writable(
                     f"out[{key!r}] shares memory with {label}, which would be overwritten while in use"
                 )
         others[f"out[{key!r}]"] = array
-    return dict(out)
+    return arrays
 
 
 def _has_separate_rows(array: Array) -> bool:

@@ -207,7 +207,8 @@ class ByHand(ForeignAttributes):
         if unknown:
             raise unknown_argument(ByHand.apply_gradients, unknown)
         position, done = self._position, None
-        kept = self._kept.find(None, optimizer)
+        calls = self._kept
+        kept = calls.find(None, optimizer)
         if kept is not None:
             chosen = kept.chosen
         else:
@@ -219,7 +220,7 @@ class ByHand(ForeignAttributes):
             checked = check.gradients(grads, self._parameters)
             engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1]), chosen))
             done = answered(engine.apply_gradients(checked, plan, rate, 0))
-            self._keep(None, optimizer, engine, plan, chosen)
+            self._keep(calls, None, optimizer, engine, plan, chosen)
         if not done:
             raise check.not_finite(grads, self._parameters)
         position.updates += 1

@@ -60,16 +60,23 @@ class KeptCalls:
         else:
             self._calls[_identity(loss), _identity(optimizer)] = kept
 
-    def forget(self) -> None:
-        """Forget all calls: the network's own optimizer is another one."""
-        self._calls, self._plain = {}, None
+    def without_calls(self) -> KeptCalls:
+        """Return what replaces this when the network gets another optimizer of its own.
+
+        A call of another thread that began before may then keep what it made with the old one: here, where
+        no later call looks.
+        """
+        replacement = KeptCalls()
+        replacement._plan = self._plan
+        return replacement
 
     def engine_for(
         self, plan: Plan, prepare: Callable[[Plan], tuple[reference.Engine, Any]]
     ) -> tuple[reference.Engine, Any]:
         """Return the engine that can run this plan, and the plan as it takes it; the last answer is kept."""
-        if self._plan is not None and self._plan[0] == plan:
-            return self._plan[1]
+        last = self._plan  # read once, since another thread may replace it
+        if last is not None and last[0] == plan:
+            return last[1]
         engine: Any  # the extension's is typed as the reference's
         engine, prepared = prepare(plan)
         if not isinstance(engine, reference.Engine):

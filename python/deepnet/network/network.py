@@ -41,6 +41,7 @@ from deepnet.layers import Dense
 from deepnet.losses import LOSSES, Loss, loss_for
 from deepnet.optimizers import SGD, Optimizer
 from deepnet.plan import LayerPlan, Plan
+from deepnet.reference.training_hold import updating
 
 from . import files
 from .by_hand import ByHand
@@ -402,8 +403,8 @@ class Network(ByHand):
         if vars(self).get("_optimizer") != optimizer:
             self._position.updates = 0  # its schedule begins
         self._optimizer = optimizer
-        self._kept.forget()
-        self._keep(None, None, *self._default_engine(), optimizer)
+        self._kept = self._kept.without_calls()  # after the optimizer: calls read it after these
+        self._keep(self._kept, None, None, *self._default_engine(), optimizer)
 
     # --- training -------------------------------------------------------------------------------------------
 
@@ -725,7 +726,8 @@ class Network(ByHand):
         seed = self._dropout_seed + position.batches & LARGEST_SEED
         value = None
         try:
-            kept = self._kept.find(loss, optimizer, loss_data)
+            calls = self._kept
+            kept = calls.find(loss, optimizer, loss_data)
             if kept is not None:
                 chosen = kept.chosen
             else:
@@ -742,7 +744,7 @@ class Network(ByHand):
                 engine, plan = self._engine_for(self._plan(chosen_loss, chosen))
                 given = examples.given_to(engine, chosen_loss)
                 value = answered(engine.train_on_batch(*given, plan, rate, seed, scale, count))
-                self._keep(loss, optimizer, engine, plan, chosen, given[1])
+                self._keep(calls, loss, optimizer, engine, plan, chosen, given[1])
         except NonFinite as bad:
             examples, _ = self._examples_for().check(X, Y, loss, sample_weight, class_weight, loss_data)
             where = "before this update, which was not made"
@@ -890,7 +892,8 @@ class Network(ByHand):
             raise unknown_argument(Network.evaluate, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
-        kept = self._kept.find(loss, None, loss_data) if metrics is None else None
+        calls = self._kept
+        kept = calls.find(loss, None, loss_data) if metrics is None else None
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
             labels = Y if kept.custom is None else (Y, kept.custom, loss_data)
@@ -900,7 +903,7 @@ class Network(ByHand):
         examples, chosen_loss = self._examples_for().check(X, Y, loss, sample_weight, class_weight, loss_data)
         engine, plan = self._engine_for(self._plan(chosen_loss))
         given = examples.given_to(engine, chosen_loss)
-        self._keep(loss, None, engine, plan, self._optimizer, given[1])
+        self._keep(calls, loss, None, engine, plan, self._optimizer, given[1])
         chosen = None if metrics is None else checked_metrics(metrics, chosen_loss, self._activations[-1])
         value = answered(engine.evaluate(*given, plan, scale, count))
         if chosen is None:
@@ -954,7 +957,8 @@ class Network(ByHand):
             raise unknown_argument(Network.loss_and_grads, unknown)
         scale = self._input_scale if input_scale is None else option.input_scale(input_scale)
         count = 0 if threads is None else option.thread_count(threads)
-        result, kept = None, self._kept.find(loss, None, loss_data)
+        result, calls = None, self._kept
+        kept = calls.find(loss, None, loss_data)
         if kept is not None:
             weights = sample_weight if class_weight is None else (sample_weight, class_weight)
             labels = Y if kept.custom is None else (Y, kept.custom, loss_data)
@@ -969,7 +973,7 @@ class Network(ByHand):
             given = examples.given_to(engine, chosen_loss)
             result = answered(engine.loss_and_grads(*given, plan, scale, count, arrays))
             result = result if out is None else (result[0], out)
-            self._keep(loss, None, engine, plan, self._optimizer, given[1])
+            self._keep(calls, loss, None, engine, plan, self._optimizer, given[1])
         return result
 
     # --- copies and files -----------------------------------------------------------------------------------
@@ -1085,7 +1089,8 @@ class Network(ByHand):
             elif name not in _RECREATED:
                 copied[name] = copy.deepcopy(value, memo)
         net._use_engine(engine, self._own_plan)
-        net._kept.keep(None, None, default.plan, self._optimizer)
+        net._optimizer = default.chosen  # another thread may have replaced that of this network meanwhile
+        net._kept.keep(None, None, default.plan, default.chosen)
         return net
 
     def __getstate__(self) -> tuple[dict[str, Any], Sequence[Array]]:
@@ -1134,6 +1139,7 @@ class Network(ByHand):
 
     def _keep(
         self,
+        calls: KeptCalls,  # read before the network's optimizer
         loss: Any,
         optimizer: Any,
         engine: reference.Engine,
@@ -1143,7 +1149,7 @@ class Network(ByHand):
     ) -> None:
         """Keep what a call passed to the extension, if it did; `labels` as the engine took them."""
         if engine is self._engine:
-            self._kept.keep(loss, optimizer, plan, chosen, labels[1] if type(labels) is tuple else None)
+            calls.keep(loss, optimizer, plan, chosen, labels[1] if type(labels) is tuple else None)
 
     def _default_engine(self) -> tuple[reference.Engine, Any]:
         """Return the engine of training calls without other options, and their plan as it takes it."""
@@ -1152,11 +1158,12 @@ class Network(ByHand):
     def _prepared(self, plan: Plan) -> tuple[reference.Engine, Any]:
         engine = self._engine
         if not knows(engine, plan):
-            if self._fallback is None:
-                self._fallback = engine_for_custom(
-                    self.layer_dims, self._g, self._dtype, engine, self.compute
-                )
-            engine = self._fallback
+            with updating:  # a second one would have another memory of the optimizer
+                if self._fallback is None:
+                    self._fallback = engine_for_custom(
+                        self.layer_dims, self._g, self._dtype, engine, self.compute
+                    )
+                engine = self._fallback
         if isinstance(engine, reference.Engine):
             plan = replace(plan, loss=checked_loss(plan.loss))
         return engine, prepared(engine, plan)

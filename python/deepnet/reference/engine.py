@@ -185,10 +185,10 @@ class Engine:
         """
         if X is not None:
             A, Z = self._forward(X, scale)
-        elif self._pass is None:
+        elif (last := self._pass) is None:  # read once, since another thread may use it up
             return 1
         else:
-            thread, changes, plan, A, Z = self._pass
+            thread, changes, plan, A, Z = last
             if thread != threading.get_ident():
                 return 3
             if changes != self._changes:
