@@ -28,6 +28,13 @@ constexpr int kNV = 8, kSums = 24;
 #else
 constexpr int kNV = 4, kSums = 12;
 #endif
+// How many steps of k the loop takes at once. A step of 12 multiply-adds leaves the processor little room for the loop
+// itself. With 24, two steps were slower; and Clang has too few registers for them in tiles of 4 x 3 and 12 x 1.
+#if defined(__clang__)
+constexpr int kStepsAtOnce = 1;
+#else
+constexpr int kStepsAtOnce = kSums == 12 ? 2 : 1;
+#endif
 constexpr index_t kRowBlock = 8 * kRowGroup;  // of an a beyond the caches: up to 192 KB stay in L2 for all columns
 
 template <int NV>
@@ -61,28 +68,29 @@ DEEPNET_INLINE index_t vector_offset(int j, index_t panel) {
   return column / kPanel<T> * panel + column % kPanel<T>;
 }
 
-/// The operands and the result of one tile. Not a changed copy of the Gemm: copying what has just been written cost a
-/// store-forwarding stall per group of rows, 6 % of a step of 8-32-16-1.
+/// The operands and the result of a column of tiles, one below the other. Not a changed copy of the Gemm: copying what
+/// has just been written cost a store-forwarding stall per group of rows, 6 % of a step of 8-32-16-1.
 template <class T>
 struct TilePlace {
-  const T* a;  // the tile's first row
+  const T* a;  // the first tile's first row
   index_t a_row, a_col;
   const T* b;
   index_t b_row;
   T* c;
-  index_t row, columns;  // the first row, and how many columns of the tile exist
+  index_t tiles;
+  index_t row, columns;  // the first row, and how many columns of the tiles exist
   const char* ahead;     // what will be read soon, ahead_run lines at a time, ahead_jump bytes more apart
   index_t ahead_run, ahead_jump;
 };
 
-/// One tile: c[MR x NV vectors]. kFetch: each step of k also prefetches one cache line of what is read next, for which
-/// the widest tile has loads to spare.
+/// One tile, `down` rows below the first: c[MR x NV vectors]. kFetch: each step of k also prefetches one cache line of
+/// what is read next, for which the widest tile has loads to spare.
 template <class T, int MR, int NV, bool kFetch>
-void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
+DEEPNET_INLINE void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place, index_t down) {
   constexpr index_t width = NV * kLanes<T>;
   const index_t columns = place.columns;
   const T* b = place.b;
-  T* c = place.c;
+  T* c = place.c + down * g.c.row;
   [[maybe_unused]] const char* ahead = place.ahead;
   if (g.prefetch.c) prefetch_for_write<T, MR, width>(c + kRowGroup * g.c.row, g.c.row);
   alignas(kVectorBytes) T edge[MR * width];  // takes the place of c where the tile extends beyond it
@@ -104,14 +112,15 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   } else if (g.start.bias) {
 #pragma GCC unroll 12
     for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.start.bias[place.row + i]);
+      for (int j = 0; j < NV; ++j) acc[i][j] = broadcast(g.start.bias[place.row + down + i]);
   }
 
   const index_t a_row = place.a_row, a_col = place.a_col, b_row = place.b_row, b_panel = g.b.panel;
   const T* thirds[(MR + 2) / 3];  // every third row has its pointer; x86 reaches the two between by scaled a_row
-  for (int i = 0; i < MR; i += 3) thirds[i / 3] = place.a + i * a_row;
+  for (int i = 0; i < MR; i += 3) thirds[i / 3] = place.a + (down + i) * a_row;
   const index_t run = kFetch && place.ahead_run < g.a.run ? place.ahead_run : g.a.run;
   for (index_t left = g.k; left > 0; left -= run) {
+#pragma GCC unroll kStepsAtOnce
     for (index_t p = left < run ? left : run; p > 0; --p, b += b_row) {
       if constexpr (kFetch) {
         __builtin_prefetch(ahead, 0, 2);
@@ -167,15 +176,22 @@ void gemm_tile(const Gemm<T>& g, const TilePlace<T>& place) {
   if (!whole) copy_block(MR, columns, edge, width, c, g.c.row);
 }
 
-template <class T>
-using Tile = void (*)(const Gemm<T>&, const TilePlace<T>&);
+/// A column of tiles. A call for each tile took up to a fifth of the time of a small network's products.
+template <class T, int MR, int NV, bool kFetch>
+void gemm_tiles(const Gemm<T>& g, const TilePlace<T>& place) {
+  assert(!kFetch || place.tiles == 1);  // the others would fetch the same
+  for (index_t tile = 0; tile < place.tiles; ++tile) gemm_tile<T, MR, NV, kFetch>(g, place, tile * MR);
+}
 
-/// The tile with exactly this many rows: no row of zeros is ever multiplied.
+template <class T>
+using TileColumn = void (*)(const Gemm<T>&, const TilePlace<T>&);
+
+/// Tiles with exactly this many rows: no row of zeros is ever multiplied.
 template <class T, int NV, bool kFetch, int MR = kTileRows<NV>>
-DEEPNET_INLINE Tile<T> tile_with_rows(index_t rows) {
+DEEPNET_INLINE TileColumn<T> tiles_with_rows(index_t rows) {
   if constexpr (MR > 1)
-    if (rows < MR) return tile_with_rows<T, NV, kFetch, MR - 1>(rows);
-  return &gemm_tile<T, MR, NV, kFetch>;
+    if (rows < MR) return tiles_with_rows<T, NV, kFetch, MR - 1>(rows);
+  return &gemm_tiles<T, MR, NV, kFetch>;
 }
 
 /// The narrowest width that holds this many columns: all of kNV vectors, or three, two or one quarters of them.
@@ -227,7 +243,7 @@ DEEPNET_INLINE bool place_ahead(const Gemm<T>& g, TilePlace<T>& place, index_t r
   return true;
 }
 
-/// The tiles of one group of rows (kRowGroup at the most, from `first` on) and the columns of one tile.
+/// The tiles of some rows, from `first` on, and the columns of one tile.
 template <class T>
 DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const T* a, index_t first, index_t rows,
                                    index_t column, Fetch& fetch) {
@@ -239,12 +255,14 @@ DEEPNET_INLINE void multiply_group(const Gemm<T>& g, TilePlace<T>& place, const 
       place.c = c + row * g.c.row;
       place.row = first + row;
       if (NV == kNV && place_ahead(g, place, tile_rows, fetch)) {
-        tile_with_rows<T, NV, NV == kNV>(tile_rows)(g, place);
+        place.tiles = 1;
+        tiles_with_rows<T, NV, NV == kNV>(tile_rows)(g, place);
       } else {
-        tile_with_rows<T, NV, false>(tile_rows)(g, place);
+        place.tiles = tiles - left % tiles;  // the others have a row more
+        tiles_with_rows<T, NV, false>(tile_rows)(g, place);
       }
-      fetch.fetched += 64 * g.k;
-      row += tile_rows;
+      fetch.fetched += 64 * g.k * place.tiles;
+      row += tile_rows * place.tiles;
     }
   });
 }
@@ -273,7 +291,7 @@ void check(const Gemm<T>& g) {
   assert(g.m >= 0 && g.n >= 0 && g.k >= 0);
   assert(g.a.run > 0 && (g.a.run == PTRDIFF_MAX || g.a.col <= 2 * kPanel<T>));
   assert(g.a.col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T> || g.k <= kDepth<T>);  // else rows of a are copied
-  assert(whole_lines || (row_major && (g.c.padded || g.epilogue.finish == Finish::kScale)));
+  assert(whole_lines || g.c.padded || (row_major && g.epilogue.finish == Finish::kScale));
   assert(g.epilogue.finish != Finish::kReluBackward || g.epilogue.other);
   assert(g.prefetch.bytes == 0 || g.prefetch.next);
   assert(g.prefetch.run > 0);
@@ -283,7 +301,7 @@ template <class T>
 void gemm(const Gemm<T>& g) {
   check(g);
   Fetch fetch{static_cast<const char*>(g.prefetch.next), g.prefetch.bytes, g.prefetch.run, g.prefetch.jump, 0};
-  TilePlace<T> place{};
+  TilePlace<T> place;  // not cleared: GCC makes `rep stos` of it, which takes some 40 cycles to begin
   place.a_row = g.a.row;
   place.a_col = g.a.col;
   if (g.a.col <= 2 * kPanel<T> || g.n <= 2 * kPanel<T>) {
@@ -299,8 +317,9 @@ void gemm(const Gemm<T>& g) {
                    g.b.panel * size - run, 0};
         }
         fetch.a = g.prefetch.a && column == 0;  // for the other columns, the block is in L2: see docs/performance.md
+        const bool fetches = fetch.a || fetch.fetched < fetch.bytes;  // then, tiles are placed one by one
         for (index_t first = start, rows = 0; first < end; first += rows) {
-          rows = end - first < kRowGroup ? end - first : kRowGroup;
+          rows = fetches && end - first > kRowGroup ? kRowGroup : end - first;
           multiply_group(g, place, g.a.data + first * g.a.row, first, rows, column, fetch);
         }
       }

@@ -10,7 +10,9 @@ namespace deepnet::DEEPNET_ISA {
 /// The first levels of the tree: kPanel lanes in several vectors become one vector.
 template <class T>
 DEEPNET_INLINE Vec<T> fold_panel(Vec<T> (&v)[kPanel<T> / kLanes<T>]) {
+#pragma GCC unroll 4
   for (index_t width = kPanel<T> / kLanes<T> / 2; width > 0; width /= 2)
+#pragma GCC unroll 4
     for (index_t i = 0; i < width; ++i) v[i] += v[i + width];
   return v[0];
 }
@@ -49,31 +51,35 @@ class ColumnSums {
   Vec<T> sums_[vectors] = {};
 };
 
+/// The sums of one row in the lanes of a vector, after the first levels of the tree. Its loops are unrolled early, so
+/// that the sums are in registers: in memory, each addition waited for the one before to be written and read again.
+template <class T>
+DEEPNET_INLINE Vec<T> sum_row(const SumRows<T>& f, index_t row) {
+  constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
+  Vec<T> sums[vectors];
+#pragma GCC unroll 8
+  for (index_t v = 0; v < vectors; ++v) sums[v] = f.resume ? load(f.lane_sums + row * kPanel<T> + v * lanes) : Vec<T>{};
+  const T* x = f.x + row * kPanel<T>;
+  for (index_t p = 0; p < f.panels; ++p, x += f.x_panel) {
+#pragma GCC unroll 8
+    for (index_t v = 0; v < vectors; ++v) sums[v] += load(x + v * lanes);
+  }
+  if (!f.finish) {
+#pragma GCC unroll 8
+    for (index_t v = 0; v < vectors; ++v) store(f.lane_sums + row * kPanel<T> + v * lanes, sums[v]);
+  }
+  return fold_panel<T>(sums);
+}
+
 template <class T>
 void sum_rows(const SumRows<T>& f) {
   assert(f.lane_sums || (!f.resume && f.finish));
   assert(f.out || !f.finish);
-  constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
+  constexpr index_t lanes = kLanes<T>;
   for (index_t first = 0; first < f.rows; first += lanes) {
     Vec<T> rows[lanes];
-    for (index_t r = 0; r < lanes; ++r) {
-      const index_t row = first + r;
-      if (row >= f.rows) {
-        rows[r] = Vec<T>{};
-        continue;
-      }
-      Vec<T> sums[vectors];
-      for (index_t v = 0; v < vectors; ++v)
-        sums[v] = f.resume ? load(f.lane_sums + row * kPanel<T> + v * lanes) : Vec<T>{};
-      const T* x = f.x + row * kPanel<T>;
-      for (index_t p = 0; p < f.panels; ++p, x += f.x_panel)
-        for (index_t v = 0; v < vectors; ++v) sums[v] += load(x + v * lanes);
-      if (!f.finish) {
-        for (index_t v = 0; v < vectors; ++v) store(f.lane_sums + row * kPanel<T> + v * lanes, sums[v]);
-      } else {
-        rows[r] = fold_panel<T>(sums);
-      }
-    }
+#pragma GCC unroll 16
+    for (index_t r = 0; r < lanes; ++r) rows[r] = first + r < f.rows ? sum_row(f, first + r) : Vec<T>{};
     if (f.finish) {
       T* out = f.out + first;
       store(out, fma(broadcast(f.scale), sums_of_rows<T>(rows), load(out)));

@@ -129,7 +129,7 @@ namespace {
 template <class T>
 void predict_layers(const Kernels<T>& kernels, const NetworkState<T>& state, size_t first_layer, T* (&buffers)[2],
                     index_t first, index_t count, Matrix<T> out, Progress& progress) {
-  const index_t panels = panels_for<T>(count), columns = round_up(count, 64 / index_t(sizeof(T)));
+  const index_t panels = panels_for<T>(count), columns = columns_for<T>(count);
   int from = 0;
   for (size_t l = first_layer; l < state.layers.size(); ++l, from = 1 - from) {
     const Layer<T>& layer = state.layers[l];

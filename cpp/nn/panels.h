@@ -13,6 +13,13 @@ constexpr index_t panels_for(index_t examples) {
   return (examples + kPanel<T> - 1) / kPanel<T>;
 }
 
+/// The columns of panels that are computed for so many examples. The last panel of 200 examples has 8: one vector of
+/// AVX2. Vectors of 64 bytes compute and write 16.
+template <class T>
+constexpr index_t columns_for(index_t examples) {
+  return round_up(examples, 32 / index_t(sizeof(T)));
+}
+
 /// A few panels of a layer: [panel][units][kPanel].
 template <class T>
 struct PanelGroup {
@@ -34,19 +41,20 @@ void multiply_panels(const Kernels<T>& kernels, const Matrix<const T>& a, const 
   for (index_t p = 0; p < a.cols; p += depth) {
     const index_t steps = std::min(depth, a.cols - p), run = steps * kPanel<T> * size;
     const bool last = p + steps == a.cols;
-    kernels.gemm({.m = a.rows,
-                  .n = columns,
-                  .k = steps,
-                  .a = {.data = a.data + p * a.col, .row = a.row, .col = a.col},
-                  .b = {.data = b.data + p * kPanel<T>, .row = kPanel<T>, .panel = b.units * kPanel<T>},
-                  .c = {.data = last ? c.data : partial, .row = kPanel<T>, .panel = c.units * kPanel<T>},
-                  .start = {.bias = bias, .accumulate = p > 0, .sums = partial},
-                  .epilogue = {.finish = last ? finish : Finish::kScale, .scale = last ? scale : T(1), .other = other},
-                  .prefetch = {.a = a_exceeds_cache && !few_rows && a.col == 1,
-                               .next = b.data + (p + steps) * kPanel<T>,
-                               .bytes = few_rows && !last ? b.panels * run : 0,
-                               .run = run,
-                               .jump = b.units * kPanel<T> * size - run}});
+    kernels.gemm(
+        {.m = a.rows,
+         .n = columns,
+         .k = steps,
+         .a = {.data = a.data + p * a.col, .row = a.row, .col = a.col},
+         .b = {.data = b.data + p * kPanel<T>, .row = kPanel<T>, .panel = b.units * kPanel<T>},
+         .c = {.data = last ? c.data : partial, .row = kPanel<T>, .panel = c.units * kPanel<T>, .padded = true},
+         .start = {.bias = bias, .accumulate = p > 0, .sums = partial},
+         .epilogue = {.finish = last ? finish : Finish::kScale, .scale = last ? scale : T(1), .other = other},
+         .prefetch = {.a = a_exceeds_cache && !few_rows && a.col == 1,
+                      .next = b.data + (p + steps) * kPanel<T>,
+                      .bytes = few_rows && !last ? b.panels * run : 0,
+                      .run = run,
+                      .jump = b.units * kPanel<T> * size - run}});
     did(2.0 * double(a.rows) * double(columns) * double(steps));
   }
 }
@@ -138,7 +146,7 @@ void layer_forward_in_place(const Kernels<T>& kernels, const Layer<T>& layer, co
                   .k = k,
                   .a = {.data = layer.W + p, .row = layer.W_row, .col = 1},
                   .b = {.data = b, .row = X.row, .panel = kPanel<T>, .last = ends ? X.last + p * kPanel<T> : nullptr},
-                  .c = {.data = out.data, .row = kPanel<T>, .panel = A.units * kPanel<T>},
+                  .c = {.data = out.data, .row = kPanel<T>, .panel = A.units * kPanel<T>, .padded = true},
                   .start = {.bias = layer.b, .accumulate = p > 0},
                   .epilogue = {.finish = fused && after == 0 ? g.forward_finish : Finish::kScale},
                   .prefetch = {.next = b + k * X.row, .bytes = after * run, .run = run, .jump = X.row * size - run}});

@@ -134,8 +134,7 @@ template <class T>
 typename BatchRunner<T>::Group BatchRunner<T>::group_at(const Batch& chunk, index_t first_panel, index_t panels,
                                                         index_t between) const {
   const index_t all = panels * kPanel<T>;
-  // The last panel of 200 examples has 8, so half of its columns are left out.
-  const index_t columns = std::min(all, round_up(chunk.count - first_panel * kPanel<T>, 64 / index_t(sizeof(T))));
+  const index_t columns = std::min(all, columns_for<T>(chunk.count - first_panel * kPanel<T>));
   return {first_panel, panels,      chunk.in_batch + first_panel * kPanel<T>, columns,
           all,         chunk.count, group_panels_ * between * kPanel<T>};
 }

@@ -87,9 +87,11 @@ void BatchRunner<T>::group_back(const Group& group, T* scratch) {
                       {dZ.data, dZ.units, panels}, A_prev, columns, scratch, network_.exceeds_cache(), did);
   }
   for (size_t l = 1; columns < all && l <= L; ++l) {  // sums of dZ are of whole panels
-    constexpr index_t half = kPanel<T> / 2;           // what is left out: a cache line
+    constexpr index_t step = columns_for<T>(1);       // a constant, so that it is a few stores and no call
     const PanelGroup<T> last = activations(l, first_panel + panels - 1, 1);
-    for (index_t i = 0; i < last.units; ++i) std::fill_n(last.data + i * kPanel<T> + half, half, T(0));
+    for (index_t i = 0; i < last.units; ++i)
+      for (index_t j = columns - (panels - 1) * kPanel<T>; j < kPanel<T>; j += step)
+        std::fill_n(last.data + i * kPanel<T> + j, step, T(0));
   }
   for (index_t p = first_panel; in_place_ && p < first_panel + panels; ++p)
     transpose_panel(kernels_, network_.layers[0].units, kPanel<T>, activations(1, p, 1).data,
