@@ -1,12 +1,10 @@
-// All kernels for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake.
+// All kernels for one instruction set, as two tables. Compiled once per row of cmake/DeepnetKernels.cmake, beside
+// functions_table.cpp.
 #include "kernels/bfloat16.h"
-#include "kernels/columns.h"
 #include "kernels/dropout.h"
-#include "kernels/elementwise.h"
 #include "kernels/few.h"
+#include "kernels/functions.h"
 #include "kernels/gemm.h"
-#include "kernels/losses.h"
-#include "kernels/optimizers.h"
 #include "kernels/pack.h"
 #include "kernels/panels.h"
 #include "kernels/sparse.h"
@@ -32,74 +30,46 @@ double fma_peak(index_t rounds, T* sink) {
   return 2.0 * chains * double(kLanes<T>) * double(rounds);
 }
 
-template <class T, class A>
-constexpr Activation<T> activation() {
-  Activation<T> entry{.name = A::name, .output_backward = &output_backward<T, A>};
-  if constexpr (requires { A::whole_columns; }) {
-    entry.whole_columns = true;
-    entry.forward = &columns_forward<T, A>;
-    entry.backward = &columns_backward<T, A>;
-    entry.backward_from_a = &columns_backward_from_a<T, A>;
-  } else {
-    entry.forward = &activation_forward<T, A>;
-    entry.backward = &activation_backward<T, A>;
-    if constexpr (requires(Vec<T> v) { A::backward_from_a(v, v); })
-      entry.backward_from_a = &activation_backward_from_a<T, A>;
-  }
-  if constexpr (requires { A::forward_finish; }) {
-    entry.fused = true;
-    entry.forward_finish = A::forward_finish;
-    entry.backward_finish = A::backward_finish;
-  }
-  return entry;
-}
-
 template <class T, class S>
 constexpr Reader<T> reader{&gather_rows<T, S>, &gather_columns<T, S>};
 
-template <class T, class L>
-constexpr Loss<T> loss_entry{L::name, L::activation, L::labels, &loss<T, L>};
+template <class X, size_t count>
+constexpr index_t size(const X (&)[count]) {
+  return index_t(count);
+}
 
-template <class T, class ActivationList, class LossList, class OptimizerList>
-struct Table;
-
-template <class T, class... A, class... L, class... O>
-struct Table<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...>> {
-  static constexpr Activation<T> activations[] = {activation<T, A>()...};
-  static constexpr Loss<T> losses[] = {loss_entry<T, L>...};
-  static constexpr Optimizer<T> optimizers[] = {{O::name, O::slots, &update<T, O>}...};
-  static constexpr Kernels<T> kernels = {
-      .gemm = &gemm<T>,
-      .few_columns = &few_columns<T>,
-      .pack = &pack<T>,
-      .activations = activations,
-      .activation_count = sizeof...(A),
-      .add_to_lanes = &add_to_lanes<T>,
-      .reduce_lanes = &reduce_lanes<T>,
-      .readers = {reader<T, Half>, reader<T, float>, reader<T, double>, reader<T, uint8_t>, reader<T, int8_t>,
-                  reader<T, int32_t>, reader<T, int64_t>},
-      .transpose_matrix = &transpose_matrix<T>,
-      .losses = losses,
-      .loss_count = sizeof...(L),
-      .sum_rows = &sum_rows<T>,
-      .dropout = &dropout<T>,
-      .sparse_product = &sparse_product<T>,
-      .sparse_dropout = &sparse_dropout<T>,
-      .gradient_step = &gradient_step<T>,
-      .blend = &blend<T>,
-      .optimizers = optimizers,
-      .optimizer_count = sizeof...(O),
-      .finish_gradient = &finish_gradient<T>,
-      .penalty = &penalty<T>,
-      .fma_peak = &fma_peak<T>,
-  };
+template <class T>
+constexpr Kernels<T> kernels = {
+    .gemm = &gemm<T>,
+    .few_columns = &few_columns<T>,
+    .pack = &pack<T>,
+    .activations = Functions<T>::activations,
+    .activation_count = size(Functions<T>::activations),
+    .add_to_lanes = &add_to_lanes<T>,
+    .reduce_lanes = &reduce_lanes<T>,
+    .readers = {reader<T, Half>, reader<T, float>, reader<T, double>, reader<T, uint8_t>, reader<T, int8_t>,
+                reader<T, int32_t>, reader<T, int64_t>},
+    .transpose_matrix = &transpose_matrix<T>,
+    .losses = Functions<T>::losses,
+    .loss_count = size(Functions<T>::losses),
+    .sum_rows = &sum_rows<T>,
+    .dropout = &dropout<T>,
+    .sparse_product = &sparse_product<T>,
+    .sparse_dropout = &sparse_dropout<T>,
+    .gradient_step = &gradient_step<T>,
+    .blend = &blend<T>,
+    .optimizers = Functions<T>::optimizers,
+    .optimizer_count = size(Functions<T>::optimizers),
+    .finish_gradient = &finish_gradient<T>,
+    .penalty = &penalty<T>,
+    .fma_peak = &fma_peak<T>,
 };
 
 extern const Kernels<float> f32;
 extern const Kernels<double> f64;
 extern const Bfloat16Kernels bf16;
-constexpr Kernels<float> f32 = Table<float, Activations<float>, Losses<float>, Optimizers<float>>::kernels;
-constexpr Kernels<double> f64 = Table<double, Activations<double>, Losses<double>, Optimizers<double>>::kernels;
+constexpr Kernels<float> f32 = kernels<float>;
+constexpr Kernels<double> f64 = kernels<double>;
 constexpr Bfloat16Kernels bf16 = bfloat16_kernels<Rounded>;
 
 }  // namespace deepnet::DEEPNET_ISA
