@@ -1,6 +1,7 @@
 // Initial weights by name, from the random numbers of runtime/random.h.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "deepnet/matrix.h"

@@ -328,7 +328,7 @@ class Engine final : public AnyEngine {
     using Array = py::array_t<T, py::array::c_style>;
     const Range parameters = memory();
     const auto size = index_t(static_cast<const T*>(parameters.end) - static_cast<const T*>(parameters.begin));
-    const auto array = together.attr("memory")(size).template cast<Array>();
+    auto array = together.attr("memory")(size).template cast<Array>();
     if (index_t(array.size()) < size || reinterpret_cast<uintptr_t>(array.data()) % 64 != 0)
       throw py::value_error("deepnet bug: the memory for gradients is too small or not aligned");
     gradients = const_cast<T*>(array.data());
@@ -520,6 +520,7 @@ void bind_engine(py::module_& m, const char* maker, const char* engine, const ch
     if (bfloat16 && sizeof(T) != sizeof(float)) throw py::value_error("bfloat16 is for float32");
     const Compute compute = bfloat16 ? Compute::kBfloat16 : Compute::kOwnType;
     std::vector<ActivationId> ids;
+    ids.reserve(activations.size());
     for (const std::string& name : activations) ids.push_back(find_activation(name));
     std::unique_ptr<Engine<T>> made;
     without_gil(
@@ -557,6 +558,7 @@ void bind_network(py::module_& m) {
   busy_class = py::object(errors.attr("Busy")).release().ptr();
   non_finite_class = py::object(errors.attr("NonFinite")).release().ptr();
   bind_fit_many(m);
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): the type of function that pybind11 takes
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);

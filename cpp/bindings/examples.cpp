@@ -27,7 +27,7 @@ bool parse_element(PyObject* object, bool integers, Element& out) {
     case kHalf: out = Element::kF16; break;
     case Numpy::NPY_FLOAT_: out = Element::kF32; break;
     case Numpy::NPY_DOUBLE_: out = Element::kF64; break;
-    case Numpy::NPY_UBYTE_: out = Element::kU8; break;
+    case Numpy::NPY_UBYTE_:
     case Numpy::NPY_BOOL_: out = Element::kU8; break;
     case Numpy::NPY_BYTE_: out = Element::kI8; break;
     case Numpy::NPY_INT_: out = Element::kI32; break;

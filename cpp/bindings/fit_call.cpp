@@ -155,26 +155,26 @@ namespace {
 /// The GIL of a thread that Python does not know, released until it is needed.
 class OfWorker {
  public:
-  WithoutGil& gil() { return *gil_; }
-  OfWorker() {
-    try {
-      state_ = PyGILState_Ensure();
-    } catch (...) {  // as in WithoutGil::take_gil_back
-      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
-    }
-    gil_.emplace();
-  }
+  WithoutGil& gil() { return gil_; }
+  OfWorker() = default;
   ~OfWorker() {
-    gil_->take_gil_back();
-    gil_.reset();
+    gil_.take_gil_back();
     PyGILState_Release(state_);
   }
   OfWorker(const OfWorker&) = delete;
   OfWorker& operator=(const OfWorker&) = delete;
 
  private:
-  PyGILState_STATE state_;
-  std::optional<WithoutGil> gil_;
+  static PyGILState_STATE take_gil() noexcept {
+    try {
+      return PyGILState_Ensure();
+    } catch (...) {  // as in WithoutGil::take_gil_back
+      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+  }
+
+  PyGILState_STATE state_ = take_gil();
+  WithoutGil gil_;
 };
 
 /// One network: (engine, hold, X, Y, weights, plan, calls, steps). `calls` is a generator that yields the options of

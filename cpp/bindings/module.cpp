@@ -63,6 +63,7 @@ py::object shuffle_as_numpy(py::handle generator, py::handle order) {
 }
 
 /// When memory runs out, Python raises a MemoryError, which pybind11 in places replaces by a runtime_error.
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the type of function that pybind11 takes
 void translate_lack_of_memory(std::exception_ptr thrown) {
   try {
     if (thrown) std::rethrow_exception(thrown);
