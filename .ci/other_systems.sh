@@ -14,19 +14,15 @@ zig_compiler() {
   chmod +x build/zig/*
 }
 
-# debian_root RELEASE ARCHITECTURE FOLDER PACKAGE...: the packages and what they need, unpacked in FOLDER. Nothing of it
-# runs, and the packages of this machine stay as they are. Needs Debian's keys and apt.
-debian_root() {
-  local release=$1 architecture=$2 folder apt archive package
-  folder=$(realpath --canonicalize-missing "$3")
-  shift 3
-  apt=$folder.apt
-  rm -rf "$folder"
-  mkdir -p "$folder" "$apt"/{lists,cache}/partial "$apt/cache/archives/partial" "$apt/none"
+# debian_apt TYPE RELEASE ARCHITECTURE FOLDER: in FOLDER, apt's lists of the packages (deb) or the sources (deb-src) of a
+# release of Debian, for APT_CONFIG=FOLDER/apt.conf. Needs Debian's keys and apt.
+debian_apt() {
+  local type=$1 release=$2 architecture=$3 apt=$4 archive
+  rm -rf "${apt:?}"
+  mkdir -p "$apt"/{lists,cache}/partial "$apt/cache/archives/partial" "$apt/none"
   : > "$apt/status"
   archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | awk '!/security/ && !n++')  # this machine's
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $release main" \
-    > "$apt/sources.list"
+  echo "$type [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $release main" > "$apt/sources.list"
   cat > "$apt/apt.conf" << END
 APT::Architecture "$architecture";
 APT::Architectures { "$architecture"; };
@@ -40,8 +36,65 @@ Dir::Etc::sourceparts "$apt/none";
 Dir::Etc::preferencesparts "$apt/none";
 END
   APT_CONFIG=$apt/apt.conf apt-get update -qq
+}
+
+# debian_root RELEASE ARCHITECTURE FOLDER PACKAGE...: the packages and what they need, unpacked in FOLDER. Their
+# scripts do not run, and the packages of this machine stay as they are.
+debian_root() {
+  local release=$1 architecture=$2 folder apt package
+  folder=$(realpath --canonicalize-missing "$3")
+  apt=$folder.apt
+  shift 3
+  rm -rf "${folder:?}"
+  mkdir -p "$folder"
+  debian_apt deb "$release" "$architecture" "$apt"
   APT_CONFIG=$apt/apt.conf apt-get install -qq -y --download-only "$@"
   for package in "$apt"/cache/archives/*.deb; do dpkg-deb --extract "$package" "$folder"; done
+}
+
+# in_root FOLDER COMMAND...: runs a command in a root of this processor, as root, where this project is /deepnet.
+in_root() {
+  local folder=$1 root=()
+  shift
+  [ "$(id -u)" = 0 ] || root=(sudo)
+  mkdir -p "$folder/deepnet" "$folder/dev" "$folder/proc"
+  "${root[@]}" unshare --mount bash -euc '
+    mount --rbind /dev "$0/dev"
+    mount -t proc proc "$0/proc"
+    mount --bind "$PWD" "$0/deepnet"
+    exec chroot "$0" /usr/bin/env --unset=CMAKE_CXX_COMPILER_LAUNCHER --chdir=/deepnet PATH=/usr/bin "$@"' "$folder" "$@"
+}
+
+# debian_source PACKAGE FOLDER: the source that its authors released, unpacked in FOLDER: the newest that Debian's mirror
+# has. Its lists may name sources that it does not have.
+debian_source() {
+  local package=$1 folder release
+  folder=$(realpath --canonicalize-missing "$2")
+  for release in sid testing stable; do
+    debian_apt deb-src $release "$(dpkg --print-architecture)" "$folder.apt"
+    rm -rf "${folder:?}"
+    mkdir -p "$folder"
+    (cd "$folder.apt" && APT_CONFIG=$PWD/apt.conf apt-get source -qq --download-only --only-source "$package") || continue
+    tar --extract --file "$folder.apt"/*.orig.tar.?z --strip-components=1 --directory "$folder"
+    return
+  done
+  return 1
+}
+
+# python_without_gil FOLDER: CPython compiled for free threading, in FOLDER, since no package has it: the newest version
+# whose source is to be had.
+python_without_gil() {
+  local folder=$PWD/$1 version
+  [ ! -x "$folder/bin/python3" ] || return 0
+  for version in 3.14 3.13; do
+    debian_source python$version "$folder.source" || continue
+    (mkdir -p "$folder.objects" && cd "$folder.objects" &&
+      "$folder.source/configure" --quiet --prefix="$folder" --disable-gil --disable-test-modules &&
+      make --silent --jobs=2 && make --silent install) > "$folder.log" 2>&1 || { tail "$folder.log"; return 1; }
+    return
+  done
+  echo "Debian's mirror has the source of none of these versions"
+  return 1
 }
 
 # zig_wheel TARGET PROCESSOR [VARIABLE=VALUE...]: the wheel for it, in build/wheels/TARGET/dist, with the tag of the oldest
