@@ -10,8 +10,9 @@ Class = TypeVar("Class", bound=type)
 _PARAMETERS = """\
     hidden_layer_sizes : sequence of int
         Units of each hidden layer.
-    activation : str or sequence of str
-        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`, or "logistic"; or one for each layer.
+    activation : str, Activation, or sequence of these
+        Of the hidden layers: a name from :data:`deepnet.ACTIVATIONS`, "logistic", or a custom
+        :class:`deepnet.Activation`; or one for each layer.
     solver : {"adam", "sgd", "lbfgs"}
         As in scikit-learn. "lbfgs" takes all rows at once, and ignores dropout and callbacks.
     alpha : float

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from deepnet._validation import options as option
-from deepnet.activations import ACTIVATIONS, Array
+from deepnet.activations import ACTIVATIONS, Activation, Array
 from deepnet.network import Network
 from deepnet.network.training import Examples, Run
 from deepnet.optimizers import SGD, Optimizer
@@ -90,7 +90,7 @@ class Perceptron(Estimator, CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{key: rule for key, rule in TheirRegressor._parameter_constraints.items() if key != "loss"},
-        "activation": [StrOptions(ACTIVATION_NAMES), "array-like"],
+        "activation": [StrOptions(ACTIVATION_NAMES), Activation, "array-like"],
         "early_stopping": ["boolean", str, callable],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "optimizer": [None, str, Optimizer],

@@ -12,6 +12,7 @@ theirs = pytest.importorskip("sklearn.neural_network", reason="needs scikit-lear
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.preprocessing import StandardScaler
 
+import deepnet
 import deepnet.sklearn as ours
 
 pytestmark = pytest.mark.filterwarnings(
@@ -179,3 +180,13 @@ def test_the_lines_of_verbose_are_theirs(capsys, monkeypatch):
         found.fit(DIGITS, DIGIT)
     assert capsys.readouterr().out == wanted
     assert "Stopping" in wanted
+
+
+@pytest.mark.parametrize("each", [False, True], ids=["for all layers", "for each layer"])
+def test_a_custom_activation(each):
+    own = deepnet.Activation("own_tanh", np.tanh, lambda dA, Z: dA * (1 - np.tanh(Z) ** 2))
+    settings = {"hidden_layer_sizes": (20, 10), "random_state": 3, "max_iter": 20}
+    expected = theirs.MLPClassifier(**settings, activation="tanh").fit(DIGITS, DIGIT)
+    found = ours.MLPClassifier(**settings, activation=[own, own] if each else own, dtype="float64")
+    assert_equal(expected, found.fit(DIGITS, DIGIT))
+    np.testing.assert_array_equal(found.predict(DIGITS), expected.predict(DIGITS))
