@@ -63,7 +63,9 @@ endmacro()
 # Sanitizers need fewer sets: the address sanitizer the widest and the narrowest vectors, since the source is one; the
 # thread sanitizer only one set, since threads share data in the same way with each.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  if(NOT DEEPNET_SANITIZE STREQUAL "thread")
+  if(DEEPNET_WIDE)
+    deepnet_add_kernels(wide CPU x86_64_v3 FLAGS -march=x86-64-v3 -DDEEPNET_WIDE)
+  elseif(NOT DEEPNET_SANITIZE STREQUAL "thread")
     deepnet_add_kernels(avx512 CPU x86_64_v4 FLAGS -march=x86-64-v4 -mprefer-vector-width=512)
     # Best first. Without them, and on other CPUs, the float32 kernels of each row multiply rounded numbers.
     set(DEEPNET_AVX512_BF16 -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16)

@@ -21,7 +21,7 @@ namespace deepnet::DEEPNET_ISA {
 // usual one, since it loads least per multiply-add: 6 x 4 vectors (AVX-512, two panels at once) needs 10 loads for 24
 // of them, 12 x 2 needs 14, and an Ice Lake core that starts one load a cycle reaches 95 against 86 % of its peak.
 // The narrower ones serve the columns that are left.
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(DEEPNET_WIDE)
 constexpr int kNV = 4, kSums = 24;
 #elif defined(__aarch64__)
 constexpr int kNV = 8, kSums = 24;

@@ -20,7 +20,7 @@ namespace deepnet::DEEPNET_ISA {
 
 using index_t = ptrdiff_t;
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(DEEPNET_WIDE)  // the preset "wide": the layout of AVX-512, on processors without it
 constexpr int kVectorBytes = 64;
 #elif defined(__AVX2__)
 constexpr int kVectorBytes = 32;
@@ -157,6 +157,19 @@ DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { re
 // variable.
 DEEPNET_INLINE Vec<float> root(Vec<float> x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
 DEEPNET_INLINE Vec<double> root(Vec<double> x) { return _mm512_maskz_sqrt_pd(0xff, x); }
+#elif defined(DEEPNET_WIDE)
+template <class V>
+DEEPNET_INLINE V fma(V a, V b, V c) {
+  for (size_t i = 0; i < sizeof a / sizeof a[0]; ++i)
+    a[i] = sizeof a[0] == 4 ? __builtin_fmaf(a[i], b[i], c[i]) : __builtin_fma(a[i], b[i], c[i]);
+  return a;
+}
+template <class V>
+DEEPNET_INLINE V root(V x) {
+  for (size_t i = 0; i < sizeof x / sizeof x[0]; ++i)
+    x[i] = sizeof x[0] == 4 ? __builtin_sqrtf(x[i]) : __builtin_sqrt(x[i]);
+  return x;
+}
 #elif defined(__AVX2__)
 DEEPNET_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return _mm256_fmadd_ps(a, b, c); }
 DEEPNET_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return _mm256_fmadd_pd(a, b, c); }

@@ -131,6 +131,7 @@ void BatchRunner<T>::write_gradient(const Block& block, index_t examples, bool r
   const LayerPlan penalty = updater_.of_layer(block.layer);
   const T scale = T(1) / T(divisor_), l2 = T(penalty.l2), l1 = T(penalty.l1);
   const BlockGradient<T> sums = kept_gradient(block);
+  assert(sums.dW && sums.db);
   T* out = dW.data + block.row * dW.row + block.column;
   if (!resume && l2 == 0 && l1 == 0 && !bf16_ && !is_sparse(block) && !(in_place_ && block.layer == 0)) {
     if (block.column == 0) std::fill_n(sums.db, block.rows, T(0));

@@ -421,7 +421,11 @@ std::optional<double> try_batch_loss(NetworkState<T>& state, const Data& data, c
 template <class T>
 double evaluate(const Network<T>& network, const Data& data, const Plan& plan, int threads, Interrupt* interrupt) {
   Progress progress(interrupt);
-  if (data.batch_loss) return *try_batch_loss<T>(network.state(), data, plan, {}, threads, progress);
+  if (data.batch_loss) {
+    const auto value = try_batch_loss<T>(network.state(), data, plan, {}, threads, progress);
+    assert(value);  // without gradients, no update can come between
+    return *value;
+  }
   const Reading reading(network.state(), progress);
   BorrowedRunner<T> runner(network.state(), data, plan, threads, Use::kLoss, progress);
   return runner->loss({data.chosen, 0, data.X.count}) / double(data.X.count);
@@ -435,7 +439,9 @@ double loss_and_gradients(const Network<T>& network, const Data& data, const Pla
   if (data.batch_loss) {
     if (const auto value = try_batch_loss<T>(state, data, plan, gradients, threads, progress)) return *value;
     const Network<T> copy = copy_network(network, interrupt);
-    return *try_batch_loss<T>(copy.state(), data, plan, gradients, threads, progress);
+    const auto value = try_batch_loss<T>(copy.state(), data, plan, gradients, threads, progress);
+    assert(value);  // nobody else has the copy
+    return *value;
   }
   const Reading reading(state, progress);
   const index_t count = data.X.count;

@@ -63,7 +63,9 @@ TEST_CASE("the best instruction set is chosen, or the one of DEEPNET_ISA") {
   CHECK(config.threads >= 1);
   CHECK(!config.version.empty());
   CHECK(!config.compiler.empty());
-#if defined(__x86_64__) && !defined(DEEPNET_TEST_SANITIZED)
+#if defined(DEEPNET_TEST_WIDE)
+  CHECK(config.isas_built == std::vector<std::string_view>{"wide", "avx2", "baseline"});
+#elif defined(__x86_64__) && !defined(DEEPNET_TEST_SANITIZED)
   CHECK(config.isas_built == std::vector<std::string_view>{"avx512", "avx2", "baseline"});
 #elif !defined(__x86_64__)
   CHECK(config.isas_built == std::vector<std::string_view>{"baseline"});
