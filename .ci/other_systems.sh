@@ -82,7 +82,7 @@ debian_source() {
 }
 
 # python_without_gil FOLDER: CPython compiled for free threading, in FOLDER, since no package has it: the newest version
-# whose source is to be had.
+# whose source can be downloaded.
 python_without_gil() {
   local folder=$PWD/$1 version
   [ ! -x "$folder/bin/python3" ] || return 0

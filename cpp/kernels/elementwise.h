@@ -16,8 +16,8 @@ DEEPNET_INLINE void for_each_vector(index_t cols, Body body) {
     body(j, [rest](const T* p) { return load_first(p, rest); }, [rest](T* p, Vec<T> v) { store_first(p, v, rest); });
 }
 
-/// Calls put(column, value(column, load), store) for each vector of a row, four vectors at a time. An activation is one
-/// chain of 80 cycles and more; the compiler interleaves four of them, since a core looks only one or two ahead.
+/// Calls put(column, value(column, load), store) for each vector of a row, four vectors at a time: the compiler
+/// interleaves them, since the instructions of one wait for each other. See docs/performance.md.
 template <class T, class Value, class Put>
 DEEPNET_INLINE void map_vectors(index_t cols, Value value, Put put) {
   constexpr index_t lanes = kLanes<T>, together = 4;

@@ -21,12 +21,10 @@ namespace deepnet::DEEPNET_ISA {
 // usual one, since it loads least per multiply-add: 6 x 4 vectors (AVX-512, two panels at once) needs 10 loads for 24
 // of them, 12 x 2 needs 14, and an Ice Lake core that starts one load a cycle reaches 95 against 86 % of its peak.
 // The narrower ones serve the columns that are left.
-#if defined(__AVX512F__) || defined(DEEPNET_WIDE)
-constexpr int kNV = 4, kSums = 24;
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 constexpr int kNV = 8, kSums = 24;
 #else
-constexpr int kNV = 4, kSums = 12;
+constexpr int kNV = 4, kSums = kVectorBytes == 64 ? 24 : 12;
 #endif
 // How many steps of k the loop takes at once. A step of 12 multiply-adds leaves the processor little room for the loop
 // itself. With 24, two steps were slower; and Clang has too few registers for them in tiles of 4 x 3 and 12 x 1.
