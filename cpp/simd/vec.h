@@ -66,6 +66,28 @@ DEEPNET_INLINE void store(T* p, Vec<T> v) {
   *reinterpret_cast<typename VecTypes<T>::Unaligned*>(p) = v;
 }
 
+/// Copies count < 2 * kRun elements in runs of fixed length: kRun if there are so many, then half of it, and so on. Of
+/// a loop, GCC makes a call of memcpy.
+template <class T, index_t kRun>
+DEEPNET_INLINE void copy_runs(const T* from, index_t count, T* to) {
+  if (count & kRun) {
+    memcpy(to, from, kRun * sizeof(T));
+    from += kRun;
+    to += kRun;
+  }
+  if constexpr (kRun > 1) copy_runs<T, kRun / 2>(from, count, to);
+}
+
+#if defined(__AVX2__)
+/// From kMask[lanes - count] on: all bits of the first `count` lanes.
+template <class T>
+constexpr typename VecTypes<T>::Bits kMask[64 / sizeof(T)] = {};
+template <>
+constexpr int32_t kMask<float>[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+template <>
+constexpr int64_t kMask<double>[8] = {-1, -1, -1, -1};
+#endif
+
 /// The first `count` < lanes elements, then zeros. Does not read beyond p[count - 1].
 template <class T>
 DEEPNET_INLINE Vec<T> load_first(const T* p, index_t count) {
@@ -74,9 +96,15 @@ DEEPNET_INLINE Vec<T> load_first(const T* p, index_t count) {
     return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p);
   else
     return _mm512_maskz_loadu_pd(__mmask8((1u << count) - 1), p);
+#elif defined(__AVX2__) && !defined(DEEPNET_WIDE)
+  const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMask<T> + kLanes<T> - count));
+  if constexpr (sizeof(T) == 4)
+    return _mm256_maskload_ps(p, mask);
+  else
+    return _mm256_maskload_pd(p, mask);
 #else
   alignas(kVectorBytes) T lanes[kLanes<T>] = {};
-  for (index_t i = 0; i < count; ++i) lanes[i] = p[i];
+  copy_runs<T, kLanes<T> / 2>(p, count, lanes);
   return load(lanes);
 #endif
 }
@@ -91,7 +119,7 @@ DEEPNET_INLINE void store_first(T* p, Vec<T> v, index_t count) {
 #else
   alignas(kVectorBytes) T lanes[kLanes<T>];
   store(lanes, v);
-  for (index_t i = 0; i < count; ++i) p[i] = lanes[i];
+  copy_runs<T, kLanes<T> / 2>(lanes, count, p);
 #endif
 }
 

@@ -36,6 +36,7 @@ struct UpdateBlock : WeightBlock {
 template <class T>
 std::vector<UpdateBlock> blocks_of(const NetworkState<T>& network) {
   std::vector<UpdateBlock> blocks;
+  blocks.reserve(network.layers.size());  // of a small network, where it counts
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer<T>& layer = network.layers[l];
     for (index_t row = 0; row < layer.units; row += kBlockRows)
@@ -184,7 +185,7 @@ bool apply_gradients(const Network<T>& network, std::span<const ParameterGradien
     return false;
   Plan without_penalties = plan;
   without_penalties.layers.clear();
-  Updater<T> updater(kernels<T>(), state, without_penalties);
+  Updater<T> updater(kernels<T>(), state, std::move(without_penalties));
   updater.start(/*keep=*/true, progress);
   updater.begin(learning_rate);
   updater.divide_by(1);

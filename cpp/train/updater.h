@@ -44,18 +44,18 @@ static_assert(kPlanHypers == kMostHypers && kPlanLossParameters == kLossParamete
 template <class T>
 class Updater {
  public:
-  Updater(const Kernels<T>& kernels, NetworkState<T>& network, const Plan& plan)
+  Updater(const Kernels<T>& kernels, NetworkState<T>& network, Plan plan)
       : kernels_(kernels),
         network_(network),
-        plan_(plan),
-        optimizer_(kernels.optimizers[plan.optimizer]),
-        has_penalty_(std::any_of(plan.layers.begin(), plan.layers.end(),
+        plan_(std::move(plan)),
+        optimizer_(kernels.optimizers[plan_.optimizer]),
+        has_penalty_(std::any_of(plan_.layers.begin(), plan_.layers.end(),
                                  [](const LayerPlan& layer) { return layer.l2 != 0 || layer.l1 != 0; })) {
-    assert(plan.layers.empty() || plan.layers.size() == network.layers.size());
-    assert(plan.rates.empty() || plan.rates.size() == network.layers.size());
+    assert(plan_.layers.empty() || plan_.layers.size() == network.layers.size());
+    assert(plan_.rates.empty() || plan_.rates.size() == network.layers.size());
     if (!scales_features()) return;
-    assert(plan.clip_value == 0 && plan.clip_norm == 0);
-    assert(plan.layers.empty() || (plan.layers[0].l2 == 0 && plan.layers[0].l1 == 0));
+    assert(plan_.clip_value == 0 && plan_.clip_norm == 0);
+    assert(plan_.layers.empty() || (plan_.layers[0].l2 == 0 && plan_.layers[0].l1 == 0));
     scale_gradient_.resize(size_t(network.layers[0].inputs));
   }
 
@@ -222,19 +222,17 @@ class Updater {
   Update<T> update_of(T* p, T* g, index_t count, size_t layer, bool is_W, double rate_factor) const {
     const double rate = rate_ * rate_factor;
     constexpr T no_clip = std::numeric_limits<T>::infinity();
-    Update<T> update{
-        .count = count,
-        .p = p,
-        .g = g,
-        .slots = {},
-        .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
-        .decay = is_W ? T(rate * plan_.weight_decay) : T(0),
-        .rate = plan_.rate_inside ? T(1) : T(rate),
-        .epsilon = T(epsilon_),
-        .hyper = {},
-        .gain = plan_.rate_inside ? T(rate) : T(1)};
-    std::copy(std::begin(hyper_), std::end(hyper_), update.hyper);
-    return update;
+    static_assert(kMostHypers == 2 && kMostSlots == 2);  // all are set at once: GCC clears the rest by `rep stos`
+    return {.count = count,
+            .p = p,
+            .g = g,
+            .slots = {nullptr, nullptr},
+            .penalties = has_whole_gradient_ ? Penalties<T>{T(whole_scale_), 0, 0, no_clip} : penalties(layer, is_W),
+            .decay = is_W ? T(rate * plan_.weight_decay) : T(0),
+            .rate = plan_.rate_inside ? T(1) : T(rate),
+            .epsilon = T(epsilon_),
+            .hyper = {hyper_[0], hyper_[1]},
+            .gain = plan_.rate_inside ? T(rate) : T(1)};
   }
   Penalties<T> penalties(size_t layer, bool is_W) const {
     const LayerPlan l = is_W ? of_layer(layer) : LayerPlan{};

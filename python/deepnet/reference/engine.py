@@ -430,7 +430,7 @@ class Engine:
         if optimizer.clip_value is not None:
             grads = [np.clip(g, -optimizer.clip_value, optimizer.clip_value) for g in grads]
         if optimizer.clip_norm is not None:
-            norm = np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads))
+            norm = np.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64, order="C"))) for g in grads))
             if not np.isfinite(norm):
                 return False
             factor = min(1.0, optimizer.clip_norm / (norm + 1e-6))  # may be too small for the dtype
