@@ -93,7 +93,8 @@ void Network<T>::initialize(std::string_view initializer, uint64_t seed) {
     draw_weights(initializer, seed, l, drawn);
     Progress progress(nullptr);
     const Writing writing(*state_, progress);
-    const Matrix<T> to_W = W(l), to_b = b(l);
+    const Layer<T>& layer = state_->layers[size_t(l - 1)];
+    const Matrix<T> to_W = layer.weights(), to_b = layer.biases();
     for (index_t i = 0; i < drawn.rows; ++i) {
       for (index_t j = 0; j < drawn.cols; ++j) to_W(i, j) = T(drawn(i, j));
       to_b(i, 0) = 0;
@@ -195,8 +196,8 @@ Network<T> Network<T>::load(const std::string& path) {
     for (size_t l = 0; l < model.regularization.size(); ++l)
       network->set_regularization(index_t(l) + 1, model.regularization[l]);
     std::vector<MatrixToRead> rows;
-    for (index_t l = 1; l <= network->layers(); ++l)
-      for (const Matrix<T>& to : {network->W(l), network->b(l)})
+    for (const Layer<T>& layer : network->state().layers)
+      for (const Matrix<T>& to : {layer.weights(), layer.biases()})
         rows.push_back({to.data, to.rows, to.cols * index_t(sizeof(T)), to.row * index_t(sizeof(T))});
     return rows;
   });

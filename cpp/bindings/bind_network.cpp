@@ -10,6 +10,7 @@
 #include "bindings/examples.h"
 #include "bindings/fit_call.h"
 #include "bindings/owner.h"
+#include "nn/network.h"
 
 namespace deepnet::bindings {
 
@@ -59,11 +60,10 @@ class Engine final : public AnyEngine {
 
   /// W1, b1, ..., WL, bL as arrays that share the network's memory and keep it alive.
   py::list parameters() const {
+    const py::capsule view = new_view();
     py::list arrays;
-    for (index_t l = 1; l <= network_.layers(); ++l) {
-      arrays.append(array_of(network_.W(l)));
-      arrays.append(array_of(network_.b(l)));
-    }
+    for (const Layer<T>& layer : network_.state().layers)
+      for (const Matrix<T>& matrix : {layer.weights(), layer.biases()}) arrays.append(array_of(matrix, view));
     return arrays;
   }
 
@@ -336,7 +336,10 @@ class Engine final : public AnyEngine {
   }
 
   /// The memory of the parameters.
-  Range memory() const { return {network_.W(1).data, network_.b(network_.layers()).data + outputs_}; }
+  Range memory() const {
+    const auto& layers = network_.state().layers;
+    return {layers.front().W, layers.back().b + outputs_};
+  }
 
   /// What run(x, a, interrupt) writes to a: `out`, or a new array if that is None.
   template <class Run>
@@ -439,12 +442,31 @@ class Engine final : public AnyEngine {
            labels_follow(plan.labels, outputs_, data.labels);
   }
 
-  py::array array_of(const Matrix<T>& matrix) const {
-    auto owner = std::make_unique<std::shared_ptr<void>>(network_.memory());
-    const py::capsule keeper(owner.get(), [](void* kept) { delete static_cast<std::shared_ptr<void>*>(kept); });
-    static_cast<void>(owner.release());
+  /// What arrays of the parameters hold, and through them whatever may change the parameters.
+  struct View {
+    explicit View(const Network<T>& network) : memory(network.memory()), state(network.state()) {
+      state.views.fetch_add(1);
+    }
+    ~View() {
+      state.ended_views.fetch_add(1);  // first: who sees no view must see this
+      state.views.fetch_sub(1);
+    }
+    View(const View&) = delete;
+    View& operator=(const View&) = delete;
+    const std::shared_ptr<void> memory;
+    NetworkState<T>& state;
+  };
+
+  py::capsule new_view() const {
+    auto view = std::make_unique<View>(network_);
+    py::capsule keeper(view.get(), [](void* kept) { delete static_cast<View*>(kept); });
+    static_cast<void>(view.release());
+    return keeper;
+  }
+
+  static py::array array_of(const Matrix<T>& matrix, const py::capsule& view) {
     constexpr index_t size = sizeof(T);
-    return py::array_t<T>({matrix.rows, matrix.cols}, {matrix.row * size, matrix.col * size}, matrix.data, keeper);
+    return py::array_t<T>({matrix.rows, matrix.cols}, {matrix.row * size, matrix.col * size}, matrix.data, view);
   }
 
   Network<T> network_;

@@ -74,15 +74,50 @@ void few_columns_of(const FewColumns<T>& f) {
   }
 }
 
+/// kVectors vectors of units from number `first` on, read from panels.
+template <class T, int kExamples, int kVectors>
+DEEPNET_INLINE void few_vectors_of_panels(const FewColumns<T>& f, index_t first) {
+  constexpr index_t lanes = kLanes<T>, width = kPanel<T>;
+  const T* weights[kVectors];
+  Vec<T> sums[kExamples][kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    const index_t unit = first + v * lanes;
+    weights[v] = f.panels + unit / width * width * f.k + unit % width;
+    for (int e = 0; e < kExamples; ++e) sums[e][v] = load(f.bias + unit);
+  }
+  for (index_t p = 0; p < f.k; ++p)
+    for (int v = 0; v < kVectors; ++v) {
+      const Vec<T> w = load(weights[v] + p * width);
+      for (int e = 0; e < kExamples; ++e) sums[e][v] = fma(broadcast(f.x[e * f.x_row + p]), w, sums[e][v]);
+    }
+  for (int e = 0; e < kExamples; ++e)
+    for (int v = 0; v < kVectors; ++v) store(f.z + e * f.z_row + first + v * lanes, sums[e][v]);
+}
+
+/// The same result as few_columns_of. Nothing is transposed: the time is that of reading the weights.
+template <class T, int kExamples>
+void few_columns_of_panels(const FewColumns<T>& f) {
+  constexpr index_t lanes = kLanes<T>;
+  index_t first = 0;
+  if constexpr (kExamples <= 2)  // as many sums as there are registers for
+    for (; first + 3 * lanes < f.m; first += 4 * lanes) few_vectors_of_panels<T, kExamples, 4>(f, first);
+  for (; first + lanes < f.m; first += 2 * lanes) few_vectors_of_panels<T, kExamples, 2>(f, first);
+  if (first < f.m) few_vectors_of_panels<T, kExamples, 1>(f, first);
+}
+
 template <class T>
 void few_columns(const FewColumns<T>& f) {
   static_assert(kFewColumns == 4, "one case for each number of columns");
   assert(0 < f.n && f.n <= kFewColumns && f.bias);
+  const auto any = [&]<int kExamples>() {
+    if (f.panels) return few_columns_of_panels<T, kExamples>(f);
+    few_columns_of<T, kExamples>(f);
+  };
   switch (f.n) {
-    case 1: return few_columns_of<T, 1>(f);
-    case 2: return few_columns_of<T, 2>(f);
-    case 3: return few_columns_of<T, 3>(f);
-    default: return few_columns_of<T, 4>(f);
+    case 1: return any.template operator()<1>();
+    case 2: return any.template operator()<2>();
+    case 3: return any.template operator()<3>();
+    default: return any.template operator()<4>();
   }
 }
 

@@ -96,6 +96,7 @@ struct FewColumns {
   index_t m, n, k;
   const T* a;
   index_t a_row;
+  const T* panels;  // the rows of a in panels [ceil(m / kPanel)][k][kPanel], which are read in its place; or null
   const T* x;
   index_t x_row;
   const T* bias;

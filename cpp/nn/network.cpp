@@ -106,15 +106,14 @@ ActivationId Network<T>::activation(index_t layer) const {
 template <class T>
 Matrix<T> Network<T>::W(index_t layer) const {
   check_layer(*state_, layer);
-  const Layer<T>& l = state_->layers[size_t(layer - 1)];
-  return {l.W, l.units, l.inputs, l.W_row, 1};
+  state_->views.fetch_add(1);
+  return state_->layers[size_t(layer - 1)].weights();
 }
 
 template <class T>
 Matrix<T> Network<T>::b(index_t layer) const {
   check_layer(*state_, layer);
-  const Layer<T>& l = state_->layers[size_t(layer - 1)];
-  return {l.b, l.units, 1, 1, 1};
+  return state_->layers[size_t(layer - 1)].biases();
 }
 
 template <class T>
@@ -290,7 +289,8 @@ void predict_bfloat16(const Kernels<float>& kernels, NetworkState<float>& state,
 
 /// Predicts a few examples, each contiguous. Threads share the units of each layer.
 template <class T>
-void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Examples& X, Matrix<T> out, Threads threads) {
+void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Examples& X, Matrix<T> out, Threads threads,
+                 Progress& progress) {
   const Bfloat16Kernels* bf16 = state.compute == Compute::kBfloat16 ? &bfloat16_kernels() : nullptr;
   const auto multiply = [&](const FewColumns<T>& f) {
     if constexpr (std::is_same_v<T, float>)
@@ -301,6 +301,7 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
     if constexpr (std::is_same_v<T, float>)
       if (bf16) bf16->round(count, x, x);
   };
+  const T* const* panels = bf16 ? nullptr : state.packed_weights(kernels, progress);
   SharedWork work(state.choices.few, threads, 2 * kCostOfFew * double(state.size), false);
   const BorrowedWorkspace borrowed;
   Workspace& workspace = borrowed.get();
@@ -311,18 +312,22 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
     gather_example(kernels, X, e, in + e * row);
     round(in + e * row, X.units);
   }
-  for (const Layer<T>& layer : state.layers) {
+  for (size_t l = 0; l < state.layers.size(); ++l) {
+    const Layer<T>& layer = state.layers[l];
+    const T* packed = panels ? panels[l] : nullptr;
     const Activation<T>& g = kernels.activations[layer.activation];
     // One part for each thread, so that each finds its rows of W in its cache the next time.
     const index_t parts = layer.units * layer.inputs < kSharedLayer ? 1 : work.threads(),
                   part = round_up((layer.units + parts - 1) / parts, kPanel<T>);
     ThreadPool::run((layer.units + part - 1) / part, work.threads(), [&](index_t i) {
       const index_t first = i * part, units = std::min(part, layer.units - first);
+      assert(first % kPanel<T> == 0);
       multiply({.m = units,
                 .n = X.count,
                 .k = layer.inputs,
                 .a = layer.W + first * layer.W_row,
                 .a_row = layer.W_row,
+                .panels = packed ? packed + first * layer.inputs : nullptr,
                 .x = in,
                 .x_row = row,
                 .bias = layer.b + first,
@@ -330,7 +335,7 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
                 .z_row = row});
       if (g.whole_columns) return;
       g.forward({.rows = X.count, .cols = units, .z = {next + first, row}, .a = {next + first, row}, .flush = true});
-      if (&layer == &state.layers.back()) return;
+      if (l + 1 == state.layers.size()) return;
       for (index_t e = 0; e < X.count; ++e) round(next + e * row + first, units);
     });
     if (g.whole_columns) {  // its rows are units
@@ -360,7 +365,8 @@ void predict(const Network<T>& network, const Examples& X, Matrix<T> out, int th
   Progress progress(interrupt);
   const index_t panels = panels_for<T>(X.count);
   const Reading reading(state, progress);
-  if (X.count <= kFewColumns && !X.is_sparse()) return predict_few(kernels, state, X, out, Threads::of(threads));
+  if (X.count <= kFewColumns && !X.is_sparse())
+    return predict_few(kernels, state, X, out, Threads::of(threads), progress);
   if constexpr (std::is_same_v<T, float>)
     if (state.compute == Compute::kBfloat16) return predict_bfloat16(kernels, state, X, out, threads, progress);
   if (X.is_sparse()) return predict_sparse(kernels, state, X, out, threads, progress);

@@ -10,6 +10,7 @@
 
 #include "nn/engine.h"
 #include "nn/locks.h"
+#include "nn/packed_weights.h"
 #include "nn/session.h"
 #include "runtime/thread_choice.h"
 
@@ -30,6 +31,9 @@ struct Layer {
   ActivationId activation;
   T *W, *b;
   index_t W_row;
+
+  Matrix<T> weights() const { return {W, units, inputs, W_row, 1}; }
+  Matrix<T> biases() const { return {b, units, 1, 1, 1}; }
 };
 
 /// The optimizer's state of each parameter, in the layout of the parameters: zeros before the first update. Behind it,
@@ -85,11 +89,19 @@ struct NetworkState {
   KeptMemory forward_pass;           // of the last call of forward()
   KeptMemory spare_pass;             // the memory of the last call of backward() with its own X
   std::atomic<uint64_t> version{0};  // changes with each update
+  PackedWeights<T> packed;
+  std::atomic<int64_t> views{0};         // of the parameters, through which callers may change them at any time
+  std::atomic<uint64_t> ended_views{0};  // the views that have been given up
   struct {
     ThreadChoices predict, few, loss, gradients, step, forward, backward;
   } choices;
 
   T* parameters() { return memory.reserve<T>(size); }
+  /// The weights in panels, one pointer for each layer, or null: see PackedWeights.
+  const T* const* packed_weights(const Kernels<T>& kernels, Progress& progress) {
+    if (views.load() > 0) return nullptr;
+    return packed.of(kernels, layers, version.load() + ended_views.load(), progress);
+  }
   /// True if the parameters exceed an L2 cache.
   bool exceeds_cache() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }
 

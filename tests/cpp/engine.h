@@ -9,6 +9,7 @@
 
 #include "curves.h"
 #include "nn/engine.h"
+#include "nn/network.h"
 
 namespace oracle {
 
@@ -63,8 +64,8 @@ struct Task {
         net(make(units, names, compute)) {
     for (index_t l = 1; l <= net.layers(); ++l) {
       const double scale = std::sqrt(3.0 / double(units[size_t(l - 1)]));
-      fill(net.W(l), seed + 2 * static_cast<uint64_t>(l), scale);
-      fill(net.b(l), seed + 2 * static_cast<uint64_t>(l) + 1, 0.1);
+      fill(layer(l).weights(), seed + 2 * static_cast<uint64_t>(l), scale);
+      fill(layer(l).biases(), seed + 2 * static_cast<uint64_t>(l) + 1, 0.1);
     }
   }
 
@@ -90,11 +91,14 @@ struct Task {
   deepnet::Data data() const { return {x(), y()}; }
   deepnet::Plan plan() const { return {.loss = loss}; }
 
+  /// Not through net.W: whoever has called that may change the weights at any time, so they are read in place.
+  const deepnet::Layer<T>& layer(index_t l) const { return net.state().layers[size_t(l - 1)]; }
+
   /// W and b of every layer, one after the other.
   std::vector<T> parameters() const {
     std::vector<T> all;
     for (index_t l = 1; l <= net.layers(); ++l)
-      for (const Matrix<T>& from : {net.W(l), net.b(l)})
+      for (const Matrix<T>& from : {layer(l).weights(), layer(l).biases()})
         for (index_t i = 0; i < from.rows; ++i)
           for (index_t j = 0; j < from.cols; ++j) all.push_back(at(from, i, j));
     return all;
@@ -149,6 +153,14 @@ struct Task {
     deepnet::predict<T>(net, x(), deepnet::row_major(out.data(), units.back(), m), threads);
     return out;
   }
+  /// Those of a copy that never reads another copy of its weights.
+  std::vector<T> predictions_in_place() const {
+    const Network<T> copy = deepnet::copy_network(net, nullptr);
+    copy.W(1);  // whoever has called this may change the weights at any time
+    std::vector<T> out(size_t(units.back() * m));
+    deepnet::predict<T>(copy, x(), deepnet::row_major(out.data(), units.back(), m), 1);
+    return out;
+  }
 };
 
 /// A number and the most by which T may miss it.
@@ -189,7 +201,7 @@ class Naive {
 
   void forward(size_t l) {
     const index_t n = task_.units[l + 1], n_prev = task_.units[l];
-    const Matrix<T> weights = task_.net.W(index_t(l) + 1), bias = task_.net.b(index_t(l) + 1);
+    const Matrix<T> weights = task_.layer(index_t(l) + 1).weights(), bias = task_.layer(index_t(l) + 1).biases();
     const Curve<T>& g = curve<T>(task_.names[l]);
     LayerValues layer;
     std::vector<W> value(m_), size(m_), inherited(m_);
@@ -293,7 +305,7 @@ class Naive {
   /// dZ of layer l - 1.
   void backward(size_t l) {
     const index_t n = task_.units[l + 1], n_prev = task_.units[l];
-    const Matrix<T> weights = task_.net.W(index_t(l) + 1);
+    const Matrix<T> weights = task_.layer(index_t(l) + 1).weights();
     std::vector<Bounded<T>>& out = layers_[l - 1].d_z;
     std::vector<W> value(m_), size(m_), inherited(m_);
     for (index_t p = 0; p < n_prev; ++p) {

@@ -189,7 +189,7 @@ TEST_CASE("few examples have the bits of the same examples in a panel, whose ope
             deepnet::round_panel(bf16, k, n, panel.data(), {.pairs = pairs.data});
             deepnet::forward_bfloat16(bf16, layer, nullptr, pairs.data, 1, {.c = expected.data()}, [](double) {});
             for (index_t e = 0; e < n; ++e) bf16.round(k, x.data() + e * row, x.data() + e * row);
-            bf16.few_columns({m, n, k, W.data(), row, x.data(), row, b.data(), z.data(), z_row});
+            bf16.few_columns({m, n, k, W.data(), row, nullptr, x.data(), row, b.data(), z.data(), z_row});
             bool same = true;
             for (index_t e = 0; e < n; ++e)
               for (index_t i = 0; i < m; ++i)

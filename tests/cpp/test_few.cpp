@@ -2,6 +2,7 @@
 #include "doctest/doctest.h"
 #include "oracle.h"
 
+using deepnet::kPanel;
 using namespace oracle;
 
 TEST_SUITE_BEGIN("kernels");
@@ -32,10 +33,13 @@ TEST_CASE_TEMPLATE("few columns meet the bound of gemm, or its bits, for every c
           CAPTURE(m);
           CAPTURE(k);
           CAPTURE(n);
-          const Fenced<T> z((n - 1) * z_row + whole(m), fence);
-          kernels.few_columns({m, n, k, a.data(), a_row, x.data(), x_row, bias.data(), z.data(), z_row});
+          const Fenced<T> z((n - 1) * z_row + whole(m), fence), other((n - 1) * z_row + whole(m), fence),
+              panels((m + kPanel<T> - 1) / kPanel<T> * k * kPanel<T>, fence);
+          kernels.few_columns({m, n, k, a.data(), a_row, nullptr, x.data(), x_row, bias.data(), z.data(), z_row});
+          kernels.pack(k, m, {a.data(), 1, a_row}, panels.data());
+          kernels.few_columns({m, n, k, nullptr, 0, panels.data(), x.data(), x_row, bias.data(), other.data(), z_row});
           double worst = 0;
-          index_t different = 0, touched = 0;
+          index_t different = 0, touched = 0, unlike_panels = 0;
           for (index_t e = 0; e < n; ++e)
             for (index_t i = 0; i < m; ++i) {
               T chain = bias[i];
@@ -47,13 +51,16 @@ TEST_CASE_TEMPLATE("few columns meet the bound of gemm, or its bits, for every c
                 sum.add(W(w) * W(in));
               }
               different += !same_bits(z[e * z_row + i], chain);
+              unlike_panels += !same_bits(z[e * z_row + i], other[e * z_row + i]);
               worst = std::max(worst, excess<W>(z[e * z_row + i], sum.value, gamma<T>(k + 2) * sum.size));
             }
           for (index_t i = 0; i < z.size(); ++i)
-            touched += i % z_row >= whole(m) && !same_bits(z[i], Fenced<T>::kUntouched);
+            for (const Fenced<T>* each : {&z, &other})
+              touched += i % z_row >= whole(m) && !same_bits((*each)[i], Fenced<T>::kUntouched);
           if (fuses(kernels)) CHECK(different == 0);
           CHECK(worst <= 1);
           CHECK(touched == 0);
+          CHECK(unlike_panels == 0);
         }
       }
 }

@@ -92,6 +92,23 @@ TEST_CASE_TEMPLATE("when memory runs out, a network keeps the parameters of its 
       }
 }
 
+TEST_CASE("a prediction needs no memory for a copy of the weights") {
+  const std::vector<std::string> activations{"relu", "sigmoid"};
+  for (int failures = 0; failures < 6; ++failures) {
+    const Task<float> task({70, 110, 1}, activations, 1);
+    const std::vector<float> expected = task.predictions_in_place();  // this thread's workspace has its memory now
+    std::vector<float> out(1);
+    bool same = true;
+    for (int call = 0; call < 10; ++call) {
+      allocations_left = failures;
+      deepnet::predict<float>(task.net, task.x(), deepnet::row_major(out.data(), 1, 1), 1);
+      allocations_left = -1;
+      same &= same_bits(out, expected);
+    }
+    CHECK(same);
+  }
+}
+
 TEST_CASE("creating a network reports that memory has run out") {
   int failures = 0;
   for (bool done = false; !done; ++failures) {

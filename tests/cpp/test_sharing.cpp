@@ -119,6 +119,28 @@ TEST_CASE("an update of a large network is undone before any reader sees it") {
   CHECK(same_bits(task.parameters(), parameters));
 }
 
+TEST_CASE_TEMPLATE("predictions of an example beside updates are those of the latest parameters", T, float, double) {
+  const std::vector<index_t> units{40, 70, 33, 3};
+  const std::vector<std::string> names{"relu", "tanh", "identity"};
+  const Task<T> task(units, names, 1, kSquares);
+  constexpr int kSteps = 40, kReaders = 3, kEach = 12;  // of which most read the copy of the weights
+  int wrong = 0;
+  for (int step = 0; step < kSteps; ++step) {
+    const std::vector<T> expected = task.predictions_in_place();
+    std::atomic<int> different{0};
+    std::vector<std::thread> readers;
+    for (int r = 0; r < kReaders; ++r)
+      readers.emplace_back([&, r] {
+        for (int i = 0; i < kEach; ++i) different += !same_bits(task.predictions(1 + r % 2), expected);
+      });
+    for (std::thread& reader : readers) reader.join();
+    wrong += different;
+    deepnet::train_on_batch<T>(task.net, task.data(), task.plan(), 0.1);
+    CHECK(!same_bits(task.predictions(), expected));
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE_TEMPLATE("each prediction during a fit is that of one finished step", T, float, double) {
   // A tiny network, whose steps follow one another within microseconds, and one that is worth threads itself.
   for (const bool tiny : {true, false}) {

@@ -1,4 +1,4 @@
-"""``net.parameters``: every way of writing to it changes the network; its arrays are never replaced."""
+"""``net.parameters``: every way of writing to it changes the network at once; it keeps its arrays."""
 
 import copy
 import pickle
@@ -49,10 +49,12 @@ WRITES = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_is_written_predicts_trains_and_is_saved(way, kind, dtype, tmp_path):
     net, new = network(dtype), values(dtype=kind)
-    views = dict(net.parameters)
-    WRITES[way](net.parameters, new)
+    parameters = net.parameters
+    views = dict(parameters)
+    WRITES[way](parameters, new)
     expected = deepnet.Network.from_parameters(new, dtype=dtype)
-    assert all(net.parameters[key] is view for key, view in views.items())
+    assert parameters is net.parameters
+    assert all(parameters[key] is view for key, view in views.items())
     np.testing.assert_array_equal(net.predict(X), expected.predict(X))
     assert net.evaluate(X, Y) == expected.evaluate(X, Y)
     net.save(tmp_path / "net")
@@ -140,12 +142,86 @@ def test_items_that_the_network_has_no_room_for(key, value, error, words):
     ],
 )
 def test_no_array_can_be_removed(remove):
-    net = network()
-    before = dict(net.parameters)
+    parameters = network().parameters
+    before = dict(parameters)
     with pytest.raises(TypeError, match="parameters cannot lose"):
-        remove(net.parameters)
-    assert list(net.parameters) == list(SHAPES)
-    assert all(net.parameters[key] is p for key, p in before.items())
+        remove(parameters)
+    assert list(parameters) == list(SHAPES)
+    assert all(parameters[key] is p for key, p in before.items())
+
+
+def test_arrays_share_the_networks_memory_when_their_dict_is_gone():
+    net = network()
+    W1 = net.parameters["W1"]
+    net.parameters["W1"] = values()["W1"]
+    np.testing.assert_array_equal(W1, values()["W1"])
+    assert np.shares_memory(W1, net.parameters["W1"])
+    net.parameters["W1"] = W1
+    np.testing.assert_array_equal(W1, values()["W1"])
+
+
+VIEWS = {  # of W1, through which a caller may change it
+    "the array": lambda net: net.parameters["W1"],
+    "a part": lambda net: net.parameters["W1"][1:, :2],
+    "a transposed array": lambda net: net.parameters["W1"].T,
+    "a view of another type": lambda net: net.parameters["W1"].view(np.matrix),
+    "a flat iterator": lambda net: net.parameters["W1"].flat,
+    "a memoryview": lambda net: np.asarray(memoryview(net.parameters["W1"])),
+    "the dict": lambda net: net.parameters,
+    "a copy of the dict": lambda net: copy.copy(net.parameters),
+}
+
+
+@pytest.mark.parametrize("examples", [1, 2, 4, 5])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_prediction_sees_what_was_written_through_a_view(view, dtype, examples):
+    """Also after many predictions in a row, which read a copy of the weights if nothing can change them."""
+    net = deepnet.Network([30, 40, 20, 3], seed=0, dtype=dtype)
+    x = np.random.default_rng(1).standard_normal((30, examples)).astype(dtype)
+
+    def predicts_well():
+        expected = deepnet.Network.from_parameters(copy.deepcopy(net.parameters), dtype=dtype).predict(x)
+        return all((net.predict(x) == expected).all() for _ in range(8))
+
+    assert predicts_well()
+    held = VIEWS[view](net)
+    assert predicts_well()
+    for number in (0.5, -0.25):
+        before = net.predict(x)
+        target = held["W1"] if isinstance(held, dict) else held
+        target[:] = number
+        del target
+        assert not (net.predict(x) == before).all()
+        assert predicts_well()
+    target = held["W1"] if isinstance(held, dict) else held
+    target[:] = 0.125  # the last write before the view is given up
+    del target, held
+    assert predicts_well()
+
+
+def test_predictions_follow_each_change_of_the_network(tmp_path):
+    net, x = deepnet.Network([30, 40, 20, 1], seed=0), np.ones((30, 1), np.float32)
+    other = deepnet.Network([30, 40, 20, 1], seed=1)
+    other.save(tmp_path / "other")
+    labels = np.ones((1, 1))
+    changes = [
+        lambda: net.train_on_batch(x, labels),
+        lambda: net.fit(x, labels, epochs=1),
+        lambda: net.fit(x, labels, epochs=1, optimizer=deepnet.Adam()),
+        lambda: net.apply_gradients(net.loss_and_grads(x, labels)[1], optimizer=deepnet.SGD(0.1)),
+        lambda: net.copy_from(other, tau=0.5),
+        lambda: net.parameters.update(W1=-net.parameters["W1"]),
+        lambda: setattr(net, "parameters", {key: 2 * p for key, p in net.parameters.items()}),
+        lambda: net.copy_from(deepnet.load(tmp_path / "other")),
+    ]
+    for change in changes:
+        for _ in range(8):
+            before = net.predict(x)
+        change()
+        expected = pickle.loads(pickle.dumps(net)).predict(x)
+        assert not (before == expected).all()
+        assert all((net.predict(x) == expected).all() for _ in range(8))
 
 
 def test_it_is_a_dict_to_read_and_its_copies_are_plain_ones():

@@ -102,7 +102,8 @@ class Network {
   Compute compute() const;
 
   /// The parameters of a layer from 1 to L, for reading and writing: views of the network's memory. Rows of W are
-  /// padded. They must not be written while another thread uses the network.
+  /// padded. They must not be written while another thread uses the network. Once W has been called, predictions of up
+  /// to four examples read the weights in place, which takes up to twice as long: they could change between two calls.
   Matrix<T> W(index_t layer) const;
   Matrix<T> b(index_t layer) const;
   /// Keeps the memory behind W and b alive beyond the network.

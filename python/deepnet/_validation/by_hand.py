@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,11 +63,11 @@ def gradients(grads: Any, parameters: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def gradients_to_write(
-    out: Any, parameters: Mapping[str, Array], read: Mapping[str, Any]
+    out: Any, views: Callable[[], Mapping[str, Array]], read: Mapping[str, Any]
 ) -> dict[str, Array] | None:
     """Accept None, or a dict of gradients to overwrite: apart from each other and from what is read.
 
-    `read` has arrays, sparse matrices and None.
+    `views()` are the parameters; `read` has arrays, sparse matrices and None.
     """
     if out is None:
         return None
@@ -76,6 +76,7 @@ def gradients_to_write(
     seen: dict[str, Array] = {
         name: array.data if is_sparse(array) else array for name, array in read.items() if array is not None
     }
+    parameters = views()
     seen |= parameters
     out, checked = items(out), {}
     for key, p in parameters.items():

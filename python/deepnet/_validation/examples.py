@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -196,9 +196,13 @@ def validation_data(value: Any) -> tuple[Any, Any, Any, Any]:
 
 
 def prediction(
-    out: Any, shape: tuple[int, int], dtype: np.dtype[Any], X: Any, parameters: Sequence[Array]
+    out: Any,
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    X: Any,
+    views: Callable[[], Mapping[str, Array]],
 ) -> Array | None:
-    """Accept an array to write A_L to: any strides, but apart from X and the parameters."""
+    """Accept None, or an array for A_L: any strides, but apart from X and the parameters, `views()`."""
     if out is None:
         return None
     fresh = f"out=np.empty({shape}, np.{dtype})"
@@ -216,7 +220,7 @@ def prediction(
         raise ValueError(f"out has entries that share memory, or rows that interleave: {fresh}")
     for name, other in [
         ("X", X.data if is_sparse(X) else X),
-        *(("the network's parameters", p) for p in parameters),
+        *(("the network's parameters", p) for p in views().values()),
     ]:
         if np.may_share_memory(array, other):
             shares = "shares memory" if _share_memory(array, other) else "is interleaved in memory"

@@ -21,7 +21,7 @@ from deepnet.optimizers import Optimizer
 from deepnet.reference.training_hold import updating
 
 from .kept import KeptCalls, Rates
-from .parameters import NetworkParameters
+from .views import Views
 
 if TYPE_CHECKING:
     from .network import Network, _Position
@@ -38,7 +38,7 @@ class ByHand(ForeignAttributes):
     _activations: tuple[str, ...]
     _dtype: np.dtype[Any]
     _input_scale: float
-    _parameters: NetworkParameters
+    _views: Views
     _kept: KeptCalls
     _rates: Rates
     _position: _Position
@@ -96,7 +96,7 @@ class ByHand(ForeignAttributes):
         if result is None:
             X = columns.inputs(X, self._layer_dims[0])
             shape = self._layer_dims[-1], X.shape[1]
-            array = columns.prediction(out, shape, self._dtype, X, list(self._parameters.values()))
+            array = columns.prediction(out, shape, self._dtype, X, self._views)
             result = answered(self._engine.forward(X, array, self._own_plan, scale, count))
             result = result if out is None else out
         return result  # type: ignore[no-any-return]  # of the engine
@@ -167,7 +167,7 @@ class ByHand(ForeignAttributes):
                 X = columns.inputs(X, self._layer_dims[0])
                 m = X.shape[1]
             slope = check.slope("dZ" if of_Z else "dA", slope, self._layer_dims[-1], m)
-            arrays = check.gradients_to_write(out, self._parameters, {"the slope": slope, "X": X})
+            arrays = check.gradients_to_write(out, self._views, {"the slope": slope, "X": X})
             answer = answered(self._engine.backward(X, slope, of_Z, arrays, self._own_plan, scale, count))
         if type(answer) is int:
             raise check.no_pass("dZ" if of_Z else "dA", answer)
@@ -217,12 +217,12 @@ class ByHand(ForeignAttributes):
         if kept is not None:
             done = self._apply(grads, kept.plan, rate, 0)
         if done is None:
-            checked = check.gradients(grads, self._parameters)
+            checked = check.gradients(grads, self._views())
             engine, plan = self._engine_for(self._plan(loss_for(self._activations[-1]), chosen))
             done = answered(engine.apply_gradients(checked, plan, rate, 0))
             self._keep(calls, None, optimizer, engine, plan, chosen)
         if not done:
-            raise check.not_finite(grads, self._parameters)
+            raise check.not_finite(grads, self._views())
         position.updates += 1
 
     def copy_from(self, other: Network, tau: float = 1.0, **unknown: Never) -> None:
@@ -267,7 +267,7 @@ class ByHand(ForeignAttributes):
                 raise ValueError(f"other has the layers {theirs}, but this network has {own}")
             values = snapshot(other._engine)
             with self._engine.begin_training(), updating:
-                for p, q in zip(self._parameters.values(), values, strict=True):
+                for p, q in zip(self._views().values(), values, strict=True):
                     p[...] = q if step == 1 else p + p.dtype.type(step) * (q.astype(p.dtype) - p)
 
 

@@ -22,10 +22,12 @@ class NetworkParameters(dict[str, Array]):
     copy and a pickle are plain dicts of copies, taken between two updates if another thread trains.
     """
 
-    __slots__ = ("_snapshot",)
+    __slots__ = ("__weakref__", "_snapshot")
 
-    def __init__(self, arrays: Sequence[Array], snapshot: Callable[[], Sequence[Array]]) -> None:
-        super().__init__(zip(parameter_keys(len(arrays) // 2), arrays, strict=True))
+    def __init__(
+        self, keys: Sequence[str], arrays: Sequence[Array], snapshot: Callable[[], Sequence[Array]]
+    ) -> None:
+        super().__init__(zip(keys, arrays, strict=True))
         self._snapshot = snapshot
 
     def __missing__(self, key: Any) -> NoReturn:
