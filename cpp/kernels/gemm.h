@@ -54,7 +54,7 @@ __attribute__((noinline)) void copy_block(index_t rows, index_t columns, const T
   for (index_t i = 0; i < rows; ++i, from += from_row, to += to_row) {
     index_t j = 0;
     for (; j + kLanes<T> <= columns; j += kLanes<T>) store(to + j, load(from + j));
-    for (; j < columns; ++j) to[j] = from[j];
+    copy_runs<T, kLanes<T> / 2>(from + j, columns - j, to + j);
   }
 }
 

@@ -53,22 +53,38 @@ class ColumnSums {
 
 /// The sums of one row in the lanes of a vector, after the first levels of the tree. Its loops are unrolled early, so
 /// that the sums are in registers: in memory, each addition waited for the one before to be written and read again.
-template <class T>
+/// `whole`: the sums neither continue others nor will be continued. They begin with the first panel then.
+template <class T, bool whole>
 DEEPNET_INLINE Vec<T> sum_row(const SumRows<T>& f, index_t row) {
   constexpr index_t lanes = kLanes<T>, vectors = kPanel<T> / lanes;
   Vec<T> sums[vectors];
-#pragma GCC unroll 8
-  for (index_t v = 0; v < vectors; ++v) sums[v] = f.resume ? load(f.lane_sums + row * kPanel<T> + v * lanes) : Vec<T>{};
   const T* x = f.x + row * kPanel<T>;
-  for (index_t p = 0; p < f.panels; ++p, x += f.x_panel) {
+#pragma GCC unroll 8
+  for (index_t v = 0; v < vectors; ++v)
+    sums[v] = whole ? load(x + v * lanes) : f.resume ? load(f.lane_sums + row * kPanel<T> + v * lanes) : Vec<T>{};
+  if (whole) x += f.x_panel;
+  for (index_t p = whole; p < f.panels; ++p, x += f.x_panel) {
 #pragma GCC unroll 8
     for (index_t v = 0; v < vectors; ++v) sums[v] += load(x + v * lanes);
   }
-  if (!f.finish) {
+  if (!whole && !f.finish) {
 #pragma GCC unroll 8
     for (index_t v = 0; v < vectors; ++v) store(f.lane_sums + row * kPanel<T> + v * lanes, sums[v]);
   }
   return fold_panel<T>(sums);
+}
+
+template <class T, bool whole>
+DEEPNET_INLINE void sum_some_rows(const SumRows<T>& f, index_t first, index_t count) {
+  constexpr index_t lanes = kLanes<T>;
+  Vec<T> rows[lanes];
+#pragma GCC unroll 16
+  for (index_t r = 0; r < lanes; ++r) rows[r] = r < count ? sum_row<T, whole>(f, first + r) : Vec<T>{};
+  if (!whole && !f.finish) return;
+  Vec<T> sums = sums_of_rows<T>(rows);
+  if (whole) sums = sums + Vec<T>{};  // 0 where it is -0, as if they had begun with 0
+  T* out = f.out + first;
+  store(out, fma(broadcast(f.scale), sums, load(out)));
 }
 
 template <class T>
@@ -76,15 +92,10 @@ void sum_rows(const SumRows<T>& f) {
   assert(f.lane_sums || (!f.resume && f.finish));
   assert(f.out || !f.finish);
   constexpr index_t lanes = kLanes<T>;
-  for (index_t first = 0; first < f.rows; first += lanes) {
-    Vec<T> rows[lanes];
-#pragma GCC unroll 16
-    for (index_t r = 0; r < lanes; ++r) rows[r] = first + r < f.rows ? sum_row(f, first + r) : Vec<T>{};
-    if (f.finish) {
-      T* out = f.out + first;
-      store(out, fma(broadcast(f.scale), sums_of_rows<T>(rows), load(out)));
-    }
-  }
+  const bool whole = !f.resume && f.finish && f.panels > 0;
+  index_t first = 0;
+  for (; whole && first + lanes <= f.rows; first += lanes) sum_some_rows<T, true>(f, first, lanes);
+  for (; first < f.rows; first += lanes) sum_some_rows<T, false>(f, first, f.rows - first);
 }
 
 }  // namespace deepnet::DEEPNET_ISA
