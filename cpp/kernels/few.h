@@ -99,7 +99,7 @@ template <class T, int kExamples>
 void few_columns_of_panels(const FewColumns<T>& f) {
   constexpr index_t lanes = kLanes<T>;
   index_t first = 0;
-  if constexpr (kExamples <= 2)  // as many sums as there are registers for
+  if constexpr (kExamples <= 3)  // at most 12 of the 16 registers of SSE and AVX2 hold sums
     for (; first + 3 * lanes < f.m; first += 4 * lanes) few_vectors_of_panels<T, kExamples, 4>(f, first);
   for (; first + lanes < f.m; first += 2 * lanes) few_vectors_of_panels<T, kExamples, 2>(f, first);
   if (first < f.m) few_vectors_of_panels<T, kExamples, 1>(f, first);
