@@ -20,4 +20,7 @@ struct FunctionTable<T, ActivationList<A...>, LossList<L...>, OptimizerList<O...
 template <class T>
 using Functions = FunctionTable<T, Activations<T>, Losses<T>, Optimizers<T>>;
 
+extern template struct FunctionTable<float, Activations<float>, Losses<float>, Optimizers<float>>;
+extern template struct FunctionTable<double, Activations<double>, Losses<double>, Optimizers<double>>;
+
 }  // namespace deepnet::DEEPNET_ISA
