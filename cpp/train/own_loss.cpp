@@ -36,7 +36,7 @@ struct UpdateBlock : WeightBlock {
 template <class T>
 std::vector<UpdateBlock> blocks_of(const NetworkState<T>& network) {
   std::vector<UpdateBlock> blocks;
-  blocks.reserve(network.layers.size());  // of a small network, where it counts
+  blocks.reserve(network.layers.size());  // enough for a small network
   for (size_t l = 0; l < network.layers.size(); ++l) {
     const Layer<T>& layer = network.layers[l];
     for (index_t row = 0; row < layer.units; row += kBlockRows)
