@@ -301,7 +301,8 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
     if constexpr (std::is_same_v<T, float>)
       if (bf16) bf16->round(count, x, x);
   };
-  const T* const* panels = bf16 ? nullptr : state.packed_weights(kernels, progress);
+  using Use = typename PackedWeights<T>::Use;
+  const Use packed = bf16 ? Use(state.packed) : state.use_packed_weights(kernels, progress);
   SharedWork work(state.choices.few, threads, 2 * kCostOfFew * double(state.size), false);
   const BorrowedWorkspace borrowed;
   Workspace& workspace = borrowed.get();
@@ -314,7 +315,7 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
   }
   for (size_t l = 0; l < state.layers.size(); ++l) {
     const Layer<T>& layer = state.layers[l];
-    const T* packed = panels ? panels[l] : nullptr;
+    const T* panels = packed.panels(l);
     const Activation<T>& g = kernels.activations[layer.activation];
     // One part for each thread, so that each finds its rows of W in its cache the next time.
     const index_t parts = layer.units * layer.inputs < kSharedLayer ? 1 : work.threads(),
@@ -327,7 +328,7 @@ void predict_few(const Kernels<T>& kernels, NetworkState<T>& state, const Exampl
                 .k = layer.inputs,
                 .a = layer.W + first * layer.W_row,
                 .a_row = layer.W_row,
-                .panels = packed ? packed + first * layer.inputs : nullptr,
+                .panels = panels ? panels + first * layer.inputs : nullptr,
                 .x = in,
                 .x_row = row,
                 .bias = layer.b + first,

@@ -97,10 +97,10 @@ struct NetworkState {
   } choices;
 
   T* parameters() { return memory.reserve<T>(size); }
-  /// The weights in panels, one pointer for each layer, or null: see PackedWeights.
-  const T* const* packed_weights(const Kernels<T>& kernels, Progress& progress) {
-    if (views.load() > 0) return nullptr;
-    return packed.of(kernels, layers, version.load() + ended_views.load(), progress);
+  typename PackedWeights<T>::Use use_packed_weights(const Kernels<T>& kernels, Progress& progress) {
+    using Use = typename PackedWeights<T>::Use;
+    if (views.load() > 0) return Use(packed);
+    return Use(packed, kernels, layers, version.load() + ended_views.load(), progress);
   }
   /// True if the parameters exceed an L2 cache.
   bool exceeds_cache() const { return size * index_t(sizeof(T)) > index_t{1} << 20; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <new>
 #include <span>
 #include <vector>
@@ -23,26 +24,56 @@ struct Layer;
 template <class T>
 class PackedWeights {
  public:
-  /// One pointer for each layer, null where W must be read in place; or null for all. `version` must differ from that
-  /// of any call before if the parameters do.
-  const T* const* of(const Kernels<T>& kernels, std::span<const Layer<T>> layers, uint64_t version,
-                     Progress& progress) {
-    const uint64_t key = version + 1;
-    if (packed_.load(std::memory_order_acquire) == key) return places_.data();
-    if (seen_.exchange(key, std::memory_order_relaxed) != key) calls_.store(0, std::memory_order_relaxed);
-    if (calls_.fetch_add(1, std::memory_order_relaxed) < kCallsInPlace) return nullptr;
-    const Claim claim(claimed_);
-    if (!claim.succeeded) return nullptr;
-    // Readers of older parameters are through, and those of the present ones do not use the copy before it is whole.
-    if (packed_.load(std::memory_order_acquire) != key) {
-      packed_.store(0, std::memory_order_relaxed);  // stays if the next line throws
-      if (!pack(kernels, layers, progress)) return nullptr;
-      packed_.store(key, std::memory_order_release);
+  /// A call that may read the copy while this lives.
+  class Use {
+   public:
+    /// `version` must differ from that of any call before if the parameters do.
+    Use(PackedWeights& packed, const Kernels<T>& kernels, std::span<const Layer<T>> layers, uint64_t version,
+        Progress& progress)
+        : packed_(packed) {
+      if (!packed.is_due(version)) return;
+      packed.make(kernels, layers, version, progress);
+      packed.uses_.fetch_add(1);  // before the version is read: see make()
+      if (packed.version_.load() == version)
+        places_ = packed.places_.data();
+      else
+        packed.uses_.fetch_sub(1);
     }
-    return places_.data();
-  }
+    /// W is read in place.
+    explicit Use(PackedWeights& packed) : packed_(packed) {}
+    ~Use() {
+      if (places_) packed_.uses_.fetch_sub(1);
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    /// Panels of a layer, or null: W must be read in place.
+    const T* panels(size_t layer) const { return places_ ? places_[layer] : nullptr; }
+
+   private:
+    PackedWeights& packed_;
+    const T* const* places_ = nullptr;
+  };
 
  private:
+  static constexpr uint64_t kNone = UINT64_MAX;
+
+  /// Whether the copy is there, or worth its time: this version was asked for often enough.
+  bool is_due(uint64_t version) {
+    if (version_.load() == version) return true;
+    if (seen_.exchange(version) != version) calls_.store(0);
+    return calls_.fetch_add(1) >= kCallsInPlace;
+  }
+
+  /// Copies the weights, unless that is done, another call does it, or one still reads an older copy.
+  void make(const Kernels<T>& kernels, std::span<const Layer<T>> layers, uint64_t version, Progress& progress) {
+    if (version_.load() == version) return;
+    const Claim claim(claimed_);
+    if (!claim.succeeded || version_.load() == version) return;
+    version_.store(kNone);  // stays if the copy is not made
+    // A call that counts itself from here on sees kNone.
+    if (uses_.load() == 0 && pack(kernels, layers, progress)) version_.store(version);
+  }
+
   /// Packing takes as long as 1.4 predictions in place at most, and saves about half of each later one.
   static constexpr int kCallsInPlace = 3;
   /// Larger copies would not stay in a cache.
@@ -88,9 +119,10 @@ class PackedWeights {
     return true;
   }
 
-  std::atomic<uint64_t> packed_{0}, seen_{0};  // a version plus 1; 0: none
-  std::atomic<int> calls_{0};                  // with the parameters seen last
-  std::atomic<bool> claimed_{false};           // by the thread that packs
+  std::atomic<uint64_t> version_{kNone}, seen_{kNone};  // of the copy, and of the last call that had none
+  std::atomic<int> calls_{0};                           // with the version seen
+  std::atomic<int> uses_{0};
+  std::atomic<bool> claimed_{false};  // by the call that packs
   AlignedBuffer memory_;
   std::vector<const T*> places_;
 };

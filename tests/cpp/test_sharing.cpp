@@ -141,6 +141,27 @@ TEST_CASE_TEMPLATE("predictions of an example beside updates are those of the la
   CHECK(wrong == 0);
 }
 
+TEST_CASE_TEMPLATE("views that come and go beside predictions change none of them", T, float, double) {
+  const Task<T> task({40, 70, 33, 3}, {"relu", "tanh", "identity"}, 1, kSquares);
+  const std::vector<T> expected = task.predictions_in_place();
+  std::atomic<int> different{0}, readers_left{3};
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 3; ++r)
+    readers.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) different += !same_bits(task.predictions(1), expected);
+      readers_left -= 1;
+    });
+  deepnet::NetworkState<T>& state = task.net.state();
+  while (readers_left > 0) {  // as the arrays of Python's net.parameters do
+    state.views.fetch_add(1);
+    state.ended_views.fetch_add(1);
+    state.views.fetch_sub(1);
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+  for (std::thread& reader : readers) reader.join();
+  CHECK(different == 0);
+}
+
 TEST_CASE_TEMPLATE("each prediction during a fit is that of one finished step", T, float, double) {
   // A tiny network, whose steps follow one another within microseconds, and one that is worth threads itself.
   for (const bool tiny : {true, false}) {
