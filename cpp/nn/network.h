@@ -97,6 +97,7 @@ struct NetworkState {
   } choices;
 
   T* parameters() { return memory.reserve<T>(size); }
+  /// The copy of the weights, if the parameters cannot have changed since it was made.
   typename PackedWeights<T>::Use use_packed_weights(const Kernels<T>& kernels, Progress& progress) {
     using Use = typename PackedWeights<T>::Use;
     if (views.load() > 0) return Use(packed);

@@ -36,6 +36,18 @@ TEST_CASE_TEMPLATE("the copy of the weights gives the bits of the weights", T, f
       }
 }
 
+TEST_CASE_TEMPLATE("repeated predictions read the copy", T, float, double) {
+  for (const index_t m : {1, 4}) {
+    const Task<T> task({40, 70, 33, 1}, {"relu", "tanh", "sigmoid"}, m);
+    const std::vector<T> expected = task.predictions_in_place();
+    REQUIRE(different_predictions(task) == 0);
+    deepnet::Matrix<T> W = task.layer(2).weights();
+    for (index_t j = 0; j < W.cols; ++j) W(0, j) = T(3);  // without a view: nothing tells the network
+    CHECK(same_bits(task.predictions(), expected));
+    CHECK(!same_bits(task.predictions_in_place(), expected));
+  }
+}
+
 TEST_CASE_TEMPLATE("a change of the weights changes the next prediction", T, float, double) {
   const Task<T> task({40, 70, 33, 1}, {"relu", "tanh", "sigmoid"}, 2),
       other({40, 70, 33, 1}, {"relu", "tanh", "sigmoid"}, 2, 0, 7);
